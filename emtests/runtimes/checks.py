@@ -1,0 +1,46 @@
+"""The rows of the table that read the code instead of running it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from emtests.runtimes.base import Job, Outcome
+from emtests.runtimes.processes import run
+from pyodide_demo.environment import checkout_with_extras, private_folder, virtual_environment
+
+MINUTES = 15
+
+
+@dataclass(frozen=True)
+class Checks:
+    """Programs that must end with exit code 0; each counts as one test."""
+
+    name: str
+    commands: Sequence[Sequence[str]]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def run(self, job: Job) -> Outcome:
+        extras = checkout_with_extras("test", "check")
+        python = virtual_environment("check", [extras], say=job.say)
+        outcome = Outcome()
+        for command in self.commands:
+            job.say("$ " + " ".join(command))
+            ended = run(
+                [python, "-m", *command], job.log, minutes=MINUTES, environment=self.environment
+            )
+            if ended.well:
+                outcome.passed += 1
+            else:
+                outcome.failed += 1
+                outcome.problem = ended.problem
+        return outcome
+
+
+TYPES = Checks(
+    "types",
+    [["mypy"], ["pyright"]],
+    # The `pyright` of PyPI fetches the one of npm; this keeps it where everything else is.
+    {"PYRIGHT_PYTHON_CACHE_DIR": str(private_folder() / "pyright")},
+)
+LINT = Checks("lint", [["ruff", "check"], ["ruff", "format", "--check"]])

@@ -1,0 +1,74 @@
+"""The tests in Pyodide in headless Chromium, on a page's main thread and in a worker.
+
+No driver is needed: the browser is started on the page's address, and the page reports by itself.
+"""
+
+from __future__ import annotations
+
+import queue
+import subprocess
+import tempfile
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from emtests.runtimes.base import Job, Outcome
+from emtests.runtimes.events import judge
+from emtests.runtimes.find_chromium import find_chromium
+from emtests.runtimes.page_server import PageServer
+from emtests.runtimes.processes import Ended, start, stop
+from emtests.runtimes.pyodide_releases import NEWEST
+
+MINUTES = 20
+_FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # Containers often have a /dev/shm too small for a browser.
+    "--disable-dev-shm-usage",
+)
+
+
+@dataclass(frozen=True)
+class PyodideInChromium:
+    """pytest in the newest Pyodide in a page that may have SharedArrayBuffers."""
+
+    worker: bool
+
+    @property
+    def name(self) -> str:
+        return "chromium-worker" if self.worker else "chromium"
+
+    def run(self, job: Job) -> Outcome:
+        browser = find_chromium(job)
+        pyodide, site = NEWEST.fetch(job)
+        with PageServer(job, pyodide, site, NEWEST.configuration(job)) as server:
+            address = f"{server.address}{'?worker' if self.worker else ''}"
+            return judge(job.folder, _browse(browser, address, server))
+
+
+def _browse(browser: Path, address: str, server: PageServer) -> Ended:
+    # The browser goes on writing to its profile while it is being ended.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        process = start([browser, *_FLAGS, f"--user-data-dir={profile}", address])
+        try:
+            return _wait_for_the_page(process, server)
+        finally:
+            stop(process)
+
+
+def _wait_for_the_page(process: subprocess.Popen[bytes], server: PageServer) -> Ended:
+    def report_death() -> None:
+        code = process.wait()
+        server.ended.put(Ended(code, f"the browser ended by itself with exit code {code}"))
+
+    threading.Thread(target=report_death, daemon=True).start()
+    try:
+        return server.ended.get(timeout=MINUTES * 60)
+    except queue.Empty:
+        return Ended(-1, f"stopped: the page did not end within {MINUTES} minutes")

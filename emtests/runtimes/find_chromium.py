@@ -1,0 +1,87 @@
+"""Finds Chromium or Chrome, or brings it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from emtests.runtimes import debian
+from emtests.runtimes.base import Job
+from emtests.runtimes.processes import Command, run
+from pyodide_demo.environment import EnvironmentProblem, find_node, npm_install, private_folder
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+_one_at_a_time = threading.Lock()
+
+
+def find_chromium(job: Job) -> Path:
+    """The executable of Chromium, installed if that is possible. Raises EnvironmentProblem.
+
+    EMHEAP_CHROMIUM names another one.
+    """
+    chosen = os.environ.get("EMHEAP_CHROMIUM")
+    if chosen:
+        return _checked(Path(chosen))
+    with _one_at_a_time:
+        return _installed() or _from_debian(job) or _from_playwright(job)
+
+
+def _installed() -> Path | None:
+    return next((path for path in _places() if path.is_file()), None)
+
+
+def _places() -> Iterator[Path]:
+    yield from (Path(path) for path in map(shutil.which, _NAMES) if path)
+    if sys.platform == "darwin":
+        for name in ("Google Chrome", "Chromium"):
+            yield Path(f"/Applications/{name}.app/Contents/MacOS/{name}")
+    if sys.platform == "win32":
+        for variable in ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA"):
+            folder = os.environ.get(variable)
+            if folder:
+                yield Path(folder) / "Google" / "Chrome" / "Application" / "chrome.exe"
+
+
+def _from_debian(job: Job) -> Path | None:
+    if not debian.can_install():
+        return None
+    try:
+        debian.install(["chromium"], job)
+    except EnvironmentProblem as problem:
+        # Ubuntu's package only fetches a snap, which containers cannot run.
+        job.say(f"{problem}\nTrying Playwright's Chromium instead.")
+    return _installed()
+
+
+def _from_playwright(job: Job) -> Path:
+    modules = npm_install("playwright", ["playwright-core@1"], say=job.say)
+    core = modules / "playwright-core"
+    browsers = {"PLAYWRIGHT_BROWSERS_PATH": str(private_folder() / "browsers")}
+    job.say("Fetching Chromium with Playwright ...")
+    fetch: Command = [find_node(), core / "cli.js", "install", "chromium"]
+    ended = run(fetch, job.log, minutes=15, environment=browsers)
+    if not ended.well:
+        raise EnvironmentProblem(
+            "no Chromium: not installed, and Playwright could not fetch one (its words are above). "
+            "Install Chromium or Chrome, or name its executable in EMHEAP_CHROMIUM."
+        )
+    question = f"console.log(require({str(core)!r}).chromium.executablePath())"
+    answer = subprocess.run(
+        [find_node(), "-e", question],
+        env={**os.environ, **browsers},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return _checked(Path(answer.stdout.strip()))
+
+
+def _checked(path: Path) -> Path:
+    if not path.is_file():
+        raise EnvironmentProblem(f"there is no Chromium at {path}")
+    return path

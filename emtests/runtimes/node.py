@@ -1,0 +1,42 @@
+"""The tests in Pyodide under Node."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from emtests.runtimes.base import Job, Outcome
+from emtests.runtimes.events import judge
+from emtests.runtimes.processes import run
+from emtests.runtimes.pyodide_releases import Release
+from pyodide_demo.environment import CHECKOUT, find_node
+
+MINUTES = 20
+
+
+@dataclass(frozen=True)
+class PyodideInNode:
+    """pytest in one release of Pyodide, with the checkout mounted."""
+
+    release: Release
+
+    @property
+    def name(self) -> str:
+        return f"pyodide{self.release.series}-node"
+
+    def run(self, job: Job) -> Outcome:
+        node = find_node()
+        pyodide, site = self.release.fetch(job)
+        mounts = {"/project": CHECKOUT, "/site": site, "/run-folder": job.folder}
+        configuration = job.folder / "configuration.json"
+        configuration.write_text(
+            json.dumps(
+                {
+                    "pyodide": str(pyodide),
+                    "mounts": {name: str(folder) for name, folder in mounts.items()},
+                    **self.release.configuration(job),
+                }
+            )
+        )
+        script = CHECKOUT / "emtests" / "pyodide" / "run_in_node.mjs"
+        return judge(job.folder, run([node, script, configuration], job.log, minutes=MINUTES))

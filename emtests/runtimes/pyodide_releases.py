@@ -1,0 +1,48 @@
+"""The releases of Pyodide that the tests run in, and what they need inside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from emtests.runtimes.base import Job, environment_passed_on
+from pyodide_demo.environment import PYODIDE_VERSION, pyodide_distribution, pyodide_site
+
+REQUIREMENTS = ("pytest>=8.2", "hypothesis>=6.115", "coverage>=7.10")
+
+
+@dataclass(frozen=True)
+class Release:
+    """One version of Pyodide."""
+
+    series: str
+    version: str
+    pytest_arguments: tuple[str, ...] = ()
+
+    @property
+    def measured(self) -> bool:
+        # Before Python 3.14 coverage has to trace branches in Python code, which is far slower.
+        return self is NEWEST
+
+    def fetch(self, job: Job) -> tuple[Path, Path]:
+        """The folders of Pyodide and of the packages for it. Raises EnvironmentProblem."""
+        pyodide = pyodide_distribution(self.version, say=job.say)
+        return pyodide, pyodide_site(self.version, REQUIREMENTS, say=job.say)
+
+    def configuration(self, job: Job) -> dict[str, object]:
+        """What the JavaScript that runs pytest is told."""
+        settings = {
+            "EMHEAP_RUN_FOLDER": "/run-folder",
+            "HYPOTHESIS_STORAGE_DIRECTORY": "/tmp/hypothesis",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        return {
+            "environment": {**environment_passed_on(), **settings},
+            "arguments": [*self.pytest_arguments, *job.pytest_arguments],
+            "measure": self.measured,
+        }
+
+
+NEWEST = Release("314", PYODIDE_VERSION)
+# 0.27 has no dup2 on its standard streams, which pytest's usual capturing needs.
+RELEASES = (NEWEST, Release("0.29", "0.29.4"), Release("0.27", "0.27.7", ("--capture=sys",)))
