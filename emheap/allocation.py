@@ -1,0 +1,220 @@
+"""Making references: the one path that every allocation takes, and the short cut for scalars."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from emheap.blocks import Block, BlockTable, Layout
+from emheap.checks import check_alignment, check_count
+from emheap.memories.base import check_aligned
+from emheap.memories.direct import DirectMemory
+from emheap.refs.array import ArrayRef, array_ref_class
+from emheap.refs.base import Holder, make_ref
+from emheap.refs.scalar import ScalarRef, owning_scalar_ref, wrapping_scalar_ref
+from emheap.refs.text import StringRef, string_ref_class, string_room
+from emheap.sites import Site, caller_site, current_frame, instruction_offset
+from emheap.types import Scalar, Text, Type
+from emheap.types.sequences import encode_elements, encode_value
+
+__all__ = [
+    "allocate_array",
+    "allocate_scalar",
+    "allocate_text",
+    "ref_of",
+    "scalar_allocator",
+    "wrap_array",
+    "wrap_scalar",
+    "wrap_text",
+]
+
+T = TypeVar("T")
+ScalarAllocator = Callable[..., "ScalarRef[T]"]
+
+
+def allocate_scalar(
+    table: BlockTable, scalar: type[Scalar[T]], initial: Any, align: Any, site: Site
+) -> ScalarRef[T]:
+    """A reference to a new `scalar`: zero, or `initial` if that is not None."""
+    data = None if initial is None else encode_value(scalar, initial)
+    layout = table.scalar_layout(scalar)
+    alignment = _alignment(align, scalar)
+    if alignment > table.allocator.alignment:
+        layout = Layout(table, scalar, None, scalar.size)
+    ref: ScalarRef[T] = _own(
+        owning_scalar_ref(scalar), table.allocate(layout, scalar, data, site, alignment)
+    )
+    return ref
+
+
+def allocate_array(
+    table: BlockTable, scalar: type[Scalar[T]], count_or_values: Any, align: Any, site: Site
+) -> ArrayRef[T]:
+    """A reference to a new array: of a number of zeros, or of the values given."""
+    data: bytes | memoryview | None = None
+    if isinstance(count_or_values, (int, float)) or count_or_values is None:
+        count = check_count(count_or_values, "count", scalar.size, table.memory.largest_block)
+    else:
+        data = encode_elements(scalar, count_or_values)
+        count = len(data) // scalar.size
+    layout = Layout(table, scalar, count, count * scalar.size)
+    block = table.allocate(layout, scalar, data, site, _alignment(align, scalar))
+    ref: ArrayRef[T] = _own(array_ref_class(scalar, True), block)
+    return ref
+
+
+def allocate_text(
+    table: BlockTable, text: type[Text], text_or_capacity: Any, errors: str, align: Any, site: Site
+) -> StringRef:
+    """A reference to a new string: holding a text, or empty with room for so many elements."""
+    data = None
+    if isinstance(text_or_capacity, str):
+        data = text.encode(text_or_capacity, errors)
+        room = len(data) // text.size
+    else:
+        room = string_room(text, text_or_capacity, table.memory.largest_block)
+    layout = Layout(table, text, room, room * text.size)
+    block = table.allocate(layout, text.unit, data, site, _alignment(align, text))
+    if data is None:
+        table.memory.write_bytes(block[1], bytes(text.size))  # empty, whatever the options say
+    ref: StringRef = _own(string_ref_class(True), block)
+    return ref
+
+
+def _alignment(align: Any, kind: type[Type[Any]]) -> int:
+    return kind.alignment if align is None else max(check_alignment(align), kind.alignment)
+
+
+def _own(cls: Any, block: Block) -> Any:
+    """The reference that owns a new block, or had none since it was dropped."""
+    options = block[2].owner.options
+    ref: Any = make_ref(cls if options.track_allocations else cls._settled, block)
+    if options.enable_garbage_collection:
+        ref.__class__ = cls._settled
+        ref._holder = Holder(block)
+        block[2].owner.holders[id(block)] = ref._holder
+    return ref
+
+
+def ref_of(block: Block) -> Any:
+    """A further reference to a live block. Only the first one says that it was dropped."""
+    _, _, layout, _, _ = block
+    kind: Any = layout.kind
+    if issubclass(kind, Text):
+        cls = string_ref_class(False)
+    else:
+        cls = wrapping_scalar_ref(kind) if layout.count is None else array_ref_class(kind, False)
+    ref = make_ref(cls, block)
+    holder = layout.owner.holders.get(id(block))
+    if holder is not None:
+        ref._holder = holder
+    return ref
+
+
+def wrap_scalar(table: BlockTable, scalar: type[Scalar[T]], address: Any) -> ScalarRef[T]:
+    """A reference that borrows the `scalar` at an address."""
+    layout = Layout(table, scalar, None, scalar.size, borrowed=True)
+    ref: ScalarRef[T] = _borrow(wrapping_scalar_ref(scalar), layout, scalar, address, 1, 1)
+    return ref
+
+
+def wrap_array(table: BlockTable, scalar: type[Scalar[T]], address: Any, count: Any) -> ArrayRef[T]:
+    """A reference that borrows `count` elements at an address."""
+    number = check_count(count, "count", scalar.size, table.memory.largest_block)
+    layout = Layout(table, scalar, number, number * scalar.size, borrowed=True)
+    cls = array_ref_class(scalar, False)
+    ref: ArrayRef[T] = _borrow(cls, layout, scalar, address, number, scalar.alignment)
+    return ref
+
+
+def wrap_text(table: BlockTable, text: type[Text], address: Any, capacity: Any) -> StringRef:
+    """A reference that borrows a string; its room is not known if `capacity` is None."""
+    room = None
+    if capacity is not None:
+        room = string_room(text, capacity, table.memory.largest_block)
+    count = 1 if room is None else room
+    layout = Layout(table, text, room, count * text.size, borrowed=True)
+    ref: StringRef = _borrow(
+        string_ref_class(False), layout, text.unit, address, count, text.alignment
+    )
+    return ref
+
+
+def _borrow(
+    cls: Any, layout: Layout, unit: type[Scalar[Any]], address: Any, count: int, alignment: int
+) -> Any:
+    owner = layout.owner
+    size = count * unit.size
+    start = owner.memory.check_extent(address, size, f"wrap of {layout.describe()}")
+    check_aligned(start, alignment, f"a wrapped {layout.describe()}")
+    elements = owner.memory.elements(unit, start, count)
+    owner.loans.add_elements(start, size, elements)
+    return make_ref(cls, (elements, start, layout, None, 0))
+
+
+def scalar_allocator(table: BlockTable, scalar: type[Scalar[T]]) -> ScalarAllocator[T]:
+    """A function ``allocate(initial=None)`` that makes references to new scalars.
+
+    In the process's own memory, with the default options, it takes a spare block and writes the
+    value in one step: this is where small allocations get their speed. Whatever is out of the
+    ordinary, an empty list or a value that does not fit, goes the long way.
+    """
+
+    def allocate(initial: Any = None) -> ScalarRef[T]:
+        return allocate_scalar(table, scalar, initial, None, caller_site())
+
+    layout = table.scalar_layout(scalar)
+    spare = layout.spare
+    memory = table.memory
+    options = table.options
+    if (
+        spare is None
+        or not isinstance(memory, DirectMemory)
+        or not layout.fast
+        or not options.clear_allocated_regions
+        or scalar.decodes
+    ):
+        return allocate
+    return _short_cut(layout, scalar, spare, memory, allocate)
+
+
+def _short_cut(
+    layout: Layout,
+    scalar: type[Scalar[T]],
+    spare: list[int],
+    memory: DirectMemory,
+    allocate_any: ScalarAllocator[T],
+) -> ScalarAllocator[T]:
+    window = memory.typed_window(scalar.format)
+    shift = scalar.size.bit_length() - 1
+    blocks = layout.blocks
+    encode = scalar.encode if scalar.encodes else None
+    new = object.__new__
+    cls: Any = owning_scalar_ref(scalar)
+
+    def allocate(initial: Any = 0) -> ScalarRef[T]:
+        try:
+            address = spare.pop()
+        except IndexError:
+            return allocate_any(initial)
+        index = address >> shift
+        elements = window[index : index + 1]
+        try:
+            elements[0] = initial if encode is None else encode(initial)
+        except (ValueError, TypeError, OverflowError, IndexError):
+            # Also where the block lies above the first window: there the slice is empty.
+            spare.append(address)
+            return allocate_any(initial)
+        ref = new(cls)
+        ref._elements = elements
+        frame = current_frame(1)
+        ref._block = blocks[address] = (
+            elements,
+            address,
+            layout,
+            frame.f_code,
+            instruction_offset(frame),
+        )
+        return ref  # type: ignore[no-any-return]
+
+    return allocate

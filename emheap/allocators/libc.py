@@ -1,0 +1,41 @@
+"""The C library's malloc, calloc and free, by ctypes."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from typing import Any
+
+from emheap.allocators.base import Allocator
+
+__all__ = ["LibcAllocator"]
+
+
+def _c_runtime() -> Any:
+    # On Windows CDLL(None) does not exist, and a program may hold several C runtimes, each with a
+    # heap of its own: the universal one is what CPython and current compilers link.
+    return ctypes.CDLL("ucrtbase" if sys.platform == "win32" else None)
+
+
+class LibcAllocator(Allocator):
+    """The heap of the C library, natively and in Pyodide: C code may free what it hands out."""
+
+    def __init__(self) -> None:
+        runtime = _c_runtime()
+        # Prototypes of our own: setting argtypes on the library's functions would change them for
+        # every other user of the same CDLL object, and restype's default cuts addresses to 32 bits.
+        size_t, pointer = ctypes.c_size_t, ctypes.c_void_p
+        self._malloc = ctypes.CFUNCTYPE(pointer, size_t)(("malloc", runtime))
+        self._calloc = ctypes.CFUNCTYPE(pointer, size_t, size_t)(("calloc", runtime))
+        self._free = ctypes.CFUNCTYPE(None, pointer)(("free", runtime))
+        # C guarantees alignof(max_align_t); Emscripten's malloc gives 8 whatever that is.
+        self.alignment = 8 if ctypes.sizeof(pointer) == 4 else 16
+
+    def allocate(self, size: int) -> int:
+        return self._malloc(size) or 0
+
+    def allocate_zeroed(self, size: int) -> int:
+        return self._calloc(size, 1) or 0
+
+    def free(self, address: int) -> None:
+        self._free(address)

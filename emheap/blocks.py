@@ -1,0 +1,401 @@
+"""Who owns which bytes: the live blocks of a heap, and where the late ones were freed.
+
+A block is a tuple, and its first item is what a reference reads and writes through. Freeing the
+block releases that item, so every reference that shares it finds out at its next access, and a
+live access tests nothing. A block object with a flag costs 90 bytes more for each block and an
+attribute read for each access; refs in the table would keep dropped ones alive, so that neither
+a leak could be seen nor a block collected.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from functools import cached_property
+from types import CodeType
+from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
+
+from emheap.allocators.base import Allocator
+from emheap.allocators.pool import PoolAllocator
+from emheap.atomics import Atomics, open_atomics
+from emheap.checks import align_up
+from emheap.errors import (
+    DoubleFreeError,
+    HeapCorruptionError,
+    HeapError,
+    NotAllocatedError,
+    NullPointerError,
+    OutOfMemoryError,
+    UseAfterFreeError,
+    format_address,
+)
+from emheap.loans import LoanTable, describe_block
+from emheap.memories.base import Elements, Memory
+from emheap.options import Options
+from emheap.sites import Site, describe_site
+from emheap.types import Scalar, Type
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+__all__ = ["Block", "BlockTable", "Layout"]
+
+Block: TypeAlias = "tuple[Elements, int, Layout, CodeType | None, int]"
+"""Elements, address, layout, and the site of the allocation (code object, offset)."""
+
+_REMEMBERED = 2048
+"""The freed blocks whose sites are kept for messages."""
+
+
+class Layout:
+    """What lies in a block. All scalars of one type on one heap share one."""
+
+    __slots__ = (
+        "blocks",
+        "borrowed",
+        "byte_size",
+        "count",
+        "fast",
+        "freed",
+        "kind",
+        "loans",
+        "owner",
+        "padding",
+        "spare",
+    )
+
+    def __init__(
+        self,
+        owner: BlockTable,
+        kind: type[Type[Any]],
+        count: int | None,
+        byte_size: int,
+        *,
+        blocks: dict[int, Block] | None = None,
+        padding: int = 0,
+        borrowed: bool = False,
+    ) -> None:
+        self.owner = owner
+        self.kind = kind
+        self.count = count
+        """Elements of an array or a string with its terminator; None for a scalar."""
+        self.byte_size = byte_size
+        self.padding = padding
+        """How far the address lies above the one the allocator gave."""
+        self.borrowed = borrowed
+        """Whether the block belongs to somebody else."""
+        self.blocks = owner.mixed if blocks is None else blocks
+        """The table that a live block with this layout is in."""
+        self.freed = owner.freed
+        self.loans = owner.loans.buckets
+        self.spare: list[int] | None = None
+        self.fast = False
+        """Whether freeing may put the block straight onto `spare`."""
+
+    def describe(self) -> str:
+        """The kind of contents: ``int32``, ``float64 array``, ``utf8 string``."""
+        if self.count is None:
+            return self.kind.name
+        return f"{self.kind.name} {'array' if issubclass(self.kind, Scalar) else 'string'}"
+
+
+class BlockTable:
+    """The live blocks of one heap."""
+
+    def __init__(self, memory: Memory, allocator: Allocator, options: Options) -> None:
+        self.memory = memory
+        self.allocator = allocator
+        self.options = options
+        self.loans = LoanTable()
+        self.freed: dict[int, tuple[Block, CodeType | None, int]] = {}
+        """The late blocks by address, with the site where each was freed."""
+        self.mixed: dict[int, Block] = {}
+        """The live arrays, strings and over-aligned scalars by address."""
+        self._mixed_byte_size = 0
+        self._padded: dict[int, int] = {}
+        self._scalars: dict[type[Type[Any]], Layout] = {}
+        self.holders: WeakValueDictionary[int, Any] = WeakValueDictionary()
+        """What keeps a block alive, by the block's id, where garbage is collected."""
+        self._lock = threading.RLock()
+
+    @cached_property
+    def atomics(self) -> Atomics:
+        """Indivisible reads and writes on this heap's memory."""
+        return open_atomics(self.memory)
+
+    def scalar_layout(self, scalar: type[Scalar[Any]]) -> Layout:
+        """The layout that all scalars of a type share. Their table is theirs alone, so that its
+        length, which is always right, counts their bytes."""
+        layout = self._scalars.get(scalar)
+        if layout is None:
+            layout = Layout(self, scalar, None, scalar.size, blocks={})
+            if isinstance(self.allocator, PoolAllocator):
+                layout.spare = self.allocator.spare(scalar.size)
+                layout.fast = (
+                    layout.spare is not None
+                    and self.options.track_allocations
+                    and not self.options.enable_garbage_collection
+                )
+            self._scalars[scalar] = layout
+        return layout
+
+    # Allocation
+
+    def allocate(
+        self,
+        layout: Layout,
+        unit: type[Scalar[Any]],
+        data: bytes | memoryview | None,
+        site: Site,
+        alignment: int | None = None,
+    ) -> Block:
+        """A new block holding `data`, or zeros if the heap's options say so."""
+        size = max(layout.byte_size, 1)
+        count = 1 if layout.count is None else layout.count
+        clear = data is None and self.options.clear_allocated_regions
+        address, cleared = self._take(layout, size, alignment or unit.alignment, clear)
+        try:
+            if clear and not cleared:
+                self.memory.fill(address, size)
+            if data is not None and len(data):
+                self.memory.write_bytes(address, data)
+            elements = self.memory.elements(unit, address, count)
+            block: Block = (elements, address, layout, *site)
+            self._register(block)
+        except BaseException:
+            self._give_back(address, layout)
+            raise
+        return block
+
+    def _take(self, layout: Layout, size: int, alignment: int, clear: bool) -> tuple[int, bool]:
+        """An aligned address from the allocator, and whether its bytes are 0 already."""
+        extra = alignment - 1 if alignment > self.allocator.alignment else 0
+        base, cleared = self._call_allocator(size + extra, clear)
+        if not extra and base % alignment:
+            # An allocator of the user's need not align as malloc does: ask once more, with room.
+            self.allocator.free(base)
+            extra = alignment - 1
+            base, cleared = self._call_allocator(size + extra, clear)
+        address = align_up(base, alignment) if extra else base
+        layout.padding = address - base
+        if layout.padding:
+            self._padded[address] = base
+        try:
+            self.memory.check_extent(address, size, "the allocator's block")
+            live = self._find(address)
+            if live is not None:
+                raise HeapCorruptionError(
+                    f"the allocator returned {format_address(address)} for {size} bytes, but "
+                    f"{self.describe(live)} is still live there"
+                )
+        except HeapCorruptionError:
+            self._padded.pop(address, None)
+            raise  # the address belongs to the live block: giving it back would free that
+        except HeapError:
+            self._give_back(address, layout)
+            raise
+        return address, cleared
+
+    def _call_allocator(self, size: int, clear: bool) -> tuple[int, bool]:
+        address = self.allocator.allocate_zeroed(size) if clear else None
+        cleared = address is not None
+        if address is None:
+            address = self.allocator.allocate(size)
+        if address:
+            return address, cleared
+        raise OutOfMemoryError(
+            f"no room for {size} bytes: {self.total_byte_size} bytes are live in "
+            f"{self.block_count} blocks of {self.memory.name}"
+        )
+
+    def _register(self, block: Block) -> None:
+        _, address, layout, _, _ = block
+        if not self.options.track_allocations:
+            return
+        with self._lock:
+            layout.blocks[address] = block
+            if layout.blocks is self.mixed:
+                self._mixed_byte_size += layout.byte_size
+        self._trim_history()
+
+    def _give_back(self, address: int, layout: Layout) -> None:
+        base = self._padded.pop(address, address)
+        if base == address and isinstance(self.allocator, PoolAllocator):
+            self.allocator.free_sized(address, max(layout.byte_size, 1))
+        else:
+            self.allocator.free(base)
+
+    # Freeing
+
+    def release(self, block: Block, site: Site) -> None:
+        """Free a block: by its reference, its address, or the collector."""
+        elements, address, layout, _, _ = block
+        if not self.is_live(block):
+            raise self.refusal(block)
+        size = max(layout.byte_size, 1)
+        if self.loans.buckets:
+            self.loans.recall(address, size, self.describe(block))
+        if self.options.track_allocations and not self._claim(block):
+            raise self.refusal(block)
+        try:
+            self._give_back(address, layout)
+        except BaseException:
+            # The user's free function failed: the block stays as it was.
+            self._register(block)
+            raise
+        self.freed[address] = (block, *site)
+        elements.release()
+        self.loans.end(address, size)
+        self._trim_history()
+
+    def _claim(self, block: Block) -> bool:
+        """Take a block out of its table; only one thread gets it."""
+        _, address, layout, _, _ = block
+        with self._lock:
+            if layout.blocks.get(address) is not block:
+                return False
+            del layout.blocks[address]
+            if layout.blocks is self.mixed:
+                self._mixed_byte_size -= layout.byte_size
+        return True
+
+    def release_address(self, address: int, site: Site) -> None:
+        """Free the block that starts at `address`."""
+        if not self.options.track_allocations:
+            if address <= 0:
+                raise self._unknown_address(address)
+            self.allocator.free(self._padded.pop(address, address))
+            return
+        block = self._find(address)
+        if block is None:
+            raise self._unknown_address(address)
+        self.release(block, site)
+
+    def _trim_history(self) -> None:
+        if len(self.freed) > 2 * _REMEMBERED:
+            for address in list(self.freed)[:_REMEMBERED]:
+                self.freed.pop(address, None)
+
+    # Looking things up
+
+    def is_live(self, block: Block) -> bool:
+        """Whether a block that this heap handed out has not been freed."""
+        elements, address, layout, _, _ = block
+        if layout.borrowed:
+            return False
+        if self.options.track_allocations:
+            return layout.blocks.get(address) is block
+        return not is_released(elements)
+
+    def _find(self, address: int) -> Block | None:
+        block = self.mixed.get(address)
+        if block is not None:
+            return block
+        for layout in list(self._scalars.values()):
+            block = layout.blocks.get(address)
+            if block is not None:
+                return block
+        return None
+
+    def __iter__(self) -> Iterator[Block]:
+        """The live blocks, oldest first within a type."""
+        yield from list(self.mixed.values())
+        for layout in list(self._scalars.values()):
+            yield from list(layout.blocks.values())
+
+    @property
+    def block_count(self) -> int:
+        """The live blocks."""
+        scalars = sum(len(layout.blocks) for layout in list(self._scalars.values()))
+        return len(self.mixed) + scalars
+
+    @property
+    def total_byte_size(self) -> int:
+        """The bytes of the live blocks, without what an allocator adds."""
+        scalars = sum(
+            len(layout.blocks) * layout.byte_size for layout in list(self._scalars.values())
+        )
+        return self._mixed_byte_size + scalars
+
+    def containing(self, address: int) -> Block | None:
+        """The live block that `address` lies in. Walks all of them; for messages."""
+        for block in self:
+            if block[1] <= address < block[1] + max(block[2].byte_size, 1):
+                return block
+        return None
+
+    def live_block(self, address: int, what: str) -> Block:
+        """The live block that starts at `address`; raises NotAllocatedError naming `what`."""
+        block = self._find(address)
+        if block is None:
+            raise NotAllocatedError(f"{what}: {self._unknown_address(address)}; nothing was freed")
+        return block
+
+    def check_not_lent(self, block: Block) -> None:
+        """Raise BufferInUseError if a view of a block is still in use after it was recalled."""
+        self.loans.recall(block[1], max(block[2].byte_size, 1), self.describe(block))
+
+    # Messages
+
+    def describe(self, block: Block) -> str:
+        """A block and where it was allocated."""
+        _, address, layout, code, offset = block
+        named = describe_block(layout.describe(), address, layout.byte_size)
+        if layout.borrowed or code is None:
+            return named
+        return f"{named}, allocated at {describe_site((code, offset))}"
+
+    def freed_at(self, block: Block) -> str:
+        """Where a block, or the one around a wrapped reference, was freed."""
+        start = block[1]
+        record = self.freed.get(start)
+        if record is not None and (record[0] is block or block[2].borrowed):
+            return f"freed at {describe_site((record[1], record[2]))}"
+        if block[2].borrowed:
+            for around, code, offset in reversed(list(self.freed.values())):
+                if around[1] <= start < around[1] + max(around[2].byte_size, 1):
+                    freed = f"freed at {describe_site((code, offset))}"
+                    return f"inside {self.describe(around)}, which was {freed}"
+        return "freed earlier, at a place no longer on record"
+
+    def use_after_free(self, block: Block) -> UseAfterFreeError:
+        """The error for a use of a reference whose block is gone."""
+        return UseAfterFreeError(
+            f"use after free: {self.describe(block)}, {self.freed_at(block)}; "
+            "allocate anew, or free later"
+        )
+
+    def refusal(self, block: Block) -> HeapError:
+        """The error for freeing a block that is not live, or not ours."""
+        if block[2].borrowed:
+            return NotAllocatedError(
+                f"{self.describe(block)} is a wrapped reference: whoever allocated it must free it"
+            )
+        return DoubleFreeError(f"double free: {self.describe(block)}, {self.freed_at(block)}")
+
+    def _unknown_address(self, address: int) -> HeapError:
+        if address == 0:
+            return NullPointerError("cannot free the null pointer: no block has address 0")
+        record = self.freed.get(address)
+        if record is not None:
+            return self.refusal(record[0])
+        around = self.containing(address)
+        if around is not None:
+            return NotAllocatedError(
+                f"{format_address(address)} is not the start of a block: it lies "
+                f"{address - around[1]} bytes inside {self.describe(around)}"
+            )
+        return NotAllocatedError(
+            f"{format_address(address)} was not handed out by this heap ({self.memory.name}), "
+            "or was freed long ago; free it where it was allocated"
+        )
+
+
+def is_released(elements: Elements) -> bool:
+    """Whether the block of these elements was freed."""
+    try:
+        len(elements)
+    except ValueError:
+        return True
+    return False

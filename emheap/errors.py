@@ -1,0 +1,98 @@
+"""The exceptions of emheap: each derives from HeapError and from the builtin that fits.
+
+Code that knows nothing of emheap can therefore catch what it already catches (``IndexError``,
+``OverflowError``, ``MemoryError``), and code that does can catch :class:`HeapError`.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BufferInUseError",
+    "CapacityError",
+    "DoubleFreeError",
+    "HeapCorruptionError",
+    "HeapError",
+    "MisalignedError",
+    "NotAllocatedError",
+    "NotSupportedError",
+    "NullPointerError",
+    "OutOfBoundsError",
+    "OutOfMemoryError",
+    "UnterminatedStringError",
+    "UseAfterFreeError",
+    "ValueOutOfRangeError",
+    "add_note",
+    "format_address",
+]
+
+
+class HeapError(Exception):
+    """The base of every error that emheap defines."""
+
+
+class ValueOutOfRangeError(HeapError, OverflowError):
+    """Raised when a number does not fit the type it is written as; nothing was written."""
+
+
+class OutOfBoundsError(HeapError, IndexError):
+    """Raised when an address, with its whole extent, or an index lies outside its memory."""
+
+
+class NullPointerError(OutOfBoundsError):
+    """Raised when address 0 is read, written, viewed or wrapped."""
+
+
+class MisalignedError(HeapError, ValueError):
+    """Raised when an array, a view, a wide string or an atomic access is not aligned."""
+
+
+class CapacityError(HeapError, ValueError):
+    """Raised when a string, with its terminator, does not fit the room it has."""
+
+
+class UnterminatedStringError(HeapError, ValueError):
+    """Raised when no null terminator lies within the extent that may be scanned."""
+
+
+class OutOfMemoryError(HeapError, MemoryError):
+    """Raised when the allocator has no room for a block; nothing changed."""
+
+
+class UseAfterFreeError(HeapError, ValueError):
+    """Raised when a reference is used after its block was freed."""
+
+
+class DoubleFreeError(HeapError, ValueError):
+    """Raised when a block is freed that was freed before; the allocator was not called."""
+
+
+class NotAllocatedError(HeapError, ValueError):
+    """Raised when something is freed that this heap did not hand out, or does not own."""
+
+
+class BufferInUseError(HeapError, BufferError):
+    """Raised when a block cannot be freed because a view of it is still in use."""
+
+
+class NotSupportedError(HeapError, NotImplementedError):
+    """Raised when this heap, or this machine, cannot do what was asked."""
+
+
+class HeapCorruptionError(HeapError):
+    """Raised when a heap's own records turn out to be damaged."""
+
+
+def add_note(error: BaseException, note: str) -> None:
+    """Add a note to an error that is on its way, where Python has notes (3.11 on)."""
+    adder = getattr(error, "add_note", None)
+    if adder is not None:
+        adder(note)
+
+
+def format_address(address: int) -> str:
+    """An address as every message of emheap shows it: in hexadecimal.
+
+    >>> format_address(4096)
+    '0x1000'
+    """
+    return f"-0x{-address:x}" if address < 0 else f"0x{address:x}"

@@ -1,0 +1,223 @@
+"""The contract of a memory: where bytes live. It knows nothing of types' meaning or of blocks.
+
+A new kind of heap implements :class:`Memory` and is then served by everything else. Addresses
+are byte offsets in the memory; in the process's own memory they are the machine's addresses.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
+
+from emheap.checks import check_count, check_integer
+from emheap.errors import (
+    MisalignedError,
+    NotSupportedError,
+    NullPointerError,
+    OutOfBoundsError,
+    UnterminatedStringError,
+    format_address,
+)
+from emheap.types import Scalar, Text
+
+__all__ = ["Elements", "Loan", "Memory", "Reader", "Writer", "check_aligned"]
+
+T = TypeVar("T")
+Reader = Callable[[int], T]
+Writer = Callable[[int, T], None]
+
+
+class Elements(Protocol):
+    """The inside of a block, as a reference holds it: a memoryview, or what behaves like one.
+
+    It is never handed to users. `release` makes every later use raise ValueError, which is how a
+    freed block is noticed at no cost: there is no flag to test.
+    """
+
+    def __getitem__(self, index: int, /) -> Any: ...
+    def __setitem__(self, index: int, value: Any, /) -> None: ...
+    def __len__(self) -> int: ...
+    def release(self) -> None: ...
+
+
+class Loan(Generic[T]):
+    """A view that was handed out, and the object that lives as long as anything uses it.
+
+    `view` is what the user gets. `exporter` is kept alive by the view and by every slice, cast
+    and array made of it, and by nothing else; a weak reference to it tells when all are gone.
+    """
+
+    __slots__ = ("exporter", "view")
+
+    def __init__(self, view: T, exporter: Any) -> None:
+        self.view = view
+        self.exporter = exporter
+
+
+class Memory(ABC):
+    """Bytes with addresses.
+
+    Every method checks the extent it is given and raises OutOfBoundsError (NullPointerError for
+    address 0) or TypeError; a store lands whole or raises.
+    """
+
+    name: ClassVar[str] = "memory"
+    """What messages call it."""
+    zero_copy: ClassVar[bool] = True
+    """Whether `lend` gives memoryviews on the very bytes."""
+    static: ClassVar[bool] = True
+    """Whether elements, once made, stay right for as long as the memory exists."""
+    pointer_size: int = 4
+    """Bytes of a pointer that a program in this memory uses."""
+    lowest_address: int = 1
+    """The first address that may be used; everything below is the null page."""
+    shared: bool = False
+    """Whether other threads, workers or processes see the same bytes."""
+
+    @cached_property
+    def _readers(self) -> dict[type[Scalar[Any]], Reader[Any]]:
+        return {}
+
+    @cached_property
+    def _writers(self) -> dict[type[Scalar[Any]], Writer[Any]]:
+        return {}
+
+    @cached_property
+    def _text_readers(self) -> dict[type[Text], Callable[..., str]]:
+        return {}
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """The bytes there are now, or the end of the address space in the process's own memory."""
+
+    @property
+    def largest_block(self) -> int:
+        """The most bytes that one block, and one view, can have."""
+        return 1 << 8 * self.pointer_size
+
+    @abstractmethod
+    def read_bytes(self, address: int, size: int) -> bytes:
+        """A copy of `size` bytes."""
+
+    @abstractmethod
+    def write_bytes(self, address: int, data: bytes | memoryview) -> None:
+        """Store all of `data`, a bytes-like of format ``B``."""
+
+    @abstractmethod
+    def elements(self, scalar: type[Scalar[Any]], address: int, count: int) -> Elements:
+        """`count` numbers as they are stored (decoded, for a type that decodes)."""
+
+    @abstractmethod
+    def lend(self, scalar: type[Scalar[Any]], address: int, count: int) -> Loan[Any]:
+        """A view for the user on `count` elements."""
+
+    @abstractmethod
+    def reader(self, scalar: type[Scalar[T]]) -> Reader[T]:
+        """A function that reads one `scalar` at an address."""
+
+    @abstractmethod
+    def writer(self, scalar: type[Scalar[T]]) -> Writer[T]:
+        """A function that checks a value and stores it at an address."""
+
+    def cached_reader(self, scalar: type[Scalar[T]]) -> Reader[T]:
+        """`reader`, made once for each type."""
+        if scalar not in self._readers:
+            self._readers[scalar] = self.reader(scalar)
+        return cast("Reader[T]", self._readers[scalar])
+
+    def cached_writer(self, scalar: type[Scalar[T]]) -> Writer[T]:
+        """`writer`, made once for each type."""
+        if scalar not in self._writers:
+            self._writers[scalar] = self.writer(scalar)
+        return cast("Writer[T]", self._writers[scalar])
+
+    def cached_text_reader(self, text: type[Text]) -> Callable[..., str]:
+        """`text_reader`, made once for each encoding."""
+        if text not in self._text_readers:
+            self._text_readers[text] = self.text_reader(text)
+        return self._text_readers[text]
+
+    @abstractmethod
+    def find_null(self, address: int, width: int, limit: int | None) -> int | None:
+        """How many elements of `width` bytes precede the first zero one.
+
+        None if there is none among the first `limit` elements, or up to the end of the memory.
+        Costs time in proportion to the answer, not to the limit.
+        """
+
+    def text_reader(self, text: type[Text]) -> Callable[..., str]:
+        """A function ``read(address, max_elements=None, errors="strict")``."""
+
+        def read(address: int, max_elements: int | None = None, errors: str = "strict") -> str:
+            count = self.count_elements(address, text.size, max_elements)
+            return text.decode(self.read_bytes(address, count * text.size), errors)
+
+        return read
+
+    def count_elements(self, address: int, width: int, max_elements: int | None = None) -> int:
+        """The elements of `width` bytes before the terminator of a string.
+
+        Raises UnterminatedStringError if there is no terminator among the first `max_elements`
+        and the one after them, or up to the end of the memory.
+        """
+        start = self.check_extent(address, width, "read of a null-terminated string")
+        check_aligned(start, width, "a string of wide elements")
+        limit = None
+        if max_elements is not None:
+            limit = check_count(max_elements, "max_elements", width, self.largest_block) + 1
+        count = self.find_null(start, width, limit)
+        if count is None:
+            extent = "the end of the memory" if limit is None else f"{limit - 1} elements"
+            raise UnterminatedStringError(
+                f"no null terminator within {extent} from address {format_address(start)} "
+                f"(elements of {width} bytes)"
+            )
+        return count
+
+    def fill(self, address: int, size: int, byte: int = 0) -> None:
+        """Set `size` bytes to `byte`, in pieces that bound what is held beside the memory."""
+        piece = 1 << 20
+        whole = bytes([byte]) * min(size, piece)
+        for offset in range(0, size, piece):
+            length = min(piece, size - offset)
+            self.write_bytes(address + offset, whole if length == len(whole) else whole[:length])
+
+    def js_view(self, scalar: type[Scalar[Any]], address: int, count: int) -> Any:
+        """A JavaScript typed array on the same bytes."""
+        raise NotSupportedError(
+            f"js_view needs a memory that JavaScript shares, and this heap is in {self.name}; "
+            "in Pyodide, open the heap with emheap.open()"
+        )
+
+    def host_address(self, address: int) -> int:
+        """The address of a byte in the process that runs Python."""
+        raise NotSupportedError(f"{self.name} has no address in this process")
+
+    def check_extent(self, address: Any, size: int, what: str = "access") -> int:
+        """Return `address` if `size` bytes from it lie inside this memory."""
+        number = check_integer(address, "address")
+        if number == 0:
+            raise NullPointerError(
+                f"null pointer: {what} of {size} bytes at address 0; "
+                "an allocation failed unnoticed, or a pointer was never set"
+            )
+        if self.lowest_address <= number and number + size <= self.size:
+            return number
+        where = "in the null page of" if 0 < number < self.lowest_address else "outside"
+        raise OutOfBoundsError(
+            f"{what} of {size} bytes at address {format_address(number)} lies {where} "
+            f"{self.name}, which holds addresses {format_address(self.lowest_address)} to "
+            f"{format_address(self.size - 1)}"
+        )
+
+
+def check_aligned(address: int, alignment: int, what: str) -> None:
+    """Raise MisalignedError unless `address` is a multiple of `alignment`."""
+    if address % alignment:
+        raise MisalignedError(
+            f"{what} needs an address that is a multiple of {alignment} bytes; "
+            f"{format_address(address)} is {address % alignment} too high"
+        )

@@ -1,0 +1,56 @@
+"""Any writable Python buffer as a memory: bytearray, mmap, shared memory, a ctypes array."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any, ClassVar
+
+from emheap.memories.base import Loan
+from emheap.memories.direct import exported
+from emheap.memories.window import WindowMemory
+from emheap.types import Scalar
+
+__all__ = ["BufferMemory", "writable_bytes"]
+
+
+def writable_bytes(buffer: Any) -> memoryview:
+    """A memoryview of the bytes of a buffer; raises TypeError or ValueError if it cannot be one."""
+    try:
+        view = memoryview(buffer)
+    except TypeError:
+        raise TypeError(
+            "a heap needs a writable buffer, such as a bytearray, an mmap or the buf of a "
+            f"SharedMemory, not {type(buffer).__name__} {buffer!r:.60}"
+        ) from None
+    if view.readonly:
+        raise TypeError(
+            f"a heap needs a writable buffer; this {type(buffer).__name__} is read-only"
+        )
+    if not view.c_contiguous:
+        raise ValueError("a heap needs a contiguous buffer; this one has strides")
+    return view if (view.format == "B" and view.ndim == 1) or not view.nbytes else view.cast("B")
+
+
+class BufferMemory(WindowMemory):
+    """The bytes of one buffer that stays where and what it is; address 0 is its first byte.
+
+    The buffer cannot be resized while the heap holds it: Python refuses.
+    """
+
+    name: ClassVar[str] = "the buffer"
+
+    def __init__(self, buffer: Any) -> None:
+        self.window = writable_bytes(buffer)
+        self.pointer_size = 4 if len(self.window) <= 1 << 32 else 8
+
+    @property
+    def size(self) -> int:
+        return len(self.window)
+
+    def lend(self, scalar: type[Scalar[Any]], address: int, count: int) -> Loan[memoryview]:
+        size = count * scalar.size
+        start = self.check_extent(address, size, "view")
+        return exported((ctypes.c_ubyte * size).from_buffer(self.window, start), scalar)
+
+    def host_address(self, address: int) -> int:
+        return ctypes.addressof(ctypes.c_ubyte.from_buffer(self.window, address))

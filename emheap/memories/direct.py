@@ -1,0 +1,130 @@
+"""The interpreter's own address space: native CPython, and Pyodide's own heap alike.
+
+One memoryview covers all of it, made once; an access through it costs less than through ctypes.
+In WebAssembly the memory can grow but never moves, so what was made before stays right. Nothing
+below this module protects the program: natively a wrong address is a fault of the process, and
+in Pyodide an access past the end of the heap ends the interpreter. There the window ends where
+the heap ends, so such an access raises instead.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, ClassVar, cast
+
+from emheap.memories.base import Loan
+from emheap.memories.window import WindowMemory, empty_elements
+from emheap.types import Scalar, WideInteger
+
+__all__ = ["DirectMemory", "exported"]
+
+_IN_WASM = sys.platform == "emscripten"
+_LARGEST_VIEW = sys.maxsize
+_UPPER_BASE = 0x7FFF8000
+"""The second window starts below 2 GiB, so that what crosses the line lies in it."""
+
+
+def exported(array: Any, scalar: type[Scalar[Any]]) -> Loan[memoryview]:
+    """A typed view of a ctypes array of bytes, which is its exporter."""
+    if len(array) == 0:
+        view = empty_elements(scalar)
+        return Loan(view, view.obj)
+    numbers = memoryview(array).cast("B")
+    if scalar.format and scalar.format != "B":
+        numbers = numbers.cast(cast(Any, scalar.format))
+    return Loan(numbers, array)
+
+
+class DirectMemory(WindowMemory):
+    """The memory of this process."""
+
+    name: ClassVar[str] = "this process's memory"
+
+    def __init__(self) -> None:
+        self.pointer_size = ctypes.sizeof(ctypes.c_void_p)
+        self._heap_size: Callable[[], int] | None = None
+        if _IN_WASM:
+            # A fixed name: asking Pyodide's dynamic linker for an unknown one can be fatal.
+            self._heap_size = ctypes.CDLL(None).emscripten_get_heap_size
+            cast(Any, self._heap_size).restype = ctypes.c_size_t
+            self.name = "Pyodide's heap"  # type: ignore[misc]
+        # The null page: wasm modules keep their first kilobyte unused, systems their first page.
+        self.lowest_address = 1024 if _IN_WASM else 4096
+        self._size = 0
+        self._open_windows(self._measure())
+
+    def _measure(self) -> int:
+        if self._heap_size is not None:
+            return self._heap_size()
+        if self.pointer_size == 4:
+            return 1 << 32
+        # Linux, macOS and Windows give programs 47 bits on x86-64; other machines up to 52.
+        on_x86 = hasattr(os, "uname") and os.uname().machine == "x86_64"
+        return 1 << (47 if on_x86 else 52)
+
+    def _open_windows(self, size: int) -> None:
+        self._size = size
+        self.window = self._window(0, min(size, _LARGEST_VIEW))
+        self._typed: dict[str, memoryview] = {}
+        self._upper: memoryview | None = None
+        if size > _LARGEST_VIEW:
+            self._upper = self._window(_UPPER_BASE, min(size - _UPPER_BASE, _LARGEST_VIEW))
+
+    @staticmethod
+    def _window(address: int, size: int) -> memoryview:
+        return memoryview((ctypes.c_ubyte * size).from_address(address)).cast("B")
+
+    @property
+    def size(self) -> int:
+        return self._size
+
+    @property
+    def largest_block(self) -> int:
+        return min(1 << 8 * self.pointer_size, _LARGEST_VIEW)
+
+    def refresh(self) -> None:
+        if self._heap_size is not None and self._heap_size() != self._size:
+            self._open_windows(self._heap_size())
+
+    def locate(self, address: int, size: int) -> tuple[memoryview, int]:
+        if address + size <= len(self.window):
+            return self.window, address
+        upper = self._upper
+        if upper is not None and address >= _UPPER_BASE and address + size <= self._upper_end:
+            return upper, address - _UPPER_BASE
+        return self._window(address, size), 0
+
+    @property
+    def _upper_end(self) -> int:
+        return _UPPER_BASE + (len(self._upper) if self._upper is not None else 0)
+
+    def typed_window(self, code: str) -> memoryview:
+        """The first window as numbers of one format, for elements at aligned addresses."""
+        if code not in self._typed:
+            size = ctypes.sizeof(ctypes.c_longlong)
+            whole = self.window[: len(self.window) // size * size]
+            self._typed[code] = whole.cast(cast(Any, code))
+        return self._typed[code]
+
+    def lend(self, scalar: type[Scalar[Any]], address: int, count: int) -> Loan[memoryview]:
+        size = count * scalar.size
+        start = self.check_extent(address, size, "view")
+        return exported((ctypes.c_ubyte * size).from_address(start), scalar)
+
+    def host_address(self, address: int) -> int:
+        return address
+
+    def readable_end(self, position: int, step: int) -> int:
+        # Natively the next page may not be mapped; in wasm all of the heap is.
+        return position + step if _IN_WASM else min(position + step, (position | 4095) + 1)
+
+    def js_view(self, scalar: type[Scalar[Any]], address: int, count: int) -> Any:
+        if not _IN_WASM or issubclass(scalar, WideInteger):
+            return super().js_view(scalar, address, count)
+        from emheap.memories.own_module import typed_array
+
+        start = self.check_extent(address, count * scalar.size, "view")
+        return typed_array(scalar, start, count)

@@ -1,0 +1,53 @@
+"""Pyodide's own Emscripten module, seen through the JavaScript FFI.
+
+The public API of Pyodide has no access to its heap; ``pyodide_js._module`` has been there, with
+``HEAPU8``, in every release from 0.26 to 314. This module is imported inside Pyodide only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import js
+import pyodide_js
+from pyodide.ffi import JsProxy
+
+from emheap.types import Scalar
+
+__all__ = ["is_own_buffer", "is_own_module", "module_functions", "typed_array"]
+
+_module: Any = pyodide_js._module
+
+
+def typed_array(scalar: type[Scalar[Any]], address: int, count: int) -> Any:
+    """A JavaScript typed array on the heap, with no copy.
+
+    It is made from the address: Pyodide's own buffer bridge takes a signed one, and above 2 GiB
+    gives zeros or errors. The length is explicit, for a length-tracking view over a heap that
+    grew lets Pyodide copy past the end of its target. It dies when the heap grows.
+    """
+    constructor = getattr(js, scalar.js_array)
+    return constructor.new(_module.HEAPU8.buffer, address, count)
+
+
+def is_own_buffer(buffer: Any) -> bool:
+    """Whether a JavaScript ArrayBuffer is the one of Pyodide's heap."""
+    return isinstance(buffer, JsProxy) and bool(buffer == _module.HEAPU8.buffer)
+
+
+def is_own_module(module: Any) -> bool:
+    """Whether a JavaScript object is Pyodide's own Emscripten module."""
+    return isinstance(module, JsProxy) and bool(module == _module)
+
+
+def module_functions() -> tuple[Callable[[int], int], Callable[[int], None]] | None:
+    """The module's ``_malloc`` and ``_free``, or None where it does not export them.
+
+    Pyodide 314 exports both, 0.26 to 0.29 only ``_free``. A property of the module is asked for
+    by its descriptor, because reading an unknown one aborts some builds of Emscripten.
+    """
+    describe = js.Object.getOwnPropertyDescriptor
+    if any(describe(_module, name) is None for name in ("_malloc", "_free")):
+        return None
+    return _module._malloc, _module._free

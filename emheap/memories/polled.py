@@ -1,0 +1,98 @@
+"""A buffer behind a callback, which may be another one at each call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar
+
+from emheap.memories.base import Elements, Loan, Memory, Reader, Writer
+from emheap.memories.buffer import BufferMemory
+from emheap.memories.elements import IndirectElements
+from emheap.options import PollingMode
+from emheap.types import Scalar
+
+__all__ = ["PolledMemory"]
+
+T = TypeVar("T")
+
+
+class PolledMemory(Memory):
+    """The latest buffer that `get_heap` returns.
+
+    ``always`` asks before every access. ``when_empty`` asks when the buffer at hand is empty, was
+    released, or is too short for the access: what a grown memory looks like. ``never`` asks once.
+    A buffer that is replaced by another of the same length is noticed by ``always`` only.
+    """
+
+    name: ClassVar[str] = "the latest buffer"
+    static = False
+
+    def __init__(self, get_heap: Callable[[], Any], polling_mode: PollingMode) -> None:
+        self._get_heap = get_heap
+        self._mode = polling_mode
+        self._source = get_heap()
+        self._buffer = BufferMemory(self._source)
+
+    @property
+    def size(self) -> int:
+        return self._latest(0).size
+
+    def _latest(self, end: int) -> BufferMemory:
+        if self._mode == "always" or (self._mode == "when_empty" and self._is_short(end)):
+            source = self._get_heap()
+            if source is not self._source:
+                self._source = source
+                self._buffer = BufferMemory(source)
+        return self._buffer
+
+    def _is_short(self, end: int) -> bool:
+        if isinstance(self._source, memoryview):
+            try:
+                len(self._source)
+            except ValueError:  # released by its owner, the likeness of a detached ArrayBuffer
+                return True
+        size = self._buffer.size
+        return size == 0 or end > size
+
+    def check_extent(self, address: Any, size: int, what: str = "access") -> int:
+        end = address + size if isinstance(address, int) else 0
+        return self._latest(end).check_extent(address, size, what)
+
+    def _at(self, address: Any, size: int) -> BufferMemory:
+        return self._latest(address + size if isinstance(address, int) else 0)
+
+    def read_bytes(self, address: int, size: int) -> bytes:
+        return self._at(address, size).read_bytes(address, size)
+
+    def write_bytes(self, address: int, data: bytes | memoryview) -> None:
+        self._at(address, len(data)).write_bytes(address, data)
+
+    def elements(self, scalar: type[Scalar[Any]], address: int, count: int) -> Elements:
+        self.check_extent(address, count * scalar.size)
+        return IndirectElements(self, scalar, address, count)
+
+    def lend(self, scalar: type[Scalar[Any]], address: int, count: int) -> Loan[memoryview]:
+        return self._at(address, count * scalar.size).lend(scalar, address, count)
+
+    def reader(self, scalar: type[Scalar[T]]) -> Reader[T]:
+        def read(address: int) -> T:
+            return self._at(address, scalar.size).cached_reader(scalar)(address)
+
+        return read
+
+    def writer(self, scalar: type[Scalar[T]]) -> Writer[T]:
+        def write(address: int, value: T) -> None:
+            self._at(address, scalar.size).cached_writer(scalar)(address, value)
+
+        return write
+
+    def find_null(self, address: int, width: int, limit: int | None) -> int | None:
+        count = self._latest(0).find_null(address, width, limit)
+        if count is None and self._mode == "when_empty":
+            # The string may go on in a buffer that has grown since.
+            grown = self._latest(self._buffer.size + 1)
+            count = grown.find_null(address, width, limit)
+        return count
+
+    def host_address(self, address: int) -> int:
+        return self._at(address, 1).host_address(address)

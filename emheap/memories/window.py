@@ -1,0 +1,189 @@
+"""What memories behind one memoryview have in common: the process's own, and Python buffers."""
+
+from __future__ import annotations
+
+import array
+import ctypes
+import struct
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from emheap.memories.base import Elements, Memory, Reader, Writer
+from emheap.memories.elements import DecodedElements, WideElements
+from emheap.types import Scalar, Text, as_wide
+from emheap.types.scalars import BYTE_ORDER
+
+__all__ = ["ACCESS_ERRORS", "WindowMemory", "empty_elements"]
+
+T = TypeVar("T")
+
+ACCESS_ERRORS = (struct.error, TypeError, OverflowError, IndexError, ValueError)
+"""What struct and memoryview raise for a bad address or value; `explain` says which it was."""
+
+_HEAD = 64
+_PAGE = 4096
+
+
+def empty_elements(scalar: type[Scalar[Any]]) -> memoryview:
+    """A memoryview of no elements (one of no bytes cannot be cast to another format)."""
+    return memoryview(array.array(scalar.format or "B"))
+
+
+class WindowMemory(Memory):
+    """A memory whose bytes, or nearly all of them, lie behind `window`, a memoryview of bytes.
+
+    The functions it makes try the access first and look for the reason only when it fails: the
+    memoryview's own bounds check costs nothing, a check before it as much as the access.
+    """
+
+    window: memoryview
+
+    def locate(self, address: int, size: int) -> tuple[memoryview, int]:
+        """The window that holds a checked extent, and the offset of `address` in it."""
+        return self.window, address
+
+    def refresh(self) -> None:
+        """Look again how large the memory is."""
+
+    def check_extent(self, address: Any, size: int, what: str = "access") -> int:
+        self.refresh()
+        return super().check_extent(address, size, what)
+
+    def bytes_at(self, address: int, size: int) -> memoryview:
+        """A memoryview of `size` bytes, not counted as lent; for use inside the library."""
+        start = self.check_extent(address, size)
+        window, offset = self.locate(start, size)
+        return window[offset : offset + size]
+
+    def read_bytes(self, address: int, size: int) -> bytes:
+        return self.bytes_at(address, size).tobytes()
+
+    def write_bytes(self, address: int, data: bytes | memoryview) -> None:
+        self.bytes_at(address, len(data))[:] = data
+
+    def fill(self, address: int, size: int, byte: int = 0) -> None:
+        start = self.check_extent(address, size)
+        ctypes.memset(self.host_address(start), byte, size)
+
+    def elements(self, scalar: type[Scalar[Any]], address: int, count: int) -> Elements:
+        if count == 0:
+            self.check_extent(address, 0)
+            return empty_elements(scalar)
+        stored = self.bytes_at(address, count * scalar.size)
+        wide = as_wide(scalar)
+        if wide is not None:
+            return WideElements(wide, stored)
+        numbers = stored.cast(cast(Any, scalar.format))
+        return DecodedElements(scalar, numbers) if scalar.decodes else cast(Elements, numbers)
+
+    def reader(self, scalar: type[Scalar[T]]) -> Reader[T]:
+        wide = as_wide(scalar)
+        if wide is not None:
+            size, from_bytes = wide.size, wide.decode_bytes
+            return cast("Reader[T]", lambda address: from_bytes(self.read_bytes(address, size)))
+        if scalar.decodes:
+            read_stored, decode = self._stored_reader(scalar), scalar.decode
+            return lambda address: decode(read_stored(address))
+        return self._stored_reader(scalar)
+
+    def _stored_reader(self, scalar: type[Scalar[T]]) -> Reader[T]:
+        unpack_from = struct.Struct(BYTE_ORDER + scalar.format).unpack_from
+        window = self.window
+        lowest = self.lowest_address
+        size = scalar.size
+
+        def read(address: int) -> T:
+            nonlocal window
+            try:
+                if address >= lowest:
+                    return cast(T, unpack_from(window, address)[0])
+            except ACCESS_ERRORS:
+                pass
+            checked = self.check_extent(address, size, f"read of {scalar.name}")
+            window = self.window
+            return cast(T, unpack_from(*self.locate(checked, size))[0])
+
+        return read
+
+    def writer(self, scalar: type[Scalar[T]]) -> Writer[T]:
+        wide = as_wide(scalar)
+        if wide is not None:
+            to_bytes = wide.encode_bytes
+            return lambda address, value: self.write_bytes(address, to_bytes(value))
+        write_stored = self._stored_writer(scalar)
+        if scalar.encodes:
+            encode = scalar.encode
+            return lambda address, value: write_stored(address, encode(value))
+        return write_stored
+
+    def _stored_writer(self, scalar: type[Scalar[T]]) -> Writer[T]:
+        pack_into = struct.Struct(BYTE_ORDER + scalar.format).pack_into
+        window = self.window
+        lowest = self.lowest_address
+        size = scalar.size
+
+        def write(address: int, value: T) -> None:
+            nonlocal window
+            try:
+                if address >= lowest:
+                    pack_into(window, address, value)
+                    return
+            except ACCESS_ERRORS:
+                pass
+            checked = self.check_extent(address, size, f"write of {scalar.name}")
+            window = self.window
+            pack_into(*self.locate(checked, size), scalar.encode(value))
+
+        return write
+
+    def text_reader(self, text: type[Text]) -> Callable[..., str]:
+        read_any = super().text_reader(text)
+        if text.size > 1:
+            return read_any
+        unpack_head = struct.Struct(f"{_HEAD}s").unpack_from
+        window = self.window
+        lowest = self.lowest_address
+        codec = text.codec
+
+        def read(address: int, max_elements: int | None = None, errors: str = "strict") -> str:
+            if max_elements is None:
+                try:
+                    if address >= lowest and address & _PAGE - 1 <= _PAGE - _HEAD:
+                        head: bytes = unpack_head(window, address)[0]
+                        length = head.find(0)
+                        if length >= 0:
+                            return head[:length].decode(codec, errors)
+                except (struct.error, TypeError, OverflowError):
+                    pass
+            return read_any(address, max_elements, errors)
+
+        return read
+
+    def find_null(self, address: int, width: int, limit: int | None) -> int | None:
+        start = self.check_extent(address, width, "read of a null-terminated string")
+        end = self.size if limit is None else min(self.size, start + limit * width)
+        position, step = start, _HEAD
+        while position < end:
+            stop = min(end, self.readable_end(position, step))
+            window, offset = self.locate(position, stop - position)
+            found = find_zero(window[offset : offset + stop - position].tobytes(), width)
+            if found >= 0:
+                return (position - start + found) // width
+            position, step = stop, min(step * 8, 1 << 20)
+        return None
+
+    def readable_end(self, position: int, step: int) -> int:
+        """Where to stop when `step` bytes from `position` on are to be read ahead of need."""
+        return position + step
+
+
+def find_zero(chunk: bytes, width: int) -> int:
+    """The offset of the first zero element of `width` bytes, or -1."""
+    if width == 1:
+        return chunk.find(0)
+    zero = bytes(width)
+    found = chunk.find(zero)
+    while found >= 0 and found % width:
+        # Zero bytes of two neighbours, as in "a\u0100": go on at the next element.
+        found = chunk.find(zero, found - found % width + width)
+    return found

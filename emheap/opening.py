@@ -1,0 +1,126 @@
+"""Opening heaps: one function for each home."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from emheap.allocators.base import Allocator
+from emheap.allocators.freelist import FreeListAllocator
+from emheap.allocators.functions import FunctionsAllocator
+from emheap.allocators.libc import LibcAllocator
+from emheap.allocators.pool import PoolAllocator
+from emheap.errors import NotSupportedError
+from emheap.manager import HeapManager
+from emheap.memories.buffer import BufferMemory
+from emheap.memories.direct import DirectMemory
+from emheap.memories.polled import PolledMemory
+from emheap.options import check_options
+
+__all__ = ["create_wasm_heap_manager", "open", "wrap_buffer", "wrap_emscripten_module_heap"]
+
+_IN_PYODIDE = sys.platform == "emscripten"
+
+AllocatorMaker = Callable[[int, int], Allocator]
+
+
+def open(**options: Any) -> HeapManager:  # noqa: A001 (used as emheap.open)
+    """The heap at home: in Pyodide its own module's, on native Python the C library's.
+
+    Options are keyword-only: ``clear_allocated_regions=True``, ``track_allocations=True``,
+    ``enable_garbage_collection=False``, ``polling_mode="when_empty"`` (which only heaps behind a
+    callback look at). Raises TypeError or ValueError for a bad one.
+    """
+    checked = check_options(options)
+    return HeapManager(DirectMemory(), PoolAllocator(_own_allocator()), checked)
+
+
+def _own_allocator() -> Allocator:
+    if _IN_PYODIDE:
+        from emheap.memories.own_module import module_functions
+
+        # A call over the FFI costs less than one by ctypes, where the module exports these two.
+        functions = module_functions()
+        if functions is not None:
+            return FunctionsAllocator(*functions)
+    return LibcAllocator()
+
+
+def create_wasm_heap_manager(
+    get_heap: Callable[[], Any],
+    allocate: Callable[[int], Any],
+    free: Callable[[int], Any],
+    **options: Any,
+) -> HeapManager:
+    """A heap made of three functions.
+
+    ``get_heap()`` returns the latest buffer: a writable Python buffer, or in Pyodide the
+    ArrayBuffer of its own module, which is then reached directly. ``allocate(size)`` returns an
+    address, or 0 where there is no room; ``free(address)`` takes it back. How often the buffer is
+    asked for is the option ``polling_mode``.
+    """
+    checked = check_options(options)
+    if not callable(get_heap):
+        raise TypeError(
+            "get_heap must be a function that returns the latest buffer, "
+            f"not {type(get_heap).__name__} {get_heap!r:.60}"
+        )
+    if _IN_PYODIDE:
+        from emheap.memories.own_module import is_own_buffer
+
+        if is_own_buffer(get_heap()):
+            return HeapManager(DirectMemory(), FunctionsAllocator(allocate, free), checked)
+    memory = PolledMemory(get_heap, checked.polling_mode)
+    allocator = FunctionsAllocator(allocate, free, memory.pointer_size)
+    return HeapManager(memory, allocator, checked)
+
+
+def wrap_emscripten_module_heap(module: Any, **options: Any) -> HeapManager:
+    """The heap of an Emscripten module, seen from Pyodide.
+
+    Raises NotSupportedError on native Python and for a module other than Pyodide's own.
+    """
+    checked = check_options(options)
+    if not _IN_PYODIDE:
+        raise NotSupportedError(
+            "wrap_emscripten_module_heap() needs the JavaScript module of Pyodide; "
+            "on native Python use emheap.open()"
+        )
+    from emheap.memories.own_module import is_own_module
+
+    if not is_own_module(module):
+        raise NotSupportedError(
+            f"only Pyodide's own module can be wrapped so far, not {module!r:.60}"
+        )
+    return HeapManager(DirectMemory(), PoolAllocator(_own_allocator()), checked)
+
+
+def wrap_buffer(
+    buffer: Any,
+    *,
+    allocator: Allocator | AllocatorMaker = FreeListAllocator,
+    **options: Any,
+) -> HeapManager:
+    """A heap in a writable Python buffer, with an allocator of ours.
+
+    `allocator` is an allocator, or makes one when called with the first address and the end of
+    the bytes to hand out, as ``FreeListAllocator`` and ``BumpAllocator`` do. Addresses count from
+    the start of the buffer; 0 is the null pointer. The buffer cannot change its size while the
+    heap is used.
+    """
+    checked = check_options(options)
+    memory = BufferMemory(buffer)
+    if isinstance(allocator, Allocator):
+        made = allocator
+    elif callable(allocator):
+        # The first bytes stay unused, so that no block has the address of the null pointer.
+        made = allocator(min(16, memory.size), memory.size)
+    else:
+        raise TypeError(
+            "allocator must be an allocator such as FreeListAllocator, "
+            f"not {type(allocator).__name__} {allocator!r:.60}"
+        )
+    if not isinstance(made, Allocator):
+        raise TypeError(f"allocator gave {type(made).__name__} {made!r:.60}, which is no Allocator")
+    return HeapManager(memory, made, checked)

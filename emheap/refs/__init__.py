@@ -1,0 +1,8 @@
+"""The references: what allocating and wrapping return."""
+
+from __future__ import annotations
+
+from emheap.refs.array import ArrayRef as ArrayRef
+from emheap.refs.base import HeapRef as HeapRef
+from emheap.refs.scalar import ScalarRef as ScalarRef
+from emheap.refs.text import StringRef as StringRef

@@ -1,0 +1,255 @@
+"""What all references have in common: a block, its address, its life."""
+
+from __future__ import annotations
+
+import warnings
+from types import TracebackType
+from typing import Any, ClassVar, Generic, TypeVar, cast
+
+from emheap.allocators.pool import PoolAllocator
+from emheap.blocks import Block, is_released
+from emheap.errors import BufferInUseError, HeapError, add_note, format_address
+from emheap.memories.base import Elements, Loan, Memory
+from emheap.sites import caller_site, current_frame, describe_site
+from emheap.types import Scalar, Type, uint8
+
+__all__ = ["HeapRef", "Holder", "Owner", "make_ref"]
+
+T = TypeVar("T")
+Self = TypeVar("Self", bound="HeapRef[Any]")
+_KEPT = PoolAllocator.KEPT
+
+
+class HeapRef(Generic[T]):
+    """A typed hold of bytes on a heap.
+
+    It *owns* its block if the heap allocated it, and *borrows* it if it was wrapped around an
+    address; only an owned block can be freed through it. References are made by a heap's methods.
+    """
+
+    __slots__ = ("_block", "_elements", "_holder")
+
+    _block: Block
+    _elements: Elements
+    _holder: Holder
+
+    _settled: ClassVar[Any]
+    """The class of a reference that owns nothing: the one that users see."""
+
+    def __init__(self) -> None:
+        raise TypeError(
+            f"{type(self).__name__} objects are made by a heap: use heap.alloc() or heap.wrap()"
+        )
+
+    # Where and what
+
+    @property
+    def address(self) -> int:
+        """The address of the first byte; it stays readable after the block was freed."""
+        return self._block[1]
+
+    @property
+    def kind(self) -> type[Type[T]]:
+        """The type of the value, or of the elements."""
+        return self._block[2].kind
+
+    @property
+    def allocated_byte_size(self) -> int:
+        """The bytes of the block, without what alignment and the allocator add."""
+        return self._block[2].byte_size
+
+    @property
+    def is_freed(self) -> bool:
+        """Whether the block was freed, by whatever path."""
+        return is_released(self._elements)
+
+    @property
+    def is_not_freed(self) -> bool:
+        """The opposite of `is_freed`."""
+        return not is_released(self._elements)
+
+    @property
+    def _memory(self) -> Memory:
+        return self._block[2].owner.memory
+
+    @property
+    def _unit(self) -> type[Scalar[Any]]:
+        """The type of what lies in the block, one element at a time."""
+        return cast("type[Scalar[Any]]", self._block[2].kind)
+
+    # Its bytes
+
+    @property
+    def allocated_bytes_view(self) -> memoryview:
+        """A writable view of all bytes of the block, format ``B``.
+
+        While it, a slice of it or an array on it is in use, the block cannot be freed.
+        Raises UseAfterFreeError.
+        """
+        return self._lend(uint8, self.allocated_byte_size).view  # type: ignore[no-any-return]
+
+    @property
+    def js_view(self) -> Any:
+        """A JavaScript typed array on the same bytes, with no copy; only where JavaScript is.
+
+        It is made anew each time, because a typed array dies when its memory grows. JavaScript
+        cannot be kept from using it after the block was freed.
+        Raises NotSupportedError elsewhere, UseAfterFreeError.
+        """
+        self._check_alive()
+        count = self._block[2].count
+        return self._memory.js_view(self._unit, self.address, 1 if count is None else count)
+
+    def clear(self) -> None:
+        """Set every byte to 0. Raises UseAfterFreeError."""
+        self._check_alive()
+        self._memory.fill(self.address, self.allocated_byte_size)
+
+    def __bytes__(self) -> bytes:
+        """A copy of the bytes of the block."""
+        self._check_alive()
+        return self._memory.read_bytes(self.address, self.allocated_byte_size)
+
+    def _check_alive(self) -> None:
+        if is_released(self._elements):
+            raise self._block[2].owner.use_after_free(self._block)
+
+    def _lend(self, scalar: type[Scalar[Any]], count: int, what: str = "view") -> Loan[Any]:
+        self._check_alive()
+        address, layout = self._block[1], self._block[2]
+        loan = self._memory.lend(scalar, address, count)
+        layout.owner.loans.add(address, count * scalar.size, loan, what)
+        if layout.owner.options.enable_garbage_collection and not layout.borrowed:
+            self._holder.attach(loan.exporter)
+        return loan
+
+    # Its life
+
+    def free(self) -> None:
+        """Give the block back to the allocator.
+
+        Raises DoubleFreeError if that was done before, NotAllocatedError for a wrapped reference
+        and BufferInUseError while a slice, a cast or an array made of a view is still in use.
+        """
+        block = self._block
+        layout = block[2]
+        spare = layout.spare
+        if layout.fast and not layout.loans and len(spare) < _KEPT:  # type: ignore[arg-type]
+            address = block[1]
+            found = layout.blocks.pop(address, None)
+            if found is block:
+                frame = current_frame(1)
+                layout.freed[address] = (block, frame.f_code, frame.f_lasti)
+                self._elements.release()
+                spare.append(address)  # type: ignore[union-attr]
+                self.__class__ = self._settled
+                return
+            if found is not None:  # freed already, and the address is another block's by now
+                layout.blocks[address] = found
+        layout.owner.release(block, caller_site())
+        self.__class__ = self._settled
+
+    def __enter__(self: Self) -> Self:
+        self._check_alive()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Free the block, unless that was done. An error of the body comes before one of ours."""
+        if self.is_freed or self._block[2].borrowed:
+            return
+        try:
+            self.free()
+        except BufferInUseError as in_use:
+            if error is None:
+                raise
+            add_note(error, f"and then, {in_use}")
+
+    def __copy__(self) -> Any:
+        raise TypeError("a reference cannot be copied: there is only one block")
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        raise TypeError("a reference cannot be copied: there is only one block")
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a reference cannot be pickled: its block is in this process's heap")
+
+    # What it looks like
+
+    def _content(self) -> str:
+        """The value or the length, for `repr`."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        layout = self._block[2]
+        name = type(self)._settled.__name__
+        if self.is_freed:
+            state, content = "freed", ""
+        else:
+            state = "borrowed" if layout.borrowed else "owned"
+            content = f" {self._content()}"
+        return f"<{name} {layout.kind.name}{content} at {format_address(self.address)} {state}>"
+
+
+class Owner:
+    """What a reference is, besides, while it owns a live block: it notices being dropped.
+
+    A finalizer costs a tenth of an allocation even when it has nothing to do, so a reference
+    leaves this class when its block is freed (`_settled`).
+    """
+
+    __slots__ = ()
+
+    __init__ = object.__init__
+
+    def __del__(self) -> None:
+        try:
+            block: Block = self._block  # type: ignore[attr-defined]
+        except AttributeError:  # the allocation failed before there was a block
+            return
+        _, address, layout, code, offset = block
+        if layout.blocks.get(address) is block:
+            warnings.warn(
+                f"{layout.describe()} of {layout.byte_size} bytes at {format_address(address)} was "
+                f"dropped and not freed; it was allocated at {describe_site((code, offset))}",
+                ResourceWarning,
+                source=None,
+                stacklevel=2,
+            )
+
+
+class Holder:
+    """A hold on a block of a heap that collects garbage.
+
+    References and the exporters of their views share one; the block goes with it.
+    """
+
+    __slots__ = ("__weakref__", "_block")
+
+    def __init__(self, block: Block) -> None:
+        self._block = block
+
+    def attach(self, exporter: Any) -> None:
+        """Live at least as long as `exporter`."""
+        if hasattr(exporter, "__dict__"):
+            exporter.emheap_holder = self
+
+    def __del__(self) -> None:
+        owner = self._block[2].owner
+        if owner.is_live(self._block):
+            try:
+                owner.release(self._block, (None, 0))
+            except HeapError as error:  # nobody is there to catch it
+                warnings.warn(f"not collected: {error}", ResourceWarning, stacklevel=2)
+
+
+def make_ref(cls: Any, block: Block) -> Any:
+    """A reference of class `cls` to `block`."""
+    ref = object.__new__(cls)
+    ref._elements = block[0]
+    ref._block = block
+    return ref

@@ -1,0 +1,35 @@
+"""The types: how bytes are read. They know nothing of heaps."""
+
+from __future__ import annotations
+
+from emheap.types.base import Type as Type
+from emheap.types.base import check_type as check_type
+from emheap.types.scalars import FloatingPoint as FloatingPoint
+from emheap.types.scalars import Integer as Integer
+from emheap.types.scalars import Scalar as Scalar
+from emheap.types.scalars import clamped_uint8 as clamped_uint8
+from emheap.types.scalars import float32 as float32
+from emheap.types.scalars import float64 as float64
+from emheap.types.scalars import int8 as int8
+from emheap.types.scalars import int16 as int16
+from emheap.types.scalars import int32 as int32
+from emheap.types.scalars import int64 as int64
+from emheap.types.scalars import pointer32 as pointer32
+from emheap.types.scalars import pointer53 as pointer53
+from emheap.types.scalars import pointer64 as pointer64
+from emheap.types.scalars import scalar_types as scalar_types
+from emheap.types.scalars import uint8 as uint8
+from emheap.types.scalars import uint16 as uint16
+from emheap.types.scalars import uint32 as uint32
+from emheap.types.scalars import uint64 as uint64
+from emheap.types.text import Text as Text
+from emheap.types.text import ascii as ascii  # noqa: A004
+from emheap.types.text import text_types as text_types
+from emheap.types.text import utf8 as utf8
+from emheap.types.text import utf16 as utf16
+from emheap.types.text import utf32 as utf32
+from emheap.types.wide import WideInteger as WideInteger
+from emheap.types.wide import as_wide as as_wide
+from emheap.types.wide import uint128 as uint128
+from emheap.types.wide import uint256 as uint256
+from emheap.types.wide import wide_types as wide_types

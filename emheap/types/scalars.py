@@ -1,0 +1,259 @@
+"""The fourteen scalar types: one table, written as one class statement a row."""
+
+from __future__ import annotations
+
+import math
+import operator
+import struct
+import sys
+from typing import Any, ClassVar, TypeVar
+
+from emheap.errors import ValueOutOfRangeError
+from emheap.types.base import Type
+
+__all__ = [
+    "FloatingPoint",
+    "Integer",
+    "Scalar",
+    "clamped_uint8",
+    "float32",
+    "float64",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "pointer32",
+    "pointer53",
+    "pointer64",
+    "scalar_types",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+]
+
+T = TypeVar("T")
+
+MAX_POINTER53 = 2**53 - 1
+"""The largest integer up to which JavaScript's numbers are exact (``Number.MAX_SAFE_INTEGER``)."""
+
+_FLOAT32_LIMIT = float.fromhex("0x1.ffffffp+127")
+"""The smallest magnitude that rounds to infinity as a float32: half a step above the largest."""
+
+
+class Scalar(Type[T]):
+    """One number of fixed size.
+
+    A *plain* scalar is stored by ``struct`` and ``memoryview`` as it is. For the others `encode`
+    turns a value into the number stored, `decode` turns it back.
+    """
+
+    format: ClassVar[str] = ""
+    """The code of ``struct`` and ``memoryview``; empty for the types they do not know."""
+    js_array: ClassVar[str] = ""
+    """The JavaScript typed array with these elements."""
+    is_pointer: ClassVar[bool] = False
+    encodes: ClassVar[bool] = False
+    """Whether `encode` must be called before a value is stored."""
+    decodes: ClassVar[bool] = False
+    """Whether `decode` must be called on a number read."""
+
+    def __init_subclass__(
+        cls, code: str | None = None, js_array: str = "", pointer: bool = False, **_: Any
+    ) -> None:
+        super().__init_subclass__()
+        if code is not None:
+            cls.name = cls.__name__
+            cls.format = code
+            cls.size = cls.alignment = struct.calcsize("=" + code)
+            cls.js_array = js_array
+            cls.is_pointer = pointer
+
+    @classmethod
+    def encode(cls, value: Any) -> Any:
+        """The number to store for `value`; raises OverflowError or TypeError if it does not fit."""
+        raise NotImplementedError
+
+    @classmethod
+    def decode(cls, stored: Any) -> Any:
+        """The value of a number read from memory."""
+        return stored
+
+
+class Integer(Scalar[int]):
+    """A whole number between `minimum` and `maximum`."""
+
+    minimum: ClassVar[int]
+    maximum: ClassVar[int]
+
+    def __init_subclass__(cls, code: str | None = None, **options: Any) -> None:
+        super().__init_subclass__(code=code, **options)
+        if code is not None:
+            bits = 8 * cls.size
+            signed = code.islower()
+            cls.minimum = -(1 << bits - 1) if signed else 0
+            cls.maximum = (1 << bits - 1) - 1 if signed else (1 << bits) - 1
+
+    @classmethod
+    def encode(cls, value: Any) -> int:
+        try:
+            number = operator.index(value)
+        except TypeError:
+            raise TypeError(
+                f"{cls.name} takes an int, not {type(value).__name__} {value!r:.60}"
+            ) from None
+        if cls.minimum <= number <= cls.maximum:
+            return number
+        raise ValueOutOfRangeError(
+            f"{_shorten(number)} does not fit {cls.name}, "
+            f"which holds {cls.minimum} to {cls.maximum}"
+        )
+
+
+class FloatingPoint(Scalar[float]):
+    """An IEEE 754 number. NaN, the infinities and -0.0 are values like any other."""
+
+    @classmethod
+    def encode(cls, value: Any) -> float:
+        if isinstance(value, (str, bytes, bytearray)):
+            raise TypeError(f"{cls.name} takes a float, not {type(value).__name__} {value!r:.60}")
+        try:
+            number = float(value)
+        except TypeError:
+            raise TypeError(
+                f"{cls.name} takes a float, not {type(value).__name__} {value!r:.60}"
+            ) from None
+        except OverflowError:
+            raise ValueOutOfRangeError(
+                f"{_shorten(value)} does not fit {cls.name}: it is beyond the largest float"
+            ) from None
+        return number
+
+
+def _shorten(number: int) -> str:
+    """A number for a message; a huge one by its bit length (3.11 refuses to print it at all)."""
+    return str(number) if number.bit_length() < 512 else f"an int of {number.bit_length()} bits"
+
+
+class int8(Integer, code="b", js_array="Int8Array"):
+    """A signed integer of 1 byte."""
+
+
+class uint8(Integer, code="B", js_array="Uint8Array"):
+    """An unsigned integer of 1 byte."""
+
+
+class clamped_uint8(Integer, code="B", js_array="Uint8ClampedArray"):
+    """An unsigned integer of 1 byte, written as JavaScript's Uint8ClampedArray writes it.
+
+    Any real number is accepted: rounded half to even, clamped to 0..255, NaN to 0. It is the only
+    type that converts.
+    """
+
+    encodes = True
+
+    @classmethod
+    def encode(cls, value: Any) -> int:
+        if value.__class__ is int:
+            return 0 if value < 0 else min(value, 255)
+        try:
+            number = value if isinstance(value, int) else FloatingPoint.encode(value)
+        except TypeError:
+            raise TypeError(
+                f"clamped_uint8 takes an int or a float, not {type(value).__name__} {value!r:.60}"
+            ) from None
+        if number != number:
+            return 0
+        return 0 if number < 0 else 255 if number > 255 else round(number)
+
+
+class int16(Integer, code="h", js_array="Int16Array"):
+    """A signed integer of 2 bytes."""
+
+
+class uint16(Integer, code="H", js_array="Uint16Array"):
+    """An unsigned integer of 2 bytes."""
+
+
+class int32(Integer, code="i", js_array="Int32Array"):
+    """A signed integer of 4 bytes."""
+
+
+class uint32(Integer, code="I", js_array="Uint32Array"):
+    """An unsigned integer of 4 bytes."""
+
+
+class int64(Integer, code="q", js_array="BigInt64Array"):
+    """A signed integer of 8 bytes."""
+
+
+class uint64(Integer, code="Q", js_array="BigUint64Array"):
+    """An unsigned integer of 8 bytes."""
+
+
+class float32(FloatingPoint, code="f", js_array="Float32Array"):
+    """A floating-point number of 4 bytes; a finite value beyond its range is refused."""
+
+    encodes = True  # memoryview stores an infinity for a finite float that is too large
+
+    @classmethod
+    def encode(cls, value: Any) -> float:
+        number = value if value.__class__ is float else super().encode(value)
+        if -_FLOAT32_LIMIT < number < _FLOAT32_LIMIT or not math.isfinite(number):
+            return number
+        raise ValueOutOfRangeError(
+            f"{number!r} does not fit float32, whose largest value is 3.4028234663852886e+38"
+        )
+
+
+class float64(FloatingPoint, code="d", js_array="Float64Array"):
+    """A floating-point number of 8 bytes."""
+
+
+class pointer32(Integer, code="I", js_array="Uint32Array", pointer=True):
+    """An address of 4 bytes."""
+
+
+class pointer53(Integer, code="Q", js_array="BigUint64Array", pointer=True):
+    """An address of 8 bytes that JavaScript can hold in a number: below 2**53."""
+
+    encodes = True
+    decodes = True
+
+    @classmethod
+    def decode(cls, stored: int) -> int:
+        if stored > MAX_POINTER53:
+            raise ValueOutOfRangeError(
+                f"the bytes read as pointer53 hold {stored}, more than 2**53 - 1; "
+                "read them as pointer64"
+            )
+        return stored
+
+
+pointer53.maximum = MAX_POINTER53
+
+
+class pointer64(Integer, code="Q", js_array="BigUint64Array", pointer=True):
+    """An address of 8 bytes."""
+
+
+scalar_types: tuple[type[Scalar[Any]], ...] = (
+    int8,
+    uint8,
+    clamped_uint8,
+    int16,
+    uint16,
+    int32,
+    uint32,
+    int64,
+    uint64,
+    float32,
+    float64,
+    pointer32,
+    pointer53,
+    pointer64,
+)
+"""The types that have every flat name, in the order of wasm-heap-manager's documentation."""
+
+BYTE_ORDER = "<" if sys.byteorder == "little" else ">"
+"""The prefix for ``struct``: emheap reads the byte order of the machine it runs on."""
