@@ -10,11 +10,11 @@
 
 # Imports run one way, and a test holds them to it:
 #
-#   errors, checks, sites, options -> types -> memories, allocators, atomics -> loans, blocks
-#   -> refs -> allocation -> names -> arena, manager -> opening
+#   errors, checks, sites, options -> types -> memories, allocators, atomics
+#   -> records, loans, blocks -> refs -> allocation -> names -> arena, manager -> opening
 #
-# What only a browser has (js, pyodide.ffi, pyodide_js) is imported in memories/own_module.py,
-# and that module inside functions, so that this package imports everywhere.
+# What only a browser has (js, pyodide.ffi, pyodide_js) is imported in memories/own_module.py
+# and the few files that exist for JavaScript, and there only inside Pyodide.
 
 from __future__ import annotations
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from emheap.blocks import Block, BlockTable, Layout
+from emheap.blocks import BlockTable
 from emheap.checks import check_alignment, check_count
 from emheap.memories.base import check_aligned
 from emheap.memories.direct import DirectMemory
+from emheap.records import Block, Layout
 from emheap.refs.array import ArrayRef, array_ref_class
 from emheap.refs.base import Holder, make_ref
 from emheap.refs.scalar import ScalarRef, owning_scalar_ref, wrapping_scalar_ref

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator
 from functools import cached_property
 from types import CodeType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import WeakValueDictionary
 
 from emheap.allocators.base import Allocator
@@ -30,74 +30,17 @@ from emheap.errors import (
     UseAfterFreeError,
     format_address,
 )
-from emheap.loans import LoanTable, describe_block
-from emheap.memories.base import Elements, Memory
+from emheap.loans import LoanTable
+from emheap.memories.base import Memory
 from emheap.options import Options
+from emheap.records import Block, Layout, describe_block, is_released
 from emheap.sites import Site, describe_site
 from emheap.types import Scalar, Type
 
-if TYPE_CHECKING:
-    from typing import TypeAlias
-
-__all__ = ["Block", "BlockTable", "Layout"]
-
-Block: TypeAlias = "tuple[Elements, int, Layout, CodeType | None, int]"
-"""Elements, address, layout, and the site of the allocation (code object, offset)."""
+__all__ = ["BlockTable"]
 
 _REMEMBERED = 2048
 """The freed blocks whose sites are kept for messages."""
-
-
-class Layout:
-    """What lies in a block. All scalars of one type on one heap share one."""
-
-    __slots__ = (
-        "blocks",
-        "borrowed",
-        "byte_size",
-        "count",
-        "fast",
-        "freed",
-        "kind",
-        "loans",
-        "owner",
-        "padding",
-        "spare",
-    )
-
-    def __init__(
-        self,
-        owner: BlockTable,
-        kind: type[Type[Any]],
-        count: int | None,
-        byte_size: int,
-        *,
-        blocks: dict[int, Block] | None = None,
-        padding: int = 0,
-        borrowed: bool = False,
-    ) -> None:
-        self.owner = owner
-        self.kind = kind
-        self.count = count
-        """Elements of an array or a string with its terminator; None for a scalar."""
-        self.byte_size = byte_size
-        self.padding = padding
-        """How far the address lies above the one the allocator gave."""
-        self.borrowed = borrowed
-        """Whether the block belongs to somebody else."""
-        self.blocks = owner.mixed if blocks is None else blocks
-        """The table that a live block with this layout is in."""
-        self.freed = owner.freed
-        self.loans = owner.loans.buckets
-        self.spare: list[int] | None = None
-        self.fast = False
-        """Whether freeing may put the block straight onto `spare`."""
-
-    def describe(self) -> str:
-        """The kind of contents: ``int32``, ``float64 array``, ``utf8 string``."""
-        if self.count is None:
-            return self.kind.name
-        return f"{self.kind.name} {'array' if issubclass(self.kind, Scalar) else 'string'}"
 
 
 class BlockTable:
@@ -178,8 +121,7 @@ class BlockTable:
             extra = alignment - 1
             base, cleared = self._call_allocator(size + extra, clear)
         address = align_up(base, alignment) if extra else base
-        layout.padding = address - base
-        if layout.padding:
+        if address != base:
             self._padded[address] = base
         try:
             self.memory.check_extent(address, size, "the allocator's block")
@@ -187,7 +129,7 @@ class BlockTable:
             if live is not None:
                 raise HeapCorruptionError(
                     f"the allocator returned {format_address(address)} for {size} bytes, but "
-                    f"{self.describe(live)} is still live there"
+                    f"{describe_block(live)} is still live there"
                 )
         except HeapCorruptionError:
             self._padded.pop(address, None)
@@ -235,7 +177,7 @@ class BlockTable:
             raise self.refusal(block)
         size = max(layout.byte_size, 1)
         if self.loans.buckets:
-            self.loans.recall(address, size, self.describe(block))
+            self.loans.recall(address, size, describe_block(block))
         if self.options.track_allocations and not self._claim(block):
             raise self.refusal(block)
         try:
@@ -334,17 +276,9 @@ class BlockTable:
 
     def check_not_lent(self, block: Block) -> None:
         """Raise BufferInUseError if a view of a block is still in use after it was recalled."""
-        self.loans.recall(block[1], max(block[2].byte_size, 1), self.describe(block))
+        self.loans.recall(block[1], max(block[2].byte_size, 1), describe_block(block))
 
     # Messages
-
-    def describe(self, block: Block) -> str:
-        """A block and where it was allocated."""
-        _, address, layout, code, offset = block
-        named = describe_block(layout.describe(), address, layout.byte_size)
-        if layout.borrowed or code is None:
-            return named
-        return f"{named}, allocated at {describe_site((code, offset))}"
 
     def freed_at(self, block: Block) -> str:
         """Where a block, or the one around a wrapped reference, was freed."""
@@ -356,13 +290,13 @@ class BlockTable:
             for around, code, offset in reversed(list(self.freed.values())):
                 if around[1] <= start < around[1] + max(around[2].byte_size, 1):
                     freed = f"freed at {describe_site((code, offset))}"
-                    return f"inside {self.describe(around)}, which was {freed}"
+                    return f"inside {describe_block(around)}, which was {freed}"
         return "freed earlier, at a place no longer on record"
 
     def use_after_free(self, block: Block) -> UseAfterFreeError:
         """The error for a use of a reference whose block is gone."""
         return UseAfterFreeError(
-            f"use after free: {self.describe(block)}, {self.freed_at(block)}; "
+            f"use after free: {describe_block(block)}, {self.freed_at(block)}; "
             "allocate anew, or free later"
         )
 
@@ -370,9 +304,9 @@ class BlockTable:
         """The error for freeing a block that is not live, or not ours."""
         if block[2].borrowed:
             return NotAllocatedError(
-                f"{self.describe(block)} is a wrapped reference: whoever allocated it must free it"
+                f"{describe_block(block)} is a wrapped reference: whoever allocated it must free it"
             )
-        return DoubleFreeError(f"double free: {self.describe(block)}, {self.freed_at(block)}")
+        return DoubleFreeError(f"double free: {describe_block(block)}, {self.freed_at(block)}")
 
     def _unknown_address(self, address: int) -> HeapError:
         if address == 0:
@@ -384,18 +318,9 @@ class BlockTable:
         if around is not None:
             return NotAllocatedError(
                 f"{format_address(address)} is not the start of a block: it lies "
-                f"{address - around[1]} bytes inside {self.describe(around)}"
+                f"{address - around[1]} bytes inside {describe_block(around)}"
             )
         return NotAllocatedError(
             f"{format_address(address)} was not handed out by this heap ({self.memory.name}), "
             "or was freed long ago; free it where it was allocated"
         )
-
-
-def is_released(elements: Elements) -> bool:
-    """Whether the block of these elements was freed."""
-    try:
-        len(elements)
-    except ValueError:
-        return True
-    return False

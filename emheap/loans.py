@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Iterator
 from typing import Any
 
-from emheap.errors import BufferInUseError, format_address
+from emheap.errors import BufferInUseError
 from emheap.memories.base import Elements, Loan
 
 __all__ = ["LoanTable"]
@@ -124,8 +124,3 @@ class LoanTable:
     def __len__(self) -> int:
         entries = {key for bucket in list(self.buckets.values()) for key in list(bucket)}
         return len(entries)
-
-
-def describe_block(kind: str, address: int, size: int) -> str:
-    """A block as messages name it."""
-    return f"the {kind} of {size} bytes at {format_address(address)}"

@@ -1,23 +1,26 @@
 """Pyodide's own Emscripten module, seen through the JavaScript FFI.
 
 The public API of Pyodide has no access to its heap; ``pyodide_js._module`` has been there, with
-``HEAPU8``, in every release from 0.26 to 314. This module is imported inside Pyodide only.
+``HEAPU8``, in every release from 0.26 to 314. Elsewhere
+this module can be imported, and its functions must not be called.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
-import js
-import pyodide_js
-from pyodide.ffi import JsProxy
-
 from emheap.types import Scalar
 
-__all__ = ["is_own_buffer", "is_own_module", "module_functions", "typed_array"]
+if sys.platform == "emscripten":
+    import js
+    import pyodide_js
+    from pyodide.ffi import JsProxy
 
-_module: Any = pyodide_js._module
+    _module: Any = pyodide_js._module
+
+__all__ = ["is_own_buffer", "is_own_module", "module_functions", "typed_array"]
 
 
 def typed_array(scalar: type[Scalar[Any]], address: int, count: int) -> Any:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from emheap.checks import check_integer
 from emheap.errors import NotAllocatedError, OutOfBoundsError, format_address
+from emheap.records import describe_block
 from emheap.refs.base import HeapRef, Owner
 from emheap.sites import caller_site
 from emheap.types import Scalar, WideInteger, uint8
@@ -94,7 +95,7 @@ class ArrayRef(HeapRef[T], Sequence[T]):
         )
 
     def _describe(self) -> str:
-        return self._block[2].owner.describe(self._block)
+        return describe_block(self._block)
 
     def read_at(self, index: int) -> T:
         """The element at `index`. Raises OutOfBoundsError, UseAfterFreeError."""

@@ -7,9 +7,9 @@ from types import TracebackType
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from emheap.allocators.pool import PoolAllocator
-from emheap.blocks import Block, is_released
 from emheap.errors import BufferInUseError, HeapError, add_note, format_address
 from emheap.memories.base import Elements, Loan, Memory
+from emheap.records import Block, is_released
 from emheap.sites import caller_site, current_frame, describe_site
 from emheap.types import Scalar, Type, uint8
 

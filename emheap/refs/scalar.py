@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from emheap.blocks import is_released
+from emheap.records import is_released
 from emheap.refs.base import HeapRef, Owner
 
 __all__ = ["ScalarRef", "owning_scalar_ref", "wrapping_scalar_ref"]

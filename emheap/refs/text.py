@@ -6,6 +6,7 @@ from typing import Any
 
 from emheap.checks import check_count
 from emheap.errors import CapacityError
+from emheap.records import describe_block
 from emheap.refs.base import HeapRef, Owner
 from emheap.types import Scalar, Text, uint8
 
@@ -81,7 +82,7 @@ class StringRef(HeapRef[str]):
             capacity = self.encoded_element_count
         if needed > capacity:
             raise CapacityError(
-                f"{needed} elements do not fit {self._block[2].owner.describe(self._block)}, "
+                f"{needed} elements do not fit {describe_block(self._block)}, "
                 f"which has room for {capacity} and the terminator"
             )
         self._memory.write_bytes(self.address, data)

@@ -1,0 +1,87 @@
+"""What is recorded of a block, and what messages say of it."""
+
+from __future__ import annotations
+
+from types import CodeType
+from typing import TYPE_CHECKING, Any
+
+from emheap.errors import format_address
+from emheap.memories.base import Elements
+from emheap.sites import describe_site
+from emheap.types import Scalar, Type
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from emheap.blocks import BlockTable
+
+__all__ = ["Block", "Layout", "describe_block", "is_released"]
+
+Block: TypeAlias = "tuple[Elements, int, Layout, CodeType | None, int]"
+"""Elements, address, layout, and the site of the allocation (code object, offset)."""
+
+
+class Layout:
+    """What lies in a block. All scalars of one type on one heap share one."""
+
+    __slots__ = (
+        "blocks",
+        "borrowed",
+        "byte_size",
+        "count",
+        "fast",
+        "freed",
+        "kind",
+        "loans",
+        "owner",
+        "spare",
+    )
+
+    def __init__(
+        self,
+        owner: BlockTable,
+        kind: type[Type[Any]],
+        count: int | None,
+        byte_size: int,
+        *,
+        blocks: dict[int, Block] | None = None,
+        borrowed: bool = False,
+    ) -> None:
+        self.owner = owner
+        self.kind = kind
+        self.count = count
+        """Elements of an array or a string with its terminator; None for a scalar."""
+        self.byte_size = byte_size
+        self.borrowed = borrowed
+        """Whether the block belongs to somebody else."""
+        self.blocks = owner.mixed if blocks is None else blocks
+        """The table that a live block with this layout is in."""
+        self.freed = owner.freed
+        self.loans = owner.loans.buckets
+        self.spare: list[int] | None = None
+        self.fast = False
+        """Whether freeing may put the block straight onto `spare`."""
+
+    def describe(self) -> str:
+        """The kind of contents: ``int32``, ``float64 array``, ``utf8 string``."""
+        if self.count is None:
+            return self.kind.name
+        return f"{self.kind.name} {'array' if issubclass(self.kind, Scalar) else 'string'}"
+
+
+def describe_block(block: Block) -> str:
+    """A block as messages name it, with where it was allocated."""
+    _, address, layout, code, offset = block
+    named = f"the {layout.describe()} of {layout.byte_size} bytes at {format_address(address)}"
+    if layout.borrowed or code is None:
+        return named
+    return f"{named}, allocated at {describe_site((code, offset))}"
+
+
+def is_released(elements: Elements) -> bool:
+    """Whether the block of these elements was freed."""
+    try:
+        len(elements)
+    except ValueError:
+        return True
+    return False
