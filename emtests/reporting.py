@@ -78,9 +78,11 @@ def _sink() -> Sink:
         # In a browser there is no folder to share; the page passes the lines on.
         from emtests_page import send_events
     except ImportError:
-        file = (Path(os.environ[FOLDER_VARIABLE]) / EVENTS_FILE).open(
-            "a", encoding="utf-8", buffering=1
-        )
-        return file.write
+        return _append_to_file
     sink: Sink = send_events
     return sink
+
+
+def _append_to_file(lines: str, /) -> None:
+    with (Path(os.environ[FOLDER_VARIABLE]) / EVENTS_FILE).open("a", encoding="utf-8") as file:
+        file.write(lines)

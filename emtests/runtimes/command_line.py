@@ -59,14 +59,15 @@ def main(arguments: Sequence[str]) -> int:
         coverage = Coverage([run_folder(name) for name in outcomes], complete)
         outcomes |= run_all([coverage], (), at_a_time=1)
     print("\n" + table(outcomes), flush=True)
-    return _exit_code(outcomes, options.require)
+    return exit_code(outcomes, options.require)
 
 
 def _some_did_not_run(outcomes: Mapping[str, Outcome]) -> bool:
     return any(outcome.missing or outcome.problem for outcome in outcomes.values())
 
 
-def _exit_code(outcomes: Mapping[str, Outcome], required: Sequence[str]) -> int:
+def exit_code(outcomes: Mapping[str, Outcome], required: Sequence[str]) -> int:
+    """0 if all is well; prints why not where the table does not show it."""
     missing = [name for name in required if name not in outcomes or outcomes[name].missing]
     if missing:
         print(f"Required, but not run: {', '.join(missing)}")

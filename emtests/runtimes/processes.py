@@ -53,8 +53,8 @@ def run(
     timer = threading.Timer(minutes * 60, too_late)
     timer.start()
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    assert process.stdout is not None
     try:
-        assert process.stdout is not None
         # Line by line would hold back the dots that show a test run's progress.
         while data := os.read(process.stdout.fileno(), 65536):
             log.write(decoder.decode(data).replace("\r\n", "\n"))
@@ -62,6 +62,7 @@ def run(
     finally:
         timer.cancel()
         stop(process)
+        process.stdout.close()
     if late.is_set():
         return Ended(exit_code, f"stopped: it did not end within {minutes:g} minutes")
     return Ended(exit_code, _describe_signal(exit_code))

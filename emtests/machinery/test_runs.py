@@ -1,0 +1,196 @@
+"""How a run of a runtime ends, and what is said of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from emtests.reporting import FOLDER_VARIABLE
+from emtests.runtimes.base import Outcome
+from emtests.runtimes.command_line import exit_code, main
+from emtests.runtimes.console import Console, Log
+from emtests.runtimes.events import judge
+from emtests.runtimes.interpreters import RUNNING, find_interpreter
+from emtests.runtimes.processes import Command, Ended, run
+from emtests.runtimes.table import table
+
+TESTS = """
+import os, pytest
+
+def test_passes(): pass
+
+@pytest.mark.parametrize("part", ["setup", "call"])
+def test_skips(part): pytest.skip("no such " + part)
+
+def test_fails(): assert 1 == 2
+
+@pytest.fixture
+def broken():
+    yield
+    raise ValueError
+
+def test_passes_but_cannot_clean_up(broken): pass
+
+@pytest.mark.xfail(reason="known")
+def test_expected(): assert False
+"""
+CRASH = """
+def test_crashes(): os._exit(7)
+def test_never_starts(): pass
+"""
+
+
+@pytest.fixture
+def printed() -> StringIO:
+    return StringIO()
+
+
+@pytest.fixture
+def log(printed: StringIO, tmp_path: Path) -> Iterator[Log]:
+    log = Console(printed).open(tmp_path / "output.txt")
+    yield log
+    log.close()
+
+
+def run_pytest(folder: Path, tests: str, log: Log) -> Outcome:
+    file = folder / "test_these.py"
+    file.write_text(tests)
+    ours = ["-p", "emtests.reporting", "-p", "no:cacheprovider", "-c", os.devnull]
+    command: Command = [sys.executable, "-m", "pytest", *ours, f"--rootdir={folder}", file]
+    ended = run(command, log, minutes=5, environment={FOLDER_VARIABLE: str(folder)})
+    return judge(folder, ended)
+
+
+def test_outcome_of_a_run(tmp_path: Path, log: Log) -> None:
+    outcome = run_pytest(tmp_path, TESTS, log)
+    assert (outcome.passed, outcome.failed, outcome.problem) == (2, 2, "")
+    assert outcome.skipped == [
+        ("test_these.py::test_skips[setup]", "no such setup"),
+        ("test_these.py::test_skips[call]", "no such call"),
+        ("test_these.py::test_expected", "expected to fail: known"),
+    ]
+
+
+def test_a_crash_names_the_last_test(tmp_path: Path, log: Log) -> None:
+    outcome = run_pytest(tmp_path, TESTS + CRASH, log)
+    assert outcome.bad
+    assert (outcome.passed, outcome.failed) == (2, 2)
+    assert outcome.problem == (
+        "ended with exit code 7 before pytest did; "
+        "the last test started was test_these.py::test_crashes"
+    )
+
+
+def test_a_module_that_cannot_be_imported(tmp_path: Path, log: Log) -> None:
+    outcome = run_pytest(tmp_path, "import no_such_module", log)
+    assert (outcome.passed, outcome.failed) == (0, 1)
+
+
+def test_nothing_selected_is_no_failure(tmp_path: Path, log: Log) -> None:
+    outcome = run_pytest(tmp_path, "", log)
+    assert not outcome.bad
+    assert outcome.passed == 0
+
+
+def test_a_run_without_any_event(tmp_path: Path) -> None:
+    assert judge(tmp_path, Ended(0)).problem == "ended with exit code 0 before pytest did"
+
+
+def test_time_limit_ends_children_of_children(log: Log, printed: StringIO) -> None:
+    # The child of the child holds the output open: `run` comes back only once both are gone.
+    child = "import time\nprint('ready', flush=True)\nwhile True: time.sleep(1)"
+    parent = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {child!r}])"
+    ended = run([sys.executable, "-c", parent], log, minutes=1 / 30)
+    assert ended.problem == "stopped: it did not end within 0.0333333 minutes"
+    assert printed.getvalue() == "ready\n"
+
+
+def test_death_by_a_signal_is_told(log: Log) -> None:
+    program = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    assert run([sys.executable, "-c", program], log, minutes=5).problem == "killed by SIGKILL"
+
+
+def test_logs_are_printed_one_after_another(tmp_path: Path, printed: StringIO) -> None:
+    console = Console(printed)
+    first, second, third = (console.open(tmp_path / name) for name in "123")
+    second.write("second ")
+    first.write("first ")
+    third.write("third ")
+    assert printed.getvalue() == "first "
+    third.close()
+    first.close()
+    assert printed.getvalue() == "first second "
+    second.write("again ")
+    second.close()
+    assert printed.getvalue() == "first second again third "
+    assert (tmp_path / "2").read_text() == "second again "
+
+
+def test_table() -> None:
+    outcomes = {
+        "one": Outcome(passed=12, skipped=[("a", "no threads"), ("b", "no threads")], seconds=3),
+        "another": Outcome(passed=1, failed=1, problem="killed", seconds=100, note="99 %"),
+        "third": Outcome(missing="no Node\nInstall it."),
+    }
+    assert table(outcomes) == (
+        "runtime  passed  failed  skipped  seconds\n"
+        "one          12       0        2      3.0\n"
+        "another       1       1        0    100.0  FAILED 99 %\n"
+        "third                                      not run: no Node\n"
+        "\n"
+        "Skipped, by reason:\n"
+        "  no threads\n"
+        "    one 2\n"
+        "\n"
+        "another failed: killed\n"
+        "\n"
+        "third was not run: no Node\n"
+        "Install it.\n"
+        "\n"
+        "13 passed, 1 failed, 2 skipped"
+    )
+
+
+@pytest.mark.parametrize(
+    ("outcome", "required", "code", "words"),
+    [
+        (Outcome(passed=1), [], 0, ""),
+        (Outcome(passed=1), ["one"], 0, ""),
+        (Outcome(passed=1), ["one", "other"], 1, "Required, but not run: other\n"),
+        (Outcome(missing="no Node"), ["one"], 1, "Required, but not run: one\nNo test ran.\n"),
+        (Outcome(missing="no Node"), [], 1, "No test ran.\n"),
+        (Outcome(passed=1, failed=1), [], 1, ""),
+        (Outcome(passed=1, problem="killed"), [], 1, ""),
+    ],
+)
+def test_exit_code(
+    outcome: Outcome,
+    required: list[str],
+    code: int,
+    words: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert exit_code({"one": outcome}, required) == code
+    assert capsys.readouterr().out == words
+
+
+def test_an_unknown_runtime(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--only", "netscape"])
+    assert caught.value.code == 2
+    assert "no such runtime: netscape. The runtimes are cpython3.10" in capsys.readouterr().err
+
+
+def test_the_running_interpreter_is_found() -> None:
+    found = find_interpreter(RUNNING)
+    assert found is not None
+    assert found.samefile(sys.executable)
+
+
+def test_an_absent_interpreter_is_not_found() -> None:
+    assert find_interpreter("3.0") is None
