@@ -10,7 +10,7 @@
 
 # Imports run one way, and a test holds them to it:
 #
-#   errors, checks, sites, options -> types -> memories, allocators, atomics
+#   errors, home, checks, sites, options -> types -> memories, allocators, atomics
 #   -> records, loans, blocks -> refs -> allocation -> names -> arena, manager -> opening
 #
 # What only a browser has (js, pyodide.ffi, pyodide_js) is imported in memories/own_module.py

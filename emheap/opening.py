@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +11,7 @@ from emheap.allocators.functions import FunctionsAllocator
 from emheap.allocators.libc import LibcAllocator
 from emheap.allocators.pool import PoolAllocator
 from emheap.errors import NotSupportedError
+from emheap.home import IN_PYODIDE
 from emheap.manager import HeapManager
 from emheap.memories.buffer import BufferMemory
 from emheap.memories.direct import DirectMemory
@@ -19,8 +19,6 @@ from emheap.memories.polled import PolledMemory
 from emheap.options import check_options
 
 __all__ = ["create_wasm_heap_manager", "open", "wrap_buffer", "wrap_emscripten_module_heap"]
-
-_IN_PYODIDE = sys.platform == "emscripten"
 
 AllocatorMaker = Callable[[int, int], Allocator]
 
@@ -37,7 +35,7 @@ def open(**options: Any) -> HeapManager:  # noqa: A001 (used as emheap.open)
 
 
 def _own_allocator() -> Allocator:
-    if _IN_PYODIDE:
+    if IN_PYODIDE:
         from emheap.memories.own_module import module_functions
 
         # A call over the FFI costs less than one by ctypes, where the module exports these two.
@@ -66,7 +64,7 @@ def create_wasm_heap_manager(
             "get_heap must be a function that returns the latest buffer, "
             f"not {type(get_heap).__name__} {get_heap!r:.60}"
         )
-    if _IN_PYODIDE:
+    if IN_PYODIDE:
         from emheap.memories.own_module import is_own_buffer
 
         if is_own_buffer(get_heap()):
@@ -82,7 +80,7 @@ def wrap_emscripten_module_heap(module: Any, **options: Any) -> HeapManager:
     Raises NotSupportedError on native Python and for a module other than Pyodide's own.
     """
     checked = check_options(options)
-    if not _IN_PYODIDE:
+    if not IN_PYODIDE:
         raise NotSupportedError(
             "wrap_emscripten_module_heap() needs the JavaScript module of Pyodide; "
             "on native Python use emheap.open()"

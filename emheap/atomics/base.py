@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 from emheap.errors import NotSupportedError
+from emheap.home import IN_PYODIDE
 from emheap.memories.base import Memory, Reader, Writer, check_aligned
 from emheap.types import Scalar, WideInteger
 
@@ -74,7 +75,7 @@ def open_atomics(memory: Memory) -> Atomics:
 
     Raises NotSupportedError with the cure where this machine has none.
     """
-    if not memory.shared and sys.platform == "emscripten":
+    if not memory.shared and IN_PYODIDE:
         from emheap.atomics.plain import PlainAtomics
 
         return PlainAtomics(memory)

@@ -15,13 +15,13 @@ import sys
 from collections.abc import Callable
 from typing import Any, ClassVar, cast
 
+from emheap.home import IN_PYODIDE
 from emheap.memories.base import Loan
 from emheap.memories.window import WindowMemory, empty_elements
 from emheap.types import Scalar, WideInteger
 
 __all__ = ["DirectMemory", "exported"]
 
-_IN_WASM = sys.platform == "emscripten"
 _LARGEST_VIEW = sys.maxsize
 _UPPER_BASE = 0x7FFF8000
 """The second window starts below 2 GiB, so that what crosses the line lies in it."""
@@ -46,13 +46,13 @@ class DirectMemory(WindowMemory):
     def __init__(self) -> None:
         self.pointer_size = ctypes.sizeof(ctypes.c_void_p)
         self._heap_size: Callable[[], int] | None = None
-        if _IN_WASM:
+        if IN_PYODIDE:
             # A fixed name: asking Pyodide's dynamic linker for an unknown one can be fatal.
             self._heap_size = ctypes.CDLL(None).emscripten_get_heap_size
             cast(Any, self._heap_size).restype = ctypes.c_size_t
             self.name = "Pyodide's heap"  # type: ignore[misc]
         # The null page: wasm modules keep their first kilobyte unused, systems their first page.
-        self.lowest_address = 1024 if _IN_WASM else 4096
+        self.lowest_address = 1024 if IN_PYODIDE else 4096
         self._size = 0
         self._open_windows(self._measure())
 
@@ -119,10 +119,10 @@ class DirectMemory(WindowMemory):
 
     def readable_end(self, position: int, step: int) -> int:
         # Natively the next page may not be mapped; in wasm all of the heap is.
-        return position + step if _IN_WASM else min(position + step, (position | 4095) + 1)
+        return position + step if IN_PYODIDE else min(position + step, (position | 4095) + 1)
 
     def js_view(self, scalar: type[Scalar[Any]], address: int, count: int) -> Any:
-        if not _IN_WASM or issubclass(scalar, WideInteger):
+        if not IN_PYODIDE or issubclass(scalar, WideInteger):
             return super().js_view(scalar, address, count)
         from emheap.memories.own_module import typed_array
 
