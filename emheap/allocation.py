@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -53,7 +54,7 @@ def allocate_array(
 ) -> ArrayRef[T]:
     """A reference to a new array: of a number of zeros, or of the values given."""
     data: bytes | memoryview | None = None
-    if isinstance(count_or_values, (int, float)) or count_or_values is None:
+    if _is_count(count_or_values):
         count = check_count(count_or_values, "count", scalar.size, table.memory.largest_block)
     else:
         data = encode_elements(scalar, count_or_values)
@@ -62,6 +63,19 @@ def allocate_array(
     block = table.allocate(layout, scalar, data, site, _alignment(align, scalar))
     ref: ArrayRef[T] = _own(array_ref_class(scalar, True), block)
     return ref
+
+
+def _is_count(value: Any) -> bool:
+    """Whether a number was meant; numpy's arrays look like one, and those of one element are."""
+    if value is None or isinstance(value, (int, float)):
+        return True
+    if not hasattr(type(value), "__index__"):
+        return False
+    try:
+        operator.index(value)
+    except TypeError:
+        return False
+    return True
 
 
 def allocate_text(

@@ -1,19 +1,19 @@
 """Pyodide's own Emscripten module, seen through the JavaScript FFI.
 
 The public API of Pyodide has no access to its heap; ``pyodide_js._module`` has been there, with
-``HEAPU8``, in every release from 0.26 to 314. Outside Pyodide this module can be imported, but its functions
-must not be called.
+``HEAPU8``, in every release from 0.26 to 314. Outside Pyodide this module can be imported, but
+its functions must not be called.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from emheap.home import IN_PYODIDE
 from emheap.types import Scalar
 
-if IN_PYODIDE:
+if TYPE_CHECKING or IN_PYODIDE:
     import js
     import pyodide_js
     from pyodide.ffi import JsProxy

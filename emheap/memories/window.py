@@ -89,7 +89,7 @@ class WindowMemory(Memory):
     def _stored_reader(self, scalar: type[Scalar[T]]) -> Reader[T]:
         unpack_from = struct.Struct(BYTE_ORDER + scalar.format).unpack_from
         window = self.window
-        lowest = self.lowest_address
+        lowest = max(self.lowest_address, 2)  # so that True, which is 1, is looked at
         size = scalar.size
 
         def read(address: int) -> T:
@@ -119,7 +119,7 @@ class WindowMemory(Memory):
     def _stored_writer(self, scalar: type[Scalar[T]]) -> Writer[T]:
         pack_into = struct.Struct(BYTE_ORDER + scalar.format).pack_into
         window = self.window
-        lowest = self.lowest_address
+        lowest = max(self.lowest_address, 2)  # so that True, which is 1, is looked at
         size = scalar.size
 
         def write(address: int, value: T) -> None:
@@ -142,7 +142,7 @@ class WindowMemory(Memory):
             return read_any
         unpack_head = struct.Struct(f"{_HEAD}s").unpack_from
         window = self.window
-        lowest = self.lowest_address
+        lowest = max(self.lowest_address, 2)
         codec = text.codec
 
         def read(address: int, max_elements: int | None = None, errors: str = "strict") -> str:
