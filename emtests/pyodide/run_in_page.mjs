@@ -26,8 +26,9 @@ function write(bytes) {
 }
 
 function endFatally(error) {
+  waiting.push(`\n${String(error?.stack ?? error).slice(0, 4000)}\n`);
   flush();
-  post("/fatal", String(error?.stack ?? error).slice(0, 4000));
+  post("/fatal", String(error?.message ?? error).slice(0, 400));
 }
 
 self.addEventListener("unhandledrejection", (event) => endFatally(event.reason));
