@@ -1,0 +1,1 @@
+"""What the library promises, one subject a file."""

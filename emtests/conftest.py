@@ -1,0 +1,129 @@
+"""What every test has: the heaps, and the rule that a skip is declared or a failure."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from emheap import Arena, HeapManager
+from emtests.heaps import CAPABILITIES, RUNNING, HeapKind
+
+OpenHeap = Callable[..., HeapManager]
+
+# The same examples in every run: a failure in CI is a failure of the change. `thorough` looks for
+# new ones.
+settings.register_profile(
+    "deterministic",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    max_examples=40,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile(
+    "thorough",
+    deadline=None,
+    max_examples=2000,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile(os.environ.get("EMHEAP_HYPOTHESIS", "deterministic"))
+
+
+# Skips
+
+_declared: set[str] = set()
+"""The reasons of the skips that were declared."""
+
+
+def skip_for_gap(what: str, reason: str) -> None:
+    """Skip the test that runs, because something lacks what it needs and says why."""
+    words = f"{what}: {reason}"
+    _declared.add(words)
+    pytest.skip(words)
+
+
+def _judge_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Make a failure of a skip that was not declared, and of an expected failure."""
+    words = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    if report.skipped and words.removeprefix("Skipped: ") not in _declared:
+        report.outcome = "failed"
+        report.longrepr = f"not a declared gap (see skip_for_gap): {words}"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers",
+        "needs(*capabilities): skip the test on a heap with such a gap; they are "
+        + ", ".join(CAPABILITIES),
+    )
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    callspec = getattr(item, "callspec", None)
+    kind = callspec.params.get("kind") if callspec is not None else None
+    for mark in item.iter_markers("needs"):
+        for capability in mark.args:
+            assert isinstance(kind, HeapKind), "needs() is for tests that run on a heap"
+            if not kind.can(capability):
+                skip_for_gap(f"{kind.name} lacks {capability!r}", kind.gaps[capability])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    _judge_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    _judge_skip(report)
+    return report
+
+
+# Heaps
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    own = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")]
+    if "kind" in metafunc.fixturenames and "kind" not in own:
+        metafunc.parametrize("kind", RUNNING, ids=str)
+
+
+@pytest.fixture
+def open_heap(kind: HeapKind) -> Iterator[OpenHeap]:
+    """Opens heaps of one kind, with options; checks at the end that nothing is live on them."""
+    with ExitStack() as stack:
+        opened: list[HeapManager] = []
+
+        def open_one(**options: Any) -> HeapManager:
+            heap = stack.enter_context(kind.open(**options))
+            opened.append(heap)
+            return heap
+
+        yield open_one
+        tracking = [heap for heap in opened if heap.options.track_allocations]
+        left = [heap for heap in tracking if heap.total_allocated_byte_size]
+        for heap in left:
+            heap.free_all()
+        assert not left, "the test left blocks behind"
+
+
+@pytest.fixture
+def heap(open_heap: OpenHeap) -> HeapManager:
+    """A heap with the options it has when none are given, once for each kind."""
+    return open_heap()
+
+
+@pytest.fixture
+def scratch(heap: HeapManager) -> Iterator[Arena]:
+    """Allocates on the same heap; what a test allocates here it need not free."""
+    with heap.arena() as arena:
+        yield arena

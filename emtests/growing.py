@@ -1,0 +1,47 @@
+"""A memory that grows by being replaced, as a WebAssembly memory's buffer is."""
+
+from __future__ import annotations
+
+from emheap import FreeListAllocator
+
+_START = 16
+_STALE = 0xA5
+
+
+class ReplacedBuffer:
+    """A buffer that a larger one takes the place of when an allocation finds no room.
+
+    The one before is released and spoilt, so that whoever still looks at it is found out.
+    """
+
+    def __init__(self, size: int, limit: int) -> None:
+        self._limit = limit
+        self._bytes = bytearray(size)
+        self._latest = memoryview(self._bytes)
+        self._free_list = FreeListAllocator(_START, size)
+        self.polls = 0
+        """How often the buffer was asked for."""
+
+    def get_heap(self) -> memoryview:
+        self.polls += 1
+        return self._latest
+
+    def allocate(self, size: int) -> int:
+        address = self._free_list.allocate(size)
+        while not address and len(self._bytes) < self._limit:
+            self.grow(min(2 * len(self._bytes), self._limit))
+            address = self._free_list.allocate(size)
+        return address
+
+    def free(self, address: int) -> None:
+        self._free_list.free(address)
+
+    def grow(self, size: int) -> None:
+        """Replace the buffer by one of `size` bytes that begins with the same ones."""
+        old = self._bytes
+        self._bytes = bytearray(size)
+        self._bytes[: len(old)] = old
+        self._latest.release()
+        old[:] = bytes([_STALE]) * len(old)
+        self._latest = memoryview(self._bytes)
+        self._free_list.extend(size)

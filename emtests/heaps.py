@@ -1,0 +1,174 @@
+"""The heaps that the tests run on. Adding one is adding an entry to `KINDS`.
+
+A test that takes the fixture ``heap`` runs once on each heap that exists where it runs. What a
+heap cannot do is a named gap with a reason: ``@pytest.mark.needs("numpy")`` skips the test there,
+and any other skip is a failure (see conftest.py).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import mmap
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import emheap
+from emheap import BumpAllocator, FreeListAllocator, HeapManager, LibcAllocator
+from emheap.memories.direct import DirectMemory
+from emheap.options import check_options
+from emtests.growing import ReplacedBuffer
+
+CAPABILITIES = {
+    "zero copy": "its views are memoryviews on the very bytes",
+    "numpy": "numpy arrays share its bytes",
+    "js_view": "JavaScript typed arrays share its bytes",
+    "host address": "code in this process reaches its bytes by an address",
+    "bounds": "every address that lies outside raises, whatever it is",
+    "reuse": "freed bytes are handed out again, in whatever order they were freed",
+    "atomics": "indivisible reads and writes",
+}
+
+IN_PYODIDE = sys.platform == "emscripten"
+ROOM = 1 << 20
+"""The bytes of a heap in a buffer."""
+
+
+@dataclass(frozen=True)
+class HeapKind:
+    """A heap that the tests can open."""
+
+    name: str
+    open: Callable[..., AbstractContextManager[HeapManager]]
+    """Opens it, with the options given."""
+    gaps: Mapping[str, str] = field(default_factory=dict)
+    """The capabilities it lacks, each with the reason."""
+    missing: str = ""
+    """Why it cannot run here at all; empty where it can."""
+
+    def __post_init__(self) -> None:
+        unknown = self.gaps.keys() - CAPABILITIES.keys()
+        assert not unknown, f"{self.name}: no such capability: {', '.join(unknown)}"
+
+    def can(self, capability: str) -> bool:
+        assert capability in CAPABILITIES, f"no such capability: {capability}"
+        return capability not in self.gaps
+
+    def __str__(self) -> str:
+        return self.name
+
+
+# The homes
+
+
+@contextmanager
+def open_home(**options: Any) -> Iterator[HeapManager]:
+    yield emheap.open(**options)
+
+
+@contextmanager
+def open_libc(**options: Any) -> Iterator[HeapManager]:
+    # Without the pool in front, so that every block is a call of malloc or calloc.
+    yield HeapManager(DirectMemory(), LibcAllocator(), check_options(options))
+
+
+@contextmanager
+def open_module(**options: Any) -> Iterator[HeapManager]:
+    import pyodide_js
+
+    yield emheap.wrap_emscripten_module_heap(pyodide_js._module, **options)
+
+
+@contextmanager
+def open_module_functions(**options: Any) -> Iterator[HeapManager]:
+    import pyodide_js
+
+    module = pyodide_js._module
+    yield emheap.create_wasm_heap_manager(
+        lambda: module.HEAPU8.buffer, module._malloc, module._free, **options
+    )
+
+
+# Buffers
+
+
+@contextmanager
+def open_bump(**options: Any) -> Iterator[HeapManager]:
+    yield emheap.wrap_buffer(bytearray(ROOM), allocator=BumpAllocator, **options)
+
+
+@contextmanager
+def open_free_list(**options: Any) -> Iterator[HeapManager]:
+    yield emheap.wrap_buffer(bytearray(ROOM), allocator=FreeListAllocator, **options)
+
+
+@contextmanager
+def open_mmap(**options: Any) -> Iterator[HeapManager]:
+    # Not closed: a heap keeps its buffer, and Python refuses to close a map that is in use.
+    yield emheap.wrap_buffer(mmap.mmap(-1, ROOM), **options)
+
+
+@contextmanager
+def open_replaced(**options: Any) -> Iterator[HeapManager]:
+    source = ReplacedBuffer(4096, ROOM)
+    yield emheap.create_wasm_heap_manager(source.get_heap, source.allocate, source.free, **options)
+
+
+# What is there on this machine
+
+
+def _numpy_gap() -> dict[str, str]:
+    if importlib.util.find_spec("numpy") is None:
+        return {"numpy": "numpy is not installed here"}
+    return {}
+
+
+def _atomics_gap() -> dict[str, str]:
+    if IN_PYODIDE:
+        return {}
+    try:
+        emheap.wrap_buffer(bytearray(64)).read_int32_atomic(16)
+    except emheap.NotSupportedError as error:
+        return {"atomics": str(error)}
+    return {}
+
+
+def _module_function_missing() -> str:
+    if not IN_PYODIDE:
+        return "it is Pyodide's own module"
+    import pyodide_js
+    from js import Object
+
+    if Object.getOwnPropertyDescriptor(pyodide_js._module, "_malloc") is None:
+        return "this release of Pyodide does not export _malloc"
+    return ""
+
+
+_NUMPY = _numpy_gap()
+_ATOMICS = _atomics_gap()
+_NO_JAVASCRIPT = {"js_view": "there is no JavaScript in this process"}
+_BUFFER_JAVASCRIPT = {"js_view": "the bytes of a Python object may move in JavaScript's eyes"}
+_OUTSIDE_PYODIDE = "" if IN_PYODIDE else "it is Pyodide's own module"
+
+_HOME = {
+    **_NUMPY,
+    **_ATOMICS,
+    **({} if IN_PYODIDE else {**_NO_JAVASCRIPT, "bounds": "nothing in a process protects it"}),
+}
+_BUFFER = {**_NUMPY, **_ATOMICS, **(_BUFFER_JAVASCRIPT if IN_PYODIDE else _NO_JAVASCRIPT)}
+_NO_REUSE = {"reuse": "a bump allocator takes back its newest block only"}
+
+KINDS = (
+    HeapKind("home", open_home, _HOME),
+    HeapKind("libc", open_libc, _HOME),
+    HeapKind("module", open_module, _HOME, _OUTSIDE_PYODIDE),
+    HeapKind("module-functions", open_module_functions, _HOME, _module_function_missing()),
+    HeapKind("bytearray-bump", open_bump, {**_BUFFER, **_NO_REUSE}),
+    HeapKind("bytearray-freelist", open_free_list, _BUFFER),
+    HeapKind("mmap", open_mmap, _BUFFER),
+    HeapKind("replaced-buffer", open_replaced, _BUFFER),
+)
+RUNNING = tuple(kind for kind in KINDS if not kind.missing)
+"""The kinds that exist where the tests run."""
