@@ -88,14 +88,17 @@ def virtual_environment(
 ) -> Path:
     """Make the virtual environment `name` with `requirements`; return its Python executable.
 
-    `python` is the interpreter to make it from, by default the running one. A requirement made by
-    `checkout_with_extras` is installed editable. Raises EnvironmentProblem.
+    `python` is the interpreter to make it from. By default it is the running one, and every version
+    has an environment of that name for itself, so that commands of two interpreters do not make
+    each other's environment anew. A requirement made by `checkout_with_extras` is installed
+    editable. Raises EnvironmentProblem.
     """
-    base = str(python or sys.executable)
+    if python is None:
+        name = f"{name}-{sys.version_info[0]}.{sys.version_info[1]}"
+        python = getattr(sys, "_base_executable", None) or sys.executable
+    base = str(python)
     of_checkout = [each for each in requirements if each.startswith(str(CHECKOUT))]
     key = [base, *requirements, _project_table() if of_checkout else ""]
-    if python is None:
-        key.append(sys.version)
 
     def make(folder: Path) -> None:
         contents = ", ".join(map(_short, requirements)) or "empty"

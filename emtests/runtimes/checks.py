@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from emtests.runtimes.base import Job, Outcome
 from emtests.runtimes.processes import run
@@ -21,8 +22,7 @@ class Checks:
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def run(self, job: Job) -> Outcome:
-        extras = checkout_with_extras("test", "check")
-        python = virtual_environment("check", [extras], say=job.say)
+        python = python_with_checks(job)
         outcome = Outcome()
         for command in self.commands:
             job.say("$ " + " ".join(command))
@@ -35,6 +35,12 @@ class Checks:
                 outcome.failed += 1
                 outcome.problem = ended.problem
         return outcome
+
+
+def python_with_checks(job: Job) -> Path:
+    """The Python of a virtual environment with the checkers and all that the code imports."""
+    extras = checkout_with_extras("test", "demo", "check")
+    return virtual_environment("check", [extras], say=job.say)
 
 
 TYPES = Checks(

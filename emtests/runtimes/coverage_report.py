@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emtests.runtimes.base import Job, Outcome
+from emtests.runtimes.checks import python_with_checks
 from emtests.runtimes.native import COVERAGE_FILE
 from emtests.runtimes.processes import run
-from pyodide_demo.environment import checkout_with_extras, virtual_environment
 
 MINUTES = 10
 LEAST_PERCENT = 95.0
@@ -30,7 +30,7 @@ class Coverage:
         data = [file for folder in self.runs for file in sorted(folder.glob(f"{COVERAGE_FILE}*"))]
         if not data:
             return Outcome(missing="no run before it left coverage data")
-        python = virtual_environment("check", [checkout_with_extras("test", "check")], say=job.say)
+        python = python_with_checks(job)
         report = job.folder / "coverage.json"
         total = f"--data-file={job.folder / 'total'}"
         for words in (

@@ -14,10 +14,11 @@ SUPPORTED = ("3.10", "3.11", "3.12", "3.13", "3.14")
 RUNNING = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 # A shim of pyenv is on PATH for every version, but runs only for the chosen ones; the version that
-# answers tells. `ensurepip` is what a virtual environment will need.
+# answers tells. `ensurepip` is what a virtual environment will need; the base executable is the
+# same whichever virtual environment the program itself is started from.
 _QUESTION = (
-    "import ensurepip, sys, venv; "
-    "print(sys.implementation.name, '%d.%d' % sys.version_info[:2], sys.executable)"
+    "import ensurepip, sys, venv; executable = getattr(sys, '_base_executable', sys.executable); "
+    "print(sys.implementation.name, '%d.%d' % sys.version_info[:2], executable)"
 )
 
 
