@@ -71,12 +71,16 @@ class FreeListAllocator(Allocator):
 
     def extend(self, end: int) -> None:
         """Make the bytes up to `end` available too, after the memory has grown."""
-        new_end = check_integer(end, "end") & -self.alignment
-        if new_end <= self._end:
-            return
-        old_end, self._end = self._end, new_end
-        self._used[old_end] = new_end - old_end
-        self.free(old_end)
+        self.add(self._end, end)
+
+    def add(self, start: int, end: int) -> None:
+        """Make the bytes from `start` to `end`, none of which it has, available too."""
+        first = align_up(check_integer(start, "start"), self.alignment)
+        last = check_integer(end, "end") & -self.alignment
+        if last > first:
+            self._end = max(self._end, last)
+            self._used[first] = last - first
+            self.free(first)
 
     def _add_free(self, address: int, size: int) -> None:
         self._free_by_address[address] = size

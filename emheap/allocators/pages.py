@@ -1,0 +1,52 @@
+"""An allocator for WebAssembly memories that come without one: it grows them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from emheap.allocators.freelist import FreeListAllocator
+
+__all__ = ["PAGE_SIZE", "PageAllocator"]
+
+PAGE_SIZE = 65536
+"""The bytes of a WebAssembly page, unless the memory was made with pages of another size."""
+
+
+class PageAllocator(FreeListAllocator):
+    """Hands out the pages that it added to a memory itself, and none that were there before.
+
+    What lies in the memory when the heap is opened, and what its module adds later, is the
+    module's: its data, its stack, the blocks of an allocator that it does not export.
+
+    ``grow(pages)`` does what the instruction ``memory.grow`` does: it adds pages at the end and
+    returns how many there were before, or -1 if there can be no more. Only that number says which
+    pages are ours, for a module in another thread may grow a shared memory at the same time.
+    Nothing grows until the first block is asked for.
+    """
+
+    def __init__(
+        self, grow: Callable[[int], int], *, page_size: int = PAGE_SIZE, alignment: int = 16
+    ) -> None:
+        super().__init__(alignment, alignment, alignment=alignment)
+        self._grow = grow
+        self._page_size = page_size
+
+    def allocate(self, size: int) -> int:
+        address = super().allocate(size)
+        while not address and self._add_pages(size):
+            address = super().allocate(size)
+        return address
+
+    def _gap_at_end(self) -> int:
+        """The free bytes that new pages most likely lie next to."""
+        return self._end - self._free_by_end.get(self._end, self._end)
+
+    def _add_pages(self, size: int) -> bool:
+        """Grow the memory by pages for `size` bytes; tell whether it could."""
+        pages = -(-max(size - self._gap_at_end(), 1) // self._page_size)
+        before = self._grow(pages)
+        if before < 0:
+            return False
+        # The first bytes of a memory that had no page stay unused: no block has address 0.
+        self.add(max(before * self._page_size, self.alignment), (before + pages) * self._page_size)
+        return True
