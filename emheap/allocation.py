@@ -15,7 +15,7 @@ from emheap.refs.array import ArrayRef, array_ref_class
 from emheap.refs.base import Holder, make_ref
 from emheap.refs.scalar import ScalarRef, owning_scalar_ref, wrapping_scalar_ref
 from emheap.refs.text import StringRef, string_ref_class, string_room
-from emheap.sites import Site, caller_site, current_frame, instruction_offset
+from emheap.sites import Site, caller_site, current_frame, shared_offset
 from emheap.types import Scalar, Text, Type
 from emheap.types.sequences import encode_elements, encode_value
 
@@ -206,6 +206,7 @@ def _short_cut(
     encode = scalar.encode if scalar.encodes else None
     new = object.__new__
     cls: Any = owning_scalar_ref(scalar)
+    intern = shared_offset
 
     def allocate(initial: Any = 0) -> ScalarRef[T]:
         try:
@@ -223,13 +224,10 @@ def _short_cut(
         ref = new(cls)
         ref._elements = elements
         frame = current_frame(1)
-        ref._block = blocks[address] = (
-            elements,
-            address,
-            layout,
-            frame.f_code,
-            instruction_offset(frame),
-        )
+        offset = frame.f_lasti
+        if offset > 256:
+            offset = intern(offset, offset)
+        ref._block = blocks[address] = (elements, address, layout, frame.f_code, offset)
         return ref  # type: ignore[no-any-return]
 
     return allocate

@@ -115,7 +115,7 @@ class BlockTable:
         """An aligned address from the allocator, and whether its bytes are 0 already."""
         extra = alignment - 1 if alignment > self.allocator.alignment else 0
         base, cleared = self._call_allocator(size + extra, clear)
-        if not extra and base % alignment:
+        if not extra and base % alignment and self._find(base) is None:
             # An allocator of the user's need not align as malloc does: ask once more, with room.
             self.allocator.free(base)
             extra = alignment - 1
@@ -125,7 +125,7 @@ class BlockTable:
             self._padded[address] = base
         try:
             self.memory.check_extent(address, size, "the allocator's block")
-            live = self._find(address)
+            live = self._find(address) or self._find(base)
             if live is not None:
                 raise HeapCorruptionError(
                     f"the allocator returned {format_address(address)} for {size} bytes, but "
@@ -140,13 +140,19 @@ class BlockTable:
         return address, cleared
 
     def _call_allocator(self, size: int, clear: bool) -> tuple[int, bool]:
+        if size >= 1 << 8 * self.memory.pointer_size:
+            # A 32-bit malloc would take the size, with what alignment adds, modulo 2**32.
+            raise self._no_room(size)
         address = self.allocator.allocate_zeroed(size) if clear else None
         cleared = address is not None
         if address is None:
             address = self.allocator.allocate(size)
         if address:
             return address, cleared
-        raise OutOfMemoryError(
+        raise self._no_room(size)
+
+    def _no_room(self, size: int) -> OutOfMemoryError:
+        return OutOfMemoryError(
             f"no room for {size} bytes: {self.total_byte_size} bytes are live in "
             f"{self.block_count} blocks of {self.memory.name}"
         )
@@ -162,11 +168,12 @@ class BlockTable:
         self._trim_history()
 
     def _give_back(self, address: int, layout: Layout) -> None:
-        base = self._padded.pop(address, address)
+        base = self._padded.get(address, address)
         if base == address and isinstance(self.allocator, PoolAllocator):
             self.allocator.free_sized(address, max(layout.byte_size, 1))
         else:
-            self.allocator.free(base)
+            self.allocator.free(base)  # may raise, if it is the user's
+            self._padded.pop(address, None)
 
     # Freeing
 
@@ -207,7 +214,8 @@ class BlockTable:
         if not self.options.track_allocations:
             if address <= 0:
                 raise self._unknown_address(address)
-            self.allocator.free(self._padded.pop(address, address))
+            self.allocator.free(self._padded.get(address, address))
+            self._padded.pop(address, None)
             return
         block = self._find(address)
         if block is None:

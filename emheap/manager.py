@@ -12,7 +12,7 @@ from emheap.allocators.base import Allocator
 from emheap.arena import Arena
 from emheap.blocks import BlockTable
 from emheap.checks import check_count, check_integer
-from emheap.errors import BufferInUseError, CapacityError, NotAllocatedError, NotSupportedError
+from emheap.errors import BufferInUseError, NotAllocatedError, NotSupportedError
 from emheap.memories.base import Memory, check_aligned
 from emheap.names import FlatNames
 from emheap.options import Options
@@ -93,33 +93,11 @@ class HeapManager(FlatNames):
         """
         check_type(kind, Type, "int32 or utf8")
         if issubclass(kind, Text):
-            return self._write_text(kind, address, value, *limits, **options)
+            return self._memory.cached_text_writer(kind)(address, value, *limits, **options)
         if limits or options:
             raise TypeError(f"writing {kind.name} takes an address, a value and nothing else")
         self._memory.cached_writer(kind)(address, value)  # type: ignore[arg-type]
         return None
-
-    def _write_text(
-        self,
-        text: type[Text],
-        address: int,
-        value: str,
-        capacity: int | None = None,
-        errors: str = "strict",
-    ) -> int:
-        data = text.encode(value, errors)
-        count = len(data) // text.size - 1
-        if capacity is not None:
-            room = check_count(capacity, "capacity", text.size, self._memory.largest_block)
-            if count > room:
-                raise CapacityError(
-                    f"{count} elements of {text.name} do not fit the capacity of {room} "
-                    "(which does not count the terminator)"
-                )
-        start = self._memory.check_extent(address, len(data), f"write of {text.name}")
-        check_aligned(start, text.alignment, f"a {text.name} string")
-        self._memory.write_bytes(start, data)
-        return count
 
     def view(self, kind: type[Scalar[Any]], address: int, count: int, /) -> memoryview:
         """A writable view of `count` elements at an address, with no copy.
@@ -251,7 +229,7 @@ class HeapManager(FlatNames):
         self._table.release_address(address, caller_site())
 
     def free_all(self) -> None:
-        """Free every live block, last first.
+        """Free every live block: the scalars, then arrays and strings, each kind last first.
 
         Blocks with views in use stay, and one BufferInUseError at the end names them.
         """
@@ -295,7 +273,8 @@ class HeapManager(FlatNames):
         living = {
             id(candidate._block): candidate
             for candidate in gc.get_objects()
-            if isinstance(candidate, HeapRef) and hasattr(candidate, "_block")
+            # By its own type: isinstance would ask a dead weak proxy for its class.
+            if issubclass(type(candidate), HeapRef) and hasattr(candidate, "_block")
         }
         return [living.get(id(block)) or allocation.ref_of(block) for block in self._table]
 

@@ -89,10 +89,7 @@ def _read_text(heap: Any, text: Any) -> Function:
 
 
 def _write_text(heap: Any, text: Any) -> Function:
-    def write(address: int, value: str, capacity: int | None = None, errors: str = "strict") -> int:
-        return cast(int, heap._write_text(text, address, value, capacity, errors))
-
-    return write
+    return cast(Function, heap._memory.text_writer(text))
 
 
 def _wrap_text(heap: Any, text: Any) -> Function:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from types import CodeType, FrameType
 
-__all__ = ["Site", "caller_site", "current_frame", "describe_site", "instruction_offset"]
+__all__ = ["Site", "caller_site", "current_frame", "describe_site", "shared_offset"]
 
 Site = tuple[CodeType | None, int]
 """A code object and an offset into its bytecode; ``(None, 0)`` where nothing is known."""
@@ -19,16 +19,10 @@ Site = tuple[CodeType | None, int]
 current_frame = sys._getframe
 
 _PACKAGE = __name__.rpartition(".")[0]
-_OFFSETS: dict[int, int] = {}
-
-
-def instruction_offset(frame: FrameType) -> int:
-    """The offset of the instruction that `frame` is at, one shared int for each value.
-
-    CPython shares ints up to 256 only; a larger one would cost 32 bytes in every live block.
-    """
-    offset = frame.f_lasti
-    return _OFFSETS.setdefault(offset, offset) if offset > 256 else offset
+_offsets: dict[int, int] = {}
+shared_offset = _offsets.setdefault
+"""``shared_offset(offset, offset)`` gives one int object for each value: CPython shares those up to
+256 only, and another one would cost 32 bytes in every live block."""
 
 
 def caller_site() -> Site:
@@ -38,7 +32,8 @@ def caller_site() -> Site:
         frame = frame.f_back
     if frame is None:
         return None, 0
-    return frame.f_code, instruction_offset(frame)
+    offset = frame.f_lasti
+    return frame.f_code, shared_offset(offset, offset)
 
 
 def _is_ours(frame: FrameType) -> bool:

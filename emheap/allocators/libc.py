@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import ctypes
-import sys
-from typing import Any
 
 from emheap.allocators.base import Allocator
+from emheap.home import c_runtime
 
 __all__ = ["LibcAllocator"]
-
-
-def _c_runtime() -> Any:
-    # On Windows CDLL(None) does not exist, and a program may hold several C runtimes, each with a
-    # heap of its own: the universal one is what CPython and current compilers link.
-    return ctypes.CDLL("ucrtbase" if sys.platform == "win32" else None)
 
 
 class LibcAllocator(Allocator):
     """The heap of the C library, natively and in Pyodide: C code may free what it hands out."""
 
     def __init__(self) -> None:
-        runtime = _c_runtime()
+        runtime = c_runtime()
         # Prototypes of our own: setting argtypes on the library's functions would change them for
         # every other user of the same CDLL object, and restype's default cuts addresses to 32 bits.
         size_t, pointer = ctypes.c_size_t, ctypes.c_void_p

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 
 from emheap.checks import check_count, check_integer
 from emheap.errors import (
+    CapacityError,
     MisalignedError,
     NotSupportedError,
     NullPointerError,
@@ -85,6 +86,10 @@ class Memory(ABC):
         return {}
 
     @cached_property
+    def _text_writers(self) -> dict[type[Text], Callable[..., int]]:
+        return {}
+
+    @cached_property
     def _text_readers(self) -> dict[type[Text], Callable[..., str]]:
         return {}
 
@@ -140,6 +145,12 @@ class Memory(ABC):
             self._text_readers[text] = self.text_reader(text)
         return self._text_readers[text]
 
+    def cached_text_writer(self, text: type[Text]) -> Callable[..., int]:
+        """`text_writer`, made once for each encoding."""
+        if text not in self._text_writers:
+            self._text_writers[text] = self.text_writer(text)
+        return self._text_writers[text]
+
     @abstractmethod
     def find_null(self, address: int, width: int, limit: int | None) -> int | None:
         """How many elements of `width` bytes precede the first zero one.
@@ -156,6 +167,32 @@ class Memory(ABC):
             return text.decode(self.read_bytes(address, count * text.size), errors)
 
         return read
+
+    def text_writer(self, text: type[Text]) -> Callable[..., int]:
+        """A function ``write(address, text, capacity=None, errors="strict")``.
+
+        It stores the text with its terminator, having checked everything, and gives the number
+        of elements before that.
+        """
+
+        def write(
+            address: int, value: str, capacity: int | None = None, errors: str = "strict"
+        ) -> int:
+            data = text.encode(value, errors)
+            count = len(data) // text.size - 1
+            if capacity is not None:
+                room = check_count(capacity, "capacity", text.size, self.largest_block)
+                if count > room:
+                    raise CapacityError(
+                        f"{count} elements of {text.name} do not fit the capacity of {room} "
+                        "(which does not count the terminator)"
+                    )
+            start = self.check_extent(address, len(data), f"write of {text.name}")
+            check_aligned(start, text.alignment, f"a {text.name} string")
+            self.write_bytes(start, data)
+            return count
+
+        return write
 
     def count_elements(self, address: int, width: int, max_elements: int | None = None) -> int:
         """The elements of `width` bytes before the terminator of a string.

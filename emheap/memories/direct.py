@@ -15,9 +15,9 @@ import sys
 from collections.abc import Callable
 from typing import Any, ClassVar, cast
 
-from emheap.home import IN_PYODIDE
+from emheap.home import IN_PYODIDE, c_runtime
 from emheap.memories.base import Loan
-from emheap.memories.window import WindowMemory, empty_elements
+from emheap.memories.window import HEAD, PAGE, WindowMemory, empty_elements
 from emheap.types import Scalar, WideInteger
 
 __all__ = ["DirectMemory", "exported"]
@@ -43,16 +43,25 @@ class DirectMemory(WindowMemory):
 
     name: ClassVar[str] = "this process's memory"
 
+    # Natively the next page may not be mapped; in WebAssembly all of the heap is.
+    last_head = PAGE - 1 if IN_PYODIDE else PAGE - HEAD
+
     def __init__(self) -> None:
-        self.pointer_size = ctypes.sizeof(ctypes.c_void_p)
+        pointer = ctypes.c_void_p
+        self.pointer_size = ctypes.sizeof(pointer)
         self._heap_size: Callable[[], int] | None = None
         if IN_PYODIDE:
             # A fixed name: asking Pyodide's dynamic linker for an unknown one can be fatal.
-            self._heap_size = ctypes.CDLL(None).emscripten_get_heap_size
+            self._heap_size = c_runtime().emscripten_get_heap_size
             cast(Any, self._heap_size).restype = ctypes.c_size_t
             self.name = "Pyodide's heap"  # type: ignore[misc]
         # The null page: wasm modules keep their first kilobyte unused, systems their first page.
         self.lowest_address = 1024 if IN_PYODIDE else 4096
+        find = ctypes.PYFUNCTYPE(pointer, pointer, ctypes.c_int, ctypes.c_size_t)
+        self._memchr = find(("memchr", c_runtime()))
+        # Cheaper to call, but knows no end; in Pyodide that of the heap must be kept.
+        length = ctypes.PYFUNCTYPE(ctypes.c_size_t, pointer)
+        self._strlen = None if IN_PYODIDE else length(("strlen", c_runtime()))
         self._size = 0
         self._open_windows(self._measure())
 
@@ -117,9 +126,25 @@ class DirectMemory(WindowMemory):
     def host_address(self, address: int) -> int:
         return address
 
+    def find_null(self, address: int, width: int, limit: int | None) -> int | None:
+        if width > 1:
+            return super().find_null(address, width, limit)
+        start = self.check_extent(address, 1, "read of a null-terminated string")
+        # memchr reads in order and stops at what it finds, so the end may lie beyond what is
+        # mapped. Slices up to the end of a page are as safe, but cost more from three pages on.
+        size = self.size - start if limit is None else min(self.size - start, limit)
+        found = self._memchr(start, 0, size)
+        return None if found is None else found - start
+
+    def find_far_null(self, address: int) -> int:
+        if self._strlen is not None:
+            length: int = self._strlen(address)
+            return length
+        found = self._memchr(address, 0, len(self.window) - address)
+        return -1 if found is None else found - address
+
     def readable_end(self, position: int, step: int) -> int:
-        # Natively the next page may not be mapped; in wasm all of the heap is.
-        return position + step if IN_PYODIDE else min(position + step, (position | 4095) + 1)
+        return position + step if IN_PYODIDE else min(position + step, (position | PAGE - 1) + 1)
 
     def js_view(self, scalar: type[Scalar[Any]], address: int, count: int) -> Any:
         if not IN_PYODIDE or issubclass(scalar, WideInteger):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
@@ -55,11 +56,11 @@ class PolledMemory(Memory):
         return size == 0 or end > size
 
     def check_extent(self, address: Any, size: int, what: str = "access") -> int:
-        end = address + size if isinstance(address, int) else 0
-        return self._latest(end).check_extent(address, size, what)
+        return self._at(address, size).check_extent(address, size, what)
 
     def _at(self, address: Any, size: int) -> BufferMemory:
-        return self._latest(address + size if isinstance(address, int) else 0)
+        # What is no int at all is refused by the buffer, with words.
+        return self._latest(operator.index(address) + size if hasattr(address, "__index__") else 0)
 
     def read_bytes(self, address: int, size: int) -> bytes:
         return self._at(address, size).read_bytes(address, size)

@@ -13,15 +13,17 @@ from emheap.memories.elements import DecodedElements, WideElements
 from emheap.types import Scalar, Text, as_wide
 from emheap.types.scalars import BYTE_ORDER
 
-__all__ = ["ACCESS_ERRORS", "WindowMemory", "empty_elements"]
+__all__ = ["ACCESS_ERRORS", "HEAD", "PAGE", "WindowMemory", "empty_elements"]
 
 T = TypeVar("T")
 
 ACCESS_ERRORS = (struct.error, TypeError, OverflowError, IndexError, ValueError)
 """What struct and memoryview raise for a bad address or value; `explain` says which it was."""
 
-_HEAD = 64
-_PAGE = 4096
+HEAD = 64
+"""The bytes that a reader of strings looks at first."""
+PAGE = 4096
+"""The smallest page of memory that any system maps."""
 
 
 def empty_elements(scalar: type[Scalar[Any]]) -> memoryview:
@@ -37,6 +39,8 @@ class WindowMemory(Memory):
     """
 
     window: memoryview
+    last_head: int = PAGE - 1
+    """The last offset in a page where as much as `HEAD` bytes may be read ahead of need."""
 
     def locate(self, address: int, size: int) -> tuple[memoryview, int]:
         """The window that holds a checked extent, and the offset of `address` in it."""
@@ -63,7 +67,8 @@ class WindowMemory(Memory):
 
     def fill(self, address: int, size: int, byte: int = 0) -> None:
         start = self.check_extent(address, size)
-        ctypes.memset(self.host_address(start), byte, size)
+        if size:  # an empty block at the end of a buffer has no host address
+            ctypes.memset(self.host_address(start), byte, size)
 
     def elements(self, scalar: type[Scalar[Any]], address: int, count: int) -> Elements:
         if count == 0:
@@ -137,32 +142,65 @@ class WindowMemory(Memory):
         return write
 
     def text_reader(self, text: type[Text]) -> Callable[..., str]:
-        read_any = super().text_reader(text)
         if text.size > 1:
-            return read_any
-        unpack_head = struct.Struct(f"{_HEAD}s").unpack_from
+            return super().text_reader(text)
+        return self._short_cut(text.codec, super().text_reader(text))
+
+    def _short_cut(self, codec: str, read_any: Callable[..., str]) -> Callable[..., str]:
+        unpack_head = struct.Struct(f"{HEAD}s").unpack_from
+        window = self.window
+        lowest = max(self.lowest_address, 2)
+        last = self.last_head
+
+        def read(address: int, max_elements: int | None = None, errors: str = "strict") -> str:
+            if max_elements is not None:
+                return read_any(address, max_elements, errors)
+            try:
+                if address >= lowest and address & PAGE - 1 <= last:
+                    head: bytes = unpack_head(window, address)[0]
+                    length = head.find(0)
+                    if length >= 0:
+                        return head[:length].decode(codec, errors)
+                    length = self.find_far_null(address)
+                    if length >= 0:
+                        # Not `window`, which ends where the memory ended when this was made.
+                        return str(self.window[address : address + length], codec, errors)
+            except (struct.error, TypeError, OverflowError):
+                pass
+            return read_any(address, None, errors)
+
+        return read
+
+    def text_writer(self, text: type[Text]) -> Callable[..., int]:
+        write_any = super().text_writer(text)
+        if text.size > 1:
+            return write_any
         window = self.window
         lowest = max(self.lowest_address, 2)
         codec = text.codec
 
-        def read(address: int, max_elements: int | None = None, errors: str = "strict") -> str:
-            if max_elements is None:
+        def write(
+            address: int, value: str, capacity: int | None = None, errors: str = "strict"
+        ) -> int:
+            if capacity is None and value.__class__ is str:
+                data = value.encode(codec, errors)
+                count = len(data)
                 try:
-                    if address >= lowest and address & _PAGE - 1 <= _PAGE - _HEAD:
-                        head: bytes = unpack_head(window, address)[0]
-                        length = head.find(0)
-                        if length >= 0:
-                            return head[:length].decode(codec, errors)
-                except (struct.error, TypeError, OverflowError):
+                    if address >= lowest and data.find(0) < 0:
+                        # The terminator first: if it lies inside, so does all before it.
+                        window[address + count] = 0
+                        window[address : address + count] = data
+                        return count
+                except (IndexError, TypeError, OverflowError):
                     pass
-            return read_any(address, max_elements, errors)
+            return write_any(address, value, capacity, errors)
 
-        return read
+        return write
 
     def find_null(self, address: int, width: int, limit: int | None) -> int | None:
         start = self.check_extent(address, width, "read of a null-terminated string")
         end = self.size if limit is None else min(self.size, start + limit * width)
-        position, step = start, _HEAD
+        position, step = start, HEAD
         while position < end:
             stop = min(end, self.readable_end(position, step))
             window, offset = self.locate(position, stop - position)
@@ -171,6 +209,14 @@ class WindowMemory(Memory):
                 return (position - start + found) // width
             position, step = stop, min(step * 8, 1 << 20)
         return None
+
+    def find_far_null(self, address: int) -> int:
+        """How many bytes of `window` precede the first zero one, or -1 if that is not known.
+
+        For an address from which HEAD bytes were read already.
+        """
+        count = self.find_null(address, 1, None)
+        return -1 if count is None else count
 
     def readable_end(self, position: int, step: int) -> int:
         """Where to stop when `step` bytes from `position` on are to be read ahead of need."""

@@ -191,7 +191,10 @@ class HeapRef(Generic[T]):
             state, content = "freed", ""
         else:
             state = "borrowed" if layout.borrowed else "owned"
-            content = f" {self._content()}"
+            try:
+                content = f" {self._content()}"
+            except (HeapError, ValueError):  # a string that lost its terminator, say
+                content = " unreadable"
         return f"<{name} {layout.kind.name}{content} at {format_address(self.address)} {state}>"
 
 

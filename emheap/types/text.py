@@ -48,9 +48,9 @@ class Text(Type[str]):
         return text.encode(cls.codec, errors) + bytes(cls.size)
 
     @classmethod
-    def decode(cls, data: bytes, errors: str = "strict") -> str:
+    def decode(cls, data: bytes | memoryview, errors: str = "strict") -> str:
         """The text of `data`, which has no terminator."""
-        return data.decode(cls.codec, errors)
+        return str(data, cls.codec, errors)
 
 
 class ascii(Text, codec="ascii", unit=uint8):  # noqa: A001 (the encoding's own name)
