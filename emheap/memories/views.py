@@ -1,0 +1,204 @@
+"""Views on memories whose bytes Python cannot point at, with a memoryview's manners."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator
+from typing import Any, Generic, TypeVar, cast, overload
+
+from emheap.memories.base import Loan, Memory
+from emheap.memories.window import empty_elements
+from emheap.types import Scalar, uint8, uint64
+
+__all__ = ["HeapView", "lend_indirectly"]
+
+T = TypeVar("T")
+
+_STORED: dict[str, type[Scalar[Any]]] = {"B": uint8, "Q": uint64}
+"""What is stored for a type that decodes or converts: views hold the numbers as they are stored."""
+
+
+class _Exporter:
+    """Lives as long as a view or a slice of one."""
+
+
+class HeapView(Generic[T]):
+    """Elements of a memory that may move, or that lies in another language's hands.
+
+    It is indexed, sliced, assigned, iterated, compared and released as a memoryview of one
+    dimension is, and slices are views on the same elements. Every access goes through the
+    memory, so it is right after the memory grew. Whole runs are read and stored in one step:
+    ``view[:] = data``, ``view.tolist()``. What a buffer alone can give, it cannot: it is no
+    argument for ``memoryview()`` or ``numpy.asarray()``, but ``view.tobytes()`` is.
+    """
+
+    __slots__ = ("__weakref__", "_address", "_exporter", "_memory", "_positions", "_scalar")
+    __hash__ = None  # type: ignore[assignment]
+
+    ndim = 1
+    readonly = False
+    c_contiguous = True
+
+    def __init__(
+        self,
+        memory: Memory,
+        scalar: type[Scalar[T]],
+        address: int,
+        positions: range,
+        exporter: Any,
+    ) -> None:
+        self._memory = memory
+        self._scalar = scalar
+        self._address = address
+        self._positions = positions
+        self._exporter = exporter
+
+    # What it is
+
+    @property
+    def format(self) -> str:
+        """The code of ``struct`` for one element."""
+        return self._scalar.format
+
+    @property
+    def itemsize(self) -> int:
+        """The bytes of one element."""
+        return self._scalar.size
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all elements."""
+        return len(self) * self._scalar.size
+
+    @property
+    def shape(self) -> tuple[int]:
+        """The number of elements, as a tuple of one."""
+        return (len(self),)
+
+    def _check_alive(self) -> None:
+        if self._exporter is None:
+            raise ValueError("operation forbidden on released view")
+
+    def __len__(self) -> int:
+        self._check_alive()
+        return len(self._positions)
+
+    # Elements
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> HeapView[T]: ...
+    def __getitem__(self, index: Any) -> Any:
+        self._check_alive()
+        if isinstance(index, slice):
+            positions = self._positions[index]
+            return HeapView(self._memory, self._scalar, self._address, positions, self._exporter)
+        return self._memory.cached_reader(self._scalar)(self._locate(index))
+
+    @overload
+    def __setitem__(self, index: int, value: T) -> None: ...
+    @overload
+    def __setitem__(self, index: slice, value: Any) -> None: ...
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._check_alive()
+        if isinstance(index, slice):
+            self[index]._store(value)
+        else:
+            self._memory.cached_writer(self._scalar)(self._locate(index), value)
+
+    def _locate(self, index: Any) -> int:
+        try:
+            position = self._positions[operator.index(index)]
+        except IndexError:
+            raise IndexError(
+                f"index {index} is outside the {len(self._positions)} elements of the view"
+            ) from None
+        return self._address + position * self._scalar.size
+
+    def __iter__(self) -> Iterator[T]:
+        for index in range(len(self)):
+            yield self[index]
+
+    # Whole runs
+
+    def tobytes(self) -> bytes:
+        """A copy of the elements' bytes."""
+        self._check_alive()
+        return self._copy().tobytes()
+
+    def tolist(self) -> list[T]:
+        """The elements as Python numbers."""
+        self._check_alive()
+        return cast("list[T]", self._copy().tolist())
+
+    def _copy(self) -> memoryview:
+        """A copy of the elements."""
+        low, count, step = self._span()
+        size = self._scalar.size
+        if not count:
+            return empty_elements(self._scalar)
+        data = self._memory.read_bytes(self._address + low * size, count * size)
+        run = memoryview(data).cast(cast(Any, self._scalar.format))
+        return run[::step]
+
+    def _span(self) -> tuple[int, int, int]:
+        """The lowest position, how many elements lie from it to the highest, and the step."""
+        positions = self._positions
+        if not positions:
+            return 0, 0, 1
+        low, high = min(positions[0], positions[-1]), max(positions[0], positions[-1])
+        return low, high - low + 1, positions.step
+
+    def _store(self, source: Any) -> None:
+        values = source._copy() if isinstance(source, HeapView) else memoryview(source)
+        if values.format.lstrip("@") != self._scalar.format or values.shape != self.shape:
+            raise ValueError(
+                f"a slice of {len(self)} elements of format {self._scalar.format!r} takes a buffer "
+                f"like it, not {len(values)} elements of format {values.format!r}"
+            )
+        low, count, step = self._span()
+        if not count:
+            return
+        if step == 1:
+            self._memory.write_bytes(self._address + low * self._scalar.size, values.tobytes())
+        else:
+            for position, value in zip(self._positions, values, strict=True):
+                address = self._address + position * self._scalar.size
+                self._memory.cached_writer(self._scalar)(address, cast(T, value))
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, HeapView):
+            return self._copy() == other._copy()
+        try:
+            buffer = memoryview(cast(Any, other))
+        except TypeError:
+            return NotImplemented
+        return self._copy() == buffer
+
+    # Its life
+
+    def release(self) -> None:
+        """Give the view up: every later use raises ValueError. Slices of it stay."""
+        self._exporter = None
+
+    def __enter__(self) -> HeapView[T]:
+        self._check_alive()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def __repr__(self) -> str:
+        if self._exporter is None:
+            return "<released HeapView>"
+        return f"<HeapView of {len(self)} {self._scalar.name} in {self._memory.name}>"
+
+
+def lend_indirectly(
+    memory: Memory, scalar: type[Scalar[Any]], address: int, count: int
+) -> Loan[HeapView[Any]]:
+    """A view on `count` elements at an address that was checked."""
+    exporter = _Exporter()
+    stored = _STORED.get(scalar.format, scalar)
+    return Loan(HeapView(memory, stored, address, range(count), exporter), exporter)

@@ -1,0 +1,235 @@
+"""The memories of WebAssembly modules that run in wasmtime, natively.
+
+An access to where a memory was before it moved, or was unmapped, ends the process. What can go
+wrong, and what stands against it:
+
+- The memory grows and moves. Whether it can is found out when it is opened (`_stays`); where it
+  can, its base is asked for before every access, and views go through the memory (`lend`).
+- The memory grows and stays. What lay below the old end still does; an access above it fails in
+  Python first, and then the size is asked for anew.
+- The store is dropped or closed. Everything made here keeps a `Hold` on it.
+- Code runs in the store on another thread meanwhile. Nothing stands against that: wasmtime allows
+  a store, unlike a shared memory, to one thread at a time.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import struct
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+
+from emheap.memories.base import Elements, Loan, Memory, Reader, Writer
+from emheap.memories.direct import exported
+from emheap.memories.elements import IndirectElements
+from emheap.memories.holding import Hold
+from emheap.memories.views import lend_indirectly
+from emheap.memories.window import ACCESS_ERRORS, WindowMemory
+from emheap.types import Scalar, Text
+from emheap.types.scalars import BYTE_ORDER
+
+if TYPE_CHECKING:
+    import wasmtime
+
+__all__ = ["MovingWasmtimeMemory", "WasmtimeMemory", "open_wasmtime_memory", "page_size"]
+
+T = TypeVar("T")
+Ask = Callable[[], int]
+
+_SMALL = 4096
+"""Up to so many bytes, storing a bytes object costs less than a call of memset."""
+
+
+class WasmtimeMemory(WindowMemory):
+    """A memory that stays where it is, however it grows."""
+
+    name: ClassVar[str] = "the wasmtime memory"
+
+    def __init__(self, hold: Hold, ask_base: Ask, ask_size: Ask, is_64: bool) -> None:
+        self._hold = hold
+        self._ask_base = ask_base
+        self._ask_size = ask_size
+        self.pointer_size = 8 if is_64 else 4
+        self._open_window(ask_base(), ask_size())
+
+    def _open_window(self, base: int, size: int) -> None:
+        self._base, self._size = base, size
+        self.window = memoryview(self._array(base, size)).cast("B") if size else memoryview(b"")
+
+    def _array(self, host_address: int, size: int) -> Any:
+        array: Any = (ctypes.c_ubyte * size).from_address(host_address)
+        # Whatever is made of the array, a slice of a view or a numpy array, keeps it alive.
+        array.emheap_hold = self._hold
+        return array
+
+    def refresh(self) -> None:
+        size = self._ask_size()
+        if size != self._size:
+            self._open_window(self._ask_base(), size)
+
+    @property
+    def size(self) -> int:
+        self.refresh()
+        return self._size
+
+    def fill(self, address: int, size: int, byte: int = 0) -> None:
+        if size > _SMALL:
+            super().fill(address, size, byte)
+        else:
+            self.write_bytes(address, bytes([byte]) * size)
+
+    def lend(self, scalar: type[Scalar[Any]], address: int, count: int) -> Loan[Any]:
+        size = count * scalar.size
+        start = self.check_extent(address, size, "view")
+        return exported(self._array(self._base + start, size), scalar)
+
+    def host_address(self, address: int) -> int:
+        return self._base + self.check_extent(address, 1)
+
+
+class MovingWasmtimeMemory(WasmtimeMemory):
+    """A memory that may be elsewhere after every call into its store."""
+
+    name: ClassVar[str] = "the wasmtime memory, which may move"
+    zero_copy: ClassVar[bool] = False
+    static: ClassVar[bool] = False
+
+    def refresh(self) -> None:
+        base, size = self._ask_base(), self._ask_size()
+        if base != self._base or size != self._size:
+            self.window.release()
+            self._open_window(base, size)
+
+    def elements(self, scalar: type[Scalar[Any]], address: int, count: int) -> Elements:
+        self.check_extent(address, count * scalar.size)
+        return IndirectElements(self, scalar, address, count)
+
+    def lend(self, scalar: type[Scalar[Any]], address: int, count: int) -> Loan[Any]:
+        self.check_extent(address, count * scalar.size, "view")
+        return lend_indirectly(self, scalar, address, count)
+
+    def _stored_reader(self, scalar: type[Scalar[T]]) -> Reader[T]:
+        unpack_from = struct.Struct(BYTE_ORDER + scalar.format).unpack_from
+        ask_base, base, window = self._ask_base, self._base, self.window
+        size = scalar.size
+
+        def read(address: int) -> T:
+            nonlocal base, window
+            try:
+                if ask_base() == base and address > 1:
+                    return cast(T, unpack_from(window, address)[0])
+            except ACCESS_ERRORS:
+                pass
+            checked = self.check_extent(address, size, f"read of {scalar.name}")
+            base, window = self._base, self.window
+            return cast(T, unpack_from(window, checked)[0])
+
+        return read
+
+    def _stored_writer(self, scalar: type[Scalar[T]]) -> Writer[T]:
+        pack_into = struct.Struct(BYTE_ORDER + scalar.format).pack_into
+        ask_base, base, window = self._ask_base, self._base, self.window
+        size = scalar.size
+
+        def write(address: int, value: T) -> None:
+            nonlocal base, window
+            try:
+                if ask_base() == base and address > 1:
+                    pack_into(window, address, value)
+                    return
+            except ACCESS_ERRORS:
+                pass
+            checked = self.check_extent(address, size, f"write of {scalar.name}")
+            base, window = self._base, self.window
+            pack_into(window, checked, scalar.encode(value))
+
+        return write
+
+    # The short cuts for strings keep a window; these look for the latest one at each call.
+
+    def text_reader(self, text: type[Text]) -> Callable[..., str]:
+        return Memory.text_reader(self, text)
+
+    def text_writer(self, text: type[Text]) -> Callable[..., int]:
+        return Memory.text_writer(self, text)
+
+
+def open_wasmtime_memory(
+    store: wasmtime.Store, memory: wasmtime.Memory | wasmtime.SharedMemory
+) -> WasmtimeMemory:
+    """The memory of a module, as one that stays or one that moves."""
+    import wasmtime
+
+    if not isinstance(memory, wasmtime.Memory):
+        return _open_shared(memory)
+    context = ctypes.cast(cast(Any, store._context()), ctypes.c_void_p)
+    handle = ctypes.byref(memory._memory)
+    made = WasmtimeMemory if _stays(store, memory) else MovingWasmtimeMemory
+    return made(
+        Hold(store),
+        _bind("wasmtime_memory_data", context, handle),
+        _bind("wasmtime_memory_data_size", context, handle),
+        memory.type(store).is_64,
+    )
+
+
+def _open_shared(memory: wasmtime.SharedMemory) -> WasmtimeMemory:
+    # It stays: its maximum is reserved from the start, for other threads use it while it grows.
+    handle = ctypes.cast(cast(Any, memory.ptr()), ctypes.c_void_p)
+    opened = WasmtimeMemory(
+        Hold(memory),
+        _bind("wasmtime_sharedmemory_data", handle),
+        _bind("wasmtime_sharedmemory_data_size", handle),
+        memory.type().is_64,
+    )
+    opened.shared = True
+    return opened
+
+
+def _stays(store: wasmtime.Store, memory: wasmtime.Memory) -> bool:
+    """Whether a memory keeps its base whatever it grows to.
+
+    That follows from its limits and from how much address space its engine reserves, which can
+    be set but not asked for. So another memory of the same type and engine is grown to its end,
+    in a store of its own; this takes address space for 0.2 ms and nothing else. If it cannot
+    grow that far on this machine, the memory counts as one that moves.
+    """
+    import wasmtime
+
+    kind = memory.type(store)
+    maximum = kind.limits.max
+    if maximum is None:
+        if kind.is_64:
+            return False
+        maximum = (1 << 32) // page_size(store, memory)
+    with wasmtime.Store(store.engine) as trial_store:
+        try:
+            trial = wasmtime.Memory(trial_store, kind)
+            before = _address(trial.data_ptr(trial_store))
+            trial.grow(trial_store, maximum - trial.size(trial_store))
+        except wasmtime.WasmtimeError:
+            return False
+        return before == _address(trial.data_ptr(trial_store))
+
+
+def _address(pointer: Any) -> int | None:
+    return ctypes.cast(pointer, ctypes.c_void_p).value
+
+
+def page_size(store: wasmtime.Store, memory: wasmtime.Memory) -> int:
+    """The bytes of a page of a memory: nearly always 65536."""
+    pages = memory.size(store)
+    return memory.data_len(store) // pages if pages else 1 << 16
+
+
+def _bind(name: str, *arguments: Any) -> Ask:
+    """A function of the C API that returns a pointer or a size, with its arguments.
+
+    ``Memory.data_ptr`` and its like make new objects at each call and cost ten times as much.
+    These functions are so short that they keep the interpreter's lock.
+    """
+    from wasmtime import _ffi
+
+    prototype = ctypes.PYFUNCTYPE(ctypes.c_size_t, *[ctypes.c_void_p] * len(arguments))
+    return functools.partial(prototype((name, cast(Any, _ffi.dll))), *arguments)
