@@ -45,6 +45,7 @@ from emheap.opening import create_wasm_heap_manager as create_wasm_heap_manager
 from emheap.opening import open as open  # noqa: A004
 from emheap.opening import wrap_buffer as wrap_buffer
 from emheap.opening import wrap_emscripten_module_heap as wrap_emscripten_module_heap
+from emheap.opening import wrap_wasm_instance as wrap_wasm_instance
 from emheap.refs import ArrayRef as ArrayRef
 from emheap.refs import HeapRef as HeapRef
 from emheap.refs import ScalarRef as ScalarRef

@@ -18,7 +18,13 @@ from emheap.memories.direct import DirectMemory
 from emheap.memories.polled import PolledMemory
 from emheap.options import check_options
 
-__all__ = ["create_wasm_heap_manager", "open", "wrap_buffer", "wrap_emscripten_module_heap"]
+__all__ = [
+    "create_wasm_heap_manager",
+    "open",
+    "wrap_buffer",
+    "wrap_emscripten_module_heap",
+    "wrap_wasm_instance",
+]
 
 AllocatorMaker = Callable[[int, int], Allocator]
 
@@ -92,6 +98,40 @@ def wrap_emscripten_module_heap(module: Any, **options: Any) -> HeapManager:
             f"only Pyodide's own module can be wrapped so far, not {module!r:.60}"
         )
     return HeapManager(DirectMemory(), PoolAllocator(_own_allocator()), checked)
+
+
+def wrap_wasm_instance(
+    *store_and_instance: Any,
+    memory: Any = "memory",
+    malloc: str | None = "malloc",
+    free: str | None = "free",
+    **options: Any,
+) -> HeapManager:
+    """The heap of a WebAssembly module that runs in wasmtime: ``(store, instance)``.
+
+    `memory`, `malloc` and `free` are names of exports; `memory` may also be the ``Memory`` or
+    ``SharedMemory`` itself, which a module that imports its memory was given. With ``malloc=None,
+    free=None`` blocks are allocated in pages that the heap adds to the memory. A module with an
+    export ``_initialize`` wants that called once before.
+
+    Memories of 32 and of 64 bits, shared and growing ones, are served. Views are memoryviews
+    where the memory cannot move: 32-bit memories by default, and any whose maximum is at most
+    what ``Config.memory_reservation`` reserves. Elsewhere they are `HeapView` objects. The
+    heap, its references and its views keep the store open; ``store.close()`` takes effect when
+    the last of them is gone.
+
+    Raises ImportError without wasmtime, NotSupportedError where an export is missing, and
+    TypeError. A trap in the module's own functions is passed on as it is.
+    """
+    checked = check_options(options)
+    if IN_PYODIDE:
+        raise NotSupportedError("wrap_wasm_instance() has no JavaScript half yet")
+    if len(store_and_instance) != 2:
+        raise TypeError("wrap_wasm_instance() takes a wasmtime store and an instance")
+    from emheap.opening_wasmtime import open_wasmtime_heap
+
+    store, instance = store_and_instance
+    return open_wasmtime_heap(store, instance, memory, malloc, free, checked)
 
 
 def wrap_buffer(
