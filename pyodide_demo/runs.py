@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,9 +12,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pyodide_demo.environment import (
     CHECKOUT,
+    EnvironmentProblem,
     Say,
     build_wheel,
     find_node,
+    private_folder,
     pyodide_distribution,
     virtual_environment,
 )
@@ -24,11 +25,6 @@ if TYPE_CHECKING:
     from pyodide_demo.program import Report
 
 HERE = Path(__file__).resolve().parent
-
-# Named by version and made from the interpreter behind a virtual environment: so the commands of
-# several interpreters can run side by side, and one interpreter has one environment.
-_VERSION = "{}.{}".format(*sys.version_info)
-_BASE = getattr(sys, "_base_executable", None) or sys.executable
 
 
 class DemoError(Exception):
@@ -58,12 +54,18 @@ class Pixels(NamedTuple):
 
 def prepare(say: Say) -> Homes:
     """Find Node, and make what is not there yet. Raises EnvironmentProblem."""
-    return Homes(
-        node=find_node(),
-        distribution=pyodide_distribution(say=say),
-        wheel=build_wheel(say=say),
-        python=virtual_environment(f"demo-{_VERSION}", ["pillow>=11"], python=_BASE, say=say),
-    )
+    try:
+        return Homes(
+            node=find_node(),
+            distribution=pyodide_distribution(say=say),
+            wheel=build_wheel(say=say),
+            python=virtual_environment("demo", ["pillow>=11"], say=say),
+        )
+    except OSError as error:
+        raise EnvironmentProblem(
+            f"The private environment in {private_folder()} cannot be made: {error}.\n"
+            "Name a folder that can be written in EMHEAP_ENVIRONMENT."
+        ) from error
 
 
 def decode(homes: Homes, picture: Path, work: Path) -> Pixels:
