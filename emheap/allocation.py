@@ -185,7 +185,6 @@ def scalar_allocator(table: BlockTable, scalar: type[Scalar[T]]) -> ScalarAlloca
     if (
         spare is None
         or not isinstance(memory, DirectMemory)
-        or not layout.fast
         or not options.clear_allocated_regions
         or scalar.decodes
     ):
@@ -204,7 +203,6 @@ def _short_cut(
     shift = scalar.size.bit_length() - 1
     blocks = layout.blocks
     encode = scalar.encode if scalar.encodes else None
-    new = object.__new__
     cls: Any = owning_scalar_ref(scalar)
     intern = shared_offset
 
@@ -213,21 +211,21 @@ def _short_cut(
             address = spare.pop()
         except IndexError:
             return allocate_any(initial)
-        index = address >> shift
-        elements = window[index : index + 1]
+        # With an end the slice would cost a tenth of the allocation more; only [0] is used.
+        elements = window[address >> shift :]
         try:
             elements[0] = initial if encode is None else encode(initial)
         except (ValueError, TypeError, OverflowError, IndexError):
             # Also where the block lies above the first window: there the slice is empty.
             spare.append(address)
             return allocate_any(initial)
-        ref = new(cls)
+        ref: ScalarRef[T] = cls()
         ref._elements = elements
         frame = current_frame(1)
         offset = frame.f_lasti
         if offset > 256:
             offset = intern(offset, offset)
         ref._block = blocks[address] = (elements, address, layout, frame.f_code, offset)
-        return ref  # type: ignore[no-any-return]
+        return ref
 
     return allocate

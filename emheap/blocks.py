@@ -73,13 +73,10 @@ class BlockTable:
         layout = self._scalars.get(scalar)
         if layout is None:
             layout = Layout(self, scalar, None, scalar.size, blocks={})
-            if isinstance(self.allocator, PoolAllocator):
+            options = self.options
+            tracked = options.track_allocations and not options.enable_garbage_collection
+            if tracked and isinstance(self.allocator, PoolAllocator):
                 layout.spare = self.allocator.spare(scalar.size)
-                layout.fast = (
-                    layout.spare is not None
-                    and self.options.track_allocations
-                    and not self.options.enable_garbage_collection
-                )
             self._scalars[scalar] = layout
         return layout
 

@@ -29,7 +29,6 @@ class Layout:
         "borrowed",
         "byte_size",
         "count",
-        "fast",
         "freed",
         "kind",
         "loans",
@@ -59,8 +58,7 @@ class Layout:
         self.freed = owner.freed
         self.loans = owner.loans.buckets
         self.spare: list[int] | None = None
-        self.fast = False
-        """Whether freeing may put the block straight onto `spare`."""
+        """The pool's list for blocks of this size, where the short cuts may use it."""
 
     def describe(self) -> str:
         """The kind of contents: ``int32``, ``float64 array``, ``utf8 string``."""

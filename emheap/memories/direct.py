@@ -59,9 +59,8 @@ class DirectMemory(WindowMemory):
         self.lowest_address = 1024 if IN_PYODIDE else 4096
         find = ctypes.PYFUNCTYPE(pointer, pointer, ctypes.c_int, ctypes.c_size_t)
         self._memchr = find(("memchr", c_runtime()))
-        # Cheaper to call, but knows no end; in Pyodide that of the heap must be kept.
-        length = ctypes.PYFUNCTYPE(ctypes.c_size_t, pointer)
-        self._strlen = None if IN_PYODIDE else length(("strlen", c_runtime()))
+        decode = ctypes.PYFUNCTYPE(ctypes.py_object, pointer)
+        self._from_utf8 = decode(("PyUnicode_FromString", ctypes.pythonapi))
         self._size = 0
         self._open_windows(self._measure())
 
@@ -136,12 +135,14 @@ class DirectMemory(WindowMemory):
         found = self._memchr(start, 0, size)
         return None if found is None else found - start
 
-    def find_far_null(self, address: int) -> int:
-        if self._strlen is not None:
-            length: int = self._strlen(address)
-            return length
-        found = self._memchr(address, 0, len(self.window) - address)
-        return -1 if found is None else found - address
+    def decode_string(self, address: int, codec: str, errors: str) -> str:
+        # One call that copies nothing. It stops at a zero byte only, so in Pyodide the last byte
+        # before the end of the heap, which nobody may have written to, must be one.
+        if errors == "strict" and (not IN_PYODIDE or self.window[-1] == 0):
+            text: str = self._from_utf8(address)
+            if codec == "utf-8" or text.isascii():
+                return text
+        return super().decode_string(address, codec, errors)
 
     def readable_end(self, position: int, step: int) -> int:
         return position + step if IN_PYODIDE else min(position + step, (position | PAGE - 1) + 1)

@@ -161,12 +161,9 @@ class WindowMemory(Memory):
                     length = head.find(0)
                     if length >= 0:
                         return head[:length].decode(codec, errors)
-                    length = self.find_far_null(address)
-                    if length >= 0:
-                        # Not `window`, which ends where the memory ended when this was made.
-                        return str(self.window[address : address + length], codec, errors)
+                    return self.decode_string(address, codec, errors)
             except (struct.error, TypeError, OverflowError):
-                pass
+                pass  # a bad address, or one near the end of the window
             return read_any(address, None, errors)
 
         return read
@@ -210,13 +207,11 @@ class WindowMemory(Memory):
             position, step = stop, min(step * 8, 1 << 20)
         return None
 
-    def find_far_null(self, address: int) -> int:
-        """How many bytes of `window` precede the first zero one, or -1 if that is not known.
-
-        For an address from which HEAD bytes were read already.
-        """
-        count = self.find_null(address, 1, None)
-        return -1 if count is None else count
+    def decode_string(self, address: int, codec: str, errors: str) -> str:
+        """The string of one-byte elements at an address, when it is no short one."""
+        count = self.count_elements(address, 1)
+        window, offset = self.locate(address, count)
+        return str(window[offset : offset + count], codec, errors)
 
     def readable_end(self, position: int, step: int) -> int:
         """Where to stop when `step` bytes from `position` on are to be read ahead of need."""

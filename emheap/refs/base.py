@@ -132,16 +132,15 @@ class HeapRef(Generic[T]):
         and BufferInUseError while a slice, a cast or an array made of a view is still in use.
         """
         block = self._block
-        layout = block[2]
+        elements, address, layout, _, _ = block
         spare = layout.spare
-        if layout.fast and not layout.loans and len(spare) < _KEPT:  # type: ignore[arg-type]
-            address = block[1]
+        if spare is not None and not layout.loans and len(spare) < _KEPT:
             found = layout.blocks.pop(address, None)
             if found is block:
                 frame = current_frame(1)
                 layout.freed[address] = (block, frame.f_code, frame.f_lasti)
-                self._elements.release()
-                spare.append(address)  # type: ignore[union-attr]
+                elements.release()
+                spare.append(address)
                 self.__class__ = self._settled
                 return
             if found is not None:  # freed already, and the address is another block's by now
