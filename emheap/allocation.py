@@ -58,6 +58,9 @@ def allocate_array(
         count = check_count(count_or_values, "count", scalar.size, table.memory.largest_block)
     else:
         data = encode_elements(scalar, count_or_values)
+        if not table.memory.static:
+            # The source may lie in this memory, and allocating may move or replace it.
+            data = bytes(data)
         count = len(data) // scalar.size
     layout = Layout(table, scalar, count, count * scalar.size)
     block = table.allocate(layout, scalar, data, site, _alignment(align, scalar))

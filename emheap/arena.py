@@ -127,7 +127,8 @@ class Arena(AllocNames):
         self._closed = site = caller_site()
         in_use = []
         while self._refs:
-            block = self._refs.pop()._block
+            ref = self._refs.pop()  # held until its block is freed: a dropped one would warn
+            block = ref._block
             if not self._table.is_live(block):
                 continue
             try:

@@ -76,7 +76,7 @@ class DirectMemory(WindowMemory):
     def _open_windows(self, size: int) -> None:
         self._size = size
         self.window = self._window(0, min(size, _LARGEST_VIEW))
-        self._typed: dict[str, memoryview] = {}
+        self._typed.clear()
         self._upper: memoryview | None = None
         if size > _LARGEST_VIEW:
             self._upper = self._window(_UPPER_BASE, min(size - _UPPER_BASE, _LARGEST_VIEW))
@@ -108,14 +108,6 @@ class DirectMemory(WindowMemory):
     @property
     def _upper_end(self) -> int:
         return _UPPER_BASE + (len(self._upper) if self._upper is not None else 0)
-
-    def typed_window(self, code: str) -> memoryview:
-        """The first window as numbers of one format, for elements at aligned addresses."""
-        if code not in self._typed:
-            size = ctypes.sizeof(ctypes.c_longlong)
-            whole = self.window[: len(self.window) // size * size]
-            self._typed[code] = whole.cast(cast(Any, code))
-        return self._typed[code]
 
     def lend(self, scalar: type[Scalar[Any]], address: int, count: int) -> Loan[memoryview]:
         size = count * scalar.size

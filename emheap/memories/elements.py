@@ -13,7 +13,7 @@ __all__ = ["DecodedElements", "IndirectElements", "WideElements"]
 class DecodedElements:
     """Elements whose numbers are decoded as they are read."""
 
-    __slots__ = ("_decode", "_stored")
+    __slots__ = ("__weakref__", "_decode", "_stored")
 
     def __init__(self, scalar: type[Scalar[Any]], stored: Elements) -> None:
         self._decode = scalar.decode
@@ -35,7 +35,7 @@ class DecodedElements:
 class WideElements:
     """Integers of 16 or 32 bytes over a memoryview of bytes."""
 
-    __slots__ = ("_bytes", "_size")
+    __slots__ = ("__weakref__", "_bytes", "_size")
 
     def __init__(self, scalar: type[WideInteger], stored: memoryview) -> None:
         self._bytes = stored
@@ -68,7 +68,7 @@ class IndirectElements:
     would be lost.
     """
 
-    __slots__ = ("_address", "_count", "_read", "_size", "_write")
+    __slots__ = ("__weakref__", "_address", "_count", "_read", "_size", "_write")
 
     def __init__(self, memory: Memory, scalar: type[Scalar[Any]], address: int, count: int) -> None:
         self._read = memory.reader(scalar)

@@ -6,6 +6,7 @@ import array
 import ctypes
 import struct
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, TypeVar, cast
 
 from emheap.memories.base import Elements, Memory, Reader, Writer
@@ -41,6 +42,18 @@ class WindowMemory(Memory):
     window: memoryview
     last_head: int = PAGE - 1
     """The last offset in a page where as much as `HEAD` bytes may be read ahead of need."""
+
+    @cached_property
+    def _typed(self) -> dict[str, memoryview]:
+        return {}
+
+    def typed_window(self, code: str) -> memoryview:
+        """`window` as numbers of one format, for aligned addresses; a rest of up to 7 bytes at
+        its end is left out."""
+        if code not in self._typed:
+            whole = self.window[: len(self.window) & -8]
+            self._typed[code] = whole.cast(cast(Any, code)) if len(whole) else whole
+        return self._typed[code]
 
     def locate(self, address: int, size: int) -> tuple[memoryview, int]:
         """The window that holds a checked extent, and the offset of `address` in it."""
@@ -122,22 +135,27 @@ class WindowMemory(Memory):
         return write_stored
 
     def _stored_writer(self, scalar: type[Scalar[T]]) -> Writer[T]:
-        pack_into = struct.Struct(BYTE_ORDER + scalar.format).pack_into
-        window = self.window
-        lowest = max(self.lowest_address, 2)  # so that True, which is 1, is looked at
+        # Not struct's pack_into: it clears its target before it converts the value, so a value
+        # that does not fit would leave zeros behind.
+        pack = struct.Struct(BYTE_ORDER + scalar.format).pack
+        typed = self.typed_window(scalar.format)
+        lowest = max(self.lowest_address, 2)
         size = scalar.size
+        mask, shift = size - 1, size.bit_length() - 1
 
         def write(address: int, value: T) -> None:
-            nonlocal window
+            nonlocal typed
             try:
-                if address >= lowest:
-                    pack_into(window, address, value)
+                if address >= lowest and not address & mask:
+                    typed[address >> shift] = value  # type: ignore[call-overload]
                     return
             except ACCESS_ERRORS:
                 pass
             checked = self.check_extent(address, size, f"write of {scalar.name}")
-            window = self.window
-            pack_into(*self.locate(checked, size), scalar.encode(value))
+            data = pack(scalar.encode(value))
+            window, offset = self.locate(checked, size)
+            window[offset : offset + size] = data
+            typed = self.typed_window(scalar.format)
 
         return write
 

@@ -115,19 +115,21 @@ class FloatingPoint(Scalar[float]):
 
     @classmethod
     def encode(cls, value: Any) -> float:
-        if isinstance(value, (str, bytes, bytearray)):
-            raise TypeError(f"{cls.name} takes a float, not {type(value).__name__} {value!r:.60}")
-        try:
-            number = float(value)
-        except TypeError:
-            raise TypeError(
-                f"{cls.name} takes a float, not {type(value).__name__} {value!r:.60}"
-            ) from None
-        except OverflowError:
-            raise ValueOutOfRangeError(
-                f"{_shorten(value)} does not fit {cls.name}: it is beyond the largest float"
-            ) from None
-        return number
+        return _to_float(cls.name, "a float", value)
+
+
+def _to_float(name: str, expected: str, value: Any) -> float:
+    """`value` as a float, without the readings of text that ``float`` has too."""
+    try:
+        if not isinstance(value, (str, bytes, bytearray)):
+            return float(value)
+    except TypeError:
+        pass
+    except OverflowError:
+        raise ValueOutOfRangeError(
+            f"{_shorten(value)} does not fit {name}: it is beyond the largest float"
+        ) from None
+    raise TypeError(f"{name} takes {expected}, not {type(value).__name__} {value!r:.60}")
 
 
 def _shorten(number: int) -> str:
@@ -154,17 +156,11 @@ class clamped_uint8(Integer, code="B", js_array="Uint8ClampedArray"):
 
     @classmethod
     def encode(cls, value: Any) -> int:
-        if value.__class__ is int:
-            return 0 if value < 0 else min(value, 255)
-        try:
-            number = value if isinstance(value, int) else FloatingPoint.encode(value)
-        except TypeError:
-            raise TypeError(
-                f"clamped_uint8 takes an int or a float, not {type(value).__name__} {value!r:.60}"
-            ) from None
-        if number != number:
+        if not isinstance(value, int):
+            value = _to_float(cls.name, "an int or a float", value)
+        if value != value:
             return 0
-        return 0 if number < 0 else 255 if number > 255 else round(number)
+        return 0 if value < 0 else 255 if value > 255 else round(value)
 
 
 class int16(Integer, code="h", js_array="Int16Array"):
