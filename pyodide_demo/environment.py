@@ -21,11 +21,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
-
 CHECKOUT = Path(__file__).resolve().parent.parent
 PYODIDE_VERSION = "314.0.7"
 OLDEST_PYTHON = (3, 10)
@@ -281,8 +276,12 @@ def _stamp_of(folder: Path) -> str:
 @contextlib.contextmanager
 def _lock(path: Path) -> Iterator[None]:
     """Wait for, and hold, a lock that the system takes back when this process dies."""
+    # Imported here, because what imports this module is read by pytest in Pyodide too, where older
+    # releases have neither.
     with path.open("w") as file:
         if sys.platform == "win32":
+            import msvcrt
+
             while True:
                 try:  # gives up by itself after ten seconds
                     msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
@@ -290,6 +289,8 @@ def _lock(path: Path) -> Iterator[None]:
                 except OSError:
                     continue
         else:
+            import fcntl
+
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

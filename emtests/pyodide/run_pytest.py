@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 PROJECT = "/project"
@@ -25,9 +25,12 @@ def run_pytest(arguments: Sequence[str], *, measure: bool) -> int:
     return int(exit_code)
 
 
-def _coverage() -> AbstractContextManager[object]:
+@contextmanager
+def _coverage() -> Iterator[None]:
     import coverage
 
     # pytest-cov would be one more package to bring, and it prints a report of its own.
     measurement = coverage.Coverage(data_file=f"{RUN_FOLDER}/coverage-data", data_suffix=True)
-    return measurement.collect()
+    with measurement.collect():
+        yield
+    measurement.save()
