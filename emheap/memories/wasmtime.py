@@ -55,6 +55,7 @@ class WasmtimeMemory(WindowMemory):
 
     def _open_window(self, base: int, size: int) -> None:
         self._base, self._size = base, size
+        self._typed.clear()
         self.window = memoryview(self._array(base, size)).cast("B") if size else memoryview(b"")
 
     def _array(self, host_address: int, size: int) -> Any:
@@ -128,21 +129,22 @@ class MovingWasmtimeMemory(WasmtimeMemory):
         return read
 
     def _stored_writer(self, scalar: type[Scalar[T]]) -> Writer[T]:
-        pack_into = struct.Struct(BYTE_ORDER + scalar.format).pack_into
-        ask_base, base, window = self._ask_base, self._base, self.window
+        pack = struct.Struct(BYTE_ORDER + scalar.format).pack
+        ask_base, base, typed = self._ask_base, self._base, self.typed_window(scalar.format)
         size = scalar.size
+        mask, shift = size - 1, size.bit_length() - 1
 
         def write(address: int, value: T) -> None:
-            nonlocal base, window
+            nonlocal base, typed
             try:
-                if ask_base() == base and address > 1:
-                    pack_into(window, address, value)
+                if ask_base() == base and address > 1 and not address & mask:
+                    typed[address >> shift] = cast(int, value)
                     return
             except ACCESS_ERRORS:
                 pass
             checked = self.check_extent(address, size, f"write of {scalar.name}")
-            base, window = self._base, self.window
-            pack_into(window, checked, scalar.encode(value))
+            self.window[checked : checked + size] = pack(scalar.encode(value))
+            base, typed = self._base, self.typed_window(scalar.format)
 
         return write
 
