@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from emheap.checks import check_choice
 
@@ -12,8 +11,8 @@ __all__ = ["Options", "PollingMode", "check_options"]
 PollingMode = Literal["when_empty", "always", "never"]
 
 
-@dataclass(frozen=True)
-class Options:
+# No dataclass: importing that module, which imports inspect, takes longer than all of emheap.
+class Options(NamedTuple):
     """How a heap behaves. The names are wasm-heap-manager's."""
 
     clear_allocated_regions: bool = True
@@ -40,7 +39,7 @@ def check_options(given: dict[str, Any]) -> Options:
 
     Raises TypeError for an unknown one or a value of another type, ValueError for a bad value.
     """
-    known = [field.name for field in fields(Options)]
+    known = Options._fields
     for name, value in given.items():
         if name not in known:
             raise TypeError(f"unknown option {name!r}; the options are {', '.join(known)}")

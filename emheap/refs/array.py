@@ -60,7 +60,7 @@ class ArrayRef(HeapRef[T], Sequence[T]):
     @overload
     def __getitem__(self, index: slice) -> list[T]: ...
     def __getitem__(self, index: Any) -> Any:
-        if index.__class__ is slice:
+        if type(index) is slice:
             return self._read_slice(index)
         try:
             return self._elements[index]
@@ -72,15 +72,16 @@ class ArrayRef(HeapRef[T], Sequence[T]):
     @overload
     def __setitem__(self, index: slice, value: Iterable[T]) -> None: ...
     def __setitem__(self, index: Any, value: Any) -> None:
-        if index.__class__ is slice:
-            self._write_slice(index, value)
-            return
         try:
+            # A slice too, where `value` is a buffer of the same format and length.
             self._elements[index] = value
         except (IndexError, TypeError, ValueError):
             self._set_checked(index, value)
 
     def _set_checked(self, index: Any, value: Any) -> None:
+        if isinstance(index, slice):
+            self._write_slice(index, value)
+            return
         position = self._check_index(index)
         self._elements[position] = self._unit.encode(value)
 
@@ -271,7 +272,7 @@ class EncodingArrayRef(ArrayRef[T]):
     __hash__ = None
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        if index.__class__ is slice:
+        if type(index) is slice:
             self._write_slice(index, value)
             return
         try:
