@@ -110,7 +110,7 @@ def _find_allocator(
                 f"{name!r} cannot be the module's {what}: it takes {takes} and gives {gives}, "
                 f"and {what} takes ['{integer}'] and gives {[integer] * returns}"
             )
-        functions.append(_caller(store, function, name))
+        functions.append(_caller(store, function, str(name)))
     return FunctionsAllocator(functions[0], functions[1], pointer_size)
 
 
