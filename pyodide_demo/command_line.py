@@ -11,13 +11,13 @@ import difflib
 import os
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from pyodide_demo import comparison, runs
-from pyodide_demo.environment import EnvironmentProblem, Say
+from pyodide_demo.environment import EnvironmentProblem
 from pyodide_demo.filters import FILTERS, summary
+from pyodide_demo.progress import Progress
 from pyodide_demo.runs import DemoError, RunFailedError
 from pyodide_demo.server import serve
 from pyodide_demo.site import site_files
@@ -37,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _check_picture(options.image)
         if options.serve:
-            homes = runs.prepare(_clock())
+            with Progress() as say:
+                homes = runs.prepare(say)
             files = site_files(homes.distribution, homes.wheel, options.image, filters)
             serve(files, options.port, open_browser=options.open)
             return 0
@@ -54,9 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _compare(image: Path, filters: Sequence[str], output: Path) -> int:
     _check_output(output, image)
-    say = _clock()
-    homes = runs.prepare(say)
-    with tempfile.TemporaryDirectory(prefix="emheap-demo-") as folder:
+    with Progress() as say, tempfile.TemporaryDirectory(prefix="emheap-demo-") as folder:
+        homes = runs.prepare(say)
         say(f"Reading {image.name} ...")
         pixels = runs.decode(homes, image, Path(folder))
         say("Running the program natively ...")
@@ -179,13 +179,3 @@ def _check_output(path: Path, image: Path) -> None:
         raise DemoError(f"{path} cannot be written: permission denied. {cure}")
     if path.exists() and path.samefile(image):
         raise DemoError(f"{path} is the picture itself, which would be lost. {cure}")
-
-
-def _clock() -> Say:
-    """Progress with the seconds since the start, on standard error: the table is the output."""
-    start = time.monotonic()
-
-    def say(text: str) -> None:
-        print(f"{time.monotonic() - start:5.1f} s  {text}", file=sys.stderr, flush=True)
-
-    return say

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 # The filters and the program are tested in Pyodide too; the rest needs processes and sockets.
 _NATIVE = ["test_command.py", "test_page.py", "test_picture_files.py", "test_runs.py"]
-_NATIVE += ["test_server.py"]
+_NATIVE += ["test_progress.py", "test_server.py"]
 collect_ignore = _NATIVE if sys.platform == "emscripten" else []
 
 

@@ -29,7 +29,8 @@ const answers = {
     send({ task: "open", source: picture.address, name: picture.name, filters: chosen });
   },
 
-  drawn({ timings, use, name, note }) {
+  drawn({ timings, use, aspect, name, note }) {
+    element("canvas").style.setProperty("--aspect", aspect);
     element("loading").hidden = true;
     element("error").hidden = true;
     if (name !== undefined) {

@@ -40,7 +40,12 @@ const tasks = {
     const timings = python.program.apply(picture, names);
     draw();
     const use = picture.heap_use();
-    say("drawn", { timings: toPlain(timings), use: toPlain(use), ...about });
+    say("drawn", {
+      timings: toPlain(timings),
+      use: toPlain(use),
+      aspect: canvas.width / canvas.height,
+      ...about,
+    });
     names.destroy();
   },
 
