@@ -25,6 +25,8 @@ from emheap.allocators.functions import FunctionsAllocator as FunctionsAllocator
 from emheap.allocators.libc import LibcAllocator as LibcAllocator
 from emheap.allocators.pool import PoolAllocator as PoolAllocator
 from emheap.arena import Arena as Arena
+from emheap.capturing import CapturedMemory as CapturedMemory
+from emheap.capturing import capture_memory as capture_memory
 from emheap.errors import BufferInUseError as BufferInUseError
 from emheap.errors import CapacityError as CapacityError
 from emheap.errors import DoubleFreeError as DoubleFreeError

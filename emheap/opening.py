@@ -59,10 +59,12 @@ def create_wasm_heap_manager(
 ) -> HeapManager:
     """A heap made of three functions.
 
-    ``get_heap()`` returns the latest buffer: a writable Python buffer, or in Pyodide the
-    ArrayBuffer of its own module, which is then reached directly. ``allocate(size)`` returns an
-    address, or 0 where there is no room; ``free(address)`` takes it back. How often the buffer is
-    asked for is the option ``polling_mode``.
+    ``get_heap()`` returns the latest buffer: a writable Python buffer or, in Pyodide, any
+    ArrayBuffer or SharedArrayBuffer; that of Pyodide's own module is reached directly.
+    ``allocate(size)`` returns an address, or 0 where there is no room; ``free(address)`` takes it
+    back. How often the buffer is asked for is the option ``polling_mode``: ``"always"`` is before
+    every access; ``"when_empty"`` is when it was detached or is too short for the access, which is
+    what growth looks like; ``"never"`` is once, and accesses raise when that buffer is gone.
     """
     checked = check_options(options)
     if not callable(get_heap):
@@ -71,19 +73,23 @@ def create_wasm_heap_manager(
             f"not {type(get_heap).__name__} {get_heap!r:.60}"
         )
     if IN_PYODIDE:
-        from emheap.memories.own_module import is_own_buffer
+        from emheap.opening_javascript import open_latest_buffer
 
-        if is_own_buffer(get_heap()):
-            return HeapManager(DirectMemory(), FunctionsAllocator(allocate, free), checked)
+        return open_latest_buffer(get_heap, allocate, free, checked)
     memory = PolledMemory(get_heap, checked.polling_mode)
     allocator = FunctionsAllocator(allocate, free, memory.pointer_size)
     return HeapManager(memory, allocator, checked)
 
 
-def wrap_emscripten_module_heap(module: Any, **options: Any) -> HeapManager:
-    """The heap of an Emscripten module, seen from Pyodide.
+def wrap_emscripten_module_heap(module: Any, *, memory: Any = None, **options: Any) -> HeapManager:
+    """The heap of an Emscripten module, seen from Pyodide: its own module's or another's.
 
-    Raises NotSupportedError on native Python and for a module other than Pyodide's own.
+    The module must export ``_malloc`` and ``_free``. Its memory is looked for among its exports;
+    where there is none, pass it as `memory`, as a ``WebAssembly.Memory`` or as what
+    `capture_memory` returned. Memories of 32 and of 64 bits are served.
+
+    Raises NotSupportedError, with the flag of emcc that helps, where an export is missing; on
+    native Python too. Raises TypeError for what is no module.
     """
     checked = check_options(options)
     if not IN_PYODIDE:
@@ -93,11 +99,11 @@ def wrap_emscripten_module_heap(module: Any, **options: Any) -> HeapManager:
         )
     from emheap.memories.own_module import is_own_module
 
-    if not is_own_module(module):
-        raise NotSupportedError(
-            f"only Pyodide's own module can be wrapped so far, not {module!r:.60}"
-        )
-    return HeapManager(DirectMemory(), PoolAllocator(_own_allocator()), checked)
+    if is_own_module(module):
+        return HeapManager(DirectMemory(), PoolAllocator(_own_allocator()), checked)
+    from emheap.opening_javascript import open_module
+
+    return open_module(module, memory, checked)
 
 
 def wrap_wasm_instance(
@@ -107,25 +113,31 @@ def wrap_wasm_instance(
     free: str | None = "free",
     **options: Any,
 ) -> HeapManager:
-    """The heap of a WebAssembly module that runs in wasmtime: ``(store, instance)``.
+    """The heap of a plain WebAssembly module: ``(instance)`` in Pyodide, and on native Python,
+    where the module runs in wasmtime, ``(store, instance)``.
 
-    `memory`, `malloc` and `free` are names of exports; `memory` may also be the ``Memory`` or
-    ``SharedMemory`` itself, which a module that imports its memory was given. With ``malloc=None,
-    free=None`` blocks are allocated in pages that the heap adds to the memory. A module with an
-    export ``_initialize`` wants that called once before.
+    `memory`, `malloc` and `free` are names of exports; `memory` may also be the ``Memory`` (or
+    wasmtime's ``SharedMemory``) itself, which a module that imports its memory was given. With
+    ``malloc=None, free=None``, for modules that have no allocator, blocks are allocated in pages
+    that the heap adds to the memory. A module with an export ``_initialize`` wants that called
+    once before.
 
-    Memories of 32 and of 64 bits, shared and growing ones, are served. Views are memoryviews
-    where the memory cannot move: 32-bit memories by default, and any whose maximum is at most
-    what ``Config.memory_reservation`` reserves. Elsewhere they are `HeapView` objects. The
-    heap, its references and its views keep the store open; ``store.close()`` takes effect when
-    the last of them is gone.
+    Memories of 32 and of 64 bits, shared and growing ones, are served. In Pyodide views are
+    `HeapView` objects. In wasmtime they are memoryviews where the memory cannot move: 32-bit
+    memories by default, and any whose maximum is at most what ``Config.memory_reservation``
+    reserves; elsewhere they are `HeapView` objects. The heap, its references and its views keep
+    the store open; ``store.close()`` takes effect when the last of them is gone.
 
     Raises ImportError without wasmtime, NotSupportedError where an export is missing, and
     TypeError. A trap in the module's own functions is passed on as it is.
     """
     checked = check_options(options)
     if IN_PYODIDE:
-        raise NotSupportedError("wrap_wasm_instance() has no JavaScript half yet")
+        from emheap.opening_javascript import open_instance
+
+        if len(store_and_instance) != 1:
+            raise TypeError("wrap_wasm_instance() takes, in Pyodide, a WebAssembly.Instance alone")
+        return open_instance(store_and_instance[0], memory, malloc, free, checked)
     if len(store_and_instance) != 2:
         raise TypeError("wrap_wasm_instance() takes a wasmtime store and an instance")
     from emheap.opening_wasmtime import open_wasmtime_heap

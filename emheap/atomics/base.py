@@ -75,6 +75,10 @@ def open_atomics(memory: Memory) -> Atomics:
 
     Raises NotSupportedError with the cure where this machine has none.
     """
+    if memory.in_javascript:
+        from emheap.atomics.javascript import JavaScriptAtomics
+
+        return JavaScriptAtomics(memory)  # type: ignore[arg-type]
     if not memory.shared and IN_PYODIDE:
         from emheap.atomics.plain import PlainAtomics
 

@@ -74,6 +74,8 @@ class Memory(ABC):
     """Bytes of a pointer that a program in this memory uses."""
     lowest_address: int = 1
     """The first address that may be used; everything below is the null page."""
+    in_javascript: ClassVar[bool] = False
+    """Whether JavaScript holds the bytes, and Python reaches them through it."""
     shared: bool = False
     """Whether other threads, workers or processes see the same bytes."""
 

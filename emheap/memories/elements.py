@@ -71,8 +71,8 @@ class IndirectElements:
     __slots__ = ("__weakref__", "_address", "_count", "_read", "_size", "_write")
 
     def __init__(self, memory: Memory, scalar: type[Scalar[Any]], address: int, count: int) -> None:
-        self._read = memory.reader(scalar)
-        self._write = memory.writer(scalar)
+        self._read = memory.cached_reader(scalar)
+        self._write = memory.cached_writer(scalar)
         self._address = address
         self._size = scalar.size
         self._count = count

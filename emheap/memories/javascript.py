@@ -1,0 +1,219 @@
+"""Memories in JavaScript's hands: another module's, a SharedArrayBuffer, any ArrayBuffer.
+
+Seen from Pyodide, which this module is imported in only. A buffer may be replaced (a WebAssembly
+memory that grew has another one, and the old is detached), may grow or shrink in place, or may grow
+because another worker made it. So nothing made of it is trusted to be right later: typed arrays
+have explicit lengths, which are those they were made with or, once the buffer went from under
+them, 0; and whoever finds one too short asks for the latest buffer and tries again.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar
+
+import js
+from pyodide.ffi import JsException
+
+from emheap.checks import check_integer
+from emheap.errors import OutOfBoundsError
+from emheap.memories.base import Elements, Loan, Memory, Reader, Writer, check_aligned
+from emheap.memories.elements import IndirectElements
+from emheap.memories.js_access import WINDOW, make_reader, make_writer
+from emheap.memories.js_bridge import copy_in, copy_out
+from emheap.memories.js_exports import tag_of
+from emheap.memories.views import HeapView, lend_indirectly
+from emheap.memories.window import HEAD, find_zero
+from emheap.options import PollingMode
+from emheap.types import Scalar, Text, WideInteger
+
+__all__ = ["JavaScriptMemory"]
+
+T = TypeVar("T")
+
+_LARGEST_STEP = 1 << 20
+_WINDOW_BITS = WINDOW.bit_length() - 1
+_array_of_bytes: Callable[[Any, int, int], Any] = js.Uint8Array.new
+
+
+class JavaScriptMemory(Memory):
+    """The latest buffer that `get_buffer` returns, an ArrayBuffer or a SharedArrayBuffer.
+
+    ``always`` asks for it before every access. ``when_empty`` asks when the buffer at hand was
+    detached or shrunk, or is too short for the access, as a shared memory's is after it grew.
+    ``never`` asks once, and a memory that grows is then lost: accesses raise. A buffer that is
+    replaced by another of the same length and not detached is noticed by ``always`` only.
+    """
+
+    name: ClassVar[str] = "the JavaScript heap"
+    zero_copy: ClassVar[bool] = False
+    static: ClassVar[bool] = False
+    in_javascript: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        get_buffer: Callable[[], Any],
+        polling_mode: PollingMode = "when_empty",
+        *,
+        name: str = "",
+        pointer_size: int = 4,
+    ) -> None:
+        self.name = name or type(self).name  # type: ignore[misc]
+        self.pointer_size = pointer_size
+        self.polls_always = polling_mode == "always"
+        self._polls = polling_mode != "never"
+        self._get_buffer = get_buffer
+        self._cells: dict[str, list[Any]] = {}
+        self._windows: dict[tuple[str, int], Any] = {}
+        self._adopt(get_buffer())
+
+    # The latest buffer
+
+    def poll(self) -> None:
+        """Ask for the latest buffer."""
+        buffer = self._get_buffer()
+        if not (
+            len(self._last_byte) and buffer == self._buffer and buffer.byteLength == self._size
+        ):
+            self._adopt(buffer)
+
+    def _adopt(self, buffer: Any) -> None:
+        kind = tag_of(buffer)
+        if kind not in ("ArrayBuffer", "SharedArrayBuffer"):
+            raise TypeError(
+                "a heap's latest buffer must be an ArrayBuffer or a SharedArrayBuffer, such as the "
+                f"buffer of a WebAssembly.Memory or of a typed array, not {kind}"
+            )
+        self.shared = kind == "SharedArrayBuffer"
+        self._buffer = buffer
+        self._size: int = buffer.byteLength
+        # Its length is 1 for as long as the buffer has at least the size it has now.
+        self._last_byte = _array_of_bytes(buffer, self._size - 1, 1) if self._size else ()
+        self._windows.clear()
+        for name, cell in self._cells.items():
+            cell[0] = self._window(name, 0)
+
+    @property
+    def size(self) -> int:
+        if self._polls:
+            self.poll()
+        return self._size if len(self._last_byte) else 0
+
+    @property
+    def largest_block(self) -> int:
+        # Python counts bytes in signed 32-bit numbers here, whatever the memory's pointers are.
+        return sys.maxsize
+
+    def check_extent(self, address: Any, size: int, what: str = "access") -> int:
+        number = address if address.__class__ is int else check_integer(address, "address")
+        end = number + size
+        alive = len(self._last_byte)
+        if self.polls_always or (self._polls and (end > self._size or not alive)):
+            self.poll()
+            alive = len(self._last_byte)
+        if alive and self.lowest_address <= number and end <= self._size:
+            return number
+        if not alive and number:
+            raise OutOfBoundsError(self._explain_emptiness(size, what))
+        return super().check_extent(number, size, what)
+
+    def _explain_emptiness(self, size: int, what: str) -> str:
+        problem = f"{what} of {size} bytes: the buffer of {self.name} "
+        if not self._polls:
+            return problem + (
+                "was detached or shrunk, as when a WebAssembly memory grows, and "
+                "polling_mode='never' asks for no other"
+            )
+        return problem + "is empty: its memory has no page yet, or the buffer was transferred"
+
+    # Typed arrays
+
+    def cell(self, name: str) -> list[Any]:
+        """A list whose one item is the typed array over the first window, the latest always."""
+        if name not in self._cells:
+            self._cells[name] = [self._window(name, 0)]
+        return self._cells[name]
+
+    def locate(self, name: str, address: int) -> tuple[Any, int]:
+        """A typed array and an index in it, for a checked and aligned address."""
+        array = self._window(name, address >> _WINDOW_BITS)
+        return array, (address & (WINDOW - 1)) // array.BYTES_PER_ELEMENT
+
+    def _window(self, name: str, number: int) -> Any:
+        """The typed array over the bytes of one window; an empty tuple where there are none."""
+        array = self._windows.get((name, number))
+        if array is None:
+            start = number * WINDOW
+            constructor = getattr(js, name)
+            count = (min(self._size, start + WINDOW) - start) // constructor.BYTES_PER_ELEMENT
+            array = constructor.new(self._buffer, start, count) if self._size else ()
+            self._windows[name, number] = array
+        return array
+
+    # The contract
+
+    def read_bytes(self, address: int, size: int) -> bytes:
+        start = self.check_extent(address, size, "read")
+        return copy_out(_array_of_bytes(self._buffer, start, size), size) if size else b""
+
+    def write_bytes(self, address: int, data: bytes | memoryview) -> None:
+        start = self.check_extent(address, len(data), "write")
+        if len(data):
+            copy_in(_array_of_bytes(self._buffer, start, len(data)), data)
+
+    def fill(self, address: int, size: int, byte: int = 0) -> None:
+        start = self.check_extent(address, size, "fill")
+        _array_of_bytes(self._buffer, start, size).fill(byte)
+
+    def reader(self, scalar: type[Scalar[T]]) -> Reader[T]:
+        return make_reader(self, scalar)
+
+    def writer(self, scalar: type[Scalar[T]]) -> Writer[T]:
+        return make_writer(self, scalar)
+
+    def elements(self, scalar: type[Scalar[Any]], address: int, count: int) -> Elements:
+        start = self.check_extent(address, count * scalar.size)
+        return IndirectElements(self, scalar, start, count)
+
+    def lend(self, scalar: type[Scalar[Any]], address: int, count: int) -> Loan[HeapView[Any]]:
+        start = self.check_extent(address, count * scalar.size, "view")
+        return lend_indirectly(self, scalar, start, count)
+
+    def text_reader(self, text: type[Text]) -> Callable[..., str]:
+        read_any = super().text_reader(text)
+        if text.size > 1 or self.polls_always:
+            return read_any
+        codec = text.codec
+
+        def read(address: int, max_elements: int | None = None, errors: str = "strict") -> str:
+            if max_elements is None and address.__class__ is int and address > 0:
+                try:
+                    head: bytes = _array_of_bytes(self._buffer, address, HEAD).to_bytes()
+                    length = head.find(0)
+                    if length >= 0:
+                        return head[:length].decode(codec, errors)
+                except JsException:
+                    pass  # the buffer ends there, or is no longer the latest
+            return read_any(address, max_elements, errors)
+
+        return read
+
+    def find_null(self, address: int, width: int, limit: int | None) -> int | None:
+        start = self.check_extent(address, width, "read of a null-terminated string")
+        end = self.size if limit is None else min(self.size, start + limit * width)
+        position, step = start, HEAD
+        while position < end:
+            stop = min(end, position + step)
+            found = find_zero(self.read_bytes(position, stop - position), width)
+            if found >= 0:
+                return (position - start + found) // width
+            position, step = stop, min(step * 8, _LARGEST_STEP)
+        return None
+
+    def js_view(self, scalar: type[Scalar[Any]], address: int, count: int) -> Any:
+        if issubclass(scalar, WideInteger):
+            return super().js_view(scalar, address, count)
+        start = self.check_extent(address, count * scalar.size, "view")
+        check_aligned(start, scalar.alignment, f"a view of {scalar.name}")
+        return getattr(js, scalar.js_array).new(self._buffer, start, count)
