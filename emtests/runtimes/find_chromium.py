@@ -28,10 +28,11 @@ def find_chromium(job: Job) -> Path:
     if chosen:
         return _checked(Path(chosen))
     with _one_at_a_time:
-        return _installed() or _from_debian(job) or _from_playwright(job)
+        return installed_chromium() or _from_debian(job) or _from_playwright(job)
 
 
-def _installed() -> Path | None:
+def installed_chromium() -> Path | None:
+    """The executable of Chromium or Chrome, if this machine has it."""
     return next((path for path in _places() if path.is_file()), None)
 
 
@@ -55,7 +56,7 @@ def _from_debian(job: Job) -> Path | None:
     except EnvironmentProblem as problem:
         # Ubuntu's package only fetches a snap, which containers cannot run.
         job.say(f"{problem}\nTrying Playwright's Chromium instead.")
-    return _installed()
+    return installed_chromium()
 
 
 def _from_playwright(job: Job) -> Path:
