@@ -16,7 +16,7 @@ T = TypeVar("T")
 _KINDS = {
     **dict.fromkeys("bhilqn", "signed"),
     **dict.fromkeys("BHILQN", "unsigned"),
-    **dict.fromkeys("efd", "float"),
+    **dict.fromkeys("fd", "float"),  # memoryview cannot read "e", which numpy's float16 has
 }
 
 
@@ -44,9 +44,9 @@ def encode_elements(scalar: type[Scalar[Any]], source: Any) -> bytes | memoryvie
         return _encode_each(scalar, source)
     if _same_form(scalar, buffer):
         return buffer.cast("B") if buffer.c_contiguous and buffer.ndim else buffer.tobytes()
-    if _kind(buffer.format) is None or buffer.ndim != 1:
+    if _kind(buffer.format) is None:
         return _encode_each(scalar, _flatten(source))
-    return _encode_each(scalar, buffer)
+    return _encode_each(scalar, buffer if buffer.ndim == 1 else _flatten(buffer.tolist()))
 
 
 def decode_elements(scalar: type[Scalar[T]], data: bytes) -> list[T]:
