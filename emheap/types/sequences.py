@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import struct
 from collections.abc import Iterable
 from typing import Any, TypeVar, cast
 
@@ -13,11 +14,12 @@ __all__ = ["decode_elements", "encode_elements", "encode_value"]
 
 T = TypeVar("T")
 
-_KINDS = {
-    **dict.fromkeys("bhilqn", "signed"),
-    **dict.fromkeys("BHILQN", "unsigned"),
-    **dict.fromkeys("fd", "float"),  # memoryview cannot read "e", which numpy's float16 has
+_SAME_KIND = {
+    **dict.fromkeys("bhilqn", "bhiq"),
+    **dict.fromkeys("BHILQN", "BHIQ"),
+    **dict.fromkeys("fd", "fd"),  # memoryview cannot read "e", which numpy's float16 has
 }
+"""For each code of a buffer, those of its kind whose size is the same on every machine."""
 
 
 def encode_elements(scalar: type[Scalar[Any]], source: Any) -> bytes | memoryview:
@@ -44,9 +46,11 @@ def encode_elements(scalar: type[Scalar[Any]], source: Any) -> bytes | memoryvie
         return _encode_each(scalar, source)
     if _same_form(scalar, buffer):
         return buffer.cast("B") if buffer.c_contiguous and buffer.ndim else buffer.tobytes()
-    if _kind(buffer.format) is None:
+    code = _code(buffer)
+    if code is None:
         return _encode_each(scalar, _flatten(source))
-    return _encode_each(scalar, buffer if buffer.ndim == 1 else _flatten(buffer.tolist()))
+    # A memoryview reads neither more dimensions nor ctypes' "<i" element by element.
+    return _encode_each(scalar, memoryview(buffer.tobytes()).cast(cast(Any, code)))
 
 
 def decode_elements(scalar: type[Scalar[T]], data: bytes) -> list[T]:
@@ -75,17 +79,16 @@ def _buffer_of(source: Any) -> memoryview | None:
         return None
 
 
-def _kind(code: str) -> str | None:
-    return _KINDS.get(code.lstrip("@=" + BYTE_ORDER))
+def _code(buffer: memoryview) -> str | None:
+    """What memoryview and struct call the elements of a buffer, or None if they cannot."""
+    for code in _SAME_KIND.get(buffer.format.lstrip("@=" + BYTE_ORDER), ""):
+        if struct.calcsize("=" + code) == buffer.itemsize:
+            return code
+    return None
 
 
 def _same_form(scalar: type[Scalar[Any]], buffer: memoryview) -> bool:
-    return (
-        bool(scalar.format)
-        and not scalar.decodes
-        and buffer.itemsize == scalar.size
-        and _kind(buffer.format) == _KINDS[scalar.format]
-    )
+    return not scalar.decodes and _code(buffer) == scalar.format
 
 
 def _flatten(source: Any) -> Iterable[Any]:
