@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 from emheap.blocks import BlockTable
 from emheap.checks import check_alignment, check_count
-from emheap.memories.base import check_aligned
-from emheap.memories.direct import DirectMemory
+from emheap.errors import HeapError
+from emheap.memories.base import Memory, check_aligned
+from emheap.memories.window import WindowMemory
 from emheap.records import Block, Layout
 from emheap.refs.array import ArrayRef, array_ref_class
 from emheap.refs.base import Holder, make_ref
@@ -173,9 +174,9 @@ def _borrow(
 def scalar_allocator(table: BlockTable, scalar: type[Scalar[T]]) -> ScalarAllocator[T]:
     """A function ``allocate(initial=None)`` that makes references to new scalars.
 
-    In the process's own memory, with the default options, it takes a spare block and writes the
-    value in one step: this is where small allocations get their speed. Whatever is out of the
-    ordinary, an empty list or a value that does not fit, goes the long way.
+    With the default options it takes a spare block and writes the value in one step: this is
+    where small allocations get their speed. Whatever is out of the ordinary, an empty list or a
+    value that does not fit, goes the long way.
     """
 
     def allocate(initial: Any = None) -> ScalarRef[T]:
@@ -184,22 +185,18 @@ def scalar_allocator(table: BlockTable, scalar: type[Scalar[T]]) -> ScalarAlloca
     layout = table.scalar_layout(scalar)
     spare = layout.spare
     memory = table.memory
-    options = table.options
-    if (
-        spare is None
-        or not isinstance(memory, DirectMemory)
-        or not options.clear_allocated_regions
-        or scalar.decodes
-    ):
+    if spare is None or not table.options.clear_allocated_regions:
         return allocate
-    return _short_cut(layout, scalar, spare, memory, allocate)
+    if isinstance(memory, WindowMemory) and memory.static and not scalar.decodes:
+        return _short_cut(layout, scalar, spare, memory, allocate)
+    return _indirect_short_cut(layout, scalar, spare, memory, allocate)
 
 
 def _short_cut(
     layout: Layout,
     scalar: type[Scalar[T]],
     spare: list[int],
-    memory: DirectMemory,
+    memory: WindowMemory,
     allocate_any: ScalarAllocator[T],
 ) -> ScalarAllocator[T]:
     window = memory.typed_window(scalar.format)
@@ -210,6 +207,7 @@ def _short_cut(
     intern = shared_offset
 
     def allocate(initial: Any = 0) -> ScalarRef[T]:
+        nonlocal window
         try:
             address = spare.pop()
         except IndexError:
@@ -219,15 +217,49 @@ def _short_cut(
         try:
             elements[0] = initial if encode is None else encode(initial)
         except (ValueError, TypeError, OverflowError, IndexError):
-            # Also where the block lies above the first window: there the slice is empty.
+            # Also where the block lies above the window: there the slice is empty.
             spare.append(address)
-            return allocate_any(initial)
+            made = allocate_any(initial)
+            window = memory.typed_window(scalar.format)  # in case the memory has grown
+            return made
         ref: ScalarRef[T] = cls()
         ref._elements = elements
         frame = current_frame(1)
         offset = frame.f_lasti
         if offset > 256:
             offset = intern(offset, offset)
+        ref._block = blocks[address] = (elements, address, layout, frame.f_code, offset)
+        return ref
+
+    return allocate
+
+
+def _indirect_short_cut(
+    layout: Layout,
+    scalar: type[Scalar[T]],
+    spare: list[int],
+    memory: Memory,
+    allocate_any: ScalarAllocator[T],
+) -> ScalarAllocator[T]:
+    write = memory.cached_writer(scalar)
+    blocks = layout.blocks
+    cls: Any = owning_scalar_ref(scalar)
+
+    def allocate(initial: Any = 0) -> ScalarRef[T]:
+        try:
+            address = spare.pop()
+        except IndexError:
+            return allocate_any(initial)
+        try:
+            write(address, initial)
+            elements = memory.elements(scalar, address, 1)
+        except (HeapError, TypeError, OverflowError):
+            spare.append(address)
+            return allocate_any(initial)
+        ref: ScalarRef[T] = cls()
+        ref._elements = elements
+        frame = current_frame(1)
+        offset = shared_offset(frame.f_lasti, frame.f_lasti)
         ref._block = blocks[address] = (elements, address, layout, frame.f_code, offset)
         return ref
 
