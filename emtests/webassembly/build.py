@@ -1,0 +1,63 @@
+"""Compiles fixtures/*.c to the .wasm files beside them: ``python -m emtests.webassembly.build``.
+
+Needs clang, lld and wasi-libc (Debian: apt-get install clang lld wasi-libc libclang-rt-dev-wasm32).
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+FIXTURES = Path(__file__).parent / "fixtures"
+COMPILER = "14.0.6"
+"""The version of clang and lld that made the committed files."""
+
+_FREESTANDING = ["-nostdlib", "-ffreestanding", "-fno-builtin", "-Wl,--no-entry"]
+_BUILDS = {
+    "guest32": [
+        "--target=wasm32-wasi",
+        "-mexec-model=reactor",
+        "-Wl,--export=malloc,--export=free",
+    ],
+    "guest64": ["--target=wasm64", *_FREESTANDING],
+    "guest_shared": [
+        "--target=wasm32",
+        "-matomics",
+        "-mbulk-memory",
+        *_FREESTANDING,
+        "-Wl,--shared-memory,--max-memory=16777216",
+    ],
+}
+NAMES = tuple(_BUILDS)
+"""The modules, all compiled from guest.c."""
+
+
+def compile_fixture(name: str, folder: Path) -> Path:
+    """Compile one module into a folder; return its path."""
+    made = folder / f"{name}.wasm"
+    source = FIXTURES / "guest.c"
+    options = ["-O2", "-Wl,--strip-all", *_BUILDS[name]]
+    subprocess.run(["clang", *options, str(source), "-o", str(made)], check=True)
+    made.chmod(0o644)
+    return made
+
+
+def compiler_version() -> str | None:
+    """The version of clang here, or None if there is none."""
+    try:
+        ended = subprocess.run(["clang", "--version"], capture_output=True, text=True, check=True)
+    except FileNotFoundError:
+        return None
+    found = re.search(r"clang version (\S+)", ended.stdout)
+    return found[1] if found else None
+
+
+if __name__ == "__main__":
+    version = compiler_version()
+    if version is None:
+        sys.exit("there is no clang here; on Debian: apt-get install clang lld wasi-libc")
+    for fixture in NAMES:
+        compile_fixture(fixture, FIXTURES)
+    print(f"compiled {', '.join(NAMES)} with clang {version}")  # noqa: T201

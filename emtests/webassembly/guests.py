@@ -1,0 +1,162 @@
+"""The fixtures' modules, run by whatever runs WebAssembly here: wasmtime, or JavaScript's engine.
+
+The tests that use them are the same in both.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import emheap
+from emheap import HeapManager
+from emheap.home import IN_PYODIDE
+
+FIXTURES = Path(__file__).parent / "fixtures"
+
+# What each function takes and gives: p an address or a size, i and u integers of 32 bits, l one
+# of 64, d a float64. JavaScript does not tell, and takes a BigInt where there are 64 bits.
+_SIGNATURES = {
+    "add_atomically": "piu",
+    "add_to_each": "ppi",
+    "allocate_text": "u>p",
+    "await_value": "pi",
+    "capitalize": "p>p",
+    "fill_records": "pu>p",
+    "grow": "p>p",
+    "load_byte": "p>u",
+    "page_count": ">p",
+    "record_offset": "u>u",
+    "record_size": ">u",
+    "store_byte": "pu",
+    "store_grow_store": "pipi>p",
+    "sum_float32": "pp>d",
+    "sum_int64": "pp>l",
+    "sum_records": "p>d",
+    "text_length": "p>p",
+}
+
+
+class Guest:
+    """A module with its memory, and the heap opened on it."""
+
+    def __init__(self, name: str, **options: Any) -> None:
+        self._run(name)
+        self.heap = self.open(**options)
+
+    def open(self, **options: Any) -> HeapManager:
+        """A further heap on the same memory."""
+        return emheap.wrap_wasm_instance(*self.parts, **options)
+
+    def _run(self, name: str) -> None:
+        """Instantiate the module: `parts` is what `wrap_wasm_instance` takes."""
+        raise NotImplementedError
+
+    def call(self, name: str, *arguments: Any) -> Any:
+        """Call an export. Addresses and sizes come back as what they are, unsigned."""
+        takes, _, gives = _SIGNATURES[name].partition(">")
+        result = self._call(name, [*zip(takes, arguments, strict=True)])
+        bits = {"p": 8 * self.heap.pointer_size, "u": 32}.get(gives)
+        return result % (1 << bits) if bits else result
+
+    def _call(self, name: str, arguments: list[tuple[str, Any]]) -> Any:
+        raise NotImplementedError
+
+    def grow_memory(self, pages: int) -> None:
+        """Grow the memory from outside the module."""
+        raise NotImplementedError
+
+
+class WasmtimeGuest(Guest):
+    """A module in wasmtime, natively."""
+
+    def __init__(self, name: str, *, configure: dict[str, Any] | None = None, **options: Any):
+        self._settings = configure or {}
+        super().__init__(name, **options)
+
+    def _run(self, name: str) -> None:
+        import wasmtime
+
+        configuration = wasmtime.Config()
+        settings = {"wasm_memory64": True, "wasm_threads": True, "shared_memory": True}
+        for setting, value in {**settings, **self._settings}.items():
+            setattr(configuration, setting, value)
+        self.store = wasmtime.Store(wasmtime.Engine(configuration))
+        module = wasmtime.Module.from_file(self.store.engine, str(FIXTURES / f"{name}.wasm"))
+        self.instance = wasmtime.Instance(self.store, module, [])
+        self.exports: Any = self.instance.exports(self.store)
+        self.parts = (self.store, self.instance)
+        if "_initialize" in self.exports:
+            self.exports["_initialize"](self.store)
+
+    def _call(self, name: str, arguments: list[tuple[str, Any]]) -> Any:
+        return self.exports[name](self.store, *(value for _, value in arguments))
+
+    def grow_memory(self, pages: int) -> None:
+        import wasmtime
+
+        memory = self.exports["memory"]
+        shared = not isinstance(memory, wasmtime.Memory)
+        memory.grow(pages) if shared else memory.grow(self.store, pages)
+
+
+class JavaScriptGuest(Guest):
+    """A module in the engine that runs Pyodide."""
+
+    def _run(self, name: str) -> None:
+        from emtests.javascript.instances import instantiate
+
+        self.instance = instantiate(FIXTURES / f"{name}.wasm")
+        self.parts = (self.instance,)
+
+    def _call(self, name: str, arguments: list[tuple[str, Any]]) -> Any:
+        function = getattr(self.instance.exports, name)
+        return function(*(self._convert(*argument) for argument in arguments))
+
+    def _convert(self, kind: str, value: Any) -> Any:
+        from pyodide.ffi import JsBigInt
+
+        wide = kind == "l" or (kind == "p" and self.heap.pointer_size == 8)
+        return JsBigInt(value) if wide else value
+
+    def grow_memory(self, pages: int) -> None:
+        self.instance.exports.memory.grow(self._convert("p", pages))
+
+
+def open_guest(name: str, **options: Any) -> Guest:
+    """Run a fixture and open the heap on its memory."""
+    return JavaScriptGuest(name, **options) if IN_PYODIDE else WasmtimeGuest(name, **options)
+
+
+@contextmanager
+def open_guest32(**options: Any) -> Iterator[HeapManager]:
+    yield open_guest("guest32", **options).heap
+
+
+@contextmanager
+def open_guest64(**options: Any) -> Iterator[HeapManager]:
+    yield open_guest("guest64", **options).heap
+
+
+@contextmanager
+def open_guest_shared(**options: Any) -> Iterator[HeapManager]:
+    yield open_guest("guest_shared", **options).heap
+
+
+def why_missing(name: str) -> str:
+    """Why a fixture cannot run here; empty where it can."""
+    if not IN_PYODIDE:
+        found = importlib.util.find_spec("wasmtime") is not None
+        return "" if found else "wasmtime is not installed here"
+    import js
+    from pyodide.ffi import to_js
+
+    valid = js.WebAssembly.validate(to_js((FIXTURES / f"{name}.wasm").read_bytes()))
+    return "" if valid else f"this JavaScript engine does not run {name}.wasm"
+
+
+GUESTS = ("guest32", "guest64", "guest_shared")
+MISSING = {name: why_missing(name) for name in GUESTS}
