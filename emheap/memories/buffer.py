@@ -34,7 +34,8 @@ def writable_bytes(buffer: Any) -> memoryview:
 class BufferMemory(WindowMemory):
     """The bytes of one buffer that stays where and what it is; address 0 is its first byte.
 
-    The buffer cannot be resized while the heap holds it: Python refuses.
+    The buffer cannot be resized or closed while the heap holds it: Python refuses, until
+    `release` was called.
     """
 
     name: ClassVar[str] = "the buffer"
@@ -54,3 +55,13 @@ class BufferMemory(WindowMemory):
 
     def host_address(self, address: int) -> int:
         return ctypes.addressof(ctypes.c_ubyte.from_buffer(self.window, address))
+
+    def release(self) -> None:
+        """Let go of the buffer, so that its owner can close it. Nothing works on the heap then.
+
+        Raises BufferError while a view is in use. Blocks should be freed before: their
+        references hold on to the buffer.
+        """
+        self.window.release()
+        for numbers in self._typed.values():
+            numbers.release()
