@@ -43,6 +43,9 @@ _SIGNATURES = {
 class Guest:
     """A module with its memory, and the heap opened on it."""
 
+    parts: tuple[Any, ...]
+    """What `wrap_wasm_instance` takes."""
+
     def __init__(self, name: str, **options: Any) -> None:
         self._run(name)
         self.heap = self.open(**options)
@@ -52,7 +55,7 @@ class Guest:
         return emheap.wrap_wasm_instance(*self.parts, **options)
 
     def _run(self, name: str) -> None:
-        """Instantiate the module: `parts` is what `wrap_wasm_instance` takes."""
+        """Instantiate the module."""
         raise NotImplementedError
 
     def call(self, name: str, *arguments: Any) -> Any:
@@ -73,7 +76,9 @@ class Guest:
 class WasmtimeGuest(Guest):
     """A module in wasmtime, natively."""
 
-    def __init__(self, name: str, *, configure: dict[str, Any] | None = None, **options: Any):
+    def __init__(
+        self, name: str, *, configure: dict[str, Any] | None = None, **options: Any
+    ) -> None:
         self._settings = configure or {}
         super().__init__(name, **options)
 
@@ -90,7 +95,7 @@ class WasmtimeGuest(Guest):
         self.exports: Any = self.instance.exports(self.store)
         self.parts = (self.store, self.instance)
         if "_initialize" in self.exports:
-            self.exports["_initialize"](self.store)
+            self.exports["_initialize"](self.store)  # type: ignore[operator]
 
     def _call(self, name: str, arguments: list[tuple[str, Any]]) -> Any:
         return self.exports[name](self.store, *(value for _, value in arguments))
