@@ -20,6 +20,7 @@ from emheap import BumpAllocator, FreeListAllocator, HeapManager, LibcAllocator
 from emheap.memories.direct import DirectMemory
 from emheap.options import check_options
 from emtests.growing import ReplacedBuffer
+from emtests.webassembly import guests
 
 CAPABILITIES = {
     "zero copy": "its views are memoryviews on the very bytes",
@@ -111,6 +112,20 @@ def open_mmap(**options: Any) -> Iterator[HeapManager]:
 
 
 @contextmanager
+def open_shared_block(**options: Any) -> Iterator[HeapManager]:
+    from multiprocessing.shared_memory import SharedMemory
+
+    block = SharedMemory(create=True, size=ROOM)
+    try:
+        heap = emheap.wrap_buffer(block.buf, **options)
+        yield heap
+        heap.memory.release()  # type: ignore[attr-defined]
+        block.close()
+    finally:
+        block.unlink()
+
+
+@contextmanager
 def open_replaced(**options: Any) -> Iterator[HeapManager]:
     source = ReplacedBuffer(4096, ROOM)
     yield emheap.create_wasm_heap_manager(source.get_heap, source.allocate, source.free, **options)
@@ -158,7 +173,19 @@ _HOME = {
     **({} if IN_PYODIDE else {**_NO_JAVASCRIPT, "bounds": "nothing in a process protects it"}),
 }
 _BUFFER = {**_NUMPY, **_ATOMICS, **(_BUFFER_JAVASCRIPT if IN_PYODIDE else _NO_JAVASCRIPT)}
+_IN_JAVASCRIPT = {
+    "zero copy": "Python cannot point at the bytes of another memory",
+    "numpy": "Python cannot point at the bytes of another memory",
+    "host address": "Python cannot point at the bytes of another memory",
+}
 _NO_REUSE = {"reuse": "a bump allocator takes back its newest block only"}
+_NO_PROCESSES = "Pyodide has no processes to share memory with" if IN_PYODIDE else ""
+_MOVES = {
+    "zero copy": "a view could not follow the memory when it moves",
+    "numpy": "an array could not follow the memory when it moves",
+}
+_GUEST = _IN_JAVASCRIPT if IN_PYODIDE else {**_NUMPY, **_ATOMICS, **_NO_JAVASCRIPT}
+_MOVING_GUEST = _IN_JAVASCRIPT if IN_PYODIDE else {**_GUEST, **_MOVES}
 
 KINDS = (
     HeapKind("home", open_home, _HOME),
@@ -169,6 +196,10 @@ KINDS = (
     HeapKind("bytearray-freelist", open_free_list, _BUFFER),
     HeapKind("mmap", open_mmap, _BUFFER),
     HeapKind("replaced-buffer", open_replaced, _BUFFER),
+    HeapKind("shared-block", open_shared_block, _BUFFER, _NO_PROCESSES),
+    HeapKind("guest32", guests.open_guest32, _GUEST, guests.MISSING["guest32"]),
+    HeapKind("guest64", guests.open_guest64, _MOVING_GUEST, guests.MISSING["guest64"]),
+    HeapKind("guest-shared", guests.open_guest_shared, _GUEST, guests.MISSING["guest_shared"]),
 )
 RUNNING = tuple(kind for kind in KINDS if not kind.missing)
 """The kinds that exist where the tests run."""
