@@ -6,6 +6,7 @@ import operator
 from collections.abc import Iterator
 from typing import Any, Generic, TypeVar, cast, overload
 
+from emheap.errors import NotSupportedError
 from emheap.memories.base import Loan, Memory
 from emheap.memories.window import empty_elements
 from emheap.types import Scalar, uint8, uint64
@@ -166,6 +167,17 @@ class HeapView(Generic[T]):
             for position, value in zip(self._positions, values, strict=True):
                 address = self._address + position * self._scalar.size
                 self._memory.cached_writer(self._scalar)(address, cast(T, value))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        if not copy:
+            # numpy would take the elements one by one, and what is stored in its array be lost.
+            raise NotSupportedError(
+                f"no numpy array can share the bytes of {self._memory.name}: "
+                "make a copy with numpy.array(view.tolist()) and store it with view[:] = copy"
+            )
+        import numpy
+
+        return numpy.array(self.tolist(), dtype or self._scalar.format)
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, HeapView):

@@ -6,7 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from emheap.checks import check_integer
-from emheap.errors import NotAllocatedError, OutOfBoundsError, format_address
+from emheap.errors import (
+    NotAllocatedError,
+    NotSupportedError,
+    OutOfBoundsError,
+    format_address,
+)
 from emheap.records import describe_block
 from emheap.refs.base import HeapRef, Owner
 from emheap.sites import caller_site
@@ -186,7 +191,15 @@ class ArrayRef(HeapRef[T], Sequence[T]):
         return self._lend(self._unit, len(self)).view  # type: ignore[no-any-return]
 
     def __buffer__(self, flags: int) -> memoryview:
+        if not self._memory.zero_copy:
+            raise TypeError(self._no_sharing("buffer"))
         return self.view
+
+    def _no_sharing(self, what: str) -> str:
+        return (
+            f"no {what} can share the bytes of {self._memory.name}: work on a copy, "
+            "array[:] or bytes(array), and store it with array[:] = copy"
+        )
 
     @property
     def __array_interface__(self) -> dict[str, Any]:
@@ -195,6 +208,9 @@ class ArrayRef(HeapRef[T], Sequence[T]):
         unit = self._unit
         if not unit.format:
             raise AttributeError(f"numpy has no type for {unit.name}")
+        if not self._memory.zero_copy:
+            # Without this numpy would copy the elements, and what is stored there be lost.
+            raise NotSupportedError(self._no_sharing("numpy array"))
         kind = "f" if unit.format in "fd" else "i" if unit.format.islower() else "u"
         return {
             "version": 3,
@@ -207,6 +223,7 @@ class ArrayRef(HeapRef[T], Sequence[T]):
         """A writable numpy array on the elements, with no copy; needs numpy.
 
         While it, or an array made of it with no copy, is in use the block cannot be freed.
+        Raises NotSupportedError where views are no memoryviews.
         """
         try:
             import numpy
@@ -216,6 +233,8 @@ class ArrayRef(HeapRef[T], Sequence[T]):
                 'await pyodide_js.loadPackage("numpy")'
             ) from None
         self._check_alive()
+        if not self._memory.zero_copy:
+            raise NotSupportedError(self._no_sharing("numpy array"))
         return numpy.asarray(self.view)
 
     def _content(self) -> str:
