@@ -8,7 +8,8 @@ from __future__ import annotations
 import queue
 import subprocess
 import tempfile
-import threading
+import time
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +17,11 @@ from emtests.runtimes.base import Job, Outcome
 from emtests.runtimes.events import judge
 from emtests.runtimes.find_chromium import find_chromium
 from emtests.runtimes.page_server import PageServer
-from emtests.runtimes.processes import Ended, start, stop
+from emtests.runtimes.processes import Command, Ended, start, stop
 from emtests.runtimes.pyodide_releases import NEWEST
 
 MINUTES = 20
+MINUTES_OF_SILENCE = 5
 _FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -53,22 +55,27 @@ class PyodideInChromium:
 
 
 def _browse(browser: Path, address: str, server: PageServer) -> Ended:
-    # The browser goes on writing to its profile while it is being ended.
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        process = start([browser, *_FLAGS, f"--user-data-dir={profile}", address])
-        try:
-            return _wait_for_the_page(process, server)
-        finally:
-            stop(process)
+    with ExitStack() as stack:
+        # The browser goes on writing to its profile while it is being ended.
+        profile = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
+        words = stack.enter_context((server.job.folder / "browser.txt").open("wb"))
+        command: Command = [browser, *_FLAGS, f"--user-data-dir={profile}", address]
+        process = start(command, output=words)
+        stack.callback(stop, process)
+        return _wait_for_the_page(process, server)
 
 
 def _wait_for_the_page(process: subprocess.Popen[bytes], server: PageServer) -> Ended:
-    def report_death() -> None:
-        code = process.wait()
-        server.ended.put(Ended(code, f"the browser ended by itself with exit code {code}"))
-
-    threading.Thread(target=report_death, daemon=True).start()
-    try:
-        return server.ended.get(timeout=MINUTES * 60)
-    except queue.Empty:
-        return Ended(-1, f"stopped: the page did not end within {MINUTES} minutes")
+    deadline = time.monotonic() + MINUTES * 60
+    while time.monotonic() < deadline:
+        with suppress(queue.Empty):
+            return server.ended.get(timeout=1)
+        code = process.poll()
+        if code is not None:
+            return Ended(code, f"the browser ended by itself with exit code {code}")
+        # The process of one page can die while the browser's own lives on.
+        if time.monotonic() > server.last_heard + MINUTES_OF_SILENCE * 60:
+            return Ended(
+                -1, f"stopped: nothing came from the page for {MINUTES_OF_SILENCE} minutes"
+            )
+    return Ended(-1, f"stopped: the page did not end within {MINUTES} minutes")

@@ -26,14 +26,17 @@ def find_chromium(job: Job) -> Path:
     """
     chosen = os.environ.get("EMHEAP_CHROMIUM")
     if chosen:
-        return _checked(Path(chosen))
+        problem = _why_it_does_not_run(Path(chosen))
+        if problem:
+            raise EnvironmentProblem(f"EMHEAP_CHROMIUM: {problem}")
+        return Path(chosen)
     with _one_at_a_time:
         return installed_chromium() or _from_debian(job) or _from_playwright(job)
 
 
 def installed_chromium() -> Path | None:
-    """The executable of Chromium or Chrome, if this machine has it."""
-    return next((path for path in _places() if path.is_file()), None)
+    """The executable of Chromium or Chrome, if this machine has one that runs."""
+    return next((path for path in _places() if not _why_it_does_not_run(path)), None)
 
 
 def _places() -> Iterator[Path]:
@@ -54,7 +57,6 @@ def _from_debian(job: Job) -> Path | None:
     try:
         debian.install(["chromium"], job)
     except EnvironmentProblem as problem:
-        # Ubuntu's package only fetches a snap, which containers cannot run.
         job.say(f"{problem}\nTrying Playwright's Chromium instead.")
     return installed_chromium()
 
@@ -79,10 +81,27 @@ def _from_playwright(job: Job) -> Path:
         text=True,
         check=True,
     )
-    return _checked(Path(answer.stdout.strip()))
+    browser = Path(answer.stdout.strip())
+    problem = _why_it_does_not_run(browser)
+    if problem:
+        raise EnvironmentProblem(
+            f"{problem}. `npx playwright install-deps chromium`, as root, brings what it needs."
+        )
+    return browser
 
 
-def _checked(path: Path) -> Path:
-    if not path.is_file():
-        raise EnvironmentProblem(f"there is no Chromium at {path}")
-    return path
+def _why_it_does_not_run(browser: Path) -> str:
+    """What is wrong with a browser, or "".
+
+    Ubuntu's package is a script that asks for a snap, and Playwright's browser finds its libraries
+    only where somebody installed them: a file is not enough.
+    """
+    if not browser.is_file():
+        return f"there is no file {browser}"
+    if sys.platform == "win32":  # where asking for the version opens a window
+        return ""
+    try:
+        done = subprocess.run([browser, "--version"], capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"{browser} does not run: {error}"
+    return f"{browser} does not run: {done.stderr.strip()[-300:]}" if done.returncode else ""

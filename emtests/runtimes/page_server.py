@@ -8,6 +8,7 @@ import queue
 import re
 import sys
 import threading
+import time
 import zipfile
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
@@ -36,6 +37,7 @@ class PageServer(ThreadingHTTPServer):
         self.job = job
         self.pyodide = pyodide
         self.ended: queue.Queue[Ended] = queue.Queue()
+        self.last_heard = time.monotonic()
         self.bodies = {
             "/configuration.json": json.dumps(configuration).encode(),
             "/project.zip": archive(CHECKOUT, [CHECKOUT / name for name in _PROJECT]),
@@ -64,6 +66,7 @@ class PageServer(ThreadingHTTPServer):
 
     def receive(self, kind: str, body: bytes) -> HTTPStatus:
         """Take one report of the page."""
+        self.last_heard = time.monotonic()
         text = body.decode("utf-8", "replace")
         if kind == "output":
             self.job.log.write(text)

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from emtests.runtimes.console import Log
 from pyodide_demo.environment import CHECKOUT, EnvironmentProblem
@@ -72,7 +73,7 @@ def start(
     command: Command,
     *,
     environment: Mapping[str, str] | None = None,
-    output: int = subprocess.DEVNULL,
+    output: int | IO[bytes] = subprocess.DEVNULL,
 ) -> subprocess.Popen[bytes]:
     """Start a command as the head of a process group of its own, to be ended by `stop`."""
     if _stopping.is_set():
@@ -83,7 +84,7 @@ def start(
         env={**os.environ, **(environment or {})},
         stdin=subprocess.DEVNULL,
         stdout=output,
-        stderr=subprocess.STDOUT if output == subprocess.PIPE else output,
+        stderr=subprocess.STDOUT,
         start_new_session=True,
     )
     _living.add(process)
