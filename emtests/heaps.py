@@ -20,6 +20,7 @@ from emheap import BumpAllocator, FreeListAllocator, HeapManager, LibcAllocator
 from emheap.memories.direct import DirectMemory
 from emheap.options import check_options
 from emtests.growing import ReplacedBuffer
+from emtests.javascript import openers
 from emtests.webassembly import guests
 
 CAPABILITIES = {
@@ -178,6 +179,7 @@ _IN_JAVASCRIPT = {
     "numpy": "Python cannot point at the bytes of another memory",
     "host address": "Python cannot point at the bytes of another memory",
 }
+_OUTSIDE_JAVASCRIPT = "" if IN_PYODIDE else "it is in JavaScript's hands"
 _NO_REUSE = {"reuse": "a bump allocator takes back its newest block only"}
 _NO_PROCESSES = "Pyodide has no processes to share memory with" if IN_PYODIDE else ""
 _MOVES = {
@@ -196,6 +198,10 @@ KINDS = (
     HeapKind("bytearray-freelist", open_free_list, _BUFFER),
     HeapKind("mmap", open_mmap, _BUFFER),
     HeapKind("replaced-buffer", open_replaced, _BUFFER),
+    HeapKind("wasm-memory", openers.open_wasm_memory, _IN_JAVASCRIPT, _OUTSIDE_JAVASCRIPT),
+    HeapKind("shared-wasm", openers.open_shared_memory, _IN_JAVASCRIPT, _OUTSIDE_JAVASCRIPT),
+    HeapKind("array-buffer", openers.open_array_buffer, _IN_JAVASCRIPT, _OUTSIDE_JAVASCRIPT),
+    HeapKind("shared-buffer", openers.open_shared_buffer, _IN_JAVASCRIPT, _OUTSIDE_JAVASCRIPT),
     HeapKind("shared-block", open_shared_block, _BUFFER, _NO_PROCESSES),
     HeapKind("guest32", guests.open_guest32, _GUEST, guests.MISSING["guest32"]),
     HeapKind("guest64", guests.open_guest64, _MOVING_GUEST, guests.MISSING["guest64"]),

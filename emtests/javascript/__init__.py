@@ -1,0 +1,1 @@
+"""Heaps that JavaScript holds, tested from Pyodide."""

@@ -1,0 +1,70 @@
+"""JavaScript's buffers and memories, made from Python, and what an engine knows of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import js
+from pyodide.ffi import JsBigInt, JsException, to_js
+
+from emheap import FreeListAllocator
+from emheap.checks import align_up
+
+PAGE = 65536
+
+
+def js_object(**members: Any) -> Any:
+    """A JavaScript object."""
+    return to_js(members, dict_converter=js.Object.fromEntries)
+
+
+def wasm_memory(pages: int = 1, maximum: int = 1024, **more: Any) -> Any:
+    """A WebAssembly.Memory; ``shared=True`` makes it one that workers can share."""
+    return js.WebAssembly.Memory.new(js_object(initial=pages, maximum=maximum, **more))
+
+
+def memory64(pages: int = 1, maximum: int = 1024) -> Any:
+    """A WebAssembly.Memory with 64-bit addresses."""
+    limits = js_object(address="i64")
+    limits.initial, limits.maximum = JsBigInt(pages), JsBigInt(maximum)
+    return js.WebAssembly.Memory.new(limits)
+
+
+def growable(size: int, limit: int, *, shared: bool = False) -> Any:
+    """An ArrayBuffer or SharedArrayBuffer that changes its length in place."""
+    constructor = js.SharedArrayBuffer if shared else js.ArrayBuffer
+    return constructor.new(size, js_object(maxByteLength=limit))
+
+
+class GrowingBuffer:
+    """A buffer and an allocator of ours, which asks for more room when there is none.
+
+    It grows by a little at a time, so that the heap has to notice often.
+    """
+
+    START = 64
+
+    def __init__(self, get_buffer: Callable[[], Any], grow: Callable[[int], None]) -> None:
+        self.get_buffer = get_buffer
+        self._grow = grow
+        self._free_list = FreeListAllocator(self.START, self.size, alignment=16)
+
+    @property
+    def size(self) -> int:
+        return int(self.get_buffer().byteLength)
+
+    def allocate(self, size: int) -> int:
+        address = self._free_list.allocate(size)
+        while not address:
+            before = self.size
+            try:
+                self._grow(align_up(before + max(size, PAGE), 16))
+            except JsException:
+                return 0
+            self._free_list.add(before, self.size)
+            address = self._free_list.allocate(size)
+        return address
+
+    def free(self, address: int) -> None:
+        self._free_list.free(address)

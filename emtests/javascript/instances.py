@@ -1,0 +1,18 @@
+"""WebAssembly modules instantiated by JavaScript, from their files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import js
+from pyodide.ffi import to_js
+
+
+def instantiate(path: Path, imports: Any = None) -> Any:
+    """A WebAssembly.Instance of a file, initialized if it wants to be."""
+    module = js.WebAssembly.Module.new(to_js(path.read_bytes()))
+    instance = js.WebAssembly.Instance.new(module, imports or js.Object.new())
+    if js.Object.hasOwn(instance.exports, "_initialize"):
+        instance.exports._initialize()
+    return instance
