@@ -14,32 +14,30 @@ from emheap import Arena, ArrayRef, HeapManager, Scalar, clamped_uint8, float64,
 from emtests.behaviour.values import ALL_NUMBERS, FLOATS, SCALARS, boundary_values, packed
 from emtests.heaps import HeapKind
 
-each_number = pytest.mark.parametrize("scalar", ALL_NUMBERS, ids=lambda kind: kind.name)
+
+def test_elements_lie_one_after_the_other(heap: HeapManager) -> None:
+    for scalar in ALL_NUMBERS:
+        values = [*boundary_values(scalar), 0, 1]
+        with heap.alloc_array(scalar, values) as ref:
+            assert bytes(ref) == b"".join(packed(scalar, value) for value in values)
+            assert list(ref) == ref.tolist() == ref[:] == values
+            assert len(ref) == ref.element_count == len(values)
+            assert ref.bytes_per_element == scalar.size
+            assert ref.allocated_byte_size == len(values) * scalar.size
+            assert ref.kind is scalar
+            for index, value in enumerate(values):
+                assert ref[index] == ref[index - len(values)] == ref.read_at(index) == value
+                assert heap.read(scalar, ref.address + index * scalar.size) == value
+            assert type(ref[0]) is (float if scalar in FLOATS else int)
 
 
-@each_number
-def test_elements_lie_one_after_the_other(heap: HeapManager, scalar: type[Scalar[Any]]) -> None:
-    values = [*boundary_values(scalar), 0, 1]
-    with heap.alloc_array(scalar, values) as ref:
-        assert bytes(ref) == b"".join(packed(scalar, value) for value in values)
-        assert list(ref) == ref.tolist() == ref[:] == values
-        assert len(ref) == ref.element_count == len(values)
-        assert ref.bytes_per_element == scalar.size
-        assert ref.allocated_byte_size == len(values) * scalar.size
-        assert ref.kind is scalar
-        for index, value in enumerate(values):
-            assert ref[index] == ref[index - len(values)] == ref.read_at(index) == value
-            assert heap.read(scalar, ref.address + index * scalar.size) == value
-        assert type(ref[0]) is (float if scalar in FLOATS else int)
-
-
-@each_number
-def test_a_count_gives_zeros(heap: HeapManager, scalar: type[Scalar[Any]]) -> None:
-    for count in (0, 1, 5, 300):
-        with heap.alloc_array(scalar, count) as ref:
-            assert ref.tolist() == [0] * count
-            assert bytes(ref) == bytes(count * scalar.size)
-            assert ref.address % scalar.alignment == 0
+def test_a_count_gives_zeros(heap: HeapManager) -> None:
+    for scalar in ALL_NUMBERS:
+        for count in (0, 1, 5, 300):
+            with heap.alloc_array(scalar, count) as ref:
+                assert ref.tolist() == [0] * count
+                assert bytes(ref) == bytes(count * scalar.size)
+                assert ref.address % scalar.alignment == 0
 
 
 def test_the_flat_names_allocate_and_wrap_the_same(heap: HeapManager) -> None:
@@ -56,17 +54,17 @@ def test_the_flat_names_allocate_and_wrap_the_same(heap: HeapManager) -> None:
             assert ref.tolist() == [0, 0, 0, 0]
 
 
-@each_number
-def test_items_are_set_by_index(scratch: Arena, scalar: type[Scalar[Any]]) -> None:
-    ref = scratch.alloc_array(scalar, 4)
-    expected: list[Any] = [0, 0, 0, 0]
-    for value in boundary_values(scalar):
-        for index in (0, 3, -1, -4, 1):
-            ref[index] = value
-            expected[index] = value
-            ref.write_at(index, value)
-            assert ref.tolist() == expected
-            assert bytes(ref) == b"".join(packed(scalar, each) for each in expected)
+def test_items_are_set_by_index(scratch: Arena) -> None:
+    for scalar in ALL_NUMBERS:
+        ref = scratch.alloc_array(scalar, 4)
+        expected: list[Any] = [0, 0, 0, 0]
+        for value in boundary_values(scalar):
+            for index in (0, 3, -1, -4, 1):
+                ref[index] = value
+                expected[index] = value
+                ref.write_at(index, value)
+                assert ref.tolist() == expected
+                assert bytes(ref) == b"".join(packed(scalar, each) for each in expected)
 
 
 def test_indices_do_not_leave_the_block(heap: HeapManager, scratch: Arena) -> None:
@@ -199,13 +197,13 @@ def test_equality_is_that_of_the_elements(kind: HeapKind, scratch: Arena) -> Non
         assert ref == other
         other[0] = 9
         assert ref != other
-    for equal in ([1, 2, 3], (1, 2, 3), b"\1\2\3", bytearray(b"\1\2\3"), range(1, 4)):
+    for equal in ([1, 2, 3], (1, 2, 3), range(1, 4)):
         assert ref == equal
         assert equal == ref
+    for equal_bytes in (b"\1\2\3", bytearray(b"\1\2\3"), memoryview(b"\1\2\3")):
+        assert ref == equal_bytes
     for different in ([1, 2], [1, 2, 4], [1, 2, 3, 4], b"", "123", None, 5, {1, 2, 3}):
         assert ref != different
-    with memoryview(b"\1\2\3") as view:
-        assert ref == view
     with pytest.raises(TypeError, match="unhashable"):
         hash(ref)
 

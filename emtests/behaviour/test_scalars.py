@@ -12,7 +12,6 @@ import emheap
 from emheap import (
     Arena,
     HeapManager,
-    Scalar,
     clamped_uint8,
     float32,
     float64,
@@ -34,82 +33,69 @@ from emtests.behaviour.values import (
     packed,
 )
 
-each_number = pytest.mark.parametrize("scalar", ALL_NUMBERS, ids=lambda kind: kind.name)
-each_integer = pytest.mark.parametrize("scalar", [*INTEGERS, *WIDE], ids=lambda kind: kind.name)
-each_float = pytest.mark.parametrize("scalar", FLOATS, ids=lambda kind: kind.name)
-
-
 # Bytes
 
 
-@each_number
-def test_bytes_are_those_of_struct_at_any_alignment(
-    heap: HeapManager, scratch: Arena, scalar: type[Scalar[Any]]
-) -> None:
-    room = scratch.alloc_array(uint8, 48, align=8)
-    for offset in range(8):
+def test_bytes_are_those_of_struct_at_any_alignment(heap: HeapManager, scratch: Arena) -> None:
+    for scalar in ALL_NUMBERS:
+        room = scratch.alloc_array(uint8, 48, align=8)
+        for offset in range(8):
+            for value in boundary_values(scalar):
+                expected = bytes(offset) + packed(scalar, value)
+                expected += bytes(48 - len(expected))
+                room.clear()
+                heap.write(scalar, room.address + offset, value)
+                assert bytes(room) == expected
+                found = heap.read(scalar, room.address + offset)
+                assert type(found) is (float if scalar in FLOATS else int)
+                assert packed(scalar, found) == packed(scalar, value)
+
+
+def test_wrapped_numbers_lie_at_any_alignment(heap: HeapManager, scratch: Arena) -> None:
+    for scalar in ALL_NUMBERS:
+        room = scratch.alloc_array(uint8, 48, align=8)
+        for offset in range(8):
+            ref = heap.wrap(scalar, room.address + offset)
+            for value in boundary_values(scalar):
+                ref.value = value
+                assert bytes(room)[offset : offset + scalar.size] == packed(scalar, value)
+                assert packed(scalar, ref.value) == packed(scalar, value)
+
+
+def test_an_allocated_number_is_zero_or_what_was_asked_for(heap: HeapManager) -> None:
+    for scalar in ALL_NUMBERS:
+        allocate = getattr(heap, f"alloc_{scalar.name}")
         for value in boundary_values(scalar):
-            expected = bytes(offset) + packed(scalar, value)
-            expected += bytes(48 - len(expected))
-            room.clear()
-            heap.write(scalar, room.address + offset, value)
-            assert bytes(room) == expected
-            found = heap.read(scalar, room.address + offset)
-            assert type(found) is (float if scalar in FLOATS else int)
-            assert packed(scalar, found) == packed(scalar, value)
+            with heap.alloc(scalar, value) as generic, allocate(value) as flat:
+                assert bytes(generic) == bytes(flat) == packed(scalar, value)
+        with heap.alloc(scalar) as generic, allocate() as flat:
+            assert bytes(generic) == bytes(flat) == bytes(scalar.size)
+        with heap.alloc(scalar, None) as generic, allocate(None) as flat:
+            assert generic.value == flat.value == 0
 
 
-@each_number
-def test_wrapped_numbers_lie_at_any_alignment(
-    heap: HeapManager, scratch: Arena, scalar: type[Scalar[Any]]
-) -> None:
-    room = scratch.alloc_array(uint8, 48, align=8)
-    for offset in range(8):
-        ref = heap.wrap(scalar, room.address + offset)
+def test_both_spellings_read_and_write_the_same(heap: HeapManager, scratch: Arena) -> None:
+    for scalar in ALL_NUMBERS:
+        ref = scratch.alloc(scalar)
+        read = getattr(heap, f"read_{scalar.name}")
+        write = getattr(heap, f"write_{scalar.name}")
+        wrap = getattr(heap, f"wrap_{scalar.name}")
         for value in boundary_values(scalar):
-            ref.value = value
-            assert bytes(room)[offset : offset + scalar.size] == packed(scalar, value)
-            assert packed(scalar, ref.value) == packed(scalar, value)
+            assert write(ref.address, value) is None
+            assert heap.read(scalar, ref.address) == read(ref.address) == value
+            assert heap.write(scalar, ref.address, 1) is None
+            assert ref.read() == ref.value == wrap(ref.address).value == 1
+            ref.write(value)
+            assert read(ref.address) == value
 
 
-@each_number
-def test_an_allocated_number_is_zero_or_what_was_asked_for(
-    heap: HeapManager, scalar: type[Scalar[Any]]
-) -> None:
-    allocate = getattr(heap, f"alloc_{scalar.name}")
-    for value in boundary_values(scalar):
-        with heap.alloc(scalar, value) as generic, allocate(value) as flat:
-            assert bytes(generic) == bytes(flat) == packed(scalar, value)
-    with heap.alloc(scalar) as generic, allocate() as flat:
-        assert bytes(generic) == bytes(flat) == bytes(scalar.size)
-    with heap.alloc(scalar, None) as generic, allocate(None) as flat:
-        assert generic.value == flat.value == 0
-
-
-@each_number
-def test_both_spellings_read_and_write_the_same(
-    heap: HeapManager, scratch: Arena, scalar: type[Scalar[Any]]
-) -> None:
-    ref = scratch.alloc(scalar)
-    read = getattr(heap, f"read_{scalar.name}")
-    write = getattr(heap, f"write_{scalar.name}")
-    wrap = getattr(heap, f"wrap_{scalar.name}")
-    for value in boundary_values(scalar):
-        assert write(ref.address, value) is None
-        assert heap.read(scalar, ref.address) == read(ref.address) == value
-        assert heap.write(scalar, ref.address, 1) is None
-        assert ref.read() == ref.value == wrap(ref.address).value == 1
-        ref.write(value)
-        assert read(ref.address) == value
-
-
-@each_number
-def test_size_and_kind(scratch: Arena, scalar: type[Scalar[Any]]) -> None:
-    ref = scratch.alloc(scalar)
-    assert ref.kind is scalar
-    assert ref.allocated_byte_size == scalar.size == len(packed(scalar, 0))
-    assert ref.address % scalar.alignment == 0
-    assert scalar.alignment == min(scalar.size, 8)
+def test_size_and_kind(scratch: Arena) -> None:
+    for scalar in ALL_NUMBERS:
+        ref = scratch.alloc(scalar)
+        assert ref.kind is scalar
+        assert ref.allocated_byte_size == scalar.size == len(packed(scalar, 0))
+        assert ref.address % scalar.alignment == 0
+        assert scalar.alignment == min(scalar.size, 8)
 
 
 # What does not fit
@@ -165,14 +151,12 @@ def check_refused(
         assert heap.total_allocated_byte_size == live
 
 
-@each_integer
-def test_an_integer_out_of_range_is_refused_with_the_limits(
-    heap: HeapManager, scratch: Arena, scalar: type[Scalar[int]]
-) -> None:
-    least, greatest = boundary_values(scalar)[0], boundary_values(scalar)[-1]
-    for value in (least - 1, greatest + 1, -(10**40), 10**90):
-        words = rf"{value} does not fit {scalar.name}, which holds {least} to {greatest}"
-        check_refused(heap, scratch, scalar, value, emheap.ValueOutOfRangeError, words)
+def test_an_integer_out_of_range_is_refused_with_limits(heap: HeapManager, scratch: Arena) -> None:
+    for scalar in (*INTEGERS, *WIDE):
+        least, greatest = boundary_values(scalar)[0], boundary_values(scalar)[-1]
+        for value in (least - 1, greatest + 1, -(10**40), 10**90):
+            words = rf"{value} does not fit {scalar.name}, which holds {least} to {greatest}"
+            check_refused(heap, scratch, scalar, value, emheap.ValueOutOfRangeError, words)
 
 
 def test_a_gigantic_integer_is_named_by_its_bits(heap: HeapManager, scratch: Arena) -> None:
@@ -181,22 +165,18 @@ def test_a_gigantic_integer_is_named_by_its_bits(heap: HeapManager, scratch: Are
         check_refused(heap, scratch, scalar, 1 << 100000, OverflowError, words)
 
 
-@each_integer
-def test_what_is_no_integer_is_refused(
-    heap: HeapManager, scratch: Arena, scalar: type[Scalar[int]]
-) -> None:
-    for value in (1.0, 2.5, math.nan, "5", b"5", Fraction(5), [5], object()):
-        words = rf"{scalar.name} takes an int, not {type(value).__name__} "
-        check_refused(heap, scratch, scalar, value, TypeError, words)
+def test_what_is_no_integer_is_refused(heap: HeapManager, scratch: Arena) -> None:
+    for scalar in (*INTEGERS, *WIDE):
+        for value in (1.0, 2.5, math.nan, "5", b"5", Fraction(5), [5], object()):
+            words = rf"{scalar.name} takes an int, not {type(value).__name__} "
+            check_refused(heap, scratch, scalar, value, TypeError, words)
 
 
-@each_float
-def test_what_is_no_number_is_refused(
-    heap: HeapManager, scratch: Arena, scalar: type[Scalar[float]]
-) -> None:
-    for value in ("1.5", b"1.5", 1j, [1.5], object()):
-        words = rf"{scalar.name} takes a float, not {type(value).__name__} "
-        check_refused(heap, scratch, scalar, value, TypeError, words)
+def test_what_is_no_number_is_refused(heap: HeapManager, scratch: Arena) -> None:
+    for scalar in FLOATS:
+        for value in ("1.5", b"1.5", 1j, [1.5], object()):
+            words = rf"{scalar.name} takes a float, not {type(value).__name__} "
+            check_refused(heap, scratch, scalar, value, TypeError, words)
 
 
 def test_nothing_is_no_number_to_write(heap: HeapManager, scratch: Arena) -> None:
@@ -224,20 +204,18 @@ def test_integers_that_are_no_int_are_taken(scratch: Arena) -> None:
 # Floats
 
 
-@each_float
-def test_infinities_and_nan_are_values(
-    heap: HeapManager, scratch: Arena, scalar: type[Scalar[float]]
-) -> None:
-    ref = scratch.alloc(scalar)
-    for write in writes_in_place(heap, ref):
+def test_infinities_and_nan_are_values(heap: HeapManager, scratch: Arena) -> None:
+    for scalar in FLOATS:
+        ref = scratch.alloc(scalar)
+        for write in writes_in_place(heap, ref):
+            for value in (math.inf, -math.inf):
+                write(value)
+                assert ref.value == value
+            write(math.nan)
+            assert math.isnan(ref.value)
         for value in (math.inf, -math.inf):
-            write(value)
-            assert ref.value == value
-        write(math.nan)
-        assert math.isnan(ref.value)
-    for value in (math.inf, -math.inf):
-        with heap.alloc(scalar, value) as single, heap.alloc_array(scalar, [value]) as array:
-            assert single.value == array[0] == value
+            with heap.alloc(scalar, value) as single, heap.alloc_array(scalar, [value]) as array:
+                assert single.value == array[0] == value
 
 
 def test_integers_and_fractions_are_written_as_floats(scratch: Arena) -> None:

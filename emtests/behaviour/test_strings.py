@@ -46,7 +46,7 @@ def test_bytes_are_those_of_the_codec(heap: HeapManager, scratch: Arena, text: t
 def test_a_hundred_thousand_characters_agree_with_the_codec(
     heap: HeapManager, scratch: Arena, text: type[Text]
 ) -> None:
-    room = scratch.alloc_array(uint8, 1 << 17, align=8)
+    room = scratch.alloc_array(uint8, 1 << 15, align=8)
     write, read = flat(heap, "write", text), flat(heap, "read", text)
     for number, value in enumerate(random_texts(text is ascii)):
         data = encoded(text, value)
@@ -66,7 +66,7 @@ def random_texts(only_ascii: bool) -> list[str]:
             alphabet += [chr(source.randrange(first, end)) for _ in range(200)]
     texts = ["".join(source.choices(alphabet, k=length)) for length in range(200)]
     left = 100_000 - sum(map(len, texts))
-    return [*texts, *("".join(source.choices(alphabet, k=left // 4)) for _ in range(4))]
+    return [*texts, *("".join(source.choices(alphabet, k=left // 16)) for _ in range(16))]
 
 
 @given(value=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
