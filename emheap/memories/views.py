@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator
-from typing import Any, Generic, TypeVar, cast, overload
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar, cast, overload
 
 from emheap.errors import NotSupportedError
 from emheap.memories.base import Loan, Memory
 from emheap.memories.window import empty_elements
-from emheap.types import Scalar, uint8, uint64
+from emheap.types import Scalar, scalar_types
 
 __all__ = ["HeapView", "lend_indirectly"]
 
 T = TypeVar("T")
 
-_STORED: dict[str, type[Scalar[Any]]] = {"B": uint8, "Q": uint64}
-"""What is stored for a type that decodes or converts: views hold the numbers as they are stored."""
+_STORED: dict[str, type[Scalar[Any]]] = {kind.format: kind for kind in reversed(scalar_types)}
+"""The type of what is stored, by its format. Views hold the numbers as they are stored, so here
+are none that decode or convert: where two have one format, the plainer stands first."""
 
 
 class _Exporter:
     """Lives as long as a view or a slice of one."""
 
 
-class HeapView(Generic[T]):
+class HeapView(Sequence[T]):
     """Elements of a memory that may move, or that lies in another language's hands.
 
     It is indexed, sliced, assigned, iterated, compared and released as a memoryview of one
@@ -33,12 +34,20 @@ class HeapView(Generic[T]):
     argument for ``memoryview()`` or ``numpy.asarray()``, but ``view.tobytes()`` is.
     """
 
-    __slots__ = ("__weakref__", "_address", "_exporter", "_memory", "_positions", "_scalar")
+    __slots__ = (
+        "__weakref__",
+        "_address",
+        "_exporter",
+        "_memory",
+        "_positions",
+        "_scalar",
+        "readonly",
+    )
     __hash__ = None  # type: ignore[assignment]
 
     ndim = 1
-    readonly = False
-    c_contiguous = True
+    suboffsets = ()
+    readonly: bool
 
     def __init__(
         self,
@@ -47,12 +56,14 @@ class HeapView(Generic[T]):
         address: int,
         positions: range,
         exporter: Any,
+        readonly: bool = False,
     ) -> None:
         self._memory = memory
         self._scalar = scalar
         self._address = address
         self._positions = positions
         self._exporter = exporter
+        self.readonly = readonly
 
     # What it is
 
@@ -76,6 +87,18 @@ class HeapView(Generic[T]):
         """The number of elements, as a tuple of one."""
         return (len(self),)
 
+    @property
+    def strides(self) -> tuple[int]:
+        """The bytes from one element to the next, as a tuple of one."""
+        return (self._positions.step * self._scalar.size,)
+
+    @property
+    def contiguous(self) -> bool:
+        """Whether the elements lie side by side."""
+        return self._positions.step == 1 or len(self) < 2
+
+    c_contiguous = f_contiguous = contiguous
+
     def _check_alive(self) -> None:
         if self._exporter is None:
             raise ValueError("operation forbidden on released view")
@@ -93,8 +116,7 @@ class HeapView(Generic[T]):
     def __getitem__(self, index: Any) -> Any:
         self._check_alive()
         if isinstance(index, slice):
-            positions = self._positions[index]
-            return HeapView(self._memory, self._scalar, self._address, positions, self._exporter)
+            return self._part(self._positions[index])
         return self._memory.cached_reader(self._scalar)(self._locate(index))
 
     @overload
@@ -103,6 +125,8 @@ class HeapView(Generic[T]):
     def __setitem__(self, index: slice, value: Any) -> None: ...
     def __setitem__(self, index: Any, value: Any) -> None:
         self._check_alive()
+        if self.readonly:
+            raise TypeError("cannot modify read-only memory")
         if isinstance(index, slice):
             self[index]._store(value)
         else:
@@ -121,12 +145,55 @@ class HeapView(Generic[T]):
         for index in range(len(self)):
             yield self[index]
 
+    # Other views on the same bytes
+
+    def _part(self, positions: range, readonly: bool = False) -> HeapView[T]:
+        return HeapView(
+            self._memory,
+            self._scalar,
+            self._address,
+            positions,
+            self._exporter,
+            readonly or self.readonly,
+        )
+
+    def toreadonly(self) -> HeapView[T]:
+        """A view on the same elements that refuses to change them."""
+        self._check_alive()
+        return self._part(self._positions, readonly=True)
+
+    def cast(self, format: str) -> HeapView[Any]:  # noqa: A002 (its name in memoryview)
+        """A view on the same bytes as elements of another format; one of the two must be bytes.
+
+        Raises TypeError if the bytes are no whole number of elements, or lie apart.
+        """
+        self._check_alive()
+        scalar = _STORED.get(format.removeprefix("@"))
+        if scalar is None:
+            raise ValueError(f"cast takes one of the formats {' '.join(_STORED)}, not {format!r}")
+        if scalar.size > 1 and self._scalar.size > 1:
+            raise TypeError("cannot cast between two formats of which neither is bytes")
+        if not self.contiguous:
+            raise TypeError("cannot cast a view whose elements lie apart")
+        count, rest = divmod(self.nbytes, scalar.size)
+        if rest:
+            raise TypeError(f"{self.nbytes} bytes are no whole number of {scalar.name}")
+        low, _, _ = self._span()
+        address = self._address + low * self._scalar.size
+        return HeapView(self._memory, scalar, address, range(count), self._exporter, self.readonly)
+
     # Whole runs
 
     def tobytes(self) -> bytes:
         """A copy of the elements' bytes."""
         self._check_alive()
         return self._copy().tobytes()
+
+    __bytes__ = tobytes
+
+    def hex(self, *separator: Any) -> str:
+        """The elements' bytes in hexadecimal, as ``bytes.hex`` gives them."""
+        return self.tobytes().hex(*separator)
 
     def tolist(self) -> list[T]:
         """The elements as Python numbers."""
@@ -181,12 +248,14 @@ class HeapView(Generic[T]):
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, HeapView):
+            if self._exporter is None or other._exporter is None:
+                return self is other
             return self._copy() == other._copy()
         try:
             buffer = memoryview(cast(Any, other))
         except TypeError:
             return NotImplemented
-        return self._copy() == buffer
+        return self._exporter is not None and self._copy() == buffer
 
     # Its life
 
