@@ -27,7 +27,7 @@ _BUILDS = {
         "-matomics",
         "-mbulk-memory",
         *_FREESTANDING,
-        "-Wl,--shared-memory,--max-memory=16777216",
+        "-Wl,--shared-memory,--max-memory=268435456",
     ],
 }
 NAMES = tuple(_BUILDS)

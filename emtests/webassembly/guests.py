@@ -26,8 +26,10 @@ _SIGNATURES = {
     "await_value": "pi",
     "capitalize": "p>p",
     "fill_records": "pu>p",
+    "free": "p",
     "grow": "p>p",
     "load_byte": "p>u",
+    "malloc": "p>p",
     "page_count": ">p",
     "record_offset": "u>u",
     "record_size": ">u",
@@ -164,4 +166,5 @@ def why_missing(name: str) -> str:
 
 
 GUESTS = ("guest32", "guest64", "guest_shared")
+"""The modules; see build.py."""
 MISSING = {name: why_missing(name) for name in GUESTS}
