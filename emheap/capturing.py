@@ -69,7 +69,8 @@ def capture_memory(binary: Any, options: Any = None) -> CapturedMemory:
     import js
     from pyodide.ffi import JsProxy, create_once_callable, to_js
 
-    from emheap.memories.js_exports import memory_in, tag_of
+    from emheap.js_bridge import tag_of
+    from emheap.memories.js_exports import memory_in
 
     module = binary
     if tag_of(binary) != "WebAssembly.Module":
@@ -97,7 +98,7 @@ def capture_memory(binary: Any, options: Any = None) -> CapturedMemory:
 def _to_array(binary: Any) -> Any:
     import js
 
-    from emheap.memories.js_bridge import copy_in
+    from emheap.js_bridge import copy_in
 
     data = memoryview(binary).cast("B")
     array = js.Uint8Array.new(len(data))

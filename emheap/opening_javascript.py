@@ -13,6 +13,7 @@ from emheap.allocators.pages import PageAllocator
 from emheap.allocators.pool import PoolAllocator
 from emheap.capturing import CapturedMemory
 from emheap.errors import NotSupportedError, OutOfMemoryError
+from emheap.js_bridge import tag_of
 from emheap.manager import HeapManager
 from emheap.memories.direct import DirectMemory
 from emheap.memories.javascript import JavaScriptMemory
@@ -22,7 +23,6 @@ from emheap.memories.js_exports import (
     data_names,
     find_buffer_source,
     is_memory64,
-    tag_of,
 )
 from emheap.memories.own_module import is_own_buffer
 from emheap.memories.polled import PolledMemory

@@ -18,11 +18,10 @@ from pyodide.ffi import JsException
 
 from emheap.checks import check_integer
 from emheap.errors import OutOfBoundsError
+from emheap.js_bridge import copy_in, copy_out, tag_of
 from emheap.memories.base import Elements, Loan, Memory, Reader, Writer, check_aligned
 from emheap.memories.elements import IndirectElements
 from emheap.memories.js_access import WINDOW, make_reader, make_writer
-from emheap.memories.js_bridge import copy_in, copy_out
-from emheap.memories.js_exports import tag_of
 from emheap.memories.views import HeapView, lend_indirectly
 from emheap.memories.window import HEAD, find_zero
 from emheap.options import PollingMode

@@ -14,6 +14,8 @@ from typing import Any
 import js
 from pyodide.ffi import JsBigInt, JsException, JsProxy
 
+from emheap.js_bridge import tag_of
+
 __all__ = [
     "adapt_function",
     "data_member",
@@ -21,23 +23,11 @@ __all__ = [
     "find_buffer_source",
     "is_memory64",
     "memory_in",
-    "tag_of",
 ]
 
 _describe: Any = js.Object.getOwnPropertyDescriptor
-_to_string: Any = js.Object.prototype.toString
 
 _HEAPS = ("HEAPU8", "HEAP8", "HEAPU32", "HEAP32", "HEAPU16", "HEAP16", "HEAPF64", "HEAPF32")
-
-
-def tag_of(value: Any) -> str:
-    """What JavaScript calls the kind of a value: ``ArrayBuffer``, ``WebAssembly.Memory``.
-
-    A subclass is named as what it derives from; what is no JavaScript object by its Python type.
-    """
-    if not isinstance(value, JsProxy):
-        return type(value).__name__
-    return str(_to_string.call(value))[len("[object ") : -1]
 
 
 def data_member(owner: Any, name: str) -> Any:

@@ -187,7 +187,7 @@ class HeapView(Sequence[T]):
     def tobytes(self) -> bytes:
         """A copy of the elements' bytes."""
         self._check_alive()
-        return self._copy().tobytes()
+        return self._copy_elements().tobytes()
 
     __bytes__ = tobytes
 
@@ -198,9 +198,9 @@ class HeapView(Sequence[T]):
     def tolist(self) -> list[T]:
         """The elements as Python numbers."""
         self._check_alive()
-        return cast("list[T]", self._copy().tolist())
+        return cast("list[T]", self._copy_elements().tolist())
 
-    def _copy(self) -> memoryview:
+    def _copy_elements(self) -> memoryview:
         """A copy of the elements."""
         low, count, step = self._span()
         size = self._scalar.size
@@ -219,7 +219,7 @@ class HeapView(Sequence[T]):
         return low, high - low + 1, positions.step
 
     def _store(self, source: Any) -> None:
-        values = source._copy() if isinstance(source, HeapView) else memoryview(source)
+        values = source._copy_elements() if isinstance(source, HeapView) else memoryview(source)
         if values.format.lstrip("@") != self._scalar.format or values.shape != self.shape:
             raise ValueError(
                 f"a slice of {len(self)} elements of format {self._scalar.format!r} takes a buffer "
@@ -250,12 +250,12 @@ class HeapView(Sequence[T]):
         if isinstance(other, HeapView):
             if self._exporter is None or other._exporter is None:
                 return self is other
-            return self._copy() == other._copy()
+            return self._copy_elements() == other._copy_elements()
         try:
             buffer = memoryview(cast(Any, other))
         except TypeError:
             return NotImplemented
-        return self._exporter is not None and self._copy() == buffer
+        return self._exporter is not None and self._copy_elements() == buffer
 
     # Its life
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from emheap.checks import check_integer
+from emheap.checks import check_count, check_integer
 from emheap.errors import (
     NotAllocatedError,
     NotSupportedError,
@@ -135,6 +135,10 @@ class ArrayRef(HeapRef[T], Sequence[T]):
         size = self._unit.size
         return self._memory.read_bytes(self.address + start * size, count * size) if count else b""
 
+    def _copy_elements(self) -> memoryview | None:
+        code: Any = self._unit.format
+        return memoryview(self._read_range(0, len(self))).cast(code) if code else None
+
     def _write_slice(self, index: slice, source: Any) -> None:
         data = encode_elements(self._unit, source)
         start, stop, step = self._bounds(index)
@@ -239,6 +243,18 @@ class ArrayRef(HeapRef[T], Sequence[T]):
 
     def _content(self) -> str:
         return f"of {len(self)} elements"
+
+    # Another length
+
+    def resize(self, count: int) -> None:
+        """Make the array `count` elements long: it keeps what fits, and what is new is 0.
+
+        The block may move. This reference goes with it; others to the same block end. Raises
+        BufferInUseError while a view is in use, OutOfMemoryError, NotAllocatedError for a wrapped
+        reference, UseAfterFreeError; then nothing changed.
+        """
+        number = check_count(count, "count", self._unit.size, self._memory.largest_block)
+        self._resize(number)
 
     # Freeing what pointers point to
 

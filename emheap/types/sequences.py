@@ -7,6 +7,7 @@ import struct
 from collections.abc import Iterable
 from typing import Any, TypeVar, cast
 
+from emheap.home import IN_PYODIDE
 from emheap.types.scalars import BYTE_ORDER, FloatingPoint, Scalar
 from emheap.types.wide import as_wide
 
@@ -76,7 +77,12 @@ def _buffer_of(source: Any) -> memoryview | None:
     try:
         return memoryview(source)
     except TypeError:
-        return None
+        pass
+    # What lies in a memory that Python cannot point at gives a copy.
+    copy = getattr(type(source), "_copy_elements", None)
+    if copy is None and IN_PYODIDE:
+        from emheap.js_bridge import copy_elements as copy
+    return None if copy is None else cast("memoryview | None", copy(source))
 
 
 def _code(buffer: memoryview) -> str | None:
