@@ -93,7 +93,8 @@ def virtual_environment(
         python = getattr(sys, "_base_executable", None) or sys.executable
     base = str(python)
     of_checkout = [each for each in requirements if each.startswith(str(CHECKOUT))]
-    key = [base, *requirements, _project_table() if of_checkout else ""]
+    # Resolved, because one interpreter has several names.
+    key = [str(Path(base).resolve()), *requirements, _project_table() if of_checkout else ""]
 
     def make(folder: Path) -> None:
         contents = ", ".join(map(_short, requirements)) or "empty"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from emtests.runtimes.base import Job, Outcome
-from emtests.runtimes.processes import run
+from emtests.runtimes.processes import Command, run
 from pyodide_demo.environment import checkout_with_extras, private_folder, virtual_environment
 
 MINUTES = 15
@@ -26,9 +27,11 @@ class Checks:
         outcome = Outcome()
         for command in self.commands:
             job.say("$ " + " ".join(command))
-            ended = run(
-                [python, "-m", *command], job.log, minutes=MINUTES, environment=self.environment
-            )
+            # pyright would look for the packages of whichever `python` comes first.
+            path = f"{python.parent}{os.pathsep}{os.environ['PATH']}"
+            environment = {**self.environment, "PATH": path}
+            words: Command = [python, "-m", *command]
+            ended = run(words, job.log, minutes=MINUTES, environment=environment)
             if ended.well:
                 outcome.passed += 1
             else:
