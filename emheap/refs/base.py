@@ -10,6 +10,7 @@ from emheap.allocators.pool import PoolAllocator
 from emheap.errors import BufferInUseError, HeapError, add_note, format_address
 from emheap.memories.base import Elements, Loan, Memory
 from emheap.records import Block, is_released
+from emheap.refs.editing import Edit
 from emheap.sites import caller_site, current_frame, describe_site
 from emheap.types import Scalar, Type, uint8
 
@@ -99,6 +100,17 @@ class HeapRef(Generic[T]):
         self._check_alive()
         count = self._block[2].count
         return self._memory.js_view(self._unit, self.address, 1 if count is None else count)
+
+    def edit(self) -> Edit:
+        """``with ref.edit() as buffer:`` works on the elements as on any buffer.
+
+        Where views are memoryviews, `buffer` is one. Elsewhere it is a copy, fetched and stored
+        back in one step each: changes reach the heap when the block ends, and not at all if it
+        ends by an error; what others store there meanwhile is lost.
+        Raises UseAfterFreeError, also at the end; then BufferInUseError if a slice of a copy is
+        still in use, for what was stored there later would be lost.
+        """
+        return Edit(self)
 
     def clear(self) -> None:
         """Set every byte to 0. Raises UseAfterFreeError."""
