@@ -33,11 +33,10 @@ class Edit:
         return self._view
 
     def __exit__(self, kind: object, *_: object) -> None:
-        try:
+        try:  # noqa: SIM105 (contextlib takes time to import)
             self._view.release()
         except BufferError:
-            # An array on the very bytes may go on; one on a copy is dealt with below.
-            pass
+            pass  # an array on the very bytes may go on; one on a copy is dealt with below
         if self._copy is not None and kind is None:
             self._store(self._copy)
 
