@@ -8,7 +8,7 @@ any function. ``names.pyi`` declares them all; a test compares it with this modu
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from emheap import allocation
 from emheap.types import Type, scalar_types, text_types, wide_types
@@ -18,15 +18,24 @@ __all__ = ["ALLOC_NAMES", "FLAT_NAMES", "AllocNames", "FlatName", "FlatNames"]
 Function = Callable[..., Any]
 
 
-class FlatName(NamedTuple):
+class FlatName:
     """What stands behind one name."""
 
-    kind: type[Type[Any]]
-    make: Callable[[Any, Any], Function]
-    """Gives the function for a heap (or an arena) and the type."""
-    signature: str
-    """As the stub declares it, with ``{value}`` for the Python type of a value."""
-    doc: str
+    __slots__ = ("doc", "kind", "make", "signature")
+
+    def __init__(
+        self,
+        kind: type[Type[Any]],
+        make: Callable[[Any, Any], Function],
+        signature: str,
+        doc: str,
+    ) -> None:
+        self.kind = kind
+        self.make = make
+        """Gives the function for a heap (or an arena) and the type."""
+        self.signature = signature
+        """As the stub declares it, with ``{value}`` for the Python type of a value."""
+        self.doc = doc
 
 
 def _read(heap: Any, scalar: Any) -> Function:

@@ -1,12 +1,12 @@
 """Declares what names.py makes; written by ``python -m emtests.stubs``."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from emheap.refs import ArrayRef, ScalarRef, StringRef
 from emheap.types import Type
 
-class FlatName(NamedTuple):
+class FlatName:
     kind: type[Type[Any]]
     make: Callable[[Any, Any], Callable[..., Any]]
     signature: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal
 
 from emheap.checks import check_choice
 
@@ -11,19 +11,37 @@ __all__ = ["Options", "PollingMode", "check_options"]
 PollingMode = Literal["when_empty", "always", "never"]
 
 
-# No dataclass: importing that module, which imports inspect, takes longer than all of emheap.
-class Options(NamedTuple):
+class Options:
     """How a heap behaves. The names are wasm-heap-manager's."""
 
-    clear_allocated_regions: bool = True
-    """Set every byte of a block to 0 when it is allocated without contents."""
-    polling_mode: PollingMode = "when_empty"
-    """How often the latest buffer is asked for, where a callback gives it."""
-    track_allocations: bool = True
-    """Keep a table of live blocks: what `free` by address, `free_all`, leak warnings and the
-    errors about freed and foreign addresses need."""
-    enable_garbage_collection: bool = False
-    """Free a block when the last reference, view, slice or array on it is gone."""
+    # No dataclass and no NamedTuple: to make one takes longer than to import most of emheap.
+    __slots__ = (
+        "clear_allocated_regions",
+        "enable_garbage_collection",
+        "polling_mode",
+        "track_allocations",
+    )
+
+    def __init__(
+        self,
+        clear_allocated_regions: bool = True,
+        polling_mode: PollingMode = "when_empty",
+        track_allocations: bool = True,
+        enable_garbage_collection: bool = False,
+    ) -> None:
+        self.clear_allocated_regions: Final = clear_allocated_regions
+        """Set every byte of a block to 0 when it is allocated without contents."""
+        self.polling_mode: Final = polling_mode
+        """How often the latest buffer is asked for, where a callback gives it."""
+        self.track_allocations: Final = track_allocations
+        """Keep a table of live blocks: what `free` by address, `free_all`, leak warnings and the
+        errors about freed and foreign addresses need."""
+        self.enable_garbage_collection: Final = enable_garbage_collection
+        """Free a block when the last reference, view, slice or array on it is gone."""
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{name}={getattr(self, name)!r}" for name in _CHOICES)
+        return f"Options({values})"
 
 
 _CHOICES: dict[str, tuple[Any, ...]] = {
@@ -39,9 +57,8 @@ def check_options(given: dict[str, Any]) -> Options:
 
     Raises TypeError for an unknown one or a value of another type, ValueError for a bad value.
     """
-    known = Options._fields
     for name, value in given.items():
-        if name not in known:
-            raise TypeError(f"unknown option {name!r}; the options are {', '.join(known)}")
+        if name not in _CHOICES:
+            raise TypeError(f"unknown option {name!r}; the options are {', '.join(_CHOICES)}")
         check_choice(value, f"option {name}", _CHOICES[name])
     return Options(**given)

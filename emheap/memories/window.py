@@ -114,12 +114,12 @@ class WindowMemory(Memory):
             nonlocal window
             try:
                 if address >= lowest:
-                    return cast(T, unpack_from(window, address)[0])
+                    return unpack_from(window, address)[0]  # type: ignore[no-any-return]
             except ACCESS_ERRORS:
                 pass
             checked = self.check_extent(address, size, f"read of {scalar.name}")
             window = self.window
-            return cast(T, unpack_from(*self.locate(checked, size))[0])
+            return unpack_from(*self.locate(checked, size))[0]  # type: ignore[no-any-return]
 
         return read
 
