@@ -11,6 +11,7 @@ from emheap import allocation
 from emheap.allocators.base import Allocator
 from emheap.arena import Arena
 from emheap.blocks import BlockTable
+from emheap.bulk import BulkVerbs
 from emheap.checks import check_count, check_integer
 from emheap.errors import BufferInUseError, NotAllocatedError, NotSupportedError
 from emheap.memories.base import Memory, check_aligned
@@ -25,7 +26,7 @@ __all__ = ["HeapManager"]
 T = TypeVar("T")
 
 
-class HeapManager(FlatNames):
+class HeapManager(BulkVerbs, FlatNames):
     """A heap: one memory, one allocator, and every block that is live on it.
 
     Heaps are opened by :func:`emheap.open` and its sisters. The generic verbs below take a type;
