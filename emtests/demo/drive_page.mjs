@@ -67,6 +67,17 @@ try {
   await drop(largePicture);
   await note("dropped", "dropped.png (scaled down from 3200 × 20), 1600 × 10: original");
 
+  seen.broken = {};
+  for (const [file, status] of [["pyodide.asm.wasm", 404], ["pyodide.asm.wasm", 200], ["site.json", 500]]) {
+    const broken = await browser.newPage();
+    const headers = { "Content-Type": "application/wasm" };
+    await broken.route(`**/${file}`, (route) => route.fulfill({ status, headers, body: "nothing" }));
+    await broken.goto(address);
+    await broken.getByRole("alert").waitFor({ state: "visible" });
+    seen.broken[`${file} ${status}`] = await broken.getByRole("alert").textContent();
+    await broken.close();
+  }
+
   /** Wait until the caption ends so, and keep what the page shows then. */
   async function note(name, caption) {
     await page.waitForFunction(

@@ -139,6 +139,14 @@ def test_the_saved_file_is_the_picture(homes: Homes, seen: dict[str, Any]) -> No
     assert saved == checksum(served_pixels(), SERVED, "mirror", "invert")
 
 
+def test_a_runtime_that_cannot_be_had_is_explained(seen: dict[str, Any]) -> None:
+    words = seen["broken"]
+    answered = "could not be fetched: the server answered"
+    assert words["pyodide.asm.wasm 404"] == f"pyodide.asm.wasm {answered} 404."
+    assert words["pyodide.asm.wasm 200"].startswith("Python cannot run here: WebAssembly.")
+    assert words["site.json 500"] == f"site.json {answered} 500."
+
+
 def test_no_request_leaves_this_machine(seen: dict[str, Any]) -> None:
     addresses = [urlsplit(each) for each in seen["requests"]]
     asked = {each.netloc for each in addresses if each.scheme not in ("blob", "data")}

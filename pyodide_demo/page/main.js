@@ -11,6 +11,7 @@ let waiting; // the newest request that could not be sent yet: older ones are no
 
 const answers = {
   progress({ stage, done }) {
+    if (element("progress").hidden) return; // it failed, and some of it goes on
     element("stage").textContent = stage;
     if (done === undefined) element("progress").removeAttribute("value");
     else element("progress").value = done;
@@ -178,7 +179,8 @@ worker.addEventListener("message", ({ data: { kind, ...details } }) => answers[k
 
 worker.addEventListener("error", (event) => {
   event.preventDefault();
-  fail(`The page's worker could not be started: ${event.message ?? "this browser is too old"}.`);
+  const reason = event.message ?? "a file of it could not be fetched, or this browser is too old";
+  fail(`The worker of this page could not be started: ${reason}.`);
 });
 
 if (element("canvas").transferControlToOffscreen === undefined) {

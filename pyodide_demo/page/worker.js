@@ -1,7 +1,7 @@
 // Python and its heap. It runs beside the page so that the page never waits for it, and draws by itself: a
 // view of the heap cannot be handed to another thread, but the canvas can be handed to this one.
 
-import { watchDownloads } from "./downloads.js";
+import { Problem, fetchFile, watchDownloads } from "./downloads.js";
 
 // What is larger is scaled down to this: the filters answer at once, and no screen shows more.
 const LONGEST_SIDE = 1600;
@@ -15,14 +15,14 @@ const say = (kind, details = {}) => self.postMessage({ kind, ...details });
 const tasks = {
   async start({ canvas: offscreen }) {
     canvas = offscreen;
-    const site = await fetchOrFail("site.json", "json");
+    const site = await fetchFile("site.json", "json");
     say("site", { filters: site.filters, chosen: site.chosen });
     python = await startPython(site);
     say("started", { picture: site.picture, runtime: python.home });
   },
 
   async open({ source, name, filters }) {
-    const blob = typeof source === "string" ? await fetchOrFail(source, "blob") : source;
+    const blob = typeof source === "string" ? await fetchFile(source, "blob") : source;
     let bitmap;
     try {
       bitmap = await createImageBitmap(blob);
@@ -54,23 +54,18 @@ const tasks = {
   },
 };
 
-/** Something that the user can understand and mend; other errors are reported as they are. */
-class Problem extends Error {}
-
 async function startPython(site) {
-  const stop = watchDownloads((bytes) =>
-    bytes < site.bytesToFetch
-      ? say("progress", { stage: "Fetching Python …", done: bytes / site.bytesToFetch })
-      : say("progress", { stage: "Starting Python …" }),
+  const pyodide = await watchDownloads(
+    () => startPyodide(site),
+    (bytes) =>
+      bytes < site.bytesToFetch
+        ? say("progress", { stage: "Fetching Python …", done: bytes / site.bytesToFetch })
+        : say("progress", { stage: "Starting Python …" }),
   );
-  const pyodide = await loadRuntime();
-  stop();
-  say("progress", { stage: "Installing emheap …" });
-  await pyodide.loadPackage(new URL(site.wheel, self.location.href).href, { messageCallback() {} });
   for (const file of site.program) {
     const place = `/program/${file}`;
     pyodide.FS.mkdirTree(place.slice(0, place.lastIndexOf("/")));
-    pyodide.FS.writeFile(place, await fetchOrFail(`python/${file}`, "text"));
+    pyodide.FS.writeFile(place, await fetchFile(`python/${file}`, "text"));
   }
   const namespace = pyodide.toPy({});
   pyodide.runPython(
@@ -92,26 +87,16 @@ heap = emheap.open()
   };
 }
 
-async function loadRuntime() {
+async function startPyodide(site) {
+  const address = (relative) => new URL(relative, self.location.href).href;
   try {
     const { loadPyodide } = await import("./pyodide/pyodide.mjs");
-    return await loadPyodide({ indexURL: new URL("pyodide/", self.location.href).href });
+    const pyodide = await loadPyodide({ indexURL: address("pyodide/") });
+    await pyodide.loadPackage(address(site.wheel), { messageCallback() {} });
+    return pyodide;
   } catch (error) {
-    throw new Problem(`Python could not be started in this browser: ${lastLine(error)}`);
+    throw new Problem(`Python could not be started: ${lastLine(error)}`);
   }
-}
-
-async function fetchOrFail(address, form) {
-  let response;
-  try {
-    response = await fetch(address);
-  } catch {
-    throw new Problem(`${address} could not be fetched. Is the server of this page still running?`);
-  }
-  if (!response.ok) {
-    throw new Problem(`${address} could not be fetched: the server answered ${response.status}.`);
-  }
-  return response[form]();
 }
 
 /** Replace the picture on the heap by this one; return a note for the user, or nothing. */
