@@ -11,7 +11,8 @@
 # Imports run one way, and a test holds them to it:
 #
 #   errors, home, checks, sites, options -> types -> memories, allocators, atomics
-#   -> records, loans, blocks -> refs -> allocation -> names -> arena, manager -> opening
+#   -> records, loans, blocks -> ownership -> refs -> allocation -> names
+#   -> arena, manager -> opening
 #
 # What only a browser has (js, pyodide.ffi, pyodide_js) is imported in memories/own_module.py
 # and the few files that exist for JavaScript, and there only inside Pyodide.
@@ -27,6 +28,7 @@ from emheap.allocators.pool import PoolAllocator as PoolAllocator
 from emheap.arena import Arena as Arena
 from emheap.capturing import CapturedMemory as CapturedMemory
 from emheap.capturing import capture_memory as capture_memory
+from emheap.errors import AlreadyOwnedError as AlreadyOwnedError
 from emheap.errors import BufferInUseError as BufferInUseError
 from emheap.errors import CapacityError as CapacityError
 from emheap.errors import DoubleFreeError as DoubleFreeError

@@ -6,6 +6,9 @@ import operator
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from emheap import ownership
+from emheap.allocators.adopted import AdoptedAllocator
+from emheap.allocators.base import Allocator
 from emheap.blocks import BlockTable
 from emheap.checks import check_alignment, check_count
 from emheap.errors import HeapError
@@ -17,10 +20,11 @@ from emheap.refs.base import Holder, make_ref
 from emheap.refs.scalar import ScalarRef, owning_scalar_ref, wrapping_scalar_ref
 from emheap.refs.text import StringRef, string_ref_class, string_room
 from emheap.sites import Site, caller_site, current_frame, shared_offset
-from emheap.types import Scalar, Text, Type
+from emheap.types import Scalar, Text, Type, check_type
 from emheap.types.sequences import encode_elements, encode_value
 
 __all__ = [
+    "adopt",
     "allocate_array",
     "allocate_scalar",
     "allocate_text",
@@ -36,14 +40,22 @@ ScalarAllocator = Callable[..., "ScalarRef[T]"]
 
 
 def allocate_scalar(
-    table: BlockTable, scalar: type[Scalar[T]], initial: Any, align: Any, site: Site
+    table: BlockTable,
+    scalar: type[Scalar[T]],
+    initial: Any,
+    align: Any,
+    site: Site,
+    source: Allocator | None = None,
 ) -> ScalarRef[T]:
-    """A reference to a new `scalar`: zero, or `initial` if that is not None."""
+    """A reference to a new `scalar`: zero, or `initial` if that is not None.
+
+    Here and below, `source` is the allocator to use if not the heap's.
+    """
     data = None if initial is None else encode_value(scalar, initial)
     layout = table.scalar_layout(scalar)
     alignment = _alignment(align, scalar)
-    if alignment > table.allocator.alignment:
-        layout = Layout(table, scalar, None, scalar.size)
+    if source is not None or alignment > table.allocator.alignment:
+        layout = Layout(table, scalar, None, scalar.size, source=source)
     ref: ScalarRef[T] = _own(
         owning_scalar_ref(scalar), table.allocate(layout, scalar, data, site, alignment)
     )
@@ -51,7 +63,12 @@ def allocate_scalar(
 
 
 def allocate_array(
-    table: BlockTable, scalar: type[Scalar[T]], count_or_values: Any, align: Any, site: Site
+    table: BlockTable,
+    scalar: type[Scalar[T]],
+    count_or_values: Any,
+    align: Any,
+    site: Site,
+    source: Allocator | None = None,
 ) -> ArrayRef[T]:
     """A reference to a new array: of a number of zeros, or of the values given."""
     data: bytes | memoryview | None = None
@@ -63,7 +80,7 @@ def allocate_array(
             # The source may lie in this memory, and allocating may move or replace it.
             data = bytes(data)
         count = len(data) // scalar.size
-    layout = Layout(table, scalar, count, count * scalar.size)
+    layout = Layout(table, scalar, count, count * scalar.size, source=source)
     block = table.allocate(layout, scalar, data, site, _alignment(align, scalar))
     ref: ArrayRef[T] = _own(array_ref_class(scalar, True), block)
     return ref
@@ -83,7 +100,13 @@ def _is_count(value: Any) -> bool:
 
 
 def allocate_text(
-    table: BlockTable, text: type[Text], text_or_capacity: Any, errors: str, align: Any, site: Site
+    table: BlockTable,
+    text: type[Text],
+    text_or_capacity: Any,
+    errors: str,
+    align: Any,
+    site: Site,
+    source: Allocator | None = None,
 ) -> StringRef:
     """A reference to a new string: holding a text, or empty with room for so many elements."""
     data = None
@@ -92,7 +115,7 @@ def allocate_text(
         room = len(data) // text.size
     else:
         room = string_room(text, text_or_capacity, table.memory.largest_block)
-    layout = Layout(table, text, room, room * text.size)
+    layout = Layout(table, text, room, room * text.size, source=source)
     block = table.allocate(layout, text.unit, data, site, _alignment(align, text))
     if data is None:
         table.memory.write_bytes(block[1], bytes(text.size))  # empty, whatever the options say
@@ -169,6 +192,34 @@ def _borrow(
     elements = owner.memory.elements(unit, start, count)
     owner.loans.add_elements(start, size, elements)
     return make_ref(cls, (elements, start, layout, None, 0))
+
+
+def adopt(
+    table: BlockTable,
+    kind: type[Type[Any]],
+    address: Any,
+    count: Any,
+    free: Callable[[int], Any] | None,
+    site: Site,
+) -> Any:
+    """A reference that owns what another program allocated at an address."""
+    source = AdoptedAllocator(table.allocator, free)
+    cls: Any
+    if issubclass(kind, Text):
+        cls, unit, alignment = string_ref_class(True), kind.unit, kind.alignment
+        if count is None:
+            count = table.memory.count_elements(address, kind.size)
+        number = elements = string_room(kind, count, table.memory.largest_block)
+    else:
+        unit = check_type(kind, Scalar, "int32 or utf8")
+        number, elements, cls, alignment = None, 1, owning_scalar_ref(unit), 1
+        if count is not None:
+            number = elements = check_count(count, "count", unit.size, table.memory.largest_block)
+            cls, alignment = array_ref_class(unit, True), unit.alignment
+    layout = Layout(table, kind, number, elements * unit.size, source=source)
+    start = table.memory.check_extent(address, layout.byte_size, f"adopt of {layout.describe()}")
+    check_aligned(start, alignment, f"an adopted {layout.describe()}")
+    return _own(cls, ownership.adopt(table, layout, unit, start, site))
 
 
 def scalar_allocator(table: BlockTable, scalar: type[Scalar[T]]) -> ScalarAllocator[T]:

@@ -7,8 +7,9 @@ from types import TracebackType
 from typing import Any, TypeVar, overload
 
 from emheap import allocation
+from emheap.allocators.chunks import ChunkAllocator
 from emheap.blocks import BlockTable
-from emheap.errors import BufferInUseError, UseAfterFreeError, add_note
+from emheap.errors import BufferInUseError, NotAllocatedError, UseAfterFreeError, add_note
 from emheap.names import AllocNames
 from emheap.refs import ArrayRef, HeapRef, ScalarRef, StringRef
 from emheap.sites import Site, caller_site, describe_site
@@ -18,13 +19,16 @@ __all__ = ["Arena"]
 
 T = TypeVar("T")
 Ref = TypeVar("Ref", bound="HeapRef[Any]")
+Item = TypeVar("Item", bound="HeapRef[Any] | Arena")
 
 
 class Arena(AllocNames):
     """Allocates as its heap does, and frees all of it, last first, when its ``with`` block ends.
 
-    A block may be freed earlier by hand. One that a view is still using at the end stays live,
-    and a single BufferInUseError names all of those; it never hides an error of the body.
+    Small blocks lie in chunks, so that many cost few calls of malloc: C must not free one. A
+    block may be freed earlier by hand, or taken out by `detach`. One that a view is still using
+    at the end stays live and belongs to the heap; a single BufferInUseError names all of those,
+    and never hides an error of the body. Arenas that were opened in it end with it.
 
     >>> import emheap
     >>> with emheap.open().arena() as scratch:
@@ -40,7 +44,12 @@ class Arena(AllocNames):
         self._table = table
         self._opened: Site = site
         self._closed: Site | None = None
-        self._refs: list[HeapRef[Any]] = []
+        self._contents: dict[int, HeapRef[Any] | Arena] = {}
+        """What dies with it, by id, oldest first."""
+        self._chunks: ChunkAllocator | None = None
+        if table.options.track_allocations and not table.allocator.sees_every_block:
+            # Without a table, freeing by address could not tell a block in a chunk from others.
+            self._chunks = ChunkAllocator(table.allocator)
 
     @overload
     def alloc(
@@ -70,10 +79,15 @@ class Arena(AllocNames):
         check_type(kind, Type, "int32 or utf8")
         site = caller_site()
         if issubclass(kind, Text):
-            ref = allocation.allocate_text(self._table, kind, initial, errors, align, site)
-            return self._keep(ref)
+            return self._keep(
+                allocation.allocate_text(
+                    self._table, kind, initial, errors, align, site, self._chunks
+                )
+            )
         scalar: Any = kind
-        return self._keep(allocation.allocate_scalar(self._table, scalar, initial, align, site))
+        return self._keep(
+            allocation.allocate_scalar(self._table, scalar, initial, align, site, self._chunks)
+        )
 
     def alloc_array(
         self,
@@ -88,7 +102,7 @@ class Arena(AllocNames):
         check_type(kind, Scalar, "float32")
         site = caller_site()
         return self._keep(
-            allocation.allocate_array(self._table, kind, count_or_values, align, site)
+            allocation.allocate_array(self._table, kind, count_or_values, align, site, self._chunks)
         )
 
     def _scalar_allocator(self, scalar: type[Scalar[T]]) -> allocation.ScalarAllocator[T]:
@@ -98,13 +112,29 @@ class Arena(AllocNames):
         return allocate
 
     def arena(self) -> Arena:
-        """A scope inside this one; it must end before this one does."""
+        """A scope inside this one, which ends with this one at the latest."""
         self._check_open()
-        return Arena(self._table, caller_site())
+        return self._keep(Arena(self._table, caller_site()))
 
-    def _keep(self, ref: Ref) -> Ref:
-        self._refs.append(ref)
+    def detach(self, ref: Ref) -> Ref:
+        """Let a block outlive the arena: from now on it is freed like any other of the heap.
+
+        The chunk that it lies in stays as long. Raises NotAllocatedError if the block is not of
+        this arena, or was freed.
+        """
+        self._check_open()
+        found = self._contents.get(id(ref))
+        if found is None or isinstance(found, Arena) or found is not ref or found.is_freed:
+            raise NotAllocatedError(
+                f"{ref!r} is no live block of the arena opened at {describe_site(self._opened)}; "
+                "detach what this arena allocated, and by the reference that it returned"
+            )
+        del self._contents[id(ref)]
         return ref
+
+    def _keep(self, item: Item) -> Item:
+        self._contents[id(item)] = item
+        return item
 
     def _check_open(self) -> None:
         if self._closed is not None:
@@ -124,24 +154,34 @@ class Arena(AllocNames):
         traceback: TracebackType | None,
     ) -> None:
         self._check_open()
-        self._closed = site = caller_site()
-        in_use = []
-        while self._refs:
-            ref = self._refs.pop()  # held until its block is freed: a dropped one would warn
-            block = ref._block
-            if not self._table.is_live(block):
-                continue
-            try:
-                self._table.release(block, site)
-            except BufferInUseError as failure:
-                in_use.append(str(failure))
+        in_use = self._close(caller_site())
         if not in_use:
             return
-        message = f"at the end of an arena: {'; '.join(in_use)}"
+        message = (
+            f"at the end of the arena opened at {describe_site(self._opened)}: {'; '.join(in_use)}"
+        )
         if error is None:
             raise BufferInUseError(message)
         add_note(error, f"and then, {message}")
 
+    def _close(self, site: Site) -> list[str]:
+        """Free everything; say which blocks stay because something uses them."""
+        self._closed = site
+        in_use: list[str] = []
+        while self._contents:
+            _, item = self._contents.popitem()  # held until it is freed: a dropped one would warn
+            if isinstance(item, Arena):
+                if item._closed is None:
+                    in_use += item._close(site)
+            elif self._table.is_live(item._block):
+                try:
+                    self._table.release(item._block, site)
+                except BufferInUseError as failure:
+                    in_use.append(str(failure))
+        if self._chunks is not None:
+            self._chunks.close()
+        return in_use
+
     def __repr__(self) -> str:
         state = "open" if self._closed is None else "closed"
-        return f"<Arena of {len(self._refs)} blocks, {state}>"
+        return f"<Arena of {len(self._contents)} blocks, {state}>"

@@ -9,7 +9,7 @@ a leak could be seen nor a block collected.
 
 from __future__ import annotations
 
-import threading
+from _thread import RLock  # threading imports much that is not needed here
 from collections.abc import Iterator
 from functools import cached_property
 from types import CodeType
@@ -56,11 +56,14 @@ class BlockTable:
         self.mixed: dict[int, Block] = {}
         """The live arrays, strings and over-aligned scalars by address."""
         self._mixed_byte_size = 0
-        self._padded: dict[int, int] = {}
+        self._padded: dict[int, tuple[int, int]] = {}
+        """For blocks aligned by us: the allocator's address and the alignment, by ours."""
+        self.detached: dict[int, Block] = {}
+        """The late blocks that live on in other hands, by address."""
         self._scalars: dict[type[Type[Any]], Layout] = {}
         self.holders: WeakValueDictionary[int, Any] = WeakValueDictionary()
         """What keeps a block alive, by the block's id, where garbage is collected."""
-        self._lock = threading.RLock()
+        self._lock = RLock()
 
     @cached_property
     def atomics(self) -> Atomics:
@@ -95,55 +98,57 @@ class BlockTable:
         count = 1 if layout.count is None else layout.count
         clear = data is None and self.options.clear_allocated_regions
         address, cleared = self._take(layout, size, alignment or unit.alignment, clear)
+        block: Block | None = None
         try:
             if clear and not cleared:
                 self.memory.fill(address, size)
             if data is not None and len(data):
                 self.memory.write_bytes(address, data)
             elements = self.memory.elements(unit, address, count)
-            block: Block = (elements, address, layout, *site)
-            self._register(block)
+            block = (elements, address, layout, *site)
+            self.register(block)
         except BaseException:
+            if block is not None:
+                self.claim(block)
             self._give_back(address, layout)
             raise
         return block
 
     def _take(self, layout: Layout, size: int, alignment: int, clear: bool) -> tuple[int, bool]:
         """An aligned address from the allocator, and whether its bytes are 0 already."""
-        extra = alignment - 1 if alignment > self.allocator.alignment else 0
-        base, cleared = self._call_allocator(size + extra, clear)
-        if not extra and base % alignment and self._find(base) is None:
+        source = layout.source
+        extra = alignment - 1 if alignment > source.alignment else 0
+        base, cleared = self._call_allocator(source, size + extra, clear)
+        if not extra and base % alignment and self.find(base) is None:
             # An allocator of the user's need not align as malloc does: ask once more, with room.
-            self.allocator.free(base)
+            source.free(base)
             extra = alignment - 1
-            base, cleared = self._call_allocator(size + extra, clear)
+            base, cleared = self._call_allocator(source, size + extra, clear)
         address = align_up(base, alignment) if extra else base
-        if address != base:
-            self._padded[address] = base
+        live = self.find(address) or self.find(base)
+        if live is not None:
+            # The address belongs to the live block: giving it back would free that.
+            raise HeapCorruptionError(
+                f"the allocator returned {format_address(address)} for {size} bytes, but "
+                f"{describe_block(live)} is still live there"
+            )
         try:
             self.memory.check_extent(address, size, "the allocator's block")
-            live = self._find(address) or self._find(base)
-            if live is not None:
-                raise HeapCorruptionError(
-                    f"the allocator returned {format_address(address)} for {size} bytes, but "
-                    f"{describe_block(live)} is still live there"
-                )
-        except HeapCorruptionError:
-            self._padded.pop(address, None)
-            raise  # the address belongs to the live block: giving it back would free that
         except HeapError:
-            self._give_back(address, layout)
+            source.free(base)
             raise
+        if extra:
+            self._padded[address] = base, alignment
         return address, cleared
 
-    def _call_allocator(self, size: int, clear: bool) -> tuple[int, bool]:
+    def _call_allocator(self, source: Allocator, size: int, clear: bool) -> tuple[int, bool]:
         if size >= 1 << 8 * self.memory.pointer_size:
             # A 32-bit malloc would take the size, with what alignment adds, modulo 2**32.
             raise self._no_room(size)
-        address = self.allocator.allocate_zeroed(size) if clear else None
+        address = source.allocate_zeroed(size) if clear else None
         cleared = address is not None
         if address is None:
-            address = self.allocator.allocate(size)
+            address = source.allocate(size)
         if address:
             return address, cleared
         raise self._no_room(size)
@@ -154,7 +159,8 @@ class BlockTable:
             f"{self.block_count} blocks of {self.memory.name}"
         )
 
-    def _register(self, block: Block) -> None:
+    def register(self, block: Block) -> None:
+        """Enter a block that was allocated, or adopted, into its table."""
         _, address, layout, _, _ = block
         if not self.options.track_allocations:
             return
@@ -165,37 +171,56 @@ class BlockTable:
         self._trim_history()
 
     def _give_back(self, address: int, layout: Layout) -> None:
-        base = self._padded.get(address, address)
-        if base == address and isinstance(self.allocator, PoolAllocator):
-            self.allocator.free_sized(address, max(layout.byte_size, 1))
-        else:
-            self.allocator.free(base)  # may raise, if it is the user's
-            self._padded.pop(address, None)
+        source = layout.source
+        # Out before the call: what is left of an interrupted one must not lead to a later block.
+        padding = self._padded.pop(address, None)
+        if padding is None:
+            source.free_sized(address, max(layout.byte_size, 1))
+            return
+        try:
+            source.free(padding[0])
+        except Exception:  # the user's function may raise anything
+            self._padded[address] = padding
+            raise
+
+    def padding(self, address: int) -> tuple[int, int]:
+        """The bytes before a block that its alignment takes, and the alignment; or ``0, 1``."""
+        base, alignment = self._padded.get(address, (address, 1))
+        return address - base, alignment
 
     # Freeing
 
     def release(self, block: Block, site: Site) -> None:
         """Free a block: by its reference, its address, or the collector."""
-        elements, address, layout, _, _ = block
+        _, address, layout, _, _ = block
         if not self.is_live(block):
             raise self.refusal(block)
         size = max(layout.byte_size, 1)
         if self.loans.buckets:
             self.loans.recall(address, size, describe_block(block))
-        if self.options.track_allocations and not self._claim(block):
+        if self.options.track_allocations and not self.claim(block):
             raise self.refusal(block)
         try:
             self._give_back(address, layout)
-        except BaseException:
+        except Exception:
             # The user's free function failed: the block stays as it was.
-            self._register(block)
+            self.register(block)
             raise
+        except BaseException:
+            # Interrupted: the allocator may have the block, so nothing may use it any more.
+            self.bury(block, site)
+            raise
+        self.bury(block, site)
+
+    def bury(self, block: Block, site: Site) -> None:
+        """End all references to a block that has left its table."""
+        elements, address, layout, _, _ = block
         self.freed[address] = (block, *site)
         elements.release()
-        self.loans.end(address, size)
+        self.loans.end(address, max(layout.byte_size, 1))
         self._trim_history()
 
-    def _claim(self, block: Block) -> bool:
+    def claim(self, block: Block) -> bool:
         """Take a block out of its table; only one thread gets it."""
         _, address, layout, _, _ = block
         with self._lock:
@@ -211,10 +236,10 @@ class BlockTable:
         if not self.options.track_allocations:
             if address <= 0:
                 raise self._unknown_address(address)
-            self.allocator.free(self._padded.get(address, address))
-            self._padded.pop(address, None)
+            padding = self._padded.pop(address, None)
+            self.allocator.free(address if padding is None else padding[0])
             return
-        block = self._find(address)
+        block = self.find(address)
         if block is None:
             raise self._unknown_address(address)
         self.release(block, site)
@@ -223,6 +248,7 @@ class BlockTable:
         if len(self.freed) > 2 * _REMEMBERED:
             for address in list(self.freed)[:_REMEMBERED]:
                 self.freed.pop(address, None)
+                self.detached.pop(address, None)
 
     # Looking things up
 
@@ -235,7 +261,8 @@ class BlockTable:
             return layout.blocks.get(address) is block
         return not is_released(elements)
 
-    def _find(self, address: int) -> Block | None:
+    def find(self, address: int) -> Block | None:
+        """The live block that starts at `address`."""
         block = self.mixed.get(address)
         if block is not None:
             return block
@@ -274,7 +301,7 @@ class BlockTable:
 
     def live_block(self, address: int, what: str) -> Block:
         """The live block that starts at `address`; raises NotAllocatedError naming `what`."""
-        block = self._find(address)
+        block = self.find(address)
         if block is None:
             raise NotAllocatedError(f"{what}: {self._unknown_address(address)}; nothing was freed")
         return block
@@ -290,7 +317,8 @@ class BlockTable:
         start = block[1]
         record = self.freed.get(start)
         if record is not None and (record[0] is block or block[2].borrowed):
-            return f"freed at {describe_site((record[1], record[2]))}"
+            ended = "detached" if self.detached.get(start) is record[0] else "freed"
+            return f"{ended} at {describe_site((record[1], record[2]))}"
         if block[2].borrowed:
             for around, code, offset in reversed(list(self.freed.values())):
                 if around[1] <= start < around[1] + max(around[2].byte_size, 1):
@@ -310,6 +338,11 @@ class BlockTable:
         if block[2].borrowed:
             return NotAllocatedError(
                 f"{describe_block(block)} is a wrapped reference: whoever allocated it must free it"
+            )
+        if self.detached.get(block[1]) is block:
+            return NotAllocatedError(
+                f"{describe_block(block)} was {self.freed_at(block)}: whoever has it now must "
+                "free it, or heap.adopt() it back"
             )
         return DoubleFreeError(f"double free: {describe_block(block)}, {self.freed_at(block)}")
 

@@ -7,6 +7,7 @@ Code that knows nothing of emheap can therefore catch what it already catches (`
 from __future__ import annotations
 
 __all__ = [
+    "AlreadyOwnedError",
     "BufferInUseError",
     "CapacityError",
     "DoubleFreeError",
@@ -76,6 +77,10 @@ class BufferInUseError(HeapError, BufferError):
 
 class NotSupportedError(HeapError, NotImplementedError):
     """Raised when this heap, or this machine, cannot do what was asked."""
+
+
+class AlreadyOwnedError(HeapError, ValueError):
+    """Raised when a block is adopted that is live on the same heap."""
 
 
 class HeapCorruptionError(HeapError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, TypeVar, overload
 
@@ -208,6 +208,46 @@ class HeapManager(BulkVerbs, FlatNames):
         """A reference to `count` elements that are there already, and are not ours to free."""
         check_type(kind, Scalar, "float32")
         return allocation.wrap_array(self._table, kind, address, count)
+
+    @overload
+    def adopt(
+        self,
+        kind: type[Scalar[T]],
+        address: int,
+        count: None = None,
+        free: Callable[[int], Any] | None = None,
+    ) -> ScalarRef[T]: ...
+    @overload
+    def adopt(
+        self,
+        kind: type[Scalar[T]],
+        address: int,
+        count: int,
+        free: Callable[[int], Any] | None = None,
+    ) -> ArrayRef[T]: ...
+    @overload
+    def adopt(
+        self,
+        kind: type[Text],
+        address: int,
+        count: int | None = None,
+        free: Callable[[int], Any] | None = None,
+    ) -> StringRef: ...
+    def adopt(
+        self,
+        kind: type[Type[Any]],
+        address: int,
+        count: int | None = None,
+        free: Callable[[int], Any] | None = None,
+    ) -> Any:
+        """A reference that owns what C allocated in this memory: one number, `count` elements, or
+        a string with room for `count` elements (as many as it has now, if that is None).
+
+        It is freed by ``free(address)``, or as the heap's own allocator does. Raises
+        AlreadyOwnedError for a live block of this heap, OutOfBoundsError, MisalignedError.
+        """
+        check_type(kind, Type, "int32 or utf8")
+        return allocation.adopt(self._table, kind, address, count, free, caller_site())
 
     # Freeing
 

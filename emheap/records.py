@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
+from emheap.allocators.base import Allocator
 from emheap.errors import format_address
 from emheap.memories.base import Elements
 from emheap.sites import describe_site
@@ -33,6 +34,7 @@ class Layout:
         "kind",
         "loans",
         "owner",
+        "source",
         "spare",
     )
 
@@ -45,6 +47,7 @@ class Layout:
         *,
         blocks: dict[int, Block] | None = None,
         borrowed: bool = False,
+        source: Allocator | None = None,
     ) -> None:
         self.owner = owner
         self.kind = kind
@@ -55,6 +58,8 @@ class Layout:
         """Whether the block belongs to somebody else."""
         self.blocks = owner.mixed if blocks is None else blocks
         """The table that a live block with this layout is in."""
+        self.source = owner.allocator if source is None else source
+        """Where the block comes from and goes to."""
         self.freed = owner.freed
         self.loans = owner.loans.buckets
         self.spare: list[int] | None = None

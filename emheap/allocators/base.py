@@ -16,6 +16,13 @@ class Allocator(ABC):
 
     alignment: int = 8
     """What every block's address is a multiple of, in bytes."""
+    sees_every_block: bool = False
+    """Whether it must be asked for each block, so that an arena may not put many into one."""
+
+    @property
+    def native(self) -> Allocator:
+        """Whose blocks these are to other programs in the same memory: beneath all wrappers."""
+        return self
 
     @abstractmethod
     def allocate(self, size: int) -> int:
@@ -28,3 +35,14 @@ class Allocator(ABC):
     @abstractmethod
     def free(self, address: int) -> None:
         """Take back the block at `address`."""
+
+    def free_sized(self, address: int, size: int) -> None:
+        """Take back a block that was allocated with `size` bytes."""
+        self.free(address)
+
+    def let_go(self, address: int) -> bool:
+        """Forget a block, so that another program may free it as one of `native`'s.
+
+        False, and nothing done, if only this allocator can take the block back.
+        """
+        return True

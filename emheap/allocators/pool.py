@@ -26,6 +26,10 @@ class PoolAllocator(Allocator):
         count = self.LARGEST // self.GRANULE
         self._spare: list[list[int]] = [[] for _ in range(count + 1)]
 
+    @property
+    def native(self) -> Allocator:
+        return self._allocator.native
+
     def spare(self, size: int) -> list[int] | None:
         """The list of free addresses that blocks of `size` bytes come from; None above LARGEST.
 
@@ -50,12 +54,14 @@ class PoolAllocator(Allocator):
         self._allocator.free(address)
 
     def free_sized(self, address: int, size: int) -> None:
-        """Take back a block that was allocated with `size` bytes."""
         spare = self.spare(size)
         if spare is not None and len(spare) < self.KEPT:
             spare.append(address)
         else:
             self._allocator.free(address)
+
+    def let_go(self, address: int) -> bool:
+        return self._allocator.let_go(address)
 
     def trim(self) -> None:
         """Give every kept block back to the allocator."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import warnings
 from types import TracebackType
-from typing import Any, ClassVar, Generic, TypeVar, cast
+from typing import Any, ClassVar, Generic, TypeVar
 
+from emheap import ownership
 from emheap.allocators.pool import PoolAllocator
 from emheap.errors import BufferInUseError, HeapError, add_note, format_address
 from emheap.memories.base import Elements, Loan, Memory
@@ -76,7 +77,7 @@ class HeapRef(Generic[T]):
     @property
     def _unit(self) -> type[Scalar[Any]]:
         """The type of what lies in the block, one element at a time."""
-        return cast("type[Scalar[Any]]", self._block[2].kind)
+        return self._block[2].kind  # type: ignore[return-value]
 
     # Its bytes
 
@@ -159,6 +160,29 @@ class HeapRef(Generic[T]):
                 layout.blocks[address] = found
         layout.owner.release(block, caller_site())
         self.__class__ = self._settled
+
+    def detach(self) -> int:
+        """Hand the block over, to C or to JavaScript; gives its address, and this heap frees it
+        no more. The reference ends as if the block had been freed.
+
+        A block that only this library could free (in an arena, or between the red zones of a
+        debug heap) is copied first to one that the program's own free takes: use the address
+        returned. ``heap.adopt()`` is the way back. Raises BufferInUseError while a view is in
+        use, NotAllocatedError for a wrapped reference, NotSupportedError for an alignment that
+        the program's own malloc does not give, UseAfterFreeError.
+        """
+        address = ownership.detach(self._block, caller_site())
+        self.__class__ = self._settled
+        return address
+
+    def _resize(self, count: int) -> None:
+        block = ownership.resize(self._block, count, self._unit, caller_site())
+        owner = block[2].owner
+        if owner.options.enable_garbage_collection:
+            self._holder = Holder(block)
+            owner.holders[id(block)] = self._holder
+        self._block = block
+        self._elements = block[0]
 
     def __enter__(self: Self) -> Self:
         self._check_alive()

@@ -90,6 +90,20 @@ class StringRef(HeapRef[str]):
     def __str__(self) -> str:
         return self.read()
 
+    def resize(self, capacity: int) -> None:
+        """Give the string room for `capacity` elements and the terminator; the text stays.
+
+        As `ArrayRef.resize`; besides, raises CapacityError if the text would not fit.
+        """
+        room = string_room(self._text, capacity, self._memory.largest_block)
+        needed = self.encoded_element_count
+        if needed >= room:
+            raise CapacityError(
+                f"{describe_block(self._block)} cannot be resized to {room - 1} elements: its text "
+                f"has {needed}; shorten that first"
+            )
+        self._resize(room)
+
     # Its encoded form
 
     @property

@@ -1,0 +1,39 @@
+"""Blocks that another program allocated, and that are ours to free."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from emheap.allocators.base import Allocator
+
+__all__ = ["AdoptedAllocator"]
+
+
+class AdoptedAllocator(Allocator):
+    """Has no blocks to hand out; frees those adopted by `free`, or as the heap's own malloc does.
+
+    A pool must not get one: it would hand out the bytes that its own blocks are rounded up by.
+    """
+
+    def __init__(self, heap_allocator: Allocator, free: Callable[[int], Any] | None) -> None:
+        if free is not None and not callable(free):
+            raise TypeError(
+                "free must be a function that takes an address, "
+                f"not {type(free).__name__} {free!r:.60}"
+            )
+        self._native = heap_allocator.native
+        self._free = free
+
+    @property
+    def native(self) -> Allocator:
+        return self._native
+
+    def allocate(self, size: int) -> int:
+        return 0
+
+    def free(self, address: int) -> None:
+        if self._free is None:
+            self._native.free(address)
+        else:
+            self._free(address)

@@ -1,0 +1,103 @@
+"""Blocks that change hands or size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from emheap.allocators.adopted import AdoptedAllocator
+from emheap.blocks import BlockTable
+from emheap.errors import AlreadyOwnedError, NotSupportedError, OutOfMemoryError, format_address
+from emheap.records import Block, Layout, describe_block
+from emheap.sites import Site
+from emheap.types import Scalar
+
+__all__ = ["adopt", "detach", "resize"]
+
+
+def _check_changeable(block: Block) -> BlockTable:
+    """The table of a block that is live, ours, and has no view out."""
+    table = block[2].owner
+    if not table.is_live(block):
+        refused = block[2].borrowed or table.detached.get(block[1]) is block
+        raise table.refusal(block) if refused else table.use_after_free(block)
+    table.check_not_lent(block)
+    return table
+
+
+def detach(block: Block, site: Site) -> int:
+    """Let go of a block without freeing it; gives its address, for whoever frees it now."""
+    table = _check_changeable(block)
+    _, address, layout, _, _ = block
+    padding, alignment = table.padding(address)
+    if padding:
+        raise NotSupportedError(
+            f"{describe_block(block)} cannot be detached: to be aligned to {alignment} bytes it "
+            f"lies {padding} bytes inside the allocator's block, which another program's free "
+            "would not recognise; allocate it without align="
+        )
+    if not layout.source.let_go(address):
+        return _move_out(table, block, site)
+    if table.options.track_allocations:
+        table.claim(block)
+    table.detached[address] = block
+    table.bury(block, site)
+    return address
+
+
+def _move_out(table: BlockTable, block: Block, site: Site) -> int:
+    """Detach a copy of a block that lies where only our allocator can free it."""
+    _, address, layout, _, _ = block
+    size = max(layout.byte_size, 1)
+    native = layout.source.native
+    moved = native.allocate(size)
+    if not moved:
+        raise OutOfMemoryError(f"no room for {size} bytes to detach {describe_block(block)} to")
+    try:
+        table.memory.write_bytes(moved, table.memory.read_bytes(address, size))
+        table.release(block, site)
+    except BaseException:
+        native.free(moved)
+        raise
+    return moved
+
+
+def adopt(
+    table: BlockTable, layout: Layout, unit: type[Scalar[Any]], start: int, site: Site
+) -> Block:
+    """A block of the table where another program allocated one."""
+    live = table.find(start)
+    if live is not None:
+        raise AlreadyOwnedError(
+            f"{format_address(start)} cannot be adopted: {describe_block(live)} is live there"
+        )
+    count = 1 if layout.count is None else layout.count
+    block: Block = (table.memory.elements(unit, start, count), start, layout, *site)
+    table.register(block)
+    return block
+
+
+def resize(block: Block, count: int, unit: type[Scalar[Any]], site: Site) -> Block:
+    """A block of `count` elements with the contents of another, which is freed.
+
+    What is new is 0. If this raises, nothing changed.
+    """
+    table = _check_changeable(block)
+    _, address, layout, _, _ = block
+    source = layout.source
+    if isinstance(source, AdoptedAllocator):
+        source = table.allocator
+    larger = Layout(table, layout.kind, count, count * unit.size, source=source)
+    _, alignment = table.padding(address)
+    moved = table.allocate(larger, unit, None, site, max(alignment, unit.alignment))
+    try:
+        kept = min(layout.byte_size, larger.byte_size)
+        memory = table.memory
+        memory.write_bytes(moved[1], memory.read_bytes(address, kept))
+        if not table.options.clear_allocated_regions:
+            memory.fill(moved[1] + kept, larger.byte_size - kept)
+        table.release(block, site)
+    except BaseException:
+        if table.is_live(block):
+            table.release(moved, site)
+        raise
+    return moved
