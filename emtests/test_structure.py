@@ -1,0 +1,185 @@
+"""The package's structure: imports run one way, files stay small, the stub is true."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import emheap
+from emheap.names import ALLOC_NAMES, FLAT_NAMES
+from emheap.types import scalar_types, text_types, wide_types
+from emtests import stubs
+
+ROOT = Path(emheap.__file__).parent
+
+LAYERS = (
+    ("errors", "home", "checks", "sites", "options"),
+    ("types",),
+    ("js_bridge", "memories", "allocators", "atomics", "capturing"),
+    ("records", "loans", "blocks"),
+    ("ownership",),
+    ("refs",),
+    ("allocation",),
+    ("bulk", "names"),
+    ("arena", "manager"),
+    ("opening_javascript", "opening_wasmtime", "opening"),
+    ("testing", "__init__"),
+)
+"""What is imported, before what imports it; within a layer there must be no cycle."""
+
+FOR_JAVASCRIPT = {"js", "pyodide", "pyodide_js"}
+MAY_SEE_JAVASCRIPT = {
+    "capturing.py",
+    "js_bridge.py",
+    "memories/own_module.py",
+    "opening_javascript.py",
+}
+"""The files that exist for JavaScript, besides those named after it."""
+
+
+def modules() -> list[Path]:
+    return sorted(ROOT.rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    """The module of a file, without the package: ``memories.base``."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+
+
+def imports_of(path: Path, *, at_import: bool) -> Iterator[str]:
+    """The modules that a file imports: when it is imported, or at any time."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    pending: list[ast.AST] = list(tree.body)
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            if node.module == "emheap":
+                yield from (f"emheap.{alias.name}" for alias in node.names)
+            else:
+                yield node.module
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif at_import and isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            continue
+        elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            pending.extend(node.orelse)
+        else:
+            pending.extend(ast.iter_child_nodes(node))
+
+
+def layer_of(module: str) -> int:
+    head = module.split(".")[0]
+    found = [number for number, heads in enumerate(LAYERS) if head in heads]
+    assert found, f"{module} is in no layer: give it a place in LAYERS"
+    return found[0]
+
+
+def own_imports(path: Path) -> set[str]:
+    """The modules of this package that a file imports when it is imported, without the package."""
+    names = {name_of(module) for module in modules()}
+    own = set()
+    for module in imports_of(path, at_import=True):
+        if module == "emheap" or module.startswith("emheap."):
+            target = module.removeprefix("emheap").removeprefix(".")
+            own.add(target if target in names else "__init__")
+    return own
+
+
+@pytest.mark.parametrize("path", modules(), ids=name_of)
+def test_a_module_imports_from_its_own_layer_or_below(path: Path) -> None:
+    for target in own_imports(path) - {"__init__"}:
+        assert layer_of(target) <= layer_of(name_of(path)), f"{name_of(path)} imports {target}"
+
+
+def test_imports_have_no_cycle() -> None:
+    graph = {name_of(path): own_imports(path) - {name_of(path)} for path in modules()}
+    done: set[str] = set()
+
+    def visit(module: str, way: tuple[str, ...]) -> None:
+        assert module not in way, " -> ".join((*way, module))
+        if module in done:
+            return
+        for target in graph.get(module, ()):
+            visit(target, (*way, module))
+        done.add(module)
+
+    for module in graph:
+        visit(module, ())
+
+
+@pytest.mark.parametrize("path", modules(), ids=name_of)
+def test_javascript_is_seen_only_where_it_must_be(path: Path) -> None:
+    used = {module.split(".")[0] for module in imports_of(path, at_import=False)}
+    relative = path.relative_to(ROOT).as_posix()
+    allowed = "javascript" in relative or "js_" in relative or relative in MAY_SEE_JAVASCRIPT
+    assert allowed or not used & FOR_JAVASCRIPT, f"{relative} imports {used & FOR_JAVASCRIPT}"
+
+
+def test_no_file_is_long() -> None:
+    tests = Path(__file__).parent
+    files = [*modules(), *tests.rglob("*.py")]
+    long = {path.name: len(path.read_text(encoding="utf-8").splitlines()) for path in files}
+    assert not {name: count for name, count in long.items() if count > 400}
+
+
+def test_no_module_hides_one_of_the_standard_library() -> None:
+    # Imports are absolute, so only the first level could; `types` is what the thing is called.
+    heads = {name_of(path).split(".")[0] for path in modules()} - {"__init__", "types"}
+    assert not heads & set(sys.stdlib_module_names)
+
+
+def test_the_core_imports_nothing_but_the_standard_library() -> None:
+    known = {*sys.stdlib_module_names, "emheap", *FOR_JAVASCRIPT}
+    for path in modules():
+        foreign = {module.split(".")[0] for module in imports_of(path, at_import=True)} - known
+        assert not foreign, f"{name_of(path)} imports {foreign}"
+
+
+def test_the_stub_declares_what_the_table_makes() -> None:
+    assert stubs.PATH.read_text(encoding="utf-8") == stubs.stub_text()
+
+
+def test_every_name_of_the_documentation_exists() -> None:
+    expected = set()
+    for scalar in scalar_types:
+        t = scalar.name
+        expected |= {f"read_{t}", f"write_{t}", f"read_{t}_atomic", f"write_{t}_atomic"}
+        expected |= {f"alloc_{t}", f"wrap_{t}", f"view_{t}_array", f"alloc_{t}_array"}
+        expected |= {f"wrap_{t}_array"}
+    for wide in wide_types:
+        expected |= {f"{verb}_{wide.name}" for verb in ("read", "write", "alloc", "wrap")}
+    for text in text_types:
+        verbs = ("read", "write", "alloc", "wrap")
+        expected |= {f"{verb}_null_terminated_{text.name}_string" for verb in verbs}
+    assert set(FLAT_NAMES) == expected
+    assert {name for name in expected if name.startswith("alloc_")} == set(ALLOC_NAMES)
+
+
+def test_flat_names_are_attributes_with_a_name_and_a_docstring() -> None:
+    heap = emheap.open()
+    for name in FLAT_NAMES:
+        function = getattr(heap, name)
+        assert function is getattr(heap, name)
+        assert function.__name__ == name
+        assert function.__doc__
+        assert name in dir(heap)
+    with pytest.raises(AttributeError, match="'HeapManager' object has no attribute 'read_int33'"):
+        heap.read_int33  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_public_names_are_real_and_errors_fit_a_builtin() -> None:
+    exported = [name for name in vars(emheap) if not name.startswith("_")]
+    errors = [
+        value
+        for name in exported
+        if isinstance(value := getattr(emheap, name), type) and issubclass(value, Exception)
+    ]
+    assert emheap.HeapError in errors
+    for error in errors:
+        assert issubclass(error, emheap.HeapError)
+        assert error.__doc__
