@@ -12,6 +12,7 @@ from emheap.allocators.pages import PageAllocator
 from emheap.allocators.pool import PoolAllocator
 from emheap.errors import NotSupportedError, add_note
 from emheap.manager import HeapManager
+from emheap.memories.holding import is_open
 from emheap.memories.wasmtime import open_wasmtime_memory, page_size
 from emheap.options import Options
 
@@ -111,7 +112,7 @@ def _find_allocator(
                 f"and {what} takes ['{integer}'] and gives {[integer] * returns}"
             )
         functions.append(_caller(store, function, str(name)))
-    return FunctionsAllocator(functions[0], functions[1], pointer_size)
+    return FunctionsAllocator(functions[0], _unless_closed(store, functions[1]), pointer_size)
 
 
 def _caller(store: wasmtime.Store, function: wasmtime.Func, name: str) -> Callable[[int], Any]:
@@ -123,6 +124,20 @@ def _caller(store: wasmtime.Store, function: wasmtime.Func, name: str) -> Callab
         except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
             add_note(error, f"in the module's {name}({argument}), which the heap called")
             raise
+
+    return call
+
+
+def _unless_closed(store: wasmtime.Store, free: Callable[[int], Any]) -> Callable[[int], Any]:
+    """`free`, for blocks that may be collected in one go with their store, in any order."""
+
+    def call(address: int) -> Any:
+        try:
+            return free(address)
+        except ValueError:
+            if is_open(store):
+                raise
+            return None  # the block went with the memory
 
     return call
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-__all__ = ["Hold"]
+__all__ = ["Hold", "is_open"]
 
 
 class Hold:
@@ -47,3 +47,12 @@ def _closing_late(kind: Any) -> Any:
     close.__doc__ = kind.close.__doc__
     names = {"close": close, "__module__": kind.__module__, "__qualname__": kind.__qualname__}
     return type(kind.__name__, (kind,), names)
+
+
+def is_open(held: Any) -> bool:
+    """Whether an object of wasmtime's was not closed yet."""
+    try:
+        held.ptr()
+    except ValueError:
+        return False
+    return True

@@ -46,8 +46,8 @@ class WasmtimeMemory(WindowMemory):
 
     name: ClassVar[str] = "the wasmtime memory"
 
-    def __init__(self, hold: Hold, ask_base: Ask, ask_size: Ask, is_64: bool) -> None:
-        self._hold = hold
+    def __init__(self, holds: tuple[Hold, ...], ask_base: Ask, ask_size: Ask, is_64: bool) -> None:
+        self._holds = holds
         self._ask_base = ask_base
         self._ask_size = ask_size
         self.pointer_size = 8 if is_64 else 4
@@ -61,7 +61,7 @@ class WasmtimeMemory(WindowMemory):
     def _array(self, host_address: int, size: int) -> Any:
         array: Any = (ctypes.c_ubyte * size).from_address(host_address)
         # Whatever is made of the array, a slice of a view or a numpy array, keeps it alive.
-        array.emheap_hold = self._hold
+        array.emheap_holds = self._holds
         return array
 
     def refresh(self) -> None:
@@ -164,23 +164,23 @@ def open_wasmtime_memory(
     import wasmtime
 
     if not isinstance(memory, wasmtime.Memory):
-        return _open_shared(memory)
+        return _open_shared(store, memory)
     context = ctypes.cast(cast(Any, store._context()), ctypes.c_void_p)
     handle = ctypes.byref(memory._memory)
     made = WasmtimeMemory if _stays(store, memory) else MovingWasmtimeMemory
     return made(
-        Hold(store),
+        (Hold(store),),
         _bind("wasmtime_memory_data", context, handle),
         _bind("wasmtime_memory_data_size", context, handle),
         memory.type(store).is_64,
     )
 
 
-def _open_shared(memory: wasmtime.SharedMemory) -> WasmtimeMemory:
+def _open_shared(store: wasmtime.Store, memory: wasmtime.SharedMemory) -> WasmtimeMemory:
     # It stays: its maximum is reserved from the start, for other threads use it while it grows.
     handle = ctypes.cast(cast(Any, memory.ptr()), ctypes.c_void_p)
     opened = WasmtimeMemory(
-        Hold(memory),
+        (Hold(memory), Hold(store)),
         _bind("wasmtime_sharedmemory_data", handle),
         _bind("wasmtime_sharedmemory_data_size", handle),
         memory.type().is_64,

@@ -1,0 +1,1 @@
+"""Tests of wasmtime's memories that have no likeness in a browser."""
