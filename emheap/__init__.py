@@ -24,6 +24,7 @@ from emheap.allocators.bump import BumpAllocator as BumpAllocator
 from emheap.allocators.freelist import FreeListAllocator as FreeListAllocator
 from emheap.allocators.functions import FunctionsAllocator as FunctionsAllocator
 from emheap.allocators.libc import LibcAllocator as LibcAllocator
+from emheap.allocators.pages import PageAllocator as PageAllocator
 from emheap.allocators.pool import PoolAllocator as PoolAllocator
 from emheap.arena import Arena as Arena
 from emheap.capturing import CapturedMemory as CapturedMemory
@@ -45,6 +46,7 @@ from emheap.errors import UseAfterFreeError as UseAfterFreeError
 from emheap.errors import ValueOutOfRangeError as ValueOutOfRangeError
 from emheap.manager import HeapManager as HeapManager
 from emheap.memories.base import Memory as Memory
+from emheap.memories.views import HeapView as HeapView
 from emheap.opening import create_wasm_heap_manager as create_wasm_heap_manager
 from emheap.opening import open as open  # noqa: A004
 from emheap.opening import wrap_buffer as wrap_buffer
