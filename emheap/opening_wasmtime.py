@@ -99,8 +99,8 @@ def _find_allocator(
     functions = []
     for what, name, returns in (("malloc", malloc, 1), ("free", free, 0)):
         cure = (
-            f"link it with -Wl,--export={name}, name another function as {what}=, or pass "
-            "malloc=None, free=None to have blocks allocated in pages added to the memory"
+            f"link it with -Wl,--export={name}, name another function as {what}=, or, if the "
+            "module has no allocator, pass malloc=None, free=None to use pages added to its memory"
         )
         function = _find_export(exports, name, what, wasmtime.Func, cure)
         integer = f"i{8 * pointer_size}"

@@ -16,7 +16,8 @@ class PageAllocator(FreeListAllocator):
     """Hands out the pages that it added to a memory itself, and none that were there before.
 
     What lies in the memory when the heap is opened, and what its module adds later, is the
-    module's: its data, its stack, the blocks of an allocator that it does not export.
+    module's: its data, its stack. The module itself must have no allocator: most of those take
+    every page of the memory for their own, whoever added it.
 
     ``grow(pages)`` does what the instruction ``memory.grow`` does: it adds pages at the end and
     returns how many there were before, or -1 if there can be no more. Only that number says which
