@@ -6,7 +6,7 @@ The tests that use them are the same in both.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -79,9 +79,15 @@ class WasmtimeGuest(Guest):
     """A module in wasmtime, natively."""
 
     def __init__(
-        self, name: str, *, configure: dict[str, Any] | None = None, **options: Any
+        self,
+        name: str,
+        *,
+        configure: dict[str, Any] | None = None,
+        prepare: Callable[[Any], object] = id,
+        **options: Any,
     ) -> None:
         self._settings = configure or {}
+        self._prepare = prepare
         super().__init__(name, **options)
 
     def _run(self, name: str) -> None:
@@ -92,6 +98,7 @@ class WasmtimeGuest(Guest):
         for setting, value in {**settings, **self._settings}.items():
             setattr(configuration, setting, value)
         self.store = wasmtime.Store(wasmtime.Engine(configuration))
+        self._prepare(self.store)
         module = wasmtime.Module.from_file(self.store.engine, str(FIXTURES / f"{name}.wasm"))
         self.instance = wasmtime.Instance(self.store, module, [])
         self.exports: Any = self.instance.exports(self.store)
