@@ -1,5 +1,6 @@
 // Runs pytest inside Pyodide under Node. Its only argument is a file of JSON:
 //   pyodide      folder of the Pyodide release
+//   modules      folder that npm put other people's modules into
 //   mounts       folders of this machine by the name that Python sees
 //   environment  environment variables
 //   arguments    pytest's arguments
@@ -9,6 +10,7 @@ import fs from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
+import { loadModules } from "./modules.mjs";
 
 const FATAL = 98;
 const configuration = JSON.parse(fs.readFileSync(process.argv[2], "utf8"));
@@ -45,6 +47,7 @@ try {
     pyodide.FS.mkdirTree(name);
     pyodide.mountNodeFS(name, folder);
   }
+  pyodide.registerJsModule("emtests_modules", await loadModules(`${pathToFileURL(configuration.modules)}/`));
   pyodide.runPython(`import sys; sys.path[:0] = ["/project", "/site"]`);
   const run = pyodide.pyimport("emtests.pyodide.run_pytest").run_pytest;
   process.exit(run.callKwargs(pyodide.toPy(configuration.arguments), { measure: configuration.measure }));

@@ -2,6 +2,8 @@
 //
 // Everything goes to the server by synchronous requests: while Python runs, nothing else can leave the
 // page, and what was printed before a hang or a fatal error must arrive.
+import { loadModules } from "./modules.mjs";
+
 function post(address, body) {
   const request = new XMLHttpRequest();
   request.open("POST", address, false);
@@ -57,6 +59,8 @@ try {
   await fetchArchive(pyodide, "project");
   await fetchArchive(pyodide, "site");
   pyodide.registerJsModule("emtests_page", { send_events: (lines) => post("/events", lines) });
+  const modules = await loadModules(new URL("/modules/", self.location.href).href);
+  pyodide.registerJsModule("emtests_modules", modules);
   pyodide.runPython(`import sys; sys.path[:0] = ["/project", "/site"]`);
   const run = pyodide.pyimport("emtests.pyodide.run_pytest").run_pytest;
   // A fatal error is thrown by this call; were it awaited, its promise would never settle.

@@ -18,7 +18,7 @@ from emtests.runtimes.events import judge
 from emtests.runtimes.find_chromium import find_chromium
 from emtests.runtimes.page_server import PageServer
 from emtests.runtimes.processes import Command, Ended, start, stop
-from emtests.runtimes.pyodide_releases import NEWEST
+from emtests.runtimes.pyodide_releases import NEWEST, fetch_modules
 
 MINUTES = 20
 MINUTES_OF_SILENCE = 5
@@ -49,7 +49,8 @@ class PyodideInChromium:
     def run(self, job: Job) -> Outcome:
         browser = find_chromium(job)
         pyodide, site = NEWEST.fetch(job)
-        with PageServer(job, pyodide, site, NEWEST.configuration(job)) as server:
+        folders = {"/pyodide": pyodide, "/modules": fetch_modules(job)}
+        with PageServer(job, folders, site, NEWEST.configuration(job)) as server:
             address = f"{server.address}{'?worker' if self.worker else ''}"
             return judge(job.folder, _browse(browser, address, server))
 

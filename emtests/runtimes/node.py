@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from emtests.runtimes.base import Job, Outcome
 from emtests.runtimes.events import judge
 from emtests.runtimes.processes import run
-from emtests.runtimes.pyodide_releases import Release
+from emtests.runtimes.pyodide_releases import Release, fetch_modules
 from pyodide_demo.environment import CHECKOUT, find_node
 
 MINUTES = 20
@@ -33,6 +33,7 @@ class PyodideInNode:
             json.dumps(
                 {
                     "pyodide": str(pyodide),
+                    "modules": str(fetch_modules(job)),
                     "mounts": {name: str(folder) for name, folder in mounts.items()},
                     **self.release.configuration(job),
                 }

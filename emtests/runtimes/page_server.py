@@ -22,7 +22,10 @@ from emtests.runtimes.processes import Ended
 from pyodide_demo.environment import CHECKOUT
 
 FATAL = 98
-_PAGE_FILES = {"/": "page.html", "/run_in_page.mjs": "run_in_page.mjs"}
+_PAGE_FILES = {
+    "/": "page.html",
+    **{f"/{name}": name for name in ("run_in_page.mjs", "modules.mjs", "peer.mjs")},
+}
 _PROJECT = ("emheap", "emtests", "pyodide_demo", "README.md", "pyproject.toml")
 
 
@@ -32,10 +35,14 @@ class PageServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(
-        self, job: Job, pyodide: Path, site: Path, configuration: Mapping[str, object]
+        self,
+        job: Job,
+        folders: Mapping[str, Path],
+        site: Path,
+        configuration: Mapping[str, object],
     ) -> None:
         self.job = job
-        self.pyodide = pyodide
+        self.folders = folders
         self.ended: queue.Queue[Ended] = queue.Queue()
         self.last_heard = time.monotonic()
         self.bodies = {
@@ -91,11 +98,12 @@ class _Handler(SimpleHTTPRequestHandler):
         # The system's own table of types may know neither, and a browser insists on both.
         self.page_server = server
         self.extensions_map = {
+            ".js": "text/javascript",
             ".mjs": "text/javascript",
             ".wasm": "application/wasm",
             "": "text/html",
         }
-        super().__init__(request, address, server, directory=str(server.pyodide))
+        super().__init__(request, address, server)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name there
         """Say nothing: the page's own output is what matters."""
@@ -110,6 +118,7 @@ class _Handler(SimpleHTTPRequestHandler):
 
     def do_GET(self) -> None:
         address = self.path.partition("?")[0]
+        folder = "/" + address.split("/")[1]
         body = self.page_server.bodies.get(address)
         if body is not None:
             self.send_response(HTTPStatus.OK)
@@ -117,8 +126,9 @@ class _Handler(SimpleHTTPRequestHandler):
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
-        elif address.startswith("/pyodide/"):
-            self.path = address.removeprefix("/pyodide")
+        elif folder in self.page_server.folders:
+            self.directory = str(self.page_server.folders[folder])
+            self.path = address.removeprefix(folder)
             super().do_GET()
         else:
             self.send_error(HTTPStatus.NOT_FOUND)

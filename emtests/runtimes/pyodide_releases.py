@@ -6,9 +6,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emtests.runtimes.base import Job, environment_passed_on
-from pyodide_demo.environment import PYODIDE_VERSION, pyodide_distribution, pyodide_site
+from pyodide_demo.environment import (
+    PYODIDE_VERSION,
+    npm_install,
+    pyodide_distribution,
+    pyodide_site,
+)
 
 REQUIREMENTS = ("pytest>=8.2", "hypothesis>=6.115", "coverage>=7.10")
+MODULES = (
+    "@echogarden/pffft-wasm@0.4.2",
+    "@echogarden/kissfft-wasm@0.2.0",
+    "harfbuzzjs@1.6.4",
+    "laz-perf@0.0.7",
+    "sql.js@1.16.0",
+)
+"""Modules of other people's, whose heaps the tests work on; see modules.mjs."""
+
+
+def fetch_modules(job: Job) -> Path:
+    """The folder that npm put them into. Raises EnvironmentProblem."""
+    return npm_install("modules", MODULES, say=job.say)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,61 @@
+// What the tests find beside Pyodide: other people's modules, and a worker that shares a memory.
+//
+// Both take promises to make, and Python waits for none while pytest runs. So they are made before,
+// and Python imports them as `emtests_modules`.
+
+const IN_NODE = typeof process === "object" && Boolean(process.versions?.node);
+
+async function read(address) {
+  if (!IN_NODE) return (await fetch(address)).arrayBuffer();
+  const { readFileSync } = await import("node:fs");
+  return readFileSync(new URL(address));
+}
+
+// A script in the manner of CommonJS; only Node can import one.
+async function require(address) {
+  if (IN_NODE) return (await import(address)).default;
+  const module = { exports: {} };
+  new Function("module", "exports", new TextDecoder().decode(await read(address)))(module, module.exports);
+  return module.exports;
+}
+
+async function create(factory, options) {
+  return (await factory)(options);
+}
+
+async function startPeer(memory, control) {
+  const peer = new URL("peer.mjs", import.meta.url);
+  const { Worker } = IN_NODE ? await import("node:worker_threads") : globalThis;
+  const worker = new Worker(peer, { type: "module" });
+  const started = new Promise((resolve, reject) => {
+    if (IN_NODE) {
+      worker.once("message", resolve);
+      worker.once("error", reject);
+    } else {
+      worker.onmessage = resolve;
+      worker.onerror = (event) => reject(new Error(`the peer: ${event.message}`));
+    }
+  });
+  worker.postMessage({ memory, control });
+  await started;
+  if (IN_NODE) worker.unref(); // it serves for as long as Python runs, and no longer
+}
+
+// `address` is where npm's folder node_modules is.
+export async function loadModules(address) {
+  const at = (path) => new URL(path, address).href;
+  const imported = async (path) => (await import(at(path))).default;
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: 256, shared: true });
+  const control = new SharedArrayBuffer(64);
+  const [pffft, kissfft, harfbuzz, harfbuzzSubset, lazPerf] = await Promise.all([
+    create(imported("@echogarden/pffft-wasm/dist/simd/pffft.js")),
+    create(imported("@echogarden/kissfft-wasm/kissfft.js")),
+    create(imported("harfbuzzjs/dist/harfbuzz.js")),
+    read(at("harfbuzzjs/dist/harfbuzz-subset.wasm")).then((code) => WebAssembly.compile(code)),
+    create(require(at(`laz-perf/lib/${IN_NODE ? "node" : "worker"}/laz-perf.js`)), {
+      wasmBinary: await read(at("laz-perf/lib/laz-perf.wasm")),
+    }),
+    startPeer(memory, control),
+  ]);
+  return { pffft, kissfft, harfbuzz, harfbuzzSubset, lazPerf, memory, control };
+}
