@@ -23,7 +23,7 @@ from pyodide_demo.server import serve
 from pyodide_demo.site import site_files
 
 PHOTOGRAPH = Path(__file__).resolve().parent / "photograph.jpg"
-DEFAULT_FILTERS = ["equalize", "sepia", "sharpen"]
+DEFAULT_FILTERS = ["mirror", "equalize", "sepia"]
 SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 
 
