@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import webbrowser
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -106,11 +107,8 @@ def serve(files: Mapping[str, Content], port: int, *, open_browser: bool) -> Non
             f"Port {port} of {LOOPBACK} cannot be used: {error.strerror or error}.\n"
             "Choose another with --port, or any free one with --port 0."
         ) from error
-    with server:
+    with server, contextlib.suppress(KeyboardInterrupt):
         print(f"The page is at {server.address}\nStop it with Ctrl+C.", flush=True)
         if open_browser:
             webbrowser.open(server.address)
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            print()
+        server.serve_forever()
