@@ -264,7 +264,7 @@ class HeapManager(BulkVerbs, FlatNames):
                     f"{ref_or_address!r} belongs to another heap ({owner.memory.name}); "
                     "free it there"
                 )
-            ref_or_address.free()
+            ref_or_address._free_at(caller_site())
             return
         address = check_integer(ref_or_address, "what is freed, if no reference,")
         self._table.release_address(address, caller_site())

@@ -12,7 +12,7 @@ from emheap.errors import BufferInUseError, HeapError, add_note, format_address
 from emheap.memories.base import Elements, Loan, Memory
 from emheap.records import Block, is_released
 from emheap.refs.editing import Edit
-from emheap.sites import caller_site, current_frame, describe_site
+from emheap.sites import Site, caller_site, current_frame, describe_site
 from emheap.types import Scalar, Type, uint8
 
 __all__ = ["HeapRef", "Holder", "Owner", "make_ref"]
@@ -158,7 +158,11 @@ class HeapRef(Generic[T]):
                 return
             if found is not None:  # freed already, and the address is another block's by now
                 layout.blocks[address] = found
-        layout.owner.release(block, caller_site())
+        self._free_at(caller_site())
+
+    def _free_at(self, site: Site) -> None:
+        """Free the block, for the library's own verbs: they say where the user's program is."""
+        self._block[2].owner.release(self._block, site)
         self.__class__ = self._settled
 
     def detach(self) -> int:
@@ -198,7 +202,7 @@ class HeapRef(Generic[T]):
         if self.is_freed or self._block[2].borrowed:
             return
         try:
-            self.free()
+            self._free_at(caller_site())
         except BufferInUseError as in_use:
             if error is None:
                 raise
