@@ -16,6 +16,8 @@ from emtests.demo.pictures import noise, write_png
 from pyodide_demo.environment import CHECKOUT
 from pyodide_demo.filters import FILTERS
 
+pytestmark = pytest.mark.once
+
 
 def command(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(

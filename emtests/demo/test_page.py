@@ -20,6 +20,8 @@ from emtests.demo.pictures import noise, opaque, write_png
 from pyodide_demo.environment import CHECKOUT, EnvironmentProblem, npm_install
 from pyodide_demo.program import run
 
+pytestmark = pytest.mark.once
+
 SERVED = 48, 36
 CHOSEN = 33, 21
 LARGE = 3200, 20

@@ -12,6 +12,8 @@ from pyodide_demo import comparison, runs
 from pyodide_demo.filters import FILTERS
 from pyodide_demo.program import run
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def pixels(tmp_path: Path) -> runs.Pixels:

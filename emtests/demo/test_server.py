@@ -13,6 +13,8 @@ from pyodide_demo.filters import FILTERS
 from pyodide_demo.server import LOOPBACK, SiteServer
 from pyodide_demo.site import site_files
 
+pytestmark = pytest.mark.once
+
 ISOLATION = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",

@@ -74,6 +74,8 @@ def native_arguments(job: Job) -> Sequence[str]:
     """The arguments of pytest in a native run."""
     # Runs go on side by side, and a cache in the checkout would be written by all of them.
     ours = ["-p", "emtests.reporting", "-p", "no:cacheprovider"]
+    if job.name != f"cpython{RUNNING}":
+        ours += ["-m", "not packaging and not once"]
     # A test that hangs prints where, long before the time limit of the whole run.
     return [*ours, "-o", f"faulthandler_timeout={_SECONDS_WITHOUT_NEWS}", *job.pytest_arguments]
 
