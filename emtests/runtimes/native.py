@@ -20,6 +20,8 @@ from pyodide_demo.environment import (
 
 COVERAGE_FILE = "coverage-data"
 MINUTES = 15
+NOT_AGAIN = ["-m", "not packaging and not once"]
+"""Leaves out the tests that one CPython is enough for: the running one."""
 _SECONDS_WITHOUT_NEWS = 300
 
 
@@ -36,7 +38,8 @@ class Native:
     def run(self, job: Job) -> Outcome:
         python = python_with_tests(self.version, job)
         measured = ["-m", "coverage", "run", f"--data-file={job.folder / COVERAGE_FILE}"]
-        command: Command = [python, *measured, "-m", "pytest", *native_arguments(job)]
+        chosen = [] if self.version == RUNNING else NOT_AGAIN
+        command: Command = [python, *measured, "-m", "pytest", *chosen, *native_arguments(job)]
         return judge(job.folder, run(command, job.log, minutes=MINUTES, environment=settings(job)))
 
 
@@ -52,7 +55,7 @@ class Development:
     def run(self, job: Job) -> Outcome:
         python = python_with_tests(RUNNING, job)
         checks = {"PYTHONMALLOC": "debug", "MALLOC_PERTURB_": "165"}
-        command: Command = [python, "-X", "dev", "-m", "pytest", *native_arguments(job)]
+        command: Command = [python, "-X", "dev", "-m", "pytest", *NOT_AGAIN, *native_arguments(job)]
         environment = {**settings(job), **checks}
         return judge(job.folder, run(command, job.log, minutes=MINUTES, environment=environment))
 
@@ -74,8 +77,6 @@ def native_arguments(job: Job) -> Sequence[str]:
     """The arguments of pytest in a native run."""
     # Runs go on side by side, and a cache in the checkout would be written by all of them.
     ours = ["-p", "emtests.reporting", "-p", "no:cacheprovider"]
-    if job.name != f"cpython{RUNNING}":
-        ours += ["-m", "not packaging and not once"]
     # A test that hangs prints where, long before the time limit of the whole run.
     return [*ours, "-o", f"faulthandler_timeout={_SECONDS_WITHOUT_NEWS}", *job.pytest_arguments]
 
