@@ -1,0 +1,297 @@
+"""The allocators in their own right: no overlap, alignment, reuse, joining, and their limits."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import emheap
+from emheap import Allocator, BumpAllocator, FreeListAllocator, LibcAllocator, PoolAllocator
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("allocate"), st.integers(1, 300)),
+        st.tuples(st.just("free"), st.integers(0, 1000)),
+    ),
+    max_size=120,
+)
+
+
+def run_steps(allocator: Allocator, steps: Any, start: int, end: int) -> dict[int, int]:
+    """Allocate and free by turns; check every block handed out. Gives what is left."""
+    live: dict[int, int] = {}
+    for step, number in steps:
+        if step == "free":
+            if live:
+                address = sorted(live)[number % len(live)]
+                del live[address]
+                allocator.free(address)
+            continue
+        address = allocator.allocate(number)
+        if not address:
+            continue
+        assert address % allocator.alignment == 0
+        assert start <= address <= address + number <= end
+        for other, size in live.items():
+            assert address + number <= other or other + size <= address
+        live[address] = number
+    return live
+
+
+# The free list
+
+
+@given(steps=STEPS, alignment=st.sampled_from([1, 4, 8, 16, 64]))
+def test_a_free_list_hands_out_no_byte_twice_and_has_them_all_back(
+    steps: Any, alignment: int
+) -> None:
+    allocator = FreeListAllocator(13, 4000, alignment=alignment)
+    room = allocator.available_byte_size
+    live = run_steps(allocator, steps, 13, 4000)
+    used = sum((size + alignment - 1) & -alignment for size in live.values())
+    assert allocator.available_byte_size == room - used
+    for address in live:
+        allocator.free(address)
+    assert allocator.available_byte_size == allocator.largest_gap == room
+
+
+@given(steps=STEPS)
+def test_a_free_list_refuses_only_what_no_gap_can_hold(steps: Any) -> None:
+    allocator = FreeListAllocator(16, 2000)
+    run_steps(allocator, steps, 16, 2000)
+    gap = allocator.largest_gap
+    assert allocator.allocate(gap + 1) == 0
+    if gap:
+        assert allocator.allocate(gap) != 0
+
+
+def test_a_free_list_joins_neighbours_on_both_sides() -> None:
+    allocator = FreeListAllocator(16, 16 + 5 * 64)
+    a, b, c, d, e = (allocator.allocate(64) for _ in range(5))
+    assert allocator.allocate(1) == 0
+    for first, second, third in ((b, c, d), (d, c, b), (b, d, c)):
+        for address in (first, second, third):
+            allocator.free(address)
+        assert allocator.largest_gap == 192
+        again = allocator.allocate(192)
+        assert again == b
+        allocator.free(again)
+        assert (allocator.allocate(64), allocator.allocate(64), allocator.allocate(64)) == (b, c, d)
+    allocator.free(a)
+    allocator.free(e)
+    assert (allocator.largest_gap, allocator.available_byte_size) == (64, 128)
+
+
+def test_a_free_list_takes_the_smallest_gap_that_fits() -> None:
+    allocator = FreeListAllocator(16, 16 + 1024)
+    blocks = [allocator.allocate(size) for size in (256, 8, 64, 8, 128, 8)]
+    for address in blocks[0::2]:
+        allocator.free(address)
+    assert allocator.allocate(60) == blocks[2]
+    assert allocator.allocate(100) == blocks[4]
+    assert allocator.allocate(130) == blocks[0]
+
+
+def test_a_free_list_refuses_what_is_no_block_of_it() -> None:
+    allocator = FreeListAllocator(16, 1024)
+    address = allocator.allocate(64)
+    for wrong in (0, 8, address + 8, 5000, -8):
+        with pytest.raises(emheap.HeapCorruptionError, match="is not the address of a block of"):
+            allocator.free(wrong)
+    allocator.free(address)
+    with pytest.raises(emheap.HeapCorruptionError, match=f"0x{address:x} is not the address"):
+        allocator.free(address)
+    assert allocator.available_byte_size == allocator.largest_gap == 1008
+
+
+def test_a_free_list_can_be_extended() -> None:
+    allocator = FreeListAllocator(16, 128)
+    first = allocator.allocate(112)
+    assert allocator.allocate(8) == 0
+    allocator.extend(256)
+    assert allocator.available_byte_size == 128
+    assert allocator.allocate(128) == 128
+    allocator.extend(100)  # less than it has: nothing happens
+    assert allocator.available_byte_size == 0
+    allocator.free(first)
+    allocator.extend(512)
+    assert allocator.available_byte_size == 112 + 256
+
+
+# The bump allocator
+
+
+@given(steps=STEPS, alignment=st.sampled_from([1, 4, 8, 16, 64]))
+def test_a_bump_allocator_hands_out_no_byte_twice(steps: Any, alignment: int) -> None:
+    run_steps(BumpAllocator(13, 4000, alignment=alignment), steps, 13, 4000)
+
+
+def test_a_bump_allocator_takes_back_the_newest_block_only() -> None:
+    allocator = BumpAllocator(16, 1024)
+    first, second = allocator.allocate(30), allocator.allocate(10)
+    assert (first, second) == (16, 48)
+    allocator.free(first)
+    assert allocator.allocate(8) == 64
+    allocator.free(64)
+    assert allocator.allocate(20) == 64
+    assert allocator.available_byte_size == 1024 - 88
+
+
+def test_a_bump_allocator_ends_and_starts_again() -> None:
+    allocator = BumpAllocator(16, 128)
+    assert allocator.allocate(113) == 0
+    assert allocator.allocate(112) == 16
+    assert allocator.available_byte_size == 0
+    assert allocator.allocate(1) == 0
+    allocator.reset()
+    assert allocator.available_byte_size == 112
+    assert allocator.allocate(1) == 16
+
+
+# What both take
+
+
+def test_no_block_has_the_address_of_the_null_pointer() -> None:
+    for make in (FreeListAllocator, BumpAllocator):
+        assert make(0, 100).allocate(1) > 0
+        assert make(0, 100, alignment=1).allocate(1) == 1
+
+
+def test_bounds_and_alignment_are_checked() -> None:
+    for make in (FreeListAllocator, BumpAllocator):
+        wild: Any = make
+        with pytest.raises(emheap.OutOfBoundsError, match="no room between start 200 and end 100"):
+            make(200, 100)
+        for alignment in (0, 3, -8):
+            with pytest.raises(emheap.ValueOutOfRangeError, match="align must be a power of two"):
+                make(16, 100, alignment=alignment)
+        for start, end in ((None, 100), (16, None), (1.5, 100), (16, "100"), (True, 100)):
+            with pytest.raises(TypeError, match="must be an int, not"):
+                wild(start, end)
+        empty = make(16, 16)
+        assert (empty.allocate(1), empty.available_byte_size) == (0, 0)
+
+
+# malloc
+
+
+def test_malloc_gives_aligned_blocks_and_zeros() -> None:
+    allocator = LibcAllocator()
+    heap = emheap.open()
+    blocks = {allocator.allocate(size): size for size in (1, 7, 8, 100, 4096, 1 << 20)}
+    assert all(address % allocator.alignment == 0 for address in blocks)
+    ordered = sorted(blocks)
+    for lower, upper in pairwise(ordered):
+        assert lower + blocks[lower] <= upper
+    for address, size in blocks.items():
+        heap.memory.fill(address, size, 0xEE)
+        allocator.free(address)
+    for size in (1, 100, 4096, 1 << 20):
+        address = allocator.allocate_zeroed(size)
+        assert heap.memory.read_bytes(address, size) == bytes(size)
+        allocator.free(address)
+
+
+# The pool
+
+
+class Counting(Allocator):
+    """Counts what it is asked for."""
+
+    def __init__(self) -> None:
+        self.alignment = 16
+        self.inner = FreeListAllocator(16, 1 << 22, alignment=16)
+        self.allocated: list[int] = []
+        self.freed: list[int] = []
+
+    def allocate(self, size: int) -> int:
+        self.allocated.append(size)
+        return self.inner.allocate(size)
+
+    def free(self, address: int) -> None:
+        self.freed.append(address)
+        self.inner.free(address)
+
+
+def test_a_pool_hands_out_what_was_freed_without_asking() -> None:
+    counting = Counting()
+    pool = PoolAllocator(counting)
+    assert pool.alignment == 16
+    for size in (1, 8, 16, 17, 100, 256):
+        address = pool.allocate(size)
+        asked = len(counting.allocated)
+        pool.free_sized(address, size)
+        for again in (size, max(1, size - 1)):
+            if -(-again // 16) == -(-size // 16):
+                assert pool.allocate(again) == address
+                pool.free_sized(address, again)
+        assert len(counting.allocated) == asked
+    assert counting.freed == []
+
+
+def test_a_pool_passes_large_blocks_on() -> None:
+    counting = Counting()
+    pool = PoolAllocator(counting)
+    address = pool.allocate(257)
+    pool.free_sized(address, 257)
+    assert counting.allocated == [257]
+    assert counting.freed == [address]
+
+
+@given(steps=STEPS)
+def test_a_pool_hands_out_no_byte_twice(steps: Any) -> None:
+    counting = Counting()
+    pool = PoolAllocator(counting)
+    live: dict[int, int] = {}
+    for step, number in steps:
+        if step == "allocate":
+            address = pool.allocate(number)
+            for other, size in live.items():
+                assert address + number <= other or other + size <= address
+            live[address] = number
+        elif live:
+            address = sorted(live)[number % len(live)]
+            pool.free_sized(address, live.pop(address))
+    for address, size in live.items():
+        pool.free_sized(address, size)
+    pool.trim()
+    assert counting.inner.available_byte_size == (1 << 22) - 16
+
+
+def test_a_pool_keeps_no_more_than_it_says() -> None:
+    counting = Counting()
+    pool = PoolAllocator(counting)
+    count = PoolAllocator.KEPT + 100
+    blocks = [pool.allocate(16) for _ in range(count)]
+    for address in blocks:
+        pool.free_sized(address, 16)
+    assert len(counting.freed) == 100
+    pool.trim()
+    assert sorted(counting.freed) == sorted(blocks)
+
+
+def test_a_heap_gives_a_burst_of_numbers_back() -> None:
+    counting = Counting()
+    heap = emheap.wrap_buffer(bytearray(1 << 22), allocator=PoolAllocator(counting))
+    for make in (heap.alloc_int32, lambda: heap.alloc(emheap.float64)):
+        refs: list[Any] = [make() for _ in range(3000)]
+        for ref in refs:
+            ref.free()
+    assert len(counting.allocated) - len(counting.freed) <= PoolAllocator.KEPT
+    assert heap.total_allocated_byte_size == 0
+
+
+# In place of ours
+
+
+def test_an_allocator_of_the_programs_own() -> None:
+    counting = Counting()
+    heap = emheap.wrap_buffer(bytearray(1 << 22), allocator=counting)
+    with heap.alloc_array(emheap.int32, [1, 2, 3]) as ref:
+        assert counting.allocated == [12]
+    assert counting.freed == [ref.address]
+    assert heap.allocator is counting
