@@ -143,11 +143,12 @@ class JavaScriptMemory(Memory):
         """The typed array over the bytes of one window; an empty tuple where there are none."""
         array = self._windows.get((name, number))
         if array is None:
+            if not len(self._last_byte):
+                return ()
             start = number * WINDOW
             constructor = getattr(js, name)
             count = (min(self._size, start + WINDOW) - start) // constructor.BYTES_PER_ELEMENT
-            array = constructor.new(self._buffer, start, count) if self._size else ()
-            self._windows[name, number] = array
+            array = self._windows[name, number] = constructor.new(self._buffer, start, count)
         return array
 
     # The contract
