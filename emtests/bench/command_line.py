@@ -1,0 +1,120 @@
+"""The command line of `python -m emtests.bench`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from emtests import bench
+from emtests.bench.results import Result, table
+from emtests.bench.rows import NATIVE, PYODIDE
+from emtests.bench.runtimes import (
+    IMPORT_PEER,
+    IMPORT_WORK,
+    Runtime,
+    measure_import,
+    measure_rows,
+    open_native,
+    open_pyodide,
+)
+from emtests.runtimes.interpreters import RUNNING, find_interpreter
+from pyodide_demo.environment import EnvironmentProblem
+
+_REFERENCE = "3.13"
+"""The CPython whose figures count."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure what was asked for; return 1 if a runtime that was named could not be measured."""
+    options = _parse(arguments)
+    measured: dict[str, list[Result]] = {}
+    with tempfile.TemporaryDirectory(prefix="emheap-bench-") as scratch:
+        openers = _openers(options, Path(scratch))
+        complete = [_measure(*opener, options, measured) for opener in openers.items()]
+    for title, results in measured.items():
+        print(f"\n{title}\n{table(results)}")
+    if options.json:
+        _write_json(options.json, measured)
+    return int(not (any(complete) and (all(complete) or not options.runtime)))
+
+
+def _openers(options: argparse.Namespace, scratch: Path) -> dict[str, Callable[[], Runtime]]:
+    kinds = options.runtime or [NATIVE, PYODIDE]
+    openers: dict[str, Callable[[], Runtime]] = {}
+    if NATIVE in kinds:
+        for version in options.python:
+            openers[f"CPython {version}"] = partial(open_native, version, scratch)
+    if PYODIDE in kinds:
+        openers["Pyodide"] = partial(open_pyodide, scratch)
+    return openers
+
+
+def _measure(
+    name: str,
+    opener: Callable[[], Runtime],
+    options: argparse.Namespace,
+    measured: dict[str, list[Result]],
+) -> bool:
+    """Add the results of a runtime, those before a failure too; whether there was none."""
+    start = time.monotonic()
+    try:
+        runtime = opener()
+        results = measured.setdefault(runtime.title, [])
+        for result in _all_rows(runtime, options.rows, options.seconds):
+            results.append(result)
+            since = time.monotonic() - start
+            print(f"[{since:3.0f} s] {runtime.title}: {result.work}", file=sys.stderr, flush=True)
+    except EnvironmentProblem as problem:
+        print(f"{name} was not measured to the end: {problem}", file=sys.stderr)
+        return False
+    return True
+
+
+def _all_rows(runtime: Runtime, pattern: str, seconds: float) -> Iterator[Result]:
+    yield from measure_rows(runtime, pattern, seconds)
+    if re.search(pattern, f"{IMPORT_WORK} {IMPORT_PEER}", re.IGNORECASE):
+        yield measure_import(runtime)
+
+
+def _write_json(file: Path, measured: dict[str, list[Result]]) -> None:
+    values = {title: [each.as_json() for each in results] for title, results in measured.items()}
+    file.write_text(json.dumps(values, indent=1) + "\n")
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    def kinds(text: str) -> list[str]:
+        chosen = text.split(",")
+        unknown = [kind for kind in chosen if kind not in (NATIVE, PYODIDE)]
+        if unknown:
+            raise argparse.ArgumentTypeError(f"no such runtime: {', '.join(unknown)}")
+        return chosen
+
+    default = _REFERENCE if find_interpreter(_REFERENCE) else RUNNING
+    parser = argparse.ArgumentParser(
+        prog="python -m emtests.bench",
+        description=(bench.__doc__ or "").split("\n\n")[1].replace("\n", " "),
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--runtime", type=kinds, metavar="A,B", help=f"{NATIVE}, {PYODIDE}, or both"
+    )
+    parser.add_argument(
+        "--python",
+        type=lambda text: text.split(","),
+        default=[default],
+        metavar="3.X",
+        help=f"CPython versions, with commas between (default: {default})",
+    )
+    parser.add_argument("--rows", default="", metavar="PATTERN", help="only rows that match")
+    parser.add_argument(
+        "--seconds", type=float, default=0.5, help="how long to measure a row (default: 0.5)"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    return parser.parse_args(arguments)

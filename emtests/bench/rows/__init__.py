@@ -1,0 +1,23 @@
+"""The rows of the table."""
+
+from __future__ import annotations
+
+from emtests.bench.rows.arrays import ARRAY_ROWS
+from emtests.bench.rows.base import NATIVE as NATIVE
+from emtests.bench.rows.base import PYODIDE as PYODIDE
+from emtests.bench.rows.base import Row as Row
+from emtests.bench.rows.blocks import BLOCK_ROWS
+from emtests.bench.rows.javascript_heap import JAVASCRIPT_ROWS
+from emtests.bench.rows.scalars import SCALAR_ROWS
+from emtests.bench.rows.texts import TEXT_ROWS
+from emtests.bench.rows.wasmtime_heap import WASMTIME_ROWS
+
+ROWS: list[Row] = [
+    *SCALAR_ROWS,
+    *BLOCK_ROWS,
+    *ARRAY_ROWS,
+    *TEXT_ROWS,
+    *JAVASCRIPT_ROWS,
+    *WASMTIME_ROWS,
+]
+"""All that one process can measure by itself."""

@@ -1,0 +1,200 @@
+"""Blocks: made, freed, found by address, and what they cost while they live."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import random
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from itertools import repeat
+from typing import Any
+
+import emheap
+from emtests.bench.measuring import Contest, Figures, Statement
+from emtests.bench.rows.base import Row, timed
+
+_MANY, _FEW = 100_000, 10
+_AT_A_TIME = 500
+_HELD = 100
+
+
+def _calloc_and_free() -> tuple[Any, Any]:
+    library = ctypes.CDLL(None)
+    calloc, free = library.calloc, library.free
+    calloc.argtypes, calloc.restype = (ctypes.c_size_t, ctypes.c_size_t), ctypes.c_void_p
+    free.argtypes, free.restype = (ctypes.c_void_p,), None
+    return calloc, free
+
+
+@contextmanager
+def _alloc_and_free(ours: str, peer: str) -> Iterator[Contest]:
+    heap = emheap.open()
+    calloc, free = _calloc_and_free()
+
+    def check(_: Any, __: Any) -> None:
+        assert heap.total_allocated_byte_size == 0
+        dirty = heap.alloc_int32(-1)
+        address = dirty.address
+        dirty.free()
+        ref = heap.alloc_int32()
+        assert ref.address == address, "the block was not used again, so it proves nothing"
+        assert ctypes.c_int32.from_address(address).value == 0
+        assert heap.allocated_heap_refs == [ref]
+        ref.free()
+        assert ref.is_freed
+        its = calloc(1, 4)
+        assert ctypes.c_int32.from_address(its).value == 0
+        free(its)
+
+    held = {"repeat": repeat, "held": _HELD}
+    yield Contest(
+        Statement(ours, {"alloc": heap.alloc_int32, **held}),
+        Statement(peer, {"calloc": calloc, "free": free, **held}),
+        check,
+    )
+
+
+_ONE = partial(
+    _alloc_and_free, "ref = alloc(); ref.free()", "address = calloc(1, 4); free(address)"
+)
+_SEVERAL = partial(
+    _alloc_and_free,
+    "refs = [alloc() for _ in repeat(None, held)]\nfor ref in refs: ref.free()",
+    "addresses = [calloc(1, 4) for _ in repeat(None, held)]\n"
+    "for address in addresses: free(address)",
+)
+
+
+class _Crowd:
+    """A heap with a number of live blocks, and more for a while."""
+
+    def __init__(self, live: int, choose: Callable[[list[Any], int], list[Any]]) -> None:
+        self.heap = emheap.open()
+        self._live = live
+        self._refs = [self.heap.alloc_int32(index) for index in range(live)]
+        self._choose = choose
+        self._going: list[Any] = []
+
+    def addresses(self, count: int) -> list[int]:
+        """Those of `count` blocks to free, so that as many stay as there were at first."""
+        self.check()
+        self._refs += [self.heap.alloc_int32() for _ in range(count)]
+        self._going = self._choose(self._refs, count)
+        return [ref.address for ref in self._going]
+
+    def check(self) -> None:
+        """Raise AssertionError unless what was to be freed is, and nothing else."""
+        assert all(ref.is_freed for ref in self._going)
+        assert len(self._refs) == self._live
+        assert self.heap.total_allocated_byte_size == 4 * self._live
+
+    def close(self) -> None:
+        self.heap.free_all()
+
+
+def _newest(refs: list[Any], count: int) -> list[Any]:
+    going = refs[-count:]
+    del refs[-count:]
+    return going
+
+
+def _scattered(refs: list[Any], count: int) -> list[Any]:
+    going = []
+    for _ in range(count):
+        index = random.randrange(len(refs))
+        refs[index], refs[-1] = refs[-1], refs[index]
+        going.append(refs.pop())
+    return going
+
+
+@contextmanager
+def _free_in_a_crowd(choose: Callable[[list[Any], int], list[Any]]) -> Iterator[Contest]:
+    many, few = _Crowd(_MANY, choose), _Crowd(_FEW, choose)
+
+    def check(_: Any, __: Any) -> None:
+        many.check()
+        few.check()
+
+    code = "free(item)"
+    yield Contest(
+        Statement(code, {"free": many.heap.free}, many.addresses),
+        Statement(code, {"free": few.heap.free}, few.addresses),
+        check,
+        most=_AT_A_TIME,
+    )
+    many.close()
+    few.close()
+
+
+def _bytes_a_ref(_: float) -> Figures:
+    """Python's own memory for each live int32, from the snapshot before to the one after."""
+    heap = emheap.open()
+    heap.alloc_int32().free()
+    refs: list[Any] = [None] * _MANY
+    ours = _traced(lambda: _fill(refs, heap.alloc_int32))
+    assert heap.total_allocated_byte_size == 4 * _MANY
+    heap.free_all()
+    calloc, free = _calloc_and_free()
+    table: dict[int, Any] = {}
+    peer = _traced(lambda: _enter(table, calloc))
+    assert len(table) == _MANY
+    for address in table:
+        free(address)
+    rounds = [(ours / _MANY, peer / _MANY)]
+    return Figures.of_rounds(rounds, "bytes")
+
+
+def _fill(refs: list[Any], alloc: Callable[[], Any]) -> None:
+    for index in range(_MANY):
+        refs[index] = alloc()
+
+
+def _enter(table: dict[int, Any], calloc: Callable[[int, int], int]) -> None:
+    for _ in range(_MANY):
+        address = calloc(1, 4)
+        table[address] = ctypes.c_int32.from_address(address)
+
+
+def _traced(fill: Callable[[], None]) -> int:
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        fill()
+        gc.collect()
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    return after - before
+
+
+_PEER = "ctypes calloc + free"
+_TEN = "the same with 10 live"
+
+BLOCK_ROWS: list[Row] = [
+    timed("alloc + free int32, zeroed and tracked", _PEER, _ONE, native=1.0, pyodide=1.0),
+    timed("100 allocs, then 100 frees of int32", _PEER, _SEVERAL, native=1.0, pyodide=1.0),
+    timed(
+        "free(address), the newest of 100,000 live",
+        _TEN,
+        partial(_free_in_a_crowd, _newest),
+        native=1.3,
+        pyodide=1.3,
+    ),
+    timed(
+        "free(address), any of 100,000 live",
+        _TEN,
+        partial(_free_in_a_crowd, _scattered),
+        native=1.3,
+        pyodide=1.3,
+    ),
+    Row(
+        "bytes of a live int32 ref, of 100,000",
+        "c_int32.from_address in a dict by address",
+        {"native": 2.0, "pyodide": 2.0},
+        _bytes_a_ref,
+    ),
+]

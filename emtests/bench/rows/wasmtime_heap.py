@@ -1,0 +1,100 @@
+"""The heap of a module that runs in wasmtime, natively."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from emtests.bench.measuring import Contest, Statement
+from emtests.bench.rows.base import Row, timed
+from emtests.bench.rows.scalars import NUMBERS, Number
+from emtests.webassembly.guests import WasmtimeGuest
+
+
+@contextmanager
+def _read(number: Number) -> Iterator[Contest]:
+    guest = WasmtimeGuest("guest32")
+
+    def check(ours: Any, peer: Any) -> None:
+        assert ours == peer == number.first, (ours, peer)
+
+    with guest.heap.alloc(number.kind, number.first) as ref:
+        read = getattr(guest.heap, f"read_{number.kind.name}")
+        names = {
+            "unpack": struct.Struct("<" + number.kind.format).unpack,
+            "read": guest.exports["memory"].read,
+            "store": guest.store,
+            "address": ref.address,
+            "end": ref.address + number.kind.size,
+        }
+        yield Contest(
+            Statement("result = read(address)", {"read": read, "address": ref.address}),
+            Statement("result = unpack(read(store, address, end))[0]", names),
+            check,
+        )
+
+
+@contextmanager
+def _write(number: Number) -> Iterator[Contest]:
+    guest = WasmtimeGuest("guest32")
+    with guest.heap.alloc(number.kind) as mine, guest.heap.alloc(number.kind) as its:
+
+        def check(_: Any, __: Any) -> None:
+            assert (mine.value, its.value) == (number.first, number.second)
+            mine.clear()
+            its.clear()
+
+        write = getattr(guest.heap, f"write_{number.kind.name}")
+        names = {
+            "pack": struct.Struct("<" + number.kind.format).pack,
+            "write": guest.exports["memory"].write,
+            "store": guest.store,
+            "address": its.address,
+            "value": number.second,
+        }
+        yield Contest(
+            Statement(
+                "write(address, value)",
+                {"write": write, "address": mine.address, "value": number.first},
+            ),
+            Statement("write(store, pack(value), address)", names),
+            check,
+        )
+
+
+@contextmanager
+def _alloc_and_free() -> Iterator[Contest]:
+    guest = WasmtimeGuest("guest32")
+    heap = guest.heap
+
+    def check(_: Any, __: Any) -> None:
+        assert heap.total_allocated_byte_size == 0
+        with heap.alloc_int32() as ref:
+            assert ref.value == 0
+            assert heap.total_allocated_byte_size == 4
+
+    names = {
+        "malloc": guest.exports["malloc"],
+        "free": guest.exports["free"],
+        "store": guest.store,
+    }
+    yield Contest(
+        Statement("ref = alloc(); ref.free()", {"alloc": heap.alloc_int32}),
+        Statement("address = malloc(store, 4); free(store, address)", names),
+        check,
+    )
+
+
+def _rows() -> Iterator[Row]:
+    for verb, prepare in (("read", _read), ("write", _write)):
+        for number in NUMBERS:
+            work = f"{verb} {number.kind.name} in wasmtime"
+            yield timed(work, f"Memory.{verb}", partial(prepare, number), native=0.05)
+    peer = "the guest's malloc + free"
+    yield timed("alloc + free int32 in wasmtime", peer, _alloc_and_free, native=0.1)
+
+
+WASMTIME_ROWS = list(_rows())

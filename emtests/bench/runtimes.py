@@ -1,0 +1,154 @@
+"""Where rows are measured: a CPython of this machine, and Pyodide under Node."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from emtests.bench.measuring import Figures
+from emtests.bench.results import Result
+from emtests.bench.rows import NATIVE, PYODIDE
+from emtests.runtimes.interpreters import find_interpreter
+from emtests.runtimes.processes import Command, start, stop
+from pyodide_demo.environment import (
+    CHECKOUT,
+    PYODIDE_VERSION,
+    EnvironmentProblem,
+    build_wheel,
+    checkout_with_extras,
+    find_node,
+    pyodide_distribution,
+    virtual_environment,
+)
+
+IMPORT_WORK, IMPORT_PEER, IMPORT_LIMIT = "import emheap, cold process", "import ctypes", 3.0
+
+_MINUTES = 10
+_WORKER = "from emtests.bench.worker import run; run({!r}, {!r}, {!r})"
+_COLD_IMPORT = """\
+from time import perf_counter_ns
+start = perf_counter_ns()
+import {}
+print(perf_counter_ns() - start)
+"""
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """A place to measure in."""
+
+    title: str
+    kind: str
+    """Which limits count: NATIVE or PYODIDE."""
+    command: Callable[[str], Command]
+    """The command that runs a Python program, which finds the checkout's modules."""
+    cold_command: Callable[[str], Command]
+    """The same for one that finds emheap where a user's program does."""
+    import_rounds: int
+    import_tries: int
+    """In each round, of each import: as many processes, of which the fastest counts."""
+    allowance: float = 1.0
+    """What the limits are multiplied with."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables that its processes need."""
+
+
+def open_native(version: str, scratch: Path) -> Runtime:
+    """A CPython of this machine, with numpy. Raises EnvironmentProblem."""
+    base = find_interpreter(version)
+    if base is None:
+        raise EnvironmentProblem(f"no CPython {version} was found")
+    # The name and the requirements of the tests' environment, so that there is only one.
+    requirements = [checkout_with_extras("test")]
+    python = virtual_environment(f"cpython{version}", requirements, python=base)
+
+    def command(program: str) -> Command:
+        return [python, "-c", program]
+
+    return Runtime(
+        f"CPython {version}",
+        NATIVE,
+        command,
+        command,
+        import_rounds=9,
+        import_tries=3,
+        allowance=1.0 if tuple(map(int, version.split("."))) >= (3, 13) else 1.5,
+        # A user's emheap was compiled when pip installed it; no settings of others may keep ours
+        # from being compiled, or have it compiled anew while it is measured.
+        environment={"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(scratch / version)},
+    )
+
+
+def open_pyodide(scratch: Path) -> Runtime:
+    """Pyodide under Node. Raises EnvironmentProblem."""
+    node, folder = find_node(), pyodide_distribution()
+    # Whoever builds the wheel of a changed checkout meanwhile deletes the one of before.
+    wheel = shutil.copy2(build_wheel(), scratch)
+
+    def in_node(program: str, **configuration: object) -> Command:
+        script = CHECKOUT / "emtests" / "bench" / "run_in_node.mjs"
+        known = {"pyodide": str(folder), "mounts": {}, "wheels": [], "program": program}
+        return [node, script, json.dumps({**known, **configuration})]
+
+    def command(program: str) -> Command:
+        path = 'import sys; sys.path.insert(0, "/project")\n'
+        return in_node(path + program, mounts={"/project": str(CHECKOUT)})
+
+    def cold_command(program: str) -> Command:
+        return in_node(program, wheels=[str(wheel)])
+
+    title = f"Pyodide {PYODIDE_VERSION} in Node"
+    return Runtime(title, PYODIDE, command, cold_command, import_rounds=3, import_tries=1)
+
+
+def _lines_of(runtime: Runtime, command: Command) -> Iterator[str]:
+    """The lines that a program prints, as they come. Raises EnvironmentProblem if it fails."""
+    process = start(command, environment=runtime.environment, output=subprocess.PIPE)
+    timer = threading.Timer(_MINUTES * 60, stop, (process,))
+    timer.start()
+    lines = []
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line.decode(errors="replace").rstrip())
+            yield lines[-1]
+        code = process.wait()
+    finally:
+        timer.cancel()
+        stop(process)
+    if code:
+        raise EnvironmentProblem(f"ended with exit code {code}:\n" + "\n".join(lines[-20:]))
+
+
+def measure_rows(runtime: Runtime, pattern: str, seconds: float) -> Iterator[Result]:
+    """What the worker prints, row by row."""
+    worker = _WORKER.format(runtime.kind, pattern, seconds)
+    for line in _lines_of(runtime, runtime.command(worker)):
+        if line.startswith("{"):
+            yield Result.from_json(json.loads(line), runtime.allowance)
+
+
+def measure_import(runtime: Runtime) -> Result:
+    """`import emheap` and `import ctypes`, each in processes that have done nothing before."""
+    programs = [_COLD_IMPORT.format(module) for module in ("emheap", "ctypes")]
+
+    def nanoseconds(program: str) -> float:
+        return float(list(_lines_of(runtime, runtime.cold_command(program)))[-1])
+
+    if runtime.kind == NATIVE:
+        for program in programs:
+            nanoseconds(program)  # compiles
+    rounds = []
+    for _ in range(runtime.import_rounds):
+        times = [
+            [nanoseconds(program) for program in programs] for _ in range(runtime.import_tries)
+        ]
+        ours, theirs = map(min, zip(*times, strict=True))
+        rounds.append((ours, theirs))
+    figures = Figures.of_rounds(rounds)
+    return Result(IMPORT_WORK, IMPORT_PEER, IMPORT_LIMIT * runtime.allowance, figures)
