@@ -167,6 +167,9 @@ class Arena(AllocNames):
     def _close(self, site: Site) -> list[str]:
         """Free everything; say which blocks stay because something uses them."""
         self._closed = site
+        if self._chunks is not None:
+            # Before the blocks: each chunk then goes back with its last block, the newest first.
+            self._chunks.close()
         in_use: list[str] = []
         while self._contents:
             _, item = self._contents.popitem()  # held until it is freed: a dropped one would warn
@@ -178,8 +181,6 @@ class Arena(AllocNames):
                     self._table.release(item._block, site)
                 except BufferInUseError as failure:
                     in_use.append(str(failure))
-        if self._chunks is not None:
-            self._chunks.close()
         return in_use
 
     def __repr__(self) -> str:
