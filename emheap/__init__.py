@@ -21,11 +21,13 @@ from __future__ import annotations
 
 from emheap.allocators.base import Allocator as Allocator
 from emheap.allocators.bump import BumpAllocator as BumpAllocator
+from emheap.allocators.failing import FailingAllocator as FailingAllocator
 from emheap.allocators.freelist import FreeListAllocator as FreeListAllocator
 from emheap.allocators.functions import FunctionsAllocator as FunctionsAllocator
 from emheap.allocators.libc import LibcAllocator as LibcAllocator
 from emheap.allocators.pages import PageAllocator as PageAllocator
 from emheap.allocators.pool import PoolAllocator as PoolAllocator
+from emheap.allocators.quota import QuotaAllocator as QuotaAllocator
 from emheap.arena import Arena as Arena
 from emheap.capturing import CapturedMemory as CapturedMemory
 from emheap.capturing import capture_memory as capture_memory

@@ -55,7 +55,6 @@ class BlockTable:
         """The late blocks by address, with the site where each was freed."""
         self.mixed: dict[int, Block] = {}
         """The live arrays, strings and over-aligned scalars by address."""
-        self._mixed_byte_size = 0
         self._padded: dict[int, tuple[int, int]] = {}
         """For blocks aligned by us: the allocator's address and the alignment, by ours."""
         self.detached: dict[int, Block] = {}
@@ -166,8 +165,6 @@ class BlockTable:
             return
         with self._lock:
             layout.blocks[address] = block
-            if layout.blocks is self.mixed:
-                self._mixed_byte_size += layout.byte_size
         self._trim_history()
 
     def _give_back(self, address: int, layout: Layout) -> None:
@@ -198,19 +195,24 @@ class BlockTable:
         size = max(layout.byte_size, 1)
         if self.loans.buckets:
             self.loans.recall(address, size, describe_block(block))
-        if self.options.track_allocations and not self.claim(block):
-            raise self.refusal(block)
+        tracked = self.options.track_allocations
+        claimed = False
         try:
-            self._give_back(address, layout)
+            claimed = not tracked or self.claim(block)
+            if claimed:
+                self._give_back(address, layout)
+                self.bury(block, site)
         except Exception:
             # The user's free function failed: the block stays as it was.
             self.register(block)
             raise
         except BaseException:
             # Interrupted: the allocator may have the block, so nothing may use it any more.
-            self.bury(block, site)
+            if not (tracked and self.is_live(block)):
+                self.bury(block, site)
             raise
-        self.bury(block, site)
+        if not claimed:
+            raise self.refusal(block)
 
     def bury(self, block: Block, site: Site) -> None:
         """End all references to a block that has left its table."""
@@ -227,8 +229,6 @@ class BlockTable:
             if layout.blocks.get(address) is not block:
                 return False
             del layout.blocks[address]
-            if layout.blocks is self.mixed:
-                self._mixed_byte_size -= layout.byte_size
         return True
 
     def release_address(self, address: int, site: Site) -> None:
@@ -290,7 +290,8 @@ class BlockTable:
         scalars = sum(
             len(layout.blocks) * layout.byte_size for layout in list(self._scalars.values())
         )
-        return self._mixed_byte_size + scalars
+        # Added up here, because an interrupt could come between a table and a running sum.
+        return scalars + sum(block[2].byte_size for block in list(self.mixed.values()))
 
     def containing(self, address: int) -> Block | None:
         """The live block that `address` lies in. Walks all of them; for messages."""

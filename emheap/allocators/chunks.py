@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+from _thread import RLock
 
 from emheap.allocators.base import Allocator
 from emheap.allocators.bump import BumpAllocator
@@ -40,7 +40,7 @@ class ChunkAllocator(Allocator):
         self._chunk: _Chunk | None = None
         self._home: dict[int, _Chunk] = {}
         """The chunk of each block that lies in one."""
-        self._lock = threading.Lock()
+        self._lock = RLock()  # a finalizer may free a block while this thread holds it
 
     @property
     def native(self) -> Allocator:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from _thread import RLock
 from bisect import bisect_left, insort
 
 from emheap.allocators.base import Allocator
@@ -15,7 +16,8 @@ class FreeListAllocator(Allocator):
     """Hands out the bytes from `start` to `end`, best fit first, and joins free neighbours.
 
     Its records are Python objects, not headers in the memory, so a program that writes past its
-    blocks cannot damage them. Finding, splitting and joining are searches by bisection.
+    blocks cannot damage them. Finding, splitting and joining are searches by bisection. An
+    interrupt in the middle damages nothing.
     """
 
     def __init__(self, start: int, end: int, *, alignment: int = 8) -> None:
@@ -28,6 +30,7 @@ class FreeListAllocator(Allocator):
         self._free_by_address: dict[int, int] = {}
         self._free_by_end: dict[int, int] = {}
         self._free_by_size: list[tuple[int, int]] = []
+        self._lock = RLock()
         if self._end > self._start:
             self._add_free(self._start, self._end - self._start)
 
@@ -43,31 +46,50 @@ class FreeListAllocator(Allocator):
 
     def allocate(self, size: int) -> int:
         needed = align_up(max(size, 1), self.alignment)
+        with self._lock:
+            return self._take(needed)
+
+    def _take(self, needed: int) -> int:
         position = bisect_left(self._free_by_size, (needed, 0))
         if position == len(self._free_by_size):
             return 0
         gap, address = self._free_by_size[position]
-        self._remove_free(address, gap)
-        if gap > needed:
-            self._add_free(address + needed, gap - needed)
-        self._used[address] = needed
+        try:
+            self._remove_free(address, gap)
+            if gap > needed:
+                self._add_free(address + needed, gap - needed)
+            self._used[address] = needed
+        except BaseException:  # an interrupt: nothing was allocated
+            self._used.pop(address, None)
+            self._remove_free(address + needed, gap - needed)
+            self._remove_free(address, gap)
+            self._add_free(address, gap)
+            raise
         return address
 
     def free(self, address: int) -> None:
-        size = self._used.pop(address, None)
-        if size is None:
-            raise HeapCorruptionError(
-                f"{format_address(address)} is not the address of a block of this allocator"
-            )
-        following = self._free_by_address.get(address + size)
-        if following is not None:
-            self._remove_free(address + size, following)
-            size += following
-        before = self._free_by_end.get(address)
-        if before is not None:
-            self._remove_free(before, address - before)
-            address, size = before, size + address - before
-        self._add_free(address, size)
+        with self._lock:
+            size = self._used.get(address)
+            if size is None:
+                raise HeapCorruptionError(
+                    f"{format_address(address)} is not the address of a block of this allocator"
+                )
+            end = address + size
+            following = self._free_by_address.get(end, 0)
+            before = self._free_by_end.get(address, address)
+            try:
+                self._join(before, address, end, end + following)
+            except BaseException:  # an interrupt: what was begun is done all the same
+                self._join(before, address, end, end + following)
+                raise
+
+    def _join(self, start: int, address: int, end: int, last: int) -> None:
+        """Make one gap of a block and of those before and after it. May be done twice."""
+        self._remove_free(start, address - start)
+        self._remove_free(end, last - end)
+        self._remove_free(start, last - start)
+        self._add_free(start, last - start)
+        self._used.pop(address, None)
 
     def extend(self, end: int) -> None:
         """Make the bytes up to `end` available too, after the memory has grown."""
@@ -78,9 +100,10 @@ class FreeListAllocator(Allocator):
         first = align_up(check_integer(start, "start"), self.alignment)
         last = check_integer(end, "end") & -self.alignment
         if last > first:
-            self._end = max(self._end, last)
-            self._used[first] = last - first
-            self.free(first)
+            with self._lock:
+                self._end = max(self._end, last)
+                self._used[first] = last - first
+                self.free(first)
 
     def _add_free(self, address: int, size: int) -> None:
         self._free_by_address[address] = size
@@ -88,6 +111,9 @@ class FreeListAllocator(Allocator):
         insort(self._free_by_size, (size, address))
 
     def _remove_free(self, address: int, size: int) -> None:
-        del self._free_by_address[address]
-        del self._free_by_end[address + size]
-        del self._free_by_size[bisect_left(self._free_by_size, (size, address))]
+        # Of a gap that an interrupt came between, some may be missing.
+        position = bisect_left(self._free_by_size, (size, address))
+        if self._free_by_size[position : position + 1] == [(size, address)]:
+            del self._free_by_size[position]
+        self._free_by_end.pop(address + size, None)
+        self._free_by_address.pop(address, None)

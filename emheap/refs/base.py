@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from emheap import ownership
 from emheap.allocators.pool import PoolAllocator
-from emheap.errors import BufferInUseError, HeapError, add_note, format_address
+from emheap.errors import BufferInUseError, DoubleFreeError, HeapError, add_note, format_address
 from emheap.memories.base import Elements, Loan, Memory
 from emheap.records import Block, is_released
 from emheap.refs.editing import Edit
@@ -203,10 +203,11 @@ class HeapRef(Generic[T]):
             return
         try:
             self._free_at(caller_site())
-        except BufferInUseError as in_use:
+        except (BufferInUseError, DoubleFreeError) as failure:
+            # The latter where an interrupt came in the middle of freeing it.
             if error is None:
                 raise
-            add_note(error, f"and then, {in_use}")
+            add_note(error, f"and then, {failure}")
 
     def __copy__(self) -> Any:
         raise TypeError("a reference cannot be copied: there is only one block")

@@ -1,0 +1,52 @@
+"""An allocator that runs out of memory when a test wants it to."""
+
+from __future__ import annotations
+
+from emheap.allocators.base import Allocator
+from emheap.allocators.wrapping import WrappingAllocator
+from emheap.checks import check_integer
+
+__all__ = ["FailingAllocator"]
+
+
+class FailingAllocator(WrappingAllocator):
+    """Lets `after` allocations succeed; every later one finds no room.
+
+    To see that a program survives running out of memory, run it with ``after`` 0, 1, 2 and so on
+    until it gets through.
+
+    >>> import emheap
+    >>> allocator = emheap.FailingAllocator(emheap.FreeListAllocator(16, 4096), after=1)
+    >>> heap = emheap.wrap_buffer(bytearray(4096), allocator=allocator)
+    >>> with heap.alloc(emheap.int32, 5):
+    ...     heap.alloc(emheap.int32, 6)
+    Traceback (most recent call last):
+    emheap.errors.OutOfMemoryError: no room for 4 bytes: 4 bytes are live in 1 blocks of the buffer
+    """
+
+    def __init__(self, allocator: Allocator, *, after: int) -> None:
+        super().__init__(allocator)
+        self.after = check_integer(after, "after")
+        """The allocations that still succeed; may be set anew."""
+        self.failures = 0
+        """The allocations that failed."""
+
+    def _fails(self) -> bool:
+        if self.after > 0:
+            return False
+        self.failures += 1
+        return True
+
+    def allocate(self, size: int) -> int:
+        if self._fails():
+            return 0
+        self.after -= 1
+        return super().allocate(size)
+
+    def allocate_zeroed(self, size: int) -> int | None:
+        if self._fails():
+            return 0
+        address = super().allocate_zeroed(size)
+        if address is not None:  # or else `allocate` is called next
+            self.after -= 1
+        return address

@@ -1,0 +1,181 @@
+"""Running out of memory, and being interrupted, at every point where that can happen."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import warnings
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+import emheap
+from emheap import (
+    FailingAllocator,
+    FreeListAllocator,
+    HeapManager,
+    OutOfMemoryError,
+    QuotaAllocator,
+    int32,
+    uint8,
+)
+from emheap.allocators.wrapping import WrappingAllocator
+from emtests.conftest import OpenHeap
+from emtests.diagnosis.consistency import check_consistent
+from emtests.diagnosis.scenarios import SCENARIOS, Scenario
+from emtests.heaps import RUNNING
+
+LONG = "EMHEAP_LONG" in os.environ
+LIBRARY = str(Path(emheap.__file__).parent)
+INTERRUPTED = [kind for kind in RUNNING if LONG or kind.name in ("home", "bytearray-freelist")]
+by_name = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
+
+
+def second_heap(heap: HeapManager, allocator: emheap.Allocator) -> HeapManager:
+    return HeapManager(heap.memory, allocator, heap.options)
+
+
+class Balance(WrappingAllocator):
+    """Knows the blocks that were not given back."""
+
+    def __init__(self, allocator: emheap.Allocator) -> None:
+        super().__init__(allocator)
+        self.out: set[int] = set()
+
+    def allocate(self, size: int) -> int:
+        address = super().allocate(size)
+        self.out |= {address} - {0}
+        return address
+
+    def allocate_zeroed(self, size: int) -> int | None:
+        address = super().allocate_zeroed(size)
+        self.out |= {address or 0} - {0}
+        return address
+
+    def free(self, address: int) -> None:
+        self.out.remove(address)
+        super().free(address)
+
+    def free_sized(self, address: int, size: int) -> None:
+        self.out.remove(address)
+        super().free_sized(address, size)
+
+
+@by_name
+def test_nothing_leaks_whichever_allocation_fails(heap: HeapManager, scenario: Scenario) -> None:
+    balance = Balance(heap.allocator)
+    for count in range(100):
+        failing = FailingAllocator(balance, after=count)
+        limited = second_heap(heap, failing)
+        try:
+            scenario(limited)
+        except OutOfMemoryError:
+            assert not balance.out, f"with {count} allocations"
+            failing.after = 1000
+            check_consistent(limited)
+        else:
+            break
+    assert count
+    assert not failing.failures
+
+
+@by_name
+@pytest.mark.parametrize("kind", INTERRUPTED, ids=str)
+def test_records_hold_wherever_it_is_interrupted(open_heap: OpenHeap, scenario: Scenario) -> None:
+    moments = LineTracer()
+    with moments:
+        scenario(open_heap())
+    chosen = range(len(moments.lines)) if LONG else first_of_each(moments.lines)
+    assert len(chosen) > 50
+    heap = open_heap()
+    for moment in chosen:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # of the references that got lost
+            with pytest.raises(KeyboardInterrupt), LineTracer(moment):
+                scenario(heap)
+            gc.collect(0)
+        check_consistent(heap)
+
+
+def first_of_each(lines: list[tuple[str, int]]) -> list[int]:
+    """The first moment at which each line is about to run."""
+    return sorted({line: moment for moment, line in reversed(list(enumerate(lines)))}.values())
+
+
+class LineTracer:
+    """Notes the lines of the library that run, and interrupts before one of them.
+
+    On a heap that was used before fewer lines may run, for a pool has blocks by then; where the
+    moment does not come, the interrupt comes at the end.
+    """
+
+    def __init__(self, interrupt_before: int | None = None) -> None:
+        self.lines: list[tuple[str, int]] = []
+        self.interrupt_before = interrupt_before
+
+    def __enter__(self) -> None:
+        self._before = sys.gettrace()
+        sys.settrace(self._trace)
+
+    def __exit__(self, *error: object) -> None:
+        sys.settrace(self._before)
+        if error[0] is None and self.interrupt_before is not None:
+            raise KeyboardInterrupt
+
+    def _trace(self, frame: FrameType, event: str, argument: Any) -> Any:
+        code = frame.f_code
+        if not code.co_filename.startswith(LIBRARY):
+            return None
+        if event == "line" and not _in_finalizer(frame):
+            if len(self.lines) == self.interrupt_before:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+            self.lines.append((code.co_filename, frame.f_lineno))
+        return self._trace
+
+
+def _in_finalizer(frame: FrameType | None) -> bool:
+    """Whether an exception here would go nowhere."""
+    while frame is not None and frame.f_code.co_filename.startswith(LIBRARY):
+        if frame.f_code.co_name in ("__del__", "<lambda>"):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def test_a_quota_counts_what_is_live(heap: HeapManager) -> None:
+    quota = QuotaAllocator(heap.allocator, 1000)
+    limited = second_heap(heap, quota)
+    blocks = [limited.alloc_array(uint8, 100) for _ in range(10)]
+    assert quota.live_byte_size == 1000
+    with pytest.raises(OutOfMemoryError, match="no room for 4 bytes: 1000 bytes are live in 10"):
+        limited.alloc(int32)
+    for block in blocks[:5]:
+        block.free()
+    assert quota.live_byte_size == 500
+    with limited.arena() as scratch:
+        for _ in range(125):
+            scratch.alloc(int32)
+        with pytest.raises(OutOfMemoryError):
+            scratch.alloc(int32)
+    assert quota.live_byte_size == 500
+    blocks[5].resize(400)
+    assert quota.live_byte_size == 800
+    heap.adopt(uint8, blocks[6].detach(), 100).free()
+    assert quota.live_byte_size == 700
+    limited.free_all()
+    assert quota.live_byte_size == 0
+
+
+def test_bad_limits() -> None:
+    inner = FreeListAllocator(16, 4096)
+    for wrong in (None, "1", 1.0, True):
+        with pytest.raises(TypeError, match="must be an int"):
+            QuotaAllocator(inner, wrong)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="must be an int"):
+            FailingAllocator(inner, after=wrong)  # type: ignore[arg-type]
+    with pytest.raises(OverflowError, match="must not be negative"):
+        QuotaAllocator(inner, -1)
