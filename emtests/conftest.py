@@ -63,6 +63,11 @@ def pytest_configure(config: pytest.Config) -> None:
         "needs(*capabilities): skip the test on a heap with such a gap; they are "
         + ", ".join(CAPABILITIES),
     )
+    config.addinivalue_line("markers", "last: run it after all others, for it leaves its mark")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
