@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
 
 from emtests.runtimes.base import Outcome, Runtime
@@ -48,6 +49,8 @@ def main(arguments: Sequence[str]) -> int:
     options, pytest_arguments = _parse(arguments, [*runtimes, COVERAGE])
     # pytest cannot know the width of the terminal through a pipe, nor whether it has colours.
     os.environ.setdefault("COLUMNS", str(shutil.get_terminal_size().columns))
+    if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
+        os.environ.setdefault("PY_COLORS", "1")
     names = options.only or [*runtimes, COVERAGE]
     if pytest_arguments and not options.only:
         # Who asks for certain tests does not want to wait for what reads all of the code.

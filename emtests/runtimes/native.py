@@ -19,7 +19,7 @@ from pyodide_demo.environment import (
 )
 
 COVERAGE_FILE = "coverage-data"
-MINUTES = 15
+MINUTES = 20
 NOT_AGAIN = ["-m", "not packaging and not once"]
 """Leaves out the tests that one CPython is enough for: the running one."""
 _SECONDS_WITHOUT_NEWS = 300
