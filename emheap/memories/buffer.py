@@ -59,8 +59,8 @@ class BufferMemory(WindowMemory):
     def release(self) -> None:
         """Let go of the buffer, so that its owner can close it. Nothing works on the heap then.
 
-        Raises BufferError while a view is in use. Blocks should be freed before: their
-        references hold on to the buffer.
+        Blocks that are live, wrapped references and views in use hold on to the buffer by
+        themselves; its owner is told so by the BufferError that closing it raises.
         """
         self.window.release()
         for numbers in self._typed.values():

@@ -1,0 +1,1 @@
+"""Tests of one block of memory that several processes see."""

@@ -1,0 +1,62 @@
+"""What the two processes agree on: where in the block things lie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.shared_memory import SharedMemory
+from typing import NamedTuple
+
+import emheap
+from emheap import FreeListAllocator, HeapManager, int32, pointer32
+
+SIZE = 1 << 20
+TURN, PARENT, CHILD = 64, 128, 192
+"""Addresses: whose turn it is, and what each process wrote last. A cache line each."""
+STRINGS, NUMBERS = 4096, 8192
+HALF = SIZE // 2
+"""The parent allocates below, the child above: each process has an allocator of its own."""
+
+
+class Side(NamedTuple):
+    """The heap as one process sees it."""
+
+    heap: HeapManager
+    other_lives: Callable[[], bool]
+
+    def await_turn(self, number: int) -> None:
+        """Wait, burning time, until the other process has set the turn to `number`."""
+        while self.heap.read_int32_atomic(TURN) != number:
+            assert self.other_lives(), f"the other process ended before turn {number}"
+
+    def set_turn(self, number: int) -> None:
+        self.heap.write_int32_atomic(TURN, number)
+
+    def leave(self, place: int, address: int) -> None:
+        """Leave a pointer for the other process."""
+        self.heap.write(pointer32, place, address)
+
+    def find(self, place: int) -> int:
+        return self.heap.read(pointer32, place)
+
+
+@contextmanager
+def opened(
+    block: SharedMemory, start: int, end: int, other_lives: Callable[[], bool]
+) -> Iterator[Side]:
+    """The heap in a shared block, whose blocks lie from `start` to `end`."""
+    heap = emheap.wrap_buffer(block.buf, allocator=FreeListAllocator(start, end))
+    try:
+        yield Side(heap, other_lives)
+    finally:
+        heap.free_all()
+        heap.memory.release()  # type: ignore[attr-defined]
+        block.close()
+
+
+def count_up(side: Side, first: int, steps: int) -> None:
+    """Take turns with the other process; every second number is ours."""
+    for number in range(first, steps, 2):
+        side.await_turn(number)
+        side.heap.wrap(int32, NUMBERS).value += 1
+        side.set_turn(number + 1)
