@@ -25,7 +25,7 @@ from emheap.types import uint8
 
 __all__ = ["BulkVerbs", "copy_bytes"]
 
-_PIECE = 1 << 20
+_PIECE = 1 << 18
 
 
 class BulkVerbs:
@@ -66,7 +66,10 @@ class BulkVerbs:
             self._memory.fill(start, count, value)
 
     def find(
-        self, place: HeapRef[Any] | int, pattern: bytes | int, size: int | None = None
+        self,
+        place: HeapRef[Any] | int,
+        pattern: bytes | bytearray | memoryview | int,
+        size: int | None = None,
     ) -> int | None:
         """The address of the first occurrence of `pattern`, a bytes-like or the value of one
         byte, that lies wholly in the `size` bytes from a place; None if there is none."""

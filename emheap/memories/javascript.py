@@ -108,13 +108,14 @@ class JavaScriptMemory(Memory):
         number = address if address.__class__ is int else check_integer(address, "address")
         end = number + size
         alive = len(self._last_byte)
-        if self.polls_always or (self._polls and (end > self._size or not alive)):
+        if self.polls_always or (self._polls and not alive):
             self.poll()
             alive = len(self._last_byte)
         if alive and self.lowest_address <= number and end <= self._size:
             return number
         if not alive and number:
             raise OutOfBoundsError(self._explain_emptiness(size, what))
+        # A buffer that is too short: this asks for the size, and so for the latest one.
         return super().check_extent(number, size, what)
 
     def _explain_emptiness(self, size: int, what: str) -> str:

@@ -1,0 +1,183 @@
+"""Many bytes at once, on one heap and between every two."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+import emheap
+from emheap import (
+    Arena,
+    HeapManager,
+    NotAllocatedError,
+    NotSupportedError,
+    NullPointerError,
+    OutOfBoundsError,
+    UseAfterFreeError,
+    float64,
+    int32,
+    uint8,
+    utf8,
+)
+from emheap.memories.buffer import BufferMemory
+from emtests.heaps import RUNNING, HeapKind
+
+EDGE = 1 << 18
+LONG = EDGE + 12345
+"""More than one piece of what is done in pieces."""
+
+
+@pytest.fixture(scope="module")
+def others() -> Iterator[list[HeapManager]]:
+    """A heap of each kind."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(kind.open()) for kind in RUNNING]
+
+
+# Copying
+
+
+def test_bytes_move_to_every_other_heap_and_back(
+    heap: HeapManager, scratch: Arena, others: list[HeapManager]
+) -> None:
+    data = random.Random(7).randbytes(5000)
+    source = scratch.alloc_array(uint8, data)
+    back = scratch.alloc_array(uint8, len(data))
+    for other in others:
+        with other.alloc_array(uint8, len(data)) as there:
+            heap.copy_to(other, source, there)
+            assert bytes(there) == data
+            assert heap.compare(other, source, there) == 0
+            other.copy_to(heap, there.address + 10, back.address + 3, 100)
+            assert bytes(back) == bytes(3) + data[10:110] + bytes(len(data) - 103)
+            heap.fill(back, 0)
+            heap.copy_to(other, source, there, 0)
+
+
+@pytest.mark.parametrize("shift", [-3000, -1, 0, 1, 3000])
+def test_source_and_destination_may_overlap(heap: HeapManager, scratch: Arena, shift: int) -> None:
+    data = random.Random(7).randbytes(10000)
+    ref = scratch.alloc_array(uint8, data)
+    start, size = 3500, 3000
+    heap.copy_to(heap, ref.address + start, ref.address + start + shift, size)
+    expected = bytearray(data)
+    expected[start + shift : start + shift + size] = data[start : start + size]
+    assert bytes(ref) == expected
+
+
+class OnlyBytes(BufferMemory):
+    """A memory like somebody else's, whose bytes have no address that could be told."""
+
+    def host_address(self, address: int) -> int:
+        raise NotSupportedError("no address in this process")
+
+
+@pytest.mark.parametrize("shift", [-LONG + 5, -100, 100, LONG - 5])
+def test_a_memory_with_nothing_but_bytes_is_copied_in_pieces(shift: int) -> None:
+    memory = OnlyBytes(bytearray(3 * LONG))
+    heap = HeapManager(memory, emheap.BumpAllocator(16, memory.size), emheap.open().options)
+    data = random.Random(7).randbytes(LONG)
+    memory.write_bytes(LONG, data)
+    heap.copy_to(heap, LONG, LONG + shift, LONG)
+    assert memory.read_bytes(LONG + shift, LONG) == data
+    home = emheap.open()
+    with home.alloc_array(uint8, LONG) as there:
+        heap.copy_to(home, LONG + shift, there, LONG)
+        assert bytes(there) == data
+        there[5] ^= 1
+        home.copy_to(heap, there, 16)
+        assert memory.read_bytes(16, LONG) == bytes(there)
+        assert home.find(there, data[-3:]) is not None
+
+
+# Filling, finding, comparing
+
+
+def test_fill(heap: HeapManager, scratch: Arena) -> None:
+    ref = scratch.alloc_array(int32, 100)
+    heap.fill(ref, 0xFF)
+    assert ref == [-1] * 100
+    heap.fill(ref, 0, 4)
+    heap.fill(ref.address + 9, 7, 2)
+    assert bytes(ref)[:12] == b"\0\0\0\0\xff\xff\xff\xff\xff\7\7\xff"
+    heap.fill(ref, 1, 0)
+    assert ref[0] == 0
+
+
+def test_find(heap: HeapManager, scratch: Arena) -> None:
+    data = bytearray(LONG)
+    data[EDGE - 2 : EDGE + 2] = b"edge"
+    data[-3:] = b"end"
+    ref = scratch.alloc_array(uint8, data)
+    assert heap.find(ref, b"edge") == ref.address + EDGE - 2
+    assert heap.find(ref, b"end") == ref.address + LONG - 3
+    assert heap.find(ref, ord("g")) == ref.address + EDGE
+    assert heap.find(ref.address, bytearray(b"end"), LONG - 1) is None
+    assert heap.find(ref, b"nowhere") is None
+    assert heap.find(ref.address + 5, b"", 0) == heap.find(ref.address + 5, b"", 3)
+    assert heap.find(ref, b"edge", EDGE + 1) is None
+    assert heap.find(ref, b"edge", EDGE + 2) is not None
+
+
+def test_compare(heap: HeapManager, scratch: Arena) -> None:
+    first = scratch.alloc_array(uint8, LONG)
+    second = scratch.alloc_array(uint8, LONG)
+    assert heap.compare(heap, first, second) == 0
+    second[LONG - 1] = 200
+    assert heap.compare(heap, first, second) == -1
+    assert heap.compare(heap, second, first) == 1
+    assert heap.compare(heap, first, second, LONG - 1) == 0
+    assert heap.compare(heap, first, first.address + 1, 100) == 0
+
+
+# What is refused
+
+
+def test_what_is_refused_changes_nothing(kind: HeapKind, heap: HeapManager, scratch: Arena) -> None:
+    source = scratch.alloc_array(uint8, b"source")
+    target = scratch.alloc_array(uint8, b"target")
+    gone = heap.alloc(float64)
+    gone.free()
+    with kind.open() as other:
+        foreign = other.alloc_array(uint8, b"foreign")
+        wild: Any = heap
+        cases: list[tuple[Any, Any, str]] = [
+            (lambda: heap.copy_to(heap, source, target, 7), OutOfBoundsError, "copy of 7 bytes: "),
+            (lambda: heap.copy_to(heap, source.address, target, 9), OutOfBoundsError, "has 6"),
+            (lambda: heap.copy_to(heap, source.address, target), TypeError, "size must be given"),
+            (lambda: heap.copy_to(heap, source, 0), NullPointerError, "copy of 6 bytes"),
+            (lambda: heap.copy_to(heap, source, gone), UseAfterFreeError, "use after free"),
+            (lambda: heap.copy_to(heap, gone, target), UseAfterFreeError, "use after free"),
+            (lambda: heap.copy_to(heap, foreign, target, 2), NotAllocatedError, "another heap"),
+            (lambda: heap.copy_to(other, source, target), NotAllocatedError, "another heap"),
+            (lambda: wild.copy_to(5, source, target), TypeError, "must be a HeapManager, not int"),
+            (lambda: heap.copy_to(heap, source, target, -1), OverflowError, "must not be negative"),
+            (lambda: wild.copy_to(heap, source, 1.5), TypeError, "address must be an int"),
+            (lambda: heap.fill(target, 256), OverflowError, "byte must be 0 to 255, got 256"),
+            (lambda: heap.fill(target, -1), OverflowError, "byte must be 0 to 255"),
+            (lambda: wild.fill(target, "x"), TypeError, "byte must be an int"),
+            (lambda: heap.fill(target, 1, 7), OutOfBoundsError, "fill of 7 bytes"),
+            (lambda: heap.find(target, 300), OverflowError, "byte must be"),
+            (lambda: wild.find(target, "text"), TypeError, "bytes-like"),
+            (lambda: heap.find(0, b"x", 4), NullPointerError, "search"),
+            (lambda: heap.compare(heap, source, target, 8), OutOfBoundsError, "comparison"),
+            (lambda: wild.compare(None, source, target), TypeError, "must be a HeapManager"),
+        ]
+        for action, error, words in cases:
+            with pytest.raises(error, match=words):
+                action()
+        assert (bytes(source), bytes(target)) == (b"source", b"target")
+        foreign.free()
+
+
+def test_strings_and_numbers_are_places_too(heap: HeapManager, scratch: Arena) -> None:
+    text = scratch.alloc(utf8, "text")
+    room = scratch.alloc(utf8, 10)
+    heap.copy_to(heap, text, room)
+    assert room.value == "text"
+    number = scratch.alloc(int32, 0x01020304)
+    assert heap.find(number, 3) == number.address + 1
