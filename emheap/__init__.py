@@ -11,7 +11,7 @@
 # Imports run one way, and a test holds them to it:
 #
 #   errors, home, checks, sites, options -> types -> memories, allocators, atomics
-#   -> records, loans, blocks -> ownership -> refs -> allocation -> names
+#   -> records, loans, blocks -> ownership -> refs -> allocation -> names, reports, diagnosis
 #   -> arena, manager -> opening
 #
 # What only a browser has (js, pyodide.ffi, pyodide_js) is imported in memories/own_module.py
@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from emheap.allocators.base import Allocator as Allocator
 from emheap.allocators.bump import BumpAllocator as BumpAllocator
+from emheap.allocators.counting import CountingAllocator as CountingAllocator
 from emheap.allocators.failing import FailingAllocator as FailingAllocator
 from emheap.allocators.freelist import FreeListAllocator as FreeListAllocator
 from emheap.allocators.functions import FunctionsAllocator as FunctionsAllocator
@@ -37,6 +38,7 @@ from emheap.errors import CapacityError as CapacityError
 from emheap.errors import DoubleFreeError as DoubleFreeError
 from emheap.errors import HeapCorruptionError as HeapCorruptionError
 from emheap.errors import HeapError as HeapError
+from emheap.errors import LeakError as LeakError
 from emheap.errors import MisalignedError as MisalignedError
 from emheap.errors import NotAllocatedError as NotAllocatedError
 from emheap.errors import NotSupportedError as NotSupportedError

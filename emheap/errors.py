@@ -13,6 +13,7 @@ __all__ = [
     "DoubleFreeError",
     "HeapCorruptionError",
     "HeapError",
+    "LeakError",
     "MisalignedError",
     "NotAllocatedError",
     "NotSupportedError",
@@ -81,6 +82,10 @@ class NotSupportedError(HeapError, NotImplementedError):
 
 class AlreadyOwnedError(HeapError, ValueError):
     """Raised when a block is adopted that is live on the same heap."""
+
+
+class LeakError(HeapError):
+    """Raised when blocks are live that should have been freed; says where each came from."""
 
 
 class HeapCorruptionError(HeapError):

@@ -9,10 +9,12 @@ from typing import Any, TypeVar, overload
 
 from emheap import allocation
 from emheap.allocators.base import Allocator
+from emheap.allocators.counting import CountingAllocator
 from emheap.arena import Arena
 from emheap.blocks import BlockTable
 from emheap.bulk import BulkVerbs
 from emheap.checks import check_count, check_integer
+from emheap.diagnosis import DiagnosisVerbs
 from emheap.errors import BufferInUseError, NotAllocatedError, NotSupportedError
 from emheap.memories.base import Memory, check_aligned
 from emheap.names import FlatNames
@@ -26,7 +28,7 @@ __all__ = ["HeapManager"]
 T = TypeVar("T")
 
 
-class HeapManager(BulkVerbs, FlatNames):
+class HeapManager(BulkVerbs, DiagnosisVerbs, FlatNames):
     """A heap: one memory, one allocator, and every block that is live on it.
 
     Heaps are opened by :func:`emheap.open` and its sisters. The generic verbs below take a type;
@@ -42,6 +44,8 @@ class HeapManager(BulkVerbs, FlatNames):
     """
 
     def __init__(self, memory: Memory, allocator: Allocator, options: Options) -> None:
+        if options.count_allocations and not isinstance(allocator, CountingAllocator):
+            allocator = CountingAllocator(allocator)
         self._table = BlockTable(memory, allocator, options)
         self._memory = memory
 

@@ -17,6 +17,7 @@ class Options:
     # No dataclass and no NamedTuple: to make one takes longer than to import most of emheap.
     __slots__ = (
         "clear_allocated_regions",
+        "count_allocations",
         "enable_garbage_collection",
         "polling_mode",
         "track_allocations",
@@ -28,6 +29,7 @@ class Options:
         polling_mode: PollingMode = "when_empty",
         track_allocations: bool = True,
         enable_garbage_collection: bool = False,
+        count_allocations: bool = False,
     ) -> None:
         self.clear_allocated_regions: Final = clear_allocated_regions
         """Set every byte of a block to 0 when it is allocated without contents."""
@@ -38,6 +40,8 @@ class Options:
         errors about freed and foreign addresses need."""
         self.enable_garbage_collection: Final = enable_garbage_collection
         """Free a block when the last reference, view, slice or array on it is gone."""
+        self.count_allocations: Final = count_allocations
+        """Count blocks and bytes for `statistics`; every allocation then goes the long way."""
 
     def __repr__(self) -> str:
         values = ", ".join(f"{name}={getattr(self, name)!r}" for name in _CHOICES)
@@ -49,6 +53,7 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
     "polling_mode": ("when_empty", "always", "never"),
     "track_allocations": (True, False),
     "enable_garbage_collection": (True, False),
+    "count_allocations": (True, False),
 }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import warnings
 from typing import Any
@@ -15,6 +14,7 @@ from emheap import (
     BufferInUseError,
     CapacityError,
     HeapManager,
+    LibcAllocator,
     NotAllocatedError,
     NotSupportedError,
     NullPointerError,
@@ -25,7 +25,6 @@ from emheap import (
     utf8,
     utf16,
 )
-from emheap.home import c_runtime
 from emtests.conftest import OpenHeap
 
 # Handing over, and taking
@@ -169,15 +168,15 @@ def test_a_failing_free_function_leaves_the_block(heap: HeapManager) -> None:
 
 
 def test_c_and_we_free_what_the_other_allocated() -> None:
-    runtime = c_runtime()
-    strdup: Any = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_char_p)(("strdup", runtime))
-    free: Any = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(("free", runtime))
+    libc = LibcAllocator()
     heap = emheap.open()
     for _ in range(1000):
-        text = heap.adopt(utf8, strdup(b"h\xc3\xa9llo"))
-        assert text.value == "héllo"
+        address = libc.allocate(7)
+        heap.write(utf8, address, "héllo")
+        text = heap.adopt(utf8, address)
+        assert (text.value, text.capacity) == ("héllo", 6)
         text.free()
-        free(heap.alloc_array(int32, [1, 2, 3]).detach())
+        libc.free(heap.alloc_array(int32, [1, 2, 3]).detach())
     # A block of C's is smaller than the pool's: had the pool taken one, this would overrun it.
     assert heap.total_allocated_byte_size == 0
 

@@ -1,0 +1,75 @@
+"""The verbs of a heap that tell what is live."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from emheap.blocks import BlockTable
+from emheap.errors import NotSupportedError
+
+if TYPE_CHECKING:
+    from emheap.reports import LiveBlock, NoLeaks, Snapshot, Statistics
+
+__all__ = ["DiagnosisVerbs"]
+
+
+class DiagnosisVerbs:
+    """The verbs of a heap that tell what is live.
+
+    All raise NotSupportedError on a heap that was opened with ``track_allocations=False``.
+    """
+
+    _table: BlockTable
+
+    def live(self) -> list[LiveBlock]:
+        """The live blocks, oldest first within a type.
+
+        >>> import emheap
+        >>> heap = emheap.open()
+        >>> with heap.alloc_array(emheap.float32, 10):
+        ...     [(block.kind, block.byte_size) for block in heap.live()]
+        [('float32 array', 40)]
+        """
+        from emheap.reports import describe_live
+
+        return describe_live(self._tracked("live()"))
+
+    def statistics(self) -> Statistics:
+        """What is live, by size, type and allocation site; with the option
+        ``count_allocations=True`` also how much there was at most, and in all."""
+        from emheap.reports import take_statistics
+
+        return take_statistics(self._tracked("statistics()"))
+
+    def snapshot(self) -> Snapshot:
+        """The blocks that are live now, to compare with a later snapshot by its `diff`."""
+        from emheap.reports import Snapshot
+
+        return Snapshot(self._tracked("snapshot()"))
+
+    def check_leaks(self) -> None:
+        """Raise LeakError, grouped by allocation site, if any block is live."""
+        from emheap.reports import describe_live, refuse_leaks
+
+        refuse_leaks(describe_live(self._tracked("check_leaks()")), "live")
+
+    def no_leaks(self) -> NoLeaks:
+        """A scope that raises LeakError at its end if blocks allocated in it are live then.
+
+        An error of the body comes first, and has the leaks in a note.
+
+        >>> import emheap
+        >>> heap = emheap.open()
+        >>> with heap.no_leaks():
+        ...     heap.alloc_int32(5).free()
+        """
+        from emheap.reports import NoLeaks
+
+        return NoLeaks(self._tracked("no_leaks()"))
+
+    def _tracked(self, what: str) -> BlockTable:
+        if not self._table.options.track_allocations:
+            raise NotSupportedError(
+                f"{what} needs a table of live blocks; open the heap with track_allocations=True"
+            )
+        return self._table

@@ -1,0 +1,176 @@
+"""What is told of a heap: its live blocks, in numbers, in snapshots and as leaks.
+
+Imported when the first report is asked for: making the tuples takes longer than importing the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import TracebackType
+from typing import NamedTuple
+
+from emheap.allocators.counting import CountingAllocator
+from emheap.blocks import BlockTable
+from emheap.errors import LeakError, add_note, format_address
+from emheap.records import Block
+from emheap.sites import describe_site
+
+__all__ = [
+    "Change",
+    "Counts",
+    "LiveBlock",
+    "NoLeaks",
+    "Snapshot",
+    "Statistics",
+    "Usage",
+    "describe_live",
+    "refuse_leaks",
+    "take_statistics",
+]
+
+
+class LiveBlock(NamedTuple):
+    """A block that was not freed."""
+
+    address: int
+    byte_size: int
+    kind: str
+    """What lies in it: ``int32``, ``float64 array``, ``utf8 string``."""
+    site: str
+    """Where it was allocated, as ``file:line in function``."""
+
+
+class Usage(NamedTuple):
+    """How much there is of something."""
+
+    blocks: int
+    byte_size: int
+
+
+class Counts(NamedTuple):
+    """What a heap that counts allocations knows besides: the most at once, and all since it was
+    opened. Bytes are those asked of the allocator."""
+
+    peak_blocks: int
+    peak_bytes: int
+    total_blocks: int
+    total_bytes: int
+
+
+class Statistics(NamedTuple):
+    """What is live on a heap."""
+
+    live: Usage
+    by_size: dict[int, Usage]
+    """By the power of two that a block is no larger than."""
+    by_kind: dict[str, Usage]
+    by_site: dict[str, Usage]
+    """Both the largest first."""
+    counts: Counts | None
+    """None unless the heap was opened with ``count_allocations=True``."""
+
+
+class Change(NamedTuple):
+    """What came and what went between two snapshots."""
+
+    allocated: list[LiveBlock]
+    freed: list[LiveBlock]
+
+
+class Snapshot:
+    """The blocks that were live on a heap at one moment. Costs memory while it is kept."""
+
+    def __init__(self, blocks: Iterable[Block]) -> None:
+        # The blocks themselves: an address may be another block's by the time it is compared.
+        self._blocks = {id(block): block for block in blocks}
+
+    def __len__(self) -> int:
+        return len(self._blocks)
+
+    def diff(self, later: Snapshot) -> Change:
+        """What was allocated and what was freed from this snapshot to a later one."""
+        allocated = (block for key, block in later._blocks.items() if key not in self._blocks)
+        freed = (block for key, block in self._blocks.items() if key not in later._blocks)
+        return Change(describe_live(allocated), describe_live(freed))
+
+
+def describe_live(blocks: Iterable[Block]) -> list[LiveBlock]:
+    """What users are told of blocks."""
+    return [
+        LiveBlock(address, layout.byte_size, layout.describe(), describe_site((code, offset)))
+        for _, address, layout, code, offset in blocks
+    ]
+
+
+def _add_up(pairs: Iterable[tuple[str, int]]) -> dict[str, Usage]:
+    """Blocks and bytes by key, the most bytes first."""
+    usage: dict[str, Usage] = {}
+    for key, size in pairs:
+        blocks, total = usage.get(key, (0, 0))
+        usage[key] = Usage(blocks + 1, total + size)
+    return dict(sorted(usage.items(), key=lambda item: item[1].byte_size, reverse=True))
+
+
+def take_statistics(table: BlockTable) -> Statistics:
+    """What is live on a heap, added up in every way."""
+    live = describe_live(table)
+    by_size: dict[int, Usage] = {}
+    for block in live:
+        limit = 1 << max(block.byte_size - 1, 0).bit_length()
+        blocks, total = by_size.get(limit, (0, 0))
+        by_size[limit] = Usage(blocks + 1, total + block.byte_size)
+    counter = table.allocator
+    counts = None
+    if isinstance(counter, CountingAllocator):
+        counts = Counts(
+            counter.peak_blocks, counter.peak_bytes, counter.total_blocks, counter.total_bytes
+        )
+    return Statistics(
+        Usage(len(live), sum(block.byte_size for block in live)),
+        dict(sorted(by_size.items())),
+        _add_up((block.kind, block.byte_size) for block in live),
+        _add_up((block.site, block.byte_size) for block in live),
+        counts,
+    )
+
+
+class NoLeaks:
+    """The scope that `DiagnosisVerbs.no_leaks` opens."""
+
+    def __init__(self, table: BlockTable) -> None:
+        self._table = table
+
+    def __enter__(self) -> None:
+        self._before = Snapshot(self._table)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        left = self._before.diff(Snapshot(self._table)).allocated
+        if error is None:
+            refuse_leaks(left, "still live")
+        elif left:
+            add_note(error, f"and then, {_report(left, 'still live')}")
+
+
+def refuse_leaks(live: list[LiveBlock], state: str) -> None:
+    """Raise LeakError if there is any block."""
+    if live:
+        raise LeakError(_report(live, state))
+
+
+def _report(live: list[LiveBlock], state: str) -> str:
+    """Live blocks, grouped by their allocation site, the most bytes first."""
+    total = sum(block.byte_size for block in live)
+    lines = [f"{len(live)} blocks of {total} bytes together are {state}; free them:"]
+    for site, usage in _add_up((block.site, block.byte_size) for block in live).items():
+        group = [block for block in live if block.site == site]
+        kinds = ", ".join(dict.fromkeys(block.kind for block in group))
+        lines.append(
+            f"  {usage.blocks} of {usage.byte_size} bytes ({kinds}), the first at "
+            f"{format_address(group[0].address)}, allocated at {site}"
+        )
+    return "\n".join(lines)

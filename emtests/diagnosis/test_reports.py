@@ -1,0 +1,172 @@
+"""What a heap tells of its blocks: statistics, snapshots, leaks."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import emheap
+from emheap import HeapManager, HeapRef, LeakError, NotSupportedError, float64, int32, uint8, utf8
+from emtests.conftest import OpenHeap, skip_for_gap
+from emtests.heaps import IN_PYODIDE
+
+
+def test_live_blocks_say_what_they_are_and_where_from(heap: HeapManager) -> None:
+    number, name = heap.alloc_int32(7), heap.alloc(utf8, "four")
+    live = {block.address: block for block in heap.live()}
+    assert live.keys() == {number.address, name.address}
+    assert live[number.address][1:3] == (4, "int32")
+    assert live[name.address][1:3] == (5, "utf8 string")
+    for block in live.values():
+        assert re.fullmatch(r".*test_reports.py:\d+ in test_live_blocks_say.*", block.site)
+    number.free()
+    name.free()
+    assert heap.live() == []
+
+
+def test_statistics_group_what_is_live(heap: HeapManager) -> None:
+    numbers = [heap.alloc(float64) for _ in range(3)]
+    arrays = [heap.alloc_array(uint8, size) for size in (0, 1, 9, 16, 17)]
+    found = heap.statistics()
+    assert found.live == (8, 24 + 43)
+    assert found.by_kind == {"uint8 array": (5, 43), "float64": (3, 24)}
+    assert list(found.by_kind) == ["uint8 array", "float64"]
+    assert found.by_size == {1: (2, 1), 8: (3, 24), 16: (2, 25), 32: (1, 17)}
+    assert [usage[0] for usage in found.by_site.values()] == [5, 3]
+    assert found.counts is None
+    assert len(numbers) + len(arrays) == 8
+    heap.free_all()
+    assert heap.statistics().live == (0, 0)
+
+
+def test_counts_are_kept_on_request(open_heap: OpenHeap) -> None:
+    heap = open_heap(count_allocations=True)
+    for _ in range(5):
+        with heap.alloc_array(uint8, 100), heap.alloc_int32(1), heap.arena() as scratch:
+            scratch.alloc(float64)
+    assert heap.statistics().counts == (3, 112, 15, 560)
+    kept = heap.alloc_array(uint8, 50)
+    address = heap.alloc_array(uint8, 60).detach()
+    with heap.alloc_array(uint8, 10):
+        assert heap.statistics().live == (2, 60)
+    assert heap.statistics().counts == (3, 112, 18, 680)
+    heap.adopt(uint8, address, 60).free()
+    kept.free()
+
+
+def test_a_failing_free_is_not_counted() -> None:
+    def refuse(address: int) -> None:
+        if refusing:
+            raise RuntimeError("busy")
+
+    refusing = [True]
+    data = bytearray(4096)
+    heap = emheap.create_wasm_heap_manager(
+        lambda: data, lambda size: 512, refuse, count_allocations=True
+    )
+    ref = heap.alloc_array(uint8, 100)
+    with pytest.raises(RuntimeError, match="busy"):
+        ref.free()
+    refusing.clear()
+    ref.free()
+    heap.alloc_array(uint8, 100).free()
+    assert heap.statistics().counts == (1, 100, 2, 200)
+
+
+def test_snapshots_tell_what_came_and_went(heap: HeapManager) -> None:
+    stays, goes = heap.alloc(int32), heap.alloc_array(uint8, 3)
+    before = heap.snapshot()
+    goes.free()
+    comes = heap.alloc_array(uint8, 3)  # most likely where the other one was
+    after = heap.snapshot()
+    change = before.diff(after)
+    assert [block.address for block in change.allocated] == [comes.address]
+    assert [block.address for block in change.freed] == [goes.address]
+    assert after.diff(after) == ([], [])
+    assert len(before) == len(after) == 2
+    stays.free()
+    comes.free()
+
+
+def test_leaks_are_grouped_by_site(heap: HeapManager) -> None:
+    heap.check_leaks()
+    small = [heap.alloc(int32) for _ in range(3)]
+    large = heap.alloc_array(uint8, 1000)
+    with pytest.raises(LeakError) as caught:
+        heap.check_leaks()
+    first, *groups = str(caught.value).splitlines()
+    assert first == "4 blocks of 1012 bytes together are live; free them:"
+    assert len(groups) == 2
+    site = r"allocated at .*test_reports.py:\d+ in \S+"
+    where = f"0x{large.address:x}"
+    assert re.fullmatch(
+        rf"  1 of 1000 bytes \(uint8 array\), the first at {where}, {site}", groups[0]
+    )
+    assert re.fullmatch(rf"  3 of 12 bytes \(int32\), the first at 0x[0-9a-f]+, {site}", groups[1])
+    for ref in (*small, large):
+        ref.free()
+
+
+def test_a_scope_without_leaks(heap: HeapManager) -> None:
+    outside = heap.alloc(int32)
+    with heap.no_leaks():
+        heap.alloc(int32).free()
+        outside.free()
+    left: list[HeapRef[Any]] = []
+    with (
+        pytest.raises(LeakError, match="1 blocks of 8 bytes together are still live"),
+        heap.no_leaks(),
+    ):
+        left.append(heap.alloc(float64))
+    with pytest.raises(KeyError, match="body") as caught, heap.no_leaks():  # noqa: PT012
+        left.append(heap.alloc(int32))
+        raise KeyError("body")
+    notes = getattr(caught.value, "__notes__", ["and then, 1 blocks of 4 bytes"])
+    assert notes[0].startswith("and then, 1 blocks of 4 bytes")
+    for ref in left:
+        ref.free()
+
+
+def test_reports_need_the_table(open_heap: OpenHeap) -> None:
+    heap = open_heap(track_allocations=False)
+    for report in (heap.live, heap.statistics, heap.snapshot, heap.check_leaks):
+        with pytest.raises(NotSupportedError, match="track_allocations=True"):
+            report()
+
+
+TESTS = """
+from emheap import int32
+
+def test_clean(emheap_heap):
+    emheap_heap.alloc(int32).free()
+
+def test_leaking(emheap_heap, request):
+    request.config.kept = emheap_heap.alloc(int32)
+"""
+
+
+def test_the_fixture_for_users_finds_a_leak(tmp_path: Path) -> None:
+    if IN_PYODIDE:
+        skip_for_gap("Pyodide", "it starts no processes")
+    (tmp_path / "test_user.py").write_text(TESTS, encoding="utf-8")
+    plugin = [] if _installed() else ["-p", "emheap.pytest_plugin"]
+    command = [sys.executable, "-m", "pytest", *plugin, "-q", "--rootdir", ".", "test_user.py"]
+    environment = {"PYTHONPATH": str(Path(emheap.__file__).parents[1])}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert "2 passed, 1 error" in done.stdout
+    assert "LeakError: 1 blocks of 4 bytes together are live" in done.stdout
+    assert "test_user.py:8 in test_leaking" in done.stdout
+
+
+def _installed() -> bool:
+    """Whether pytest loads the plugin by itself."""
+    from importlib.metadata import entry_points
+
+    return "emheap" in {point.name for point in entry_points(group="pytest11")}
