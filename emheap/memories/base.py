@@ -218,11 +218,12 @@ class Memory(ABC):
 
     def fill(self, address: int, size: int, byte: int = 0) -> None:
         """Set `size` bytes to `byte`, in pieces that bound what is held beside the memory."""
+        start = self.check_extent(address, size, "fill")
         piece = 1 << 20
         whole = bytes([byte]) * min(size, piece)
         for offset in range(0, size, piece):
             length = min(piece, size - offset)
-            self.write_bytes(address + offset, whole if length == len(whole) else whole[:length])
+            self.write_bytes(start + offset, whole if length == len(whole) else whole[:length])
 
     def js_view(self, scalar: type[Scalar[Any]], address: int, count: int) -> Any:
         """A JavaScript typed array on the same bytes."""
