@@ -1,0 +1,1 @@
+"""The conformance kit: on every memory and allocator, and on broken ones."""
