@@ -13,14 +13,21 @@ import emheap
 from emheap import HeapManager
 
 
+def page_allocator(memory: Any) -> emheap.PageAllocator:
+    """Blocks in pages added to a WebAssembly.Memory."""
+    from emheap.opening_javascript import _growing
+
+    # Not the memory's own method, which throws where the instruction would say that it cannot.
+    return emheap.PageAllocator(_growing(memory))
+
+
 @contextmanager
 def open_wasm_memory(**options: Any) -> Iterator[HeapManager]:
     """A bare WebAssembly.Memory, which our own allocator grows by pages."""
-    from emheap.allocators.pages import PageAllocator
     from emtests.javascript.buffers import wasm_memory
 
     memory = wasm_memory()
-    pages = PageAllocator(memory.grow)
+    pages = page_allocator(memory)
     yield emheap.create_wasm_heap_manager(
         lambda: memory.buffer, pages.allocate, pages.free, **options
     )
@@ -29,11 +36,10 @@ def open_wasm_memory(**options: Any) -> Iterator[HeapManager]:
 @contextmanager
 def open_shared_memory(**options: Any) -> Iterator[HeapManager]:
     """A WebAssembly.Memory that workers can share: growth leaves the old buffer as it was."""
-    from emheap.allocators.pages import PageAllocator
     from emtests.javascript.buffers import wasm_memory
 
     memory = wasm_memory(shared=True)
-    pages = PageAllocator(memory.grow)
+    pages = page_allocator(memory)
     yield emheap.create_wasm_heap_manager(
         lambda: memory.buffer, pages.allocate, pages.free, **options
     )
