@@ -22,6 +22,7 @@ from __future__ import annotations
 from emheap.allocators.base import Allocator as Allocator
 from emheap.allocators.bump import BumpAllocator as BumpAllocator
 from emheap.allocators.counting import CountingAllocator as CountingAllocator
+from emheap.allocators.debug import DebugAllocator as DebugAllocator
 from emheap.allocators.failing import FailingAllocator as FailingAllocator
 from emheap.allocators.freelist import FreeListAllocator as FreeListAllocator
 from emheap.allocators.functions import FunctionsAllocator as FunctionsAllocator

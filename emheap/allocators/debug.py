@@ -1,0 +1,151 @@
+"""An allocator that notices writes outside of blocks and into freed ones."""
+
+from __future__ import annotations
+
+from _thread import RLock
+from collections import deque
+
+from emheap.allocators.base import Allocator
+from emheap.allocators.wrapping import WrappingAllocator
+from emheap.errors import HeapCorruptionError, format_address
+from emheap.memories.base import Memory
+from emheap.sites import Site, caller_site, describe_site
+
+__all__ = ["DebugAllocator"]
+
+RED_ZONE = 0xFD
+FRESH = 0xCD
+FREED = 0xDD
+
+
+class _Record:
+    """A block between its red zones."""
+
+    __slots__ = ("address", "allocated", "base", "freed", "size")
+
+    def __init__(self, base: int, address: int, size: int, site: Site) -> None:
+        self.base = base
+        self.address = address
+        self.size = size
+        self.allocated = site
+        self.freed: Site | None = None
+
+    def describe(self) -> str:
+        named = (
+            f"the block of {self.size} bytes at {format_address(self.address)}, "
+            f"allocated at {describe_site(self.allocated)}"
+        )
+        return f"{named}, freed at {describe_site(self.freed)}" if self.freed else named
+
+
+class DebugAllocator(WrappingAllocator):
+    """Puts a red zone of `zone` bytes before and after each block, and looks at both when the
+    block is freed and when `verify` is called. Fresh blocks are filled with 0xCD and freed ones
+    with 0xDD; freed ones wait, up to `quarantine` bytes of them, before their memory is used
+    again, and one that was written to meanwhile is reported. Damage is reported once, as a
+    HeapCorruptionError, and repaired, so that the block can be freed. What an alignment above
+    the allocator's own adds counts as part of the block.
+
+    It goes in front of a heap's allocator, as all wrapping allocators do::
+
+        guarded = DebugAllocator(heap.allocator, heap.memory)
+        heap = HeapManager(heap.memory, guarded, heap.options)
+    """
+
+    def __init__(
+        self, allocator: Allocator, memory: Memory, *, zone: int = 32, quarantine: int = 1 << 20
+    ) -> None:
+        super().__init__(allocator)
+        self._memory = memory
+        self._zone = -(-zone // self.alignment) * self.alignment
+        self._room = quarantine
+        self._live: dict[int, _Record] = {}
+        self._waiting: deque[_Record] = deque()
+        self._waiting_bytes = 0
+        self._lock = RLock()
+
+    def allocate(self, size: int) -> int:
+        self._make_room(self._room)
+        zone = self._zone
+        base = super().allocate(size + 2 * zone)
+        if not base:  # the quarantine may hold what is needed
+            self._make_room(0)
+            base = super().allocate(size + 2 * zone)
+        if not base:
+            return 0
+        record = _Record(base, base + zone, size, caller_site())
+        self._memory.fill(record.address, size, FRESH)
+        self._draw_zones(record)
+        self._live[record.address] = record
+        return record.address
+
+    def allocate_zeroed(self, size: int) -> int | None:
+        return None
+
+    def free(self, address: int) -> None:
+        with self._lock:
+            record = self._live[address]
+            self._check_zones(record)
+            del self._live[address]
+            record.freed = caller_site()
+            self._memory.fill(address, record.size, FREED)
+            self._waiting.append(record)
+            self._waiting_bytes += record.size + 2 * self._zone
+
+    def free_sized(self, address: int, size: int) -> None:
+        self.free(address)
+
+    def let_go(self, address: int) -> bool:
+        return False
+
+    def verify(self) -> None:
+        """Raise HeapCorruptionError for the first live or freed block that is damaged."""
+        with self._lock:
+            for record in list(self._live.values()):
+                self._check_zones(record)
+            for record in list(self._waiting):
+                self._check_freed(record)
+
+    def _make_room(self, room: int) -> None:
+        with self._lock:
+            while self._waiting and self._waiting_bytes > room:
+                record = self._waiting[0]
+                self._check_freed(record)
+                self._waiting.popleft()
+                self._waiting_bytes -= record.size + 2 * self._zone
+                super().free(record.base)
+
+    def _draw_zones(self, record: _Record) -> None:
+        self._memory.fill(record.base, self._zone, RED_ZONE)
+        self._memory.fill(record.address + record.size, self._zone, RED_ZONE)
+
+    def _check_zones(self, record: _Record) -> None:
+        before = self._memory.read_bytes(record.base, self._zone)
+        after = self._memory.read_bytes(record.address + record.size, self._zone)
+        low, high = _damage(before, RED_ZONE), _damage(after, RED_ZONE)
+        damage = []
+        if high:
+            damage.append(f"overrun: bytes {high[0]} to {high[-1]} after its end were written")
+        if low:
+            nearest, farthest = self._zone - low[-1], self._zone - low[0]
+            damage.append(f"underrun: bytes {nearest} to {farthest} before its start were written")
+        if damage:
+            self._draw_zones(record)
+            raise HeapCorruptionError(f"{record.describe()}, was {' and '.join(damage)}")
+
+    def _check_freed(self, record: _Record) -> None:
+        written = _damage(self._memory.read_bytes(record.address, record.size), FREED)
+        if written:
+            self._memory.fill(record.address, record.size, FREED)
+            raise HeapCorruptionError(
+                f"{record.describe()}, was written to after it was freed: "
+                f"bytes {written[0]} to {written[-1]}"
+            )
+        self._check_zones(record)
+
+
+def _damage(data: bytes, expected: int) -> list[int]:
+    """The offsets of the bytes that are not as expected."""
+    if data.count(expected) == len(data):
+        return []
+    return [offset for offset, byte in enumerate(data) if byte != expected]

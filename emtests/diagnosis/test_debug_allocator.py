@@ -1,0 +1,95 @@
+"""Red zones, fill patterns and the quarantine of the debug allocator."""
+
+from __future__ import annotations
+
+import random
+import re
+
+import pytest
+
+from emheap import DebugAllocator, HeapCorruptionError, HeapManager, int32, uint8, utf8
+from emtests.conftest import OpenHeap
+from emtests.diagnosis.consistency import check_consistent
+
+
+def guarded_heap(heap: HeapManager) -> tuple[HeapManager, DebugAllocator]:
+    allocator = DebugAllocator(heap.allocator, heap.memory)
+    return HeapManager(heap.memory, allocator, heap.options), allocator
+
+
+SITE = r"allocated at .*test_debug_allocator.py:\d+ in test_"
+
+
+def test_overruns_are_found_when_the_block_is_freed(heap: HeapManager) -> None:
+    guarded, _ = guarded_heap(heap)
+    ref = guarded.alloc_array(uint8, 10)
+    heap.write_uint8(ref.address + 12, 1)
+    with pytest.raises(HeapCorruptionError, match=SITE) as caught:
+        ref.free()
+    assert "was overrun: bytes 2 to 2 after its end" in str(caught.value)
+    ref.free()  # it was told once
+    low = guarded.alloc(int32, 5)
+    heap.write_uint8(low.address - 1, 0)
+    with pytest.raises(HeapCorruptionError, match="was underrun: bytes 1 to 1 before its start"):
+        low.free()
+    assert low.value == 5
+    low.free()
+
+
+def test_writes_after_free_are_found(heap: HeapManager) -> None:
+    guarded, allocator = guarded_heap(heap)
+    ref = guarded.alloc(utf8, "some text")
+    ref.free()
+    allocator.verify()
+    heap.write_uint8(ref.address + 3, 7)
+    with pytest.raises(HeapCorruptionError, match=rf"{SITE}.*, freed at .*: bytes 3 to 3"):
+        allocator.verify()
+    allocator.verify()
+
+
+def test_fresh_and_freed_bytes_have_a_pattern(open_heap: OpenHeap) -> None:
+    heap = open_heap(clear_allocated_regions=False)
+    guarded, _ = guarded_heap(heap)
+    ref = guarded.alloc_array(uint8, 5)
+    assert ref[:] == [0xCD] * 5
+    ref.free()
+    assert [heap.read_uint8(ref.address + index) for index in range(5)] == [0xDD] * 5
+
+
+def test_the_quarantine_gives_way_where_memory_is_short(heap: HeapManager) -> None:
+    allocator = DebugAllocator(heap.allocator, heap.memory, quarantine=1000)
+    guarded = HeapManager(heap.memory, allocator, heap.options)
+    for _ in range(300):
+        guarded.alloc_array(uint8, 500).free()
+    assert allocator._waiting_bytes < 2000
+    check_consistent(guarded)
+
+
+@pytest.mark.needs("reuse")
+def test_every_damage_is_found_and_no_other(heap: HeapManager) -> None:
+    chance = random.Random(7)
+    guarded, allocator = guarded_heap(heap)
+    for _ in range(60):
+        size = chance.randrange(1, 80)
+        ref = guarded.alloc_array(uint8, [1] * size)
+        allocator.verify()
+        length = chance.randrange(1, 17)
+        where = chance.choice(("after", "before", "freed"))
+        start = {"after": size, "before": -length, "freed": 0}[where]
+        if where == "freed":
+            length = min(length, size)
+            ref.free()
+        for offset in range(start, start + length):
+            heap.write_uint8(ref.address + offset, 0x11)
+        with pytest.raises(HeapCorruptionError, match=re.escape(f"at 0x{ref.address:x},")):
+            allocator.verify()
+        allocator.verify()
+        if where != "freed":
+            ref.free()
+
+
+def test_a_detached_block_leaves_its_red_zones(heap: HeapManager) -> None:
+    guarded, _ = guarded_heap(heap)
+    address = guarded.alloc_array(int32, [1, 2, 3]).detach()
+    with heap.adopt(int32, address, 3) as plain:
+        assert plain[:] == [1, 2, 3]
