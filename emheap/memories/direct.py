@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, cast
 
 from emheap.home import IN_PYODIDE, c_runtime
-from emheap.memories.base import Loan
+from emheap.memories.base import Loan, check_aligned
 from emheap.memories.window import HEAD, PAGE, WindowMemory, empty_elements
 from emheap.types import Scalar, WideInteger
 
@@ -87,6 +87,7 @@ class DirectMemory(WindowMemory):
 
     @property
     def size(self) -> int:
+        self.refresh()
         return self._size
 
     @property
@@ -145,4 +146,5 @@ class DirectMemory(WindowMemory):
         from emheap.memories.own_module import typed_array
 
         start = self.check_extent(address, count * scalar.size, "view")
+        check_aligned(start, scalar.alignment, f"a view of {scalar.name}")
         return typed_array(scalar, start, count)

@@ -60,11 +60,7 @@ class WindowMemory(Memory):
         return self.window, address
 
     def refresh(self) -> None:
-        """Look again how large the memory is."""
-
-    def check_extent(self, address: Any, size: int, what: str = "access") -> int:
-        self.refresh()
-        return super().check_extent(address, size, what)
+        """Look again how large the memory is. `size` does so, and with it every checked access."""
 
     def bytes_at(self, address: int, size: int) -> memoryview:
         """A memoryview of `size` bytes, not counted as lent; for use inside the library."""

@@ -99,8 +99,8 @@ class HeapRef(Generic[T]):
         Raises NotSupportedError elsewhere, UseAfterFreeError.
         """
         self._check_alive()
-        count = self._block[2].count
-        return self._memory.js_view(self._unit, self.address, 1 if count is None else count)
+        count = self.allocated_byte_size // self._unit.size
+        return self._memory.js_view(self._unit, self.address, count)
 
     def edit(self) -> Edit:
         """``with ref.edit() as buffer:`` works on the elements as on any buffer.
