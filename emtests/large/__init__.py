@@ -1,0 +1,1 @@
+"""Tests beyond 4 GiB in the process's own memory."""
