@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, suppress
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -42,7 +42,7 @@ _declared: set[str] = set()
 """The reasons of the skips that were declared."""
 
 
-def skip_for_gap(what: str, reason: str) -> None:
+def skip_for_gap(what: str, reason: str) -> NoReturn:
     """Skip the test that runs, because something lacks what it needs and says why."""
     words = f"{what}: {reason}"
     _declared.add(words)
