@@ -17,7 +17,7 @@ from typing import Any, ClassVar, cast
 
 from emheap.home import IN_PYODIDE, c_runtime
 from emheap.memories.base import Loan, check_aligned
-from emheap.memories.window import HEAD, PAGE, WindowMemory, empty_elements
+from emheap.memories.window import PAGE, WindowMemory, empty_elements
 from emheap.types import Scalar, WideInteger
 
 __all__ = ["DirectMemory", "exported"]
@@ -43,8 +43,9 @@ class DirectMemory(WindowMemory):
 
     name: ClassVar[str] = "this process's memory"
 
-    # Natively the next page may not be mapped; in WebAssembly all of the heap is.
-    last_head = PAGE - 1 if IN_PYODIDE else PAGE - HEAD
+    # In WebAssembly all of the heap can be read. Natively one call finds the end and decodes, and
+    # never reads a byte behind the terminator.
+    looks_ahead = IN_PYODIDE
 
     def __init__(self) -> None:
         pointer = ctypes.c_void_p

@@ -40,8 +40,8 @@ class WindowMemory(Memory):
     """
 
     window: memoryview
-    last_head: int = PAGE - 1
-    """The last offset in a page where as much as `HEAD` bytes may be read ahead of need."""
+    looks_ahead: bool = True
+    """Whether a string is looked for in its first HEAD bytes, before anything costlier is done."""
 
     @cached_property
     def _typed(self) -> dict[str, memoryview]:
@@ -164,17 +164,18 @@ class WindowMemory(Memory):
         unpack_head = struct.Struct(f"{HEAD}s").unpack_from
         window = self.window
         lowest = max(self.lowest_address, 2)
-        last = self.last_head
+        looks_ahead = self.looks_ahead
 
         def read(address: int, max_elements: int | None = None, errors: str = "strict") -> str:
             if max_elements is not None:
                 return read_any(address, max_elements, errors)
             try:
-                if address >= lowest and address & PAGE - 1 <= last:
-                    head: bytes = unpack_head(window, address)[0]
-                    length = head.find(0)
-                    if length >= 0:
-                        return head[:length].decode(codec, errors)
+                if address >= lowest:
+                    if looks_ahead:
+                        head: bytes = unpack_head(window, address)[0]
+                        length = head.find(0)
+                        if length >= 0:
+                            return head[:length].decode(codec, errors)
                     return self.decode_string(address, codec, errors)
             except (struct.error, TypeError, OverflowError):
                 pass  # a bad address, or one near the end of the window
