@@ -75,7 +75,7 @@ def open_module(module: Any, memory: Any, options: Options) -> HeapManager:
 
 def _check_module(module: Any) -> None:
     kind = tag_of(module)
-    if kind == "Promise":
+    if hasattr(type(module), "__await__"):
         raise TypeError("the module is a Promise: await what its factory returned, and pass that")
     if kind in ("Function", "AsyncFunction"):
         raise TypeError("the module is a function: call its factory, and pass what that gives")
