@@ -176,8 +176,10 @@ class WindowMemory(Memory):
                         length = head.find(0)
                         if length >= 0:
                             return head[:length].decode(codec, errors)
+                    elif not window[address]:  # also asks whether it is an address at all
+                        return ""
                     return self.decode_string(address, codec, errors)
-            except (struct.error, TypeError, OverflowError):
+            except (struct.error, TypeError, IndexError, OverflowError):
                 pass  # a bad address, or one near the end of the window
             return read_any(address, None, errors)
 

@@ -136,6 +136,7 @@ class ArrayRef(HeapRef[T], Sequence[T]):
         return self._memory.read_bytes(self.address + start * size, count * size) if count else b""
 
     def _copy_elements(self) -> memoryview | None:
+        self._check_alive()
         code: Any = self._unit.format
         return memoryview(self._read_range(0, len(self))).cast(code) if code else None
 
@@ -165,6 +166,14 @@ class ArrayRef(HeapRef[T], Sequence[T]):
     def __iter__(self) -> Iterator[T]:
         for index in range(len(self)):
             yield self[index]
+
+    def index(self, value: Any, start: int = 0, stop: int | None = None) -> int:
+        """The index of the first element equal to `value`; raises ValueError if there is none."""
+        bounds = slice(start, stop).indices(len(self))
+        try:
+            return self[:].index(value, bounds[0], bounds[1])
+        except ValueError:
+            raise ValueError(f"{value!r:.60} is not in {self._describe()}") from None
 
     def tolist(self) -> list[T]:
         """All elements as Python numbers."""
