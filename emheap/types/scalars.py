@@ -132,9 +132,11 @@ def _to_float(name: str, expected: str, value: Any) -> float:
     raise TypeError(f"{name} takes {expected}, not {type(value).__name__} {value!r:.60}")
 
 
-def _shorten(number: int) -> str:
+def _shorten(number: Any) -> str:
     """A number for a message; a huge one by its bit length (3.11 refuses to print it at all)."""
-    return str(number) if number.bit_length() < 512 else f"an int of {number.bit_length()} bits"
+    if isinstance(number, int) and number.bit_length() >= 512:
+        return f"an int of {number.bit_length()} bits"
+    return f"{number!s:.160}"
 
 
 class int8(Integer, code="b", js_array="Int8Array"):

@@ -13,6 +13,7 @@ import pytest
 
 import emheap
 from emheap import BumpAllocator, FreeListAllocator, int32, uint8, utf8
+from emheap.home import c_runtime
 from emtests.conftest import skip_for_gap
 from emtests.heaps import IN_PYODIDE
 
@@ -34,7 +35,7 @@ def test_home_is_the_memory_of_this_process() -> None:
 def test_c_may_free_what_it_hands_out() -> None:
     # Small blocks come from lists of freed ones, but each is a malloc of its own.
     heap = emheap.open()
-    free = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(("free", emheap.home.c_runtime()))
+    free = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(("free", c_runtime()))
     if IN_PYODIDE:
         import pyodide_js
 
