@@ -30,16 +30,19 @@ from pyodide_demo.environment import EnvironmentProblem
 _REFERENCE = "3.13"
 """The CPython whose figures count."""
 
+_Measured = dict[str, dict[tuple[str, str], Result]]
+"""By the runtime's title, then by the row's work and peer."""
+
 
 def main(arguments: Sequence[str]) -> int:
     """Measure what was asked for; return 1 if a runtime that was named could not be measured."""
     options = _parse(arguments)
-    measured: dict[str, list[Result]] = {}
+    measured: _Measured = {}
     with tempfile.TemporaryDirectory(prefix="emheap-bench-") as scratch:
         openers = _openers(options, Path(scratch))
         complete = [_measure(*opener, options, measured) for opener in openers.items()]
     for title, results in measured.items():
-        print(f"\n{title}\n{table(results)}")
+        print(f"\n{title}\n{table(results.values())}")
     if options.json:
         _write_json(options.json, measured)
     return int(not (any(complete) and (all(complete) or not options.runtime)))
@@ -57,18 +60,16 @@ def _openers(options: argparse.Namespace, scratch: Path) -> dict[str, Callable[[
 
 
 def _measure(
-    name: str,
-    opener: Callable[[], Runtime],
-    options: argparse.Namespace,
-    measured: dict[str, list[Result]],
+    name: str, opener: Callable[[], Runtime], options: argparse.Namespace, measured: _Measured
 ) -> bool:
     """Add the results of a runtime, those before a failure too; whether there was none."""
     start = time.monotonic()
     try:
         runtime = opener()
-        results = measured.setdefault(runtime.title, [])
+        results = measured.setdefault(runtime.title, {})
         for result in _all_rows(runtime, options.rows, options.seconds):
-            results.append(result)
+            row = result.work, result.peer
+            results[row] = results[row].with_rounds_of(result) if row in results else result
             since = time.monotonic() - start
             print(f"[{since:3.0f} s] {runtime.title}: {result.work}", file=sys.stderr, flush=True)
     except EnvironmentProblem as problem:
@@ -83,8 +84,11 @@ def _all_rows(runtime: Runtime, pattern: str, seconds: float) -> Iterator[Result
         yield measure_import(runtime)
 
 
-def _write_json(file: Path, measured: dict[str, list[Result]]) -> None:
-    values = {title: [each.as_json() for each in results] for title, results in measured.items()}
+def _write_json(file: Path, measured: _Measured) -> None:
+    values = {
+        title: [result.as_json() for result in results.values()]
+        for title, results in measured.items()
+    }
     file.write_text(json.dumps(values, indent=1) + "\n")
 
 

@@ -26,26 +26,34 @@ _clock: Callable[[], int] = getattr(time, "thread_time_ns", time.perf_counter_ns
 
 @dataclass(frozen=True)
 class Figures:
-    """What was measured: the middle of each way, and of the ratios of ours to the peer's."""
+    """What was measured: rounds, each with what our way took and what the peer's did."""
 
-    ours: float
-    theirs: float
-    ratio: float
-    low: float
-    """The first quartile of the ratios."""
-    high: float
-    """The third."""
+    rounds: Sequence[tuple[float, float]]
     unit: str = "ns"
 
-    @classmethod
-    def of_rounds(cls, rounds: Sequence[tuple[float, float]], unit: str = "ns") -> Figures:
-        """The figures of rounds, each ours and the peer's."""
-        ratios = [ours / peer for ours, peer in rounds]
+    @property
+    def ours(self) -> float:
+        """The median of our way."""
+        return statistics.median(ours for ours, _ in self.rounds)
+
+    @property
+    def theirs(self) -> float:
+        """The median of the peer's way."""
+        return statistics.median(theirs for _, theirs in self.rounds)
+
+    @property
+    def quartiles(self) -> tuple[float, float, float]:
+        """The quartiles of the ratios of ours to the peer's."""
+        ratios = [ours / theirs for ours, theirs in self.rounds]
         # A figure that does not vary, such as bytes, is measured once.
         spread = ratios if len(ratios) > 1 else ratios * 2
-        low, ratio, high = statistics.quantiles(spread, n=4, method="inclusive")
-        ours, theirs = (statistics.median(way) for way in zip(*rounds, strict=True))
-        return cls(ours, theirs, ratio, low, high, unit)
+        low, middle, high = statistics.quantiles(spread, n=4, method="inclusive")
+        return low, middle, high
+
+    @property
+    def ratio(self) -> float:
+        """The median of the ratios."""
+        return self.quartiles[1]
 
 
 def nothing_each_time(count: int) -> Iterable[None]:
@@ -111,7 +119,7 @@ def measure(prepare: Prepare, seconds: float) -> Figures:
         gc.collect()
         rounds = list(_rounds((ours, peer), counts, perf_counter() + seconds))
         contest.check(ours(1)[1], peer(1)[1])
-    return Figures.of_rounds(rounds)
+    return Figures(rounds)
 
 
 def _calibrated(batch: Batch, most: int) -> int:

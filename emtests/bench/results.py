@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from emtests.bench.measuring import Figures
@@ -28,13 +28,26 @@ class Result:
 
     def as_json(self) -> dict[str, Any]:
         """For programs; `from_json` takes it back."""
-        return asdict(self)
+        figures = self.figures
+        return {
+            "work": self.work,
+            "peer": self.peer,
+            "limit": self.limit,
+            "ratio": figures.ratio,
+            "unit": figures.unit,
+            "rounds": figures.rounds,
+        }
 
     @classmethod
     def from_json(cls, values: dict[str, Any], allowance: float = 1.0) -> Result:
         """What `as_json` gave, its limit multiplied with `allowance`."""
-        limit = values["limit"] * allowance
-        return cls(values["work"], values["peer"], limit, Figures(**values["figures"]))
+        figures = Figures([tuple(each) for each in values["rounds"]], values["unit"])
+        return cls(values["work"], values["peer"], values["limit"] * allowance, figures)
+
+    def with_rounds_of(self, other: Result) -> Result:
+        """The same row with the rounds of another process as well."""
+        figures = Figures([*self.figures.rounds, *other.figures.rounds], self.figures.unit)
+        return replace(self, figures=figures)
 
 
 def table(results: Iterable[Result]) -> str:
@@ -54,13 +67,14 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
 
 def _cells(result: Result) -> tuple[str, ...]:
     figures = result.figures
+    low, _, high = figures.quartiles
     return (
         result.work,
         result.peer,
         _quantity(figures.ours, figures.unit),
         _quantity(figures.theirs, figures.unit),
         _ratio(figures.ratio),
-        f"{_ratio(figures.low)}-{_ratio(figures.high)}",
+        f"{_ratio(low)}-{_ratio(high)}",
         f"{result.limit:g}",
         result.verdict,
     )

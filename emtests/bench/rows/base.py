@@ -21,6 +21,8 @@ class Row:
     """The ratio aimed at in each runtime that has this row."""
     measure: Callable[[float], Figures]
     """Takes the seconds it may need."""
+    quick: bool = True
+    """Whether it can be measured several times."""
 
 
 def timed(work: str, peer: str, prepare: Prepare, **limits: float) -> Row:

@@ -13,8 +13,8 @@ from itertools import repeat
 from typing import Any
 
 import emheap
-from emtests.bench.measuring import Contest, Figures, Statement
-from emtests.bench.rows.base import Row, timed
+from emtests.bench.measuring import Contest, Figures, Statement, measure
+from emtests.bench.rows.base import NATIVE, PYODIDE, Row, timed
 
 _MANY, _FEW = 100_000, 10
 _AT_A_TIME = 500
@@ -71,19 +71,24 @@ _SEVERAL = partial(
 class _Crowd:
     """A heap with a number of live blocks, and more for a while."""
 
-    def __init__(self, live: int, choose: Callable[[list[Any], int], list[Any]]) -> None:
+    def __init__(self, live: int) -> None:
         self.heap = emheap.open()
         self._live = live
         self._refs = [self.heap.alloc_int32(index) for index in range(live)]
-        self._choose = choose
         self._going: list[Any] = []
 
     def addresses(self, count: int) -> list[int]:
         """Those of `count` blocks to free, so that as many stay as there were at first."""
         self.check()
         self._refs += [self.heap.alloc_int32() for _ in range(count)]
-        self._going = self._choose(self._refs, count)
+        self._going = [self._take_any() for _ in range(count)]
         return [ref.address for ref in self._going]
+
+    def _take_any(self) -> Any:
+        refs = self._refs
+        index = random.randrange(len(refs))
+        refs[index], refs[-1] = refs[-1], refs[index]
+        return refs.pop()
 
     def check(self) -> None:
         """Raise AssertionError unless what was to be freed is, and nothing else."""
@@ -95,24 +100,9 @@ class _Crowd:
         self.heap.free_all()
 
 
-def _newest(refs: list[Any], count: int) -> list[Any]:
-    going = refs[-count:]
-    del refs[-count:]
-    return going
-
-
-def _scattered(refs: list[Any], count: int) -> list[Any]:
-    going = []
-    for _ in range(count):
-        index = random.randrange(len(refs))
-        refs[index], refs[-1] = refs[-1], refs[index]
-        going.append(refs.pop())
-    return going
-
-
 @contextmanager
-def _free_in_a_crowd(choose: Callable[[list[Any], int], list[Any]]) -> Iterator[Contest]:
-    many, few = _Crowd(_MANY, choose), _Crowd(_FEW, choose)
+def _free_in_a_crowd() -> Iterator[Contest]:
+    many, few = _Crowd(_MANY), _Crowd(_FEW)
 
     def check(_: Any, __: Any) -> None:
         many.check()
@@ -143,8 +133,7 @@ def _bytes_a_ref(_: float) -> Figures:
     assert len(table) == _MANY
     for address in table:
         free(address)
-    rounds = [(ours / _MANY, peer / _MANY)]
-    return Figures.of_rounds(rounds, "bytes")
+    return Figures([(ours / _MANY, peer / _MANY)], "bytes")
 
 
 def _fill(refs: list[Any], alloc: Callable[[], Any]) -> None:
@@ -172,29 +161,22 @@ def _traced(fill: Callable[[], None]) -> int:
 
 
 _PEER = "ctypes calloc + free"
-_TEN = "the same with 10 live"
 
 BLOCK_ROWS: list[Row] = [
     timed("alloc + free int32, zeroed and tracked", _PEER, _ONE, native=1.0, pyodide=1.0),
     timed("100 allocs, then 100 frees of int32", _PEER, _SEVERAL, native=1.0, pyodide=1.0),
-    timed(
-        "free(address), the newest of 100,000 live",
-        _TEN,
-        partial(_free_in_a_crowd, _newest),
-        native=1.3,
-        pyodide=1.3,
-    ),
-    timed(
-        "free(address), any of 100,000 live",
-        _TEN,
-        partial(_free_in_a_crowd, _scattered),
-        native=1.3,
-        pyodide=1.3,
+    Row(
+        "free(address), any of 100,000 live blocks",
+        "the same with 10 live",
+        {NATIVE: 1.3, PYODIDE: 1.3},
+        partial(measure, _free_in_a_crowd),
+        quick=False,
     ),
     Row(
         "bytes of a live int32 ref, of 100,000",
         "c_int32.from_address in a dict by address",
-        {"native": 2.0, "pyodide": 2.0},
+        {NATIVE: 2.0, PYODIDE: 2.0},
         _bytes_a_ref,
+        quick=False,
     ),
 ]
