@@ -3,6 +3,7 @@
 // The words of `control` are: whose turn it is (0 Python's, 1 the peer's), what to do, and numbers
 // for it. The answer takes the place of the first number.
 const TURN = 0, TASK = 1, FIRST = 2, SECOND = 3, THIRD = 4;
+const FAILED = -1;
 
 const TASKS = {
   // Adds `amount` to each of `count` numbers.
@@ -39,8 +40,13 @@ function serve({ memory, control }, tell) {
   tell("ready");
   for (;;) {
     Atomics.wait(words, TURN, 0);
-    const task = TASKS[words[TASK]];
-    words[FIRST] = task(memory, words[FIRST], words[SECOND], words[THIRD]);
+    try {
+      const task = TASKS[words[TASK]];
+      words[FIRST] = task(memory, words[FIRST], words[SECOND], words[THIRD]);
+    } catch (error) {
+      console.error(`the peer: ${error}`);
+      words[TASK] = FAILED;
+    }
     Atomics.store(words, TURN, 0);
     Atomics.notify(words, TURN);
   }
