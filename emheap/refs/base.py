@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from emheap import ownership
 from emheap.allocators.pool import PoolAllocator
-from emheap.errors import BufferInUseError, DoubleFreeError, HeapError, add_note, format_address
+from emheap.errors import HeapError, add_note, format_address
 from emheap.memories.base import Elements, Loan, Memory
 from emheap.records import Block, is_released
 from emheap.refs.editing import Edit
@@ -203,8 +203,8 @@ class HeapRef(Generic[T]):
             return
         try:
             self._free_at(caller_site())
-        except (BufferInUseError, DoubleFreeError) as failure:
-            # The latter where an interrupt came in the middle of freeing it.
+        except HeapError as failure:
+            # A view in use, or an interrupt in the middle of freeing the block or handing it over.
             if error is None:
                 raise
             add_note(error, f"and then, {failure}")
