@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from emtests import bench
+from emtests.bench.cold_start import measure_cold_starts
 from emtests.bench.results import Result, table
 from emtests.bench.rows import NATIVE, PYODIDE
 from emtests.bench.runtimes import (
-    IMPORT_PEER,
-    IMPORT_WORK,
     Runtime,
-    measure_import,
     measure_rows,
     open_native,
     open_pyodide,
@@ -67,7 +65,8 @@ def _measure(
     try:
         runtime = opener()
         results = measured.setdefault(runtime.title, {})
-        for result in _all_rows(runtime, options.rows, options.seconds):
+        rows = measure_rows(runtime, options.rows, options.seconds)
+        for result in chain(rows, measure_cold_starts(runtime, options.rows)):
             row = result.work, result.peer
             results[row] = results[row].with_rounds_of(result) if row in results else result
             since = time.monotonic() - start
@@ -76,12 +75,6 @@ def _measure(
         print(f"{name} was not measured to the end: {problem}", file=sys.stderr)
         return False
     return True
-
-
-def _all_rows(runtime: Runtime, pattern: str, seconds: float) -> Iterator[Result]:
-    yield from measure_rows(runtime, pattern, seconds)
-    if re.search(pattern, f"{IMPORT_WORK} {IMPORT_PEER}", re.IGNORECASE):
-        yield measure_import(runtime)
 
 
 def _write_json(file: Path, measured: _Measured) -> None:

@@ -18,13 +18,20 @@ class Result:
 
     work: str
     peer: str
-    limit: float
+    limit: float | None
+    """The ratio aimed at, if there is one."""
     figures: Figures
 
     @property
     def verdict(self) -> str:
         """One word for the ratio and its limit."""
+        if self.limit is None:
+            return ""
         return "within" if self.figures.ratio <= self.limit else "over"
+
+    def allowed(self, allowance: float) -> Result:
+        """The same row with its limit multiplied."""
+        return replace(self, limit=self.limit and self.limit * allowance)
 
     def as_json(self) -> dict[str, Any]:
         """For programs; `from_json` takes it back."""
@@ -39,10 +46,10 @@ class Result:
         }
 
     @classmethod
-    def from_json(cls, values: dict[str, Any], allowance: float = 1.0) -> Result:
-        """What `as_json` gave, its limit multiplied with `allowance`."""
+    def from_json(cls, values: dict[str, Any]) -> Result:
+        """What `as_json` gave."""
         figures = Figures([tuple(each) for each in values["rounds"]], values["unit"])
-        return cls(values["work"], values["peer"], values["limit"] * allowance, figures)
+        return cls(values["work"], values["peer"], values["limit"], figures)
 
     def with_rounds_of(self, other: Result) -> Result:
         """The same row with the rounds of another process as well."""
@@ -75,7 +82,7 @@ def _cells(result: Result) -> tuple[str, ...]:
         _quantity(figures.theirs, figures.unit),
         _ratio(figures.ratio),
         f"{_ratio(low)}-{_ratio(high)}",
-        f"{result.limit:g}",
+        "" if result.limit is None else f"{result.limit:g}",
         result.verdict,
     )
 

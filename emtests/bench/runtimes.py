@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from emtests.bench.measuring import Figures
 from emtests.bench.results import Result
 from emtests.bench.rows import NATIVE, PYODIDE
 from emtests.runtimes.interpreters import find_interpreter
@@ -26,16 +25,8 @@ from pyodide_demo.environment import (
     virtual_environment,
 )
 
-IMPORT_WORK, IMPORT_PEER, IMPORT_LIMIT = "import emheap, cold process", "import ctypes", 3.0
-
 _MINUTES = 10
 _WORKER = "from emtests.bench.worker import run; run({!r}, {!r}, {!r}, quick_only={!r})"
-_COLD_IMPORT = """\
-from time import perf_counter_ns
-start = perf_counter_ns()
-import {}
-print(perf_counter_ns() - start)
-"""
 
 
 @dataclass(frozen=True)
@@ -51,9 +42,9 @@ class Runtime:
     """The same for one that finds emheap where a user's program does."""
     processes: int
     """How many the rows are measured in."""
-    import_rounds: int
-    import_tries: int
-    """In each round, of each import: as many processes, of which the fastest counts."""
+    cold_rounds: int
+    cold_tries: int
+    """In each round of cold starts: as many processes of each, of which the fastest counts."""
     allowance: float = 1.0
     """What the limits are multiplied with."""
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -78,8 +69,8 @@ def open_native(version: str, scratch: Path) -> Runtime:
         command,
         command,
         processes=3,
-        import_rounds=9,
-        import_tries=3,
+        cold_rounds=9,
+        cold_tries=3,
         allowance=1.0 if tuple(map(int, version.split("."))) >= (3, 13) else 1.5,
         # A user's emheap was compiled when pip installed it; no settings of others may keep ours
         # from being compiled, or have it compiled anew while it is measured.
@@ -107,12 +98,10 @@ def open_pyodide(scratch: Path) -> Runtime:
 
     title = f"Pyodide {PYODIDE_VERSION} in Node"
     # It takes seconds to load.
-    return Runtime(
-        title, PYODIDE, command, cold_command, processes=2, import_rounds=3, import_tries=1
-    )
+    return Runtime(title, PYODIDE, command, cold_command, processes=2, cold_rounds=3, cold_tries=1)
 
 
-def _lines_of(runtime: Runtime, command: Command) -> Iterator[str]:
+def lines_of(runtime: Runtime, command: Command) -> Iterator[str]:
     """The lines that a program prints, as they come. Raises EnvironmentProblem if it fails."""
     process = start(command, environment=runtime.environment, output=subprocess.PIPE)
     timer = threading.Timer(_MINUTES * 60, stop, (process,))
@@ -140,27 +129,6 @@ def measure_rows(runtime: Runtime, pattern: str, seconds: float) -> Iterator[Res
     share = seconds / runtime.processes
     for number in range(runtime.processes):
         worker = _WORKER.format(runtime.kind, pattern, share, bool(number))
-        for line in _lines_of(runtime, runtime.command(worker)):
+        for line in lines_of(runtime, runtime.command(worker)):
             if line.startswith("{"):
-                yield Result.from_json(json.loads(line), runtime.allowance)
-
-
-def measure_import(runtime: Runtime) -> Result:
-    """`import emheap` and `import ctypes`, each in processes that have done nothing before."""
-    programs = [_COLD_IMPORT.format(module) for module in ("emheap", "ctypes")]
-
-    def nanoseconds(program: str) -> float:
-        return float(list(_lines_of(runtime, runtime.cold_command(program)))[-1])
-
-    if runtime.kind == NATIVE:
-        for program in programs:
-            nanoseconds(program)  # compiles
-    rounds = []
-    for _ in range(runtime.import_rounds):
-        times = [
-            [nanoseconds(program) for program in programs] for _ in range(runtime.import_tries)
-        ]
-        ours, theirs = map(min, zip(*times, strict=True))
-        rounds.append((ours, theirs))
-    limit = IMPORT_LIMIT * runtime.allowance
-    return Result(IMPORT_WORK, IMPORT_PEER, limit, Figures(rounds))
+                yield Result.from_json(json.loads(line)).allowed(runtime.allowance)

@@ -117,7 +117,13 @@ def test_the_table_says_what_is_within_its_limit() -> None:
     assert write.split()[-2:] == ["1.5", "within"]
 
 
+def test_a_row_without_a_limit_has_no_verdict() -> None:
+    result = Result("read", "a peer", None, Figures([(30.0, 10.0)])).allowed(1.5)
+    assert result.verdict == ""
+    assert table([result]).splitlines()[1].endswith("3.00-3.00")
+
+
 def test_an_older_python_is_allowed_more() -> None:
     result = Result("read", "a peer", 1.0, Figures([(12.0, 10.0)]))
     assert result.verdict == "over"
-    assert Result.from_json(result.as_json(), 1.5).verdict == "within"
+    assert Result.from_json(result.as_json()).allowed(1.5).verdict == "within"
