@@ -13,6 +13,7 @@ from itertools import repeat
 from typing import Any
 
 import emheap
+from emheap.home import c_runtime
 from emtests.bench.measuring import Contest, Figures, Statement, measure
 from emtests.bench.rows.base import NATIVE, PYODIDE, Row, timed
 
@@ -22,7 +23,7 @@ _HELD = 100
 
 
 def _calloc_and_free() -> tuple[Any, Any]:
-    library = ctypes.CDLL(None)
+    library = c_runtime()
     calloc, free = library.calloc, library.free
     calloc.argtypes, calloc.restype = (ctypes.c_size_t, ctypes.c_size_t), ctypes.c_void_p
     free.argtypes, free.restype = (ctypes.c_void_p,), None
