@@ -170,8 +170,9 @@ class ArrayRef(HeapRef[T], Sequence[T]):
     def index(self, value: Any, start: int = 0, stop: int | None = None) -> int:
         """The index of the first element equal to `value`; raises ValueError if there is none."""
         bounds = slice(start, stop).indices(len(self))
+        elements = self[:]
         try:
-            return self[:].index(value, bounds[0], bounds[1])
+            return elements.index(value, bounds[0], bounds[1])
         except ValueError:
             raise ValueError(f"{value!r:.60} is not in {self._describe()}") from None
 
