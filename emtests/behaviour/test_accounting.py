@@ -106,7 +106,7 @@ def test_what_fails_leaves_no_trace(heap: HeapManager) -> None:
             lambda: wild.alloc_array(int32, [1, 2, None]),
             lambda: wild.alloc_array(int32, -1),
             lambda: wild.alloc_array(int32, 2**70),
-            lambda: wild.alloc_array(uint8, heap.memory.largest_block),
+            lambda: wild.alloc_array(uint8, heap.memory.largest_block + 1),
             lambda: wild.alloc(utf8, "a\0"),
             lambda: wild.alloc(utf8, "\ud800"),
             lambda: wild.alloc(utf8, "abc", errors="no such handler", align=5),
