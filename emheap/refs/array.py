@@ -205,14 +205,15 @@ class ArrayRef(HeapRef[T], Sequence[T]):
         return self._lend(self._unit, len(self)).view  # type: ignore[no-any-return]
 
     def __buffer__(self, flags: int) -> memoryview:
+        self._check_alive()
         if not self._memory.zero_copy:
             raise TypeError(self._no_sharing("buffer"))
         return self.view
 
     def _no_sharing(self, what: str) -> str:
         return (
-            f"no {what} can share the bytes of {self._memory.name}: work on a copy, "
-            "array[:] or bytes(array), and store it with array[:] = copy"
+            f"no {what} can share the bytes of {self._memory.name}: work on a copy "
+            "with array.edit(), which stores it back, or take array[:] or bytes(array)"
         )
 
     @property
