@@ -90,7 +90,7 @@ def test_no_warning_for_an_allocation_that_failed(heap: HeapManager) -> None:
             lambda: wild.alloc_int32("x"),
             lambda: wild.alloc_array(int32, [None]),
             lambda: wild.alloc(utf8, "\0"),
-            lambda: wild.alloc_array(uint8, heap.memory.largest_block),
+            lambda: wild.alloc_array(uint8, heap.memory.largest_block + 1),
         )
         for call in calls:
             with pytest.raises((TypeError, ValueError, OverflowError, MemoryError)):
