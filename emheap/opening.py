@@ -114,7 +114,8 @@ def wrap_wasm_instance(
     **options: Any,
 ) -> HeapManager:
     """The heap of a plain WebAssembly module: ``(instance)`` in Pyodide, and on native Python,
-    where the module runs in wasmtime, ``(store, instance)``.
+    where the module runs in wasmtime, ``(store, instance)``. In Pyodide a ``WebAssembly.Memory``
+    alone will do: blocks are then allocated in pages that the heap adds to it.
 
     `memory`, `malloc` and `free` are names of exports; `memory` may also be the ``Memory`` (or
     wasmtime's ``SharedMemory``) itself, which a module that imports its memory was given. With

@@ -28,7 +28,7 @@ from emheap.memories.own_module import is_own_buffer
 from emheap.memories.polled import PolledMemory
 from emheap.options import Options
 
-__all__ = ["open_instance", "open_latest_buffer", "open_module"]
+__all__ = ["growing", "open_instance", "open_latest_buffer", "open_module"]
 
 _EXPORT_FUNCTIONS = "link it with emcc -sEXPORTED_FUNCTIONS=_malloc,_free"
 _EXPORT_MEMORY = (
@@ -128,12 +128,16 @@ def open_instance(
     instance: Any, memory: Any, malloc: Any, free: Any, options: Options
 ) -> HeapManager:
     """The heap of a plain WebAssembly module; see `emheap.wrap_wasm_instance`."""
-    if tag_of(instance) != "WebAssembly.Instance":
+    exports = None
+    if tag_of(instance) == "WebAssembly.Memory":
+        memory, malloc, free = instance, None, None
+    elif tag_of(instance) == "WebAssembly.Instance":
+        exports = instance.exports
+    else:
         raise TypeError(
-            f"instance must be a WebAssembly.Instance, not {tag_of(instance)}; "
+            f"instance must be a WebAssembly.Instance or a bare Memory, not {tag_of(instance)}; "
             "WebAssembly.instantiate() gives one as the member `instance` of its result"
         )
-    exports = instance.exports
     found = memory if isinstance(memory, JsProxy) else _export(exports, memory, "memory")
     checked = _check_memory(found)
     pointer_size = 8 if is_memory64(checked) else 4
@@ -151,7 +155,7 @@ def _instance_allocator(
     exports: Any, memory: Any, malloc: Any, free: Any, pointer_size: int
 ) -> Allocator:
     if malloc is None and free is None:
-        return PageAllocator(_growing(memory))
+        return PageAllocator(growing(memory))
     functions = []
     for what, name in (("malloc", malloc), ("free", free)):
         function = _export(exports, name, what)
@@ -182,7 +186,8 @@ def _export(exports: Any, name: Any, what: str) -> Any:
     )
 
 
-def _growing(memory: Any) -> Callable[[int], int]:
+def growing(memory: Any) -> Callable[[int], int]:
+    """What grows a WebAssembly.Memory by pages as the instruction ``memory.grow`` does."""
     add_pages = adapt_function(memory.grow)
 
     def grow(pages: int) -> int:

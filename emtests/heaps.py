@@ -30,6 +30,7 @@ CAPABILITIES = {
     "host address": "code in this process reaches its bytes by an address",
     "bounds": "every address that lies outside raises, whatever it is",
     "reuse": "freed bytes are handed out again, in whatever order they were freed",
+    "prompt reuse": "the bytes of a freed block go to the next block of that size, or one soon after",
     "atomics": "indivisible reads and writes",
 }
 
@@ -168,7 +169,11 @@ _NO_JAVASCRIPT = {"js_view": "there is no JavaScript in this process"}
 _BUFFER_JAVASCRIPT = {"js_view": "the bytes of a Python object may move in JavaScript's eyes"}
 _OUTSIDE_PYODIDE = "" if IN_PYODIDE else "it is Pyodide's own module"
 
+# glibc's calloc leaves what its cache of freed blocks holds to malloc, and may never come to it.
+_LIBC_REUSE = {} if IN_PYODIDE else {"prompt reuse": "the C library chooses what it hands out again"}
+
 _HOME = {
+    **_LIBC_REUSE,
     **_NUMPY,
     **_ATOMICS,
     **({} if IN_PYODIDE else {**_NO_JAVASCRIPT, "bounds": "nothing in a process protects it"}),
@@ -180,7 +185,8 @@ _IN_JAVASCRIPT = {
     "host address": "Python cannot point at the bytes of another memory",
 }
 _OUTSIDE_JAVASCRIPT = "" if IN_PYODIDE else "it is in JavaScript's hands"
-_NO_REUSE = {"reuse": "a bump allocator takes back its newest block only"}
+_NEWEST_ONLY = "a bump allocator takes back its newest block only"
+_NO_REUSE = {"reuse": _NEWEST_ONLY, "prompt reuse": _NEWEST_ONLY}
 _NO_PROCESSES = "Pyodide has no processes to share memory with" if IN_PYODIDE else ""
 _MOVES = {
     "zero copy": "a view could not follow the memory when it moves",

@@ -171,7 +171,7 @@ def test_the_address_of_a_freed_block_may_be_anothers(heap: HeapManager) -> None
     new.free()
 
 
-@pytest.mark.needs("reuse")
+@pytest.mark.needs("prompt reuse")
 def test_addresses_are_reused_and_old_references_stay_dead(heap: HeapManager) -> None:
     for allocate_one in (
         lambda: heap.alloc(int32, 5),

@@ -12,25 +12,28 @@ from typing import Any
 import emheap
 from emheap import HeapManager
 
+ROOM = 1 << 20
 
-def page_allocator(memory: Any) -> emheap.PageAllocator:
-    """Blocks in pages added to a WebAssembly.Memory."""
-    from emheap.opening_javascript import _growing
+
+def open_pages(memory: Any, options: dict[str, Any]) -> HeapManager:
+    """The heap on a WebAssembly.Memory, in pages that our own allocator adds to it."""
+    from emheap.opening_javascript import growing
 
     # Not the memory's own method, which throws where the instruction would say that it cannot.
-    return emheap.PageAllocator(_growing(memory))
+    pages = emheap.PageAllocator(growing(memory))
+    if options.get("polling_mode") == "never":
+        pages.free(pages.allocate(ROOM))  # such a heap does not see the memory grow later
+    return emheap.create_wasm_heap_manager(
+        lambda: memory.buffer, pages.allocate, pages.free, **options
+    )
 
 
 @contextmanager
 def open_wasm_memory(**options: Any) -> Iterator[HeapManager]:
-    """A bare WebAssembly.Memory, which our own allocator grows by pages."""
+    """A bare WebAssembly.Memory."""
     from emtests.javascript.buffers import wasm_memory
 
-    memory = wasm_memory()
-    pages = page_allocator(memory)
-    yield emheap.create_wasm_heap_manager(
-        lambda: memory.buffer, pages.allocate, pages.free, **options
-    )
+    yield open_pages(wasm_memory(), options)
 
 
 @contextmanager
@@ -38,11 +41,7 @@ def open_shared_memory(**options: Any) -> Iterator[HeapManager]:
     """A WebAssembly.Memory that workers can share: growth leaves the old buffer as it was."""
     from emtests.javascript.buffers import wasm_memory
 
-    memory = wasm_memory(shared=True)
-    pages = page_allocator(memory)
-    yield emheap.create_wasm_heap_manager(
-        lambda: memory.buffer, pages.allocate, pages.free, **options
-    )
+    yield open_pages(wasm_memory(shared=True), options)
 
 
 @contextmanager

@@ -171,9 +171,14 @@ def test_a_memory_that_the_module_imports(instance: Any) -> None:
     check_heap(heap, memory)
 
 
+def test_a_bare_memory() -> None:
+    memory = wasm_memory()
+    check_heap(wrap_instance(memory), memory)
+
+
 def test_what_is_no_instance(instance: Any) -> None:
     for wrong, words in (
-        (js.Object.new(), "must be a WebAssembly.Instance, not Object"),
+        (js.Object.new(), "must be a WebAssembly.Instance or a bare Memory, not Object"),
         (instance.exports, "not Object"),
         (5, "not int"),
     ):
