@@ -41,13 +41,14 @@ def open_latest_buffer(
     get_heap: Callable[[], Any], allocate: Any, free: Any, options: Options
 ) -> HeapManager:
     """The heap of three functions; see `emheap.create_wasm_heap_manager`."""
-    if is_own_buffer(get_heap()):
+    first = get_heap()
+    if is_own_buffer(first):
         return HeapManager(DirectMemory(), FunctionsAllocator(allocate, free), options)
     memory: JavaScriptMemory | PolledMemory
-    if isinstance(get_heap(), JsProxy):
-        memory = JavaScriptMemory(get_heap, options.polling_mode)
+    if isinstance(first, JsProxy):
+        memory = JavaScriptMemory(get_heap, options.polling_mode, first=first)
     else:
-        memory = PolledMemory(get_heap, options.polling_mode)
+        memory = PolledMemory(get_heap, options.polling_mode, first=first)
     functions = adapt_function(allocate), adapt_function(free)
     return HeapManager(memory, FunctionsAllocator(*functions, memory.pointer_size), options)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import itertools
 import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, suppress
@@ -12,7 +14,7 @@ from hypothesis import HealthCheck, settings
 
 import emheap
 from emheap import Arena, HeapManager
-from emtests.heaps import CAPABILITIES, RUNNING, HeapKind
+from emtests.heaps import CAPABILITIES, IN_PYODIDE, RUNNING, HeapKind
 
 OpenHeap = Callable[..., HeapManager]
 
@@ -97,6 +99,26 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 # Heaps
 
 
+def pytest_collection_finish() -> None:
+    # What pytest has made by now lives to the end, and need not be looked through each time.
+    gc.collect()
+    gc.freeze()
+
+
+_COLLECT_EVERY = 20
+_heaps_opened = itertools.count(1)
+
+
+def _collect_dropped_heaps() -> None:
+    """Let go of the memories of heaps that are gone; JavaScript learns of it by Python's collector.
+
+    Each WebAssembly.Memory takes 8 GiB of addresses or more, and all of them in a page of Chromium
+    lie within 1 TiB: at a hundred or so `new WebAssembly.Memory` throws.
+    """
+    if next(_heaps_opened) % _COLLECT_EVERY == 0:
+        gc.collect()
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     own = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")]
     if "kind" in metafunc.fixturenames and "kind" not in own:
@@ -110,6 +132,8 @@ def open_heap(kind: HeapKind) -> Iterator[OpenHeap]:
         opened: list[HeapManager] = []
 
         def open_one(**options: Any) -> HeapManager:
+            if IN_PYODIDE:
+                _collect_dropped_heaps()
             heap = stack.enter_context(kind.open(**options))
             opened.append(heap)
             return heap

@@ -30,7 +30,7 @@ CAPABILITIES = {
     "host address": "code in this process reaches its bytes by an address",
     "bounds": "every address that lies outside raises, whatever it is",
     "reuse": "freed bytes are handed out again, in whatever order they were freed",
-    "prompt reuse": "the bytes of a freed block go to the next block of that size, or one soon after",
+    "prompt reuse": "the bytes of a freed block go to one of the next of that size",
     "atomics": "indivisible reads and writes",
 }
 
@@ -170,7 +170,7 @@ _BUFFER_JAVASCRIPT = {"js_view": "the bytes of a Python object may move in JavaS
 _OUTSIDE_PYODIDE = "" if IN_PYODIDE else "it is Pyodide's own module"
 
 # glibc's calloc leaves what its cache of freed blocks holds to malloc, and may never come to it.
-_LIBC_REUSE = {} if IN_PYODIDE else {"prompt reuse": "the C library chooses what it hands out again"}
+_LIBC_REUSE = {} if IN_PYODIDE else {"prompt reuse": "the C library chooses what it reuses"}
 
 _HOME = {
     **_LIBC_REUSE,

@@ -42,7 +42,8 @@ class JavaScriptMemory(Memory):
     ``always`` asks for it before every access. ``when_empty`` asks when the buffer at hand was
     detached or shrunk, or is too short for the access, as a shared memory's is after it grew.
     ``never`` asks once, and a memory that grows is then lost: accesses raise. A buffer that is
-    replaced by another of the same length and not detached is noticed by ``always`` only.
+    replaced by another of the same length and not detached is noticed by ``always`` only. `first`
+    is what `get_buffer` has just returned, if it was asked already.
     """
 
     name: ClassVar[str] = "the JavaScript heap"
@@ -55,6 +56,7 @@ class JavaScriptMemory(Memory):
         get_buffer: Callable[[], Any],
         polling_mode: PollingMode = "when_empty",
         *,
+        first: Any = None,
         name: str = "",
         pointer_size: int = 4,
     ) -> None:
@@ -65,7 +67,7 @@ class JavaScriptMemory(Memory):
         self._get_buffer = get_buffer
         self._cells: dict[str, list[Any]] = {}
         self._windows: dict[tuple[str, int], Any] = {}
-        self._adopt(get_buffer())
+        self._adopt(get_buffer() if first is None else first)
 
     # The latest buffer
 

@@ -22,16 +22,19 @@ class PolledMemory(Memory):
 
     ``always`` asks before every access. ``when_empty`` asks when the buffer at hand is empty, was
     released, or is too short for the access: what a grown memory looks like. ``never`` asks once.
-    A buffer that is replaced by another of the same length is noticed by ``always`` only.
+    A buffer that is replaced by another of the same length is noticed by ``always`` only. `first`
+    is what `get_heap` has just returned, if it was asked already.
     """
 
     name: ClassVar[str] = "the latest buffer"
     static = False
 
-    def __init__(self, get_heap: Callable[[], Any], polling_mode: PollingMode) -> None:
+    def __init__(
+        self, get_heap: Callable[[], Any], polling_mode: PollingMode, *, first: Any = None
+    ) -> None:
         self._get_heap = get_heap
         self._mode = polling_mode
-        self._source = get_heap()
+        self._source = get_heap() if first is None else first
         self._buffer = BufferMemory(self._source)
 
     @property
