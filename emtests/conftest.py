@@ -99,12 +99,6 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 # Heaps
 
 
-def pytest_collection_finish() -> None:
-    # What pytest has made by now lives to the end, and need not be looked through each time.
-    gc.collect()
-    gc.freeze()
-
-
 _COLLECT_EVERY = 20
 _heaps_opened = itertools.count(1)
 
@@ -113,7 +107,8 @@ def _collect_dropped_heaps() -> None:
     """Let go of the memories of heaps that are gone; JavaScript learns of it by Python's collector.
 
     Each WebAssembly.Memory takes 8 GiB of addresses or more, and all of them in a page of Chromium
-    lie within 1 TiB: at a hundred or so `new WebAssembly.Memory` throws.
+    lie within 1 TiB: at a hundred or so `new WebAssembly.Memory` throws. (`gc.freeze()` would make
+    this faster, and hides from Hypothesis that its random numbers have an owner.)
     """
     if next(_heaps_opened) % _COLLECT_EVERY == 0:
         gc.collect()
