@@ -30,12 +30,13 @@ def all_runtimes() -> dict[str, Runtime]:
     """Every row but coverage, which comes after them, by name."""
     versions = [v for v in SUPPORTED if v in _EXPECTED or v == RUNNING or find_interpreter(v)]
     runtimes: list[Runtime] = [
+        # First, for they bring the browser that the tests of the demonstration's page use as well.
+        PyodideInChromium(worker=False),
+        PyodideInChromium(worker=True),
         *map(Native, versions),
         Development(),
         Valgrind(),
         *map(PyodideInNode, RELEASES),
-        PyodideInChromium(worker=False),
-        PyodideInChromium(worker=True),
         Packaging(),
         TYPES,
         LINT,
