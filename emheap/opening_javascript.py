@@ -187,11 +187,17 @@ def _export(exports: Any, name: Any, what: str) -> Any:
     )
 
 
+_TOO_MANY_PAGES = 1 << 32
+"""More than any engine has. V8 takes them modulo this, and says that the memory grew."""
+
+
 def growing(memory: Any) -> Callable[[int], int]:
     """What grows a WebAssembly.Memory by pages as the instruction ``memory.grow`` does."""
     add_pages = adapt_function(memory.grow)
 
     def grow(pages: int) -> int:
+        if pages >= _TOO_MANY_PAGES:
+            return -1
         try:
             return int(add_pages(pages))
         except JsException as error:

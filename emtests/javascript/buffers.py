@@ -24,10 +24,12 @@ def wasm_memory(pages: int = 1, maximum: int = 1024, **more: Any) -> Any:
     return js.WebAssembly.Memory.new(js_object(initial=pages, maximum=maximum, **more))
 
 
-def memory64(pages: int = 1, maximum: int = 1024) -> Any:
+def memory64(pages: int = 1, maximum: int | None = 1024) -> Any:
     """A WebAssembly.Memory with 64-bit addresses."""
     limits = js_object(address="i64")
-    limits.initial, limits.maximum = JsBigInt(pages), JsBigInt(maximum)
+    limits.initial = JsBigInt(pages)
+    if maximum is not None:
+        limits.maximum = JsBigInt(maximum)
     return js.WebAssembly.Memory.new(limits)
 
 

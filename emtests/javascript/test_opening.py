@@ -10,10 +10,11 @@ from pyodide.code import run_js
 
 import emheap
 from emheap import HeapManager, NotSupportedError, OutOfMemoryError, int32, uint8
+from emheap.opening_javascript import growing
 from emtests.conftest import skip_for_gap
 from emtests.javascript.buffers import js_object, memory64, wasm_memory
 from emtests.javascript.instances import instantiate
-from emtests.webassembly.guests import FIXTURES
+from emtests.webassembly.guests import FIXTURES, MISSING
 
 wrap_module: Any = emheap.wrap_emscripten_module_heap
 wrap_instance: Any = emheap.wrap_wasm_instance
@@ -201,16 +202,10 @@ def test_pages_run_out_in_words(instance: Any) -> None:
 # 64 bits
 
 
-def memory_of_64_bits() -> Any:
-    if not js.WebAssembly.validate(guest64_code()):
-        skip_for_gap("memory64", "this JavaScript engine has none")
-    return memory64(1, 1 << 18)
-
-
-def guest64_code() -> Any:
-    from pyodide.ffi import to_js
-
-    return to_js((FIXTURES / "guest64.wasm").read_bytes())
+def memory_of_64_bits(maximum: int | None = 1 << 18) -> Any:
+    if MISSING["guest64"]:
+        skip_for_gap("memory64", MISSING["guest64"])
+    return memory64(1, maximum)
 
 
 def test_addresses_of_64_bits_are_found_out_and_nothing_grows(exports: Any) -> None:
@@ -218,12 +213,25 @@ def test_addresses_of_64_bits_are_found_out_and_nothing_grows(exports: Any) -> N
     before = narrow.buffer
     module = js_object(_malloc=exports.malloc, _free=exports.free)
     assert wrap_module(module, memory=narrow).pointer_size == 4
-    wide = memory_of_64_bits()
-    kept = wide.buffer
-    assert wrap_module(module, memory=wide).pointer_size == 8
-    for memory, buffer in ((narrow, before), (wide, kept)):
-        assert memory.buffer == buffer
-        assert buffer.byteLength == 65536
+    assert narrow.buffer == before
+    assert before.byteLength == 65536
+    for maximum in (1 << 18, None):
+        wide = memory_of_64_bits(maximum)
+        kept = wide.buffer
+        assert wrap_module(module, memory=wide).pointer_size == 8
+        assert wide.buffer == kept
+        assert kept.byteLength == 65536
+
+
+@pytest.mark.parametrize("maximum", [1 << 18, None])
+def test_more_pages_than_there_can_be(maximum: int | None) -> None:
+    memory = memory_of_64_bits(maximum)
+    allocator = emheap.PageAllocator(growing(memory))
+    for size in (1 << 62, 1 << 48):
+        assert allocator.allocate(size) == 0
+    address = allocator.allocate(100_000)
+    assert address
+    assert address + 100_000 <= memory.buffer.byteLength
 
 
 def test_a_module_of_64_bits(exports: Any) -> None:
