@@ -15,11 +15,17 @@ from typing import Any
 
 import js
 import pyodide_js
-from pyodide.ffi import JsException, JsProxy
+from pyodide.ffi import JsException, JsProxy, to_js
 
+from emheap.errors import NotSupportedError
 from emheap.home import c_runtime
 
-__all__ = ["copy_elements", "copy_in", "copy_out", "tag_of"]
+try:
+    from pyodide.ffi import JsBigInt
+except ImportError:  # before 314 only integers beyond 2**53 reach JavaScript as BigInts
+    JsBigInt = None
+
+__all__ = ["big_int", "call_with_big_int", "copy_elements", "copy_in", "copy_out", "tag_of"]
 
 _LINE = 1 << 31
 _HEADER = 64
@@ -55,6 +61,28 @@ def tag_of(value: Any) -> str:
     if not isinstance(value, JsProxy):
         return type(value).__name__
     return str(_to_string.call(value))[len("[object ") : -1]
+
+
+def big_int(number: int) -> int:
+    """An integer that is a BigInt to JavaScript, however small.
+
+    Raises `NotSupportedError` in Pyodide before 314.
+    """
+    if JsBigInt is None:
+        raise NotSupportedError(
+            "a WebAssembly memory with 64-bit addresses takes BigInts, which this release of "
+            "Pyodide cannot pass; Pyodide 314 can"
+        )
+    return JsBigInt(number)  # type: ignore[no-any-return]
+
+
+def call_with_big_int(function: Any, *arguments: Any) -> Any:
+    """Call a JavaScript function that uses no ``this``, its last argument being a BigInt."""
+    *others, number = arguments
+    if JsBigInt is not None:
+        return function(*others, JsBigInt(number))
+    made = js.Array.from_(to_js([number]), js.BigInt)
+    return js.Reflect.apply(function, None, js.Array.of(*others).concat(made))
 
 
 def copy_elements(value: Any) -> memoryview | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import itertools
 import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, suppress
@@ -14,7 +12,7 @@ from hypothesis import HealthCheck, settings
 
 import emheap
 from emheap import Arena, HeapManager
-from emtests.heaps import CAPABILITIES, IN_PYODIDE, RUNNING, HeapKind
+from emtests.heaps import CAPABILITIES, RUNNING, HeapKind
 
 OpenHeap = Callable[..., HeapManager]
 
@@ -99,21 +97,6 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 # Heaps
 
 
-_COLLECT_EVERY = 20
-_heaps_opened = itertools.count(1)
-
-
-def _collect_dropped_heaps() -> None:
-    """Let go of the memories of heaps that are gone; JavaScript learns of it by Python's collector.
-
-    Each WebAssembly.Memory takes 8 GiB of addresses or more, and all of them in a page of Chromium
-    lie within 1 TiB: at a hundred or so `new WebAssembly.Memory` throws. (`gc.freeze()` would make
-    this faster, and hides from Hypothesis that its random numbers have an owner.)
-    """
-    if next(_heaps_opened) % _COLLECT_EVERY == 0:
-        gc.collect()
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     own = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")]
     if "kind" in metafunc.fixturenames and "kind" not in own:
@@ -127,8 +110,6 @@ def open_heap(kind: HeapKind) -> Iterator[OpenHeap]:
         opened: list[HeapManager] = []
 
         def open_one(**options: Any) -> HeapManager:
-            if IN_PYODIDE:
-                _collect_dropped_heaps()
             heap = stack.enter_context(kind.open(**options))
             opened.append(heap)
             return heap

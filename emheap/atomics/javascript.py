@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import js
-from pyodide.ffi import JsBigInt
 
 from emheap.atomics.base import Atomics
+from emheap.js_bridge import call_with_big_int
 from emheap.memories.javascript import JavaScriptMemory
 
 __all__ = ["JavaScriptAtomics"]
@@ -29,5 +29,8 @@ class JavaScriptAtomics(Atomics):
         return int(self._load(*self.memory.locate(_ARRAYS[size], address)))
 
     def store(self, address: int, size: int, value: int) -> None:
-        number = JsBigInt(value) if size == 8 else value
-        self._store(*self.memory.locate(_ARRAYS[size], address), number)
+        array, index = self.memory.locate(_ARRAYS[size], address)
+        if size == 8:
+            call_with_big_int(self._store, array, index, value)
+        else:
+            self._store(array, index, value)

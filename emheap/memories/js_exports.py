@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import js
-from pyodide.ffi import JsBigInt, JsException, JsProxy
+from pyodide.ffi import JsException, JsProxy
 
-from emheap.js_bridge import tag_of
+from emheap.js_bridge import big_int, tag_of
 
 __all__ = [
     "adapt_function",
@@ -113,10 +113,10 @@ def adapt_function(function: Any) -> Callable[[int], Any]:
         try:
             result = function(convert(value))
         except JsException as error:
-            if convert is JsBigInt or error.name != "TypeError" or "BigInt" not in str(error):
+            if convert is big_int or error.name != "TypeError" or "BigInt" not in str(error):
                 raise
-            convert = JsBigInt
-            result = function(JsBigInt(value))
+            convert = big_int
+            result = function(big_int(value))
         return int(result) if isinstance(result, int) else result
 
     return call

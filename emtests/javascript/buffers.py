@@ -7,10 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import js
-from pyodide.ffi import JsBigInt, JsException, to_js
+from pyodide.ffi import JsException, to_js
 
 from emheap import FreeListAllocator
 from emheap.checks import align_up
+from emheap.js_bridge import big_int
 
 PAGE = 65536
 
@@ -44,16 +45,17 @@ def wasm_memory(pages: int = 1, maximum: int = 1024, **more: Any) -> Any:
 def memory64(pages: int = 1, maximum: int | None = 1024) -> Any:
     """A WebAssembly.Memory with 64-bit addresses."""
     limits = js_object(address="i64")
-    limits.initial = JsBigInt(pages)
+    limits.initial = big_int(pages)
     if maximum is not None:
-        limits.maximum = JsBigInt(maximum)
+        limits.maximum = big_int(maximum)
     return with_room(lambda: js.WebAssembly.Memory.new(limits))
 
 
 def growable(size: int, limit: int, *, shared: bool = False) -> Any:
     """An ArrayBuffer or SharedArrayBuffer that changes its length in place."""
     constructor = js.SharedArrayBuffer if shared else js.ArrayBuffer
-    return constructor.new(size, js_object(maxByteLength=limit))
+    most = js_object(maxByteLength=limit)
+    return with_room(lambda: constructor.new(size, most))
 
 
 class GrowingBuffer:

@@ -10,6 +10,7 @@ from pyodide.code import run_js
 
 import emheap
 from emheap import HeapManager, NotSupportedError, OutOfMemoryError, int32, uint8
+from emheap.js_bridge import big_int
 from emheap.opening_javascript import growing
 from emtests.conftest import skip_for_gap
 from emtests.javascript.buffers import js_object, memory64, wasm_memory
@@ -255,9 +256,7 @@ def test_beyond_4_gib(exports: Any) -> None:
     heap = wrap_instance(
         instantiate(FIXTURES / "guest64.wasm"), memory=memory, malloc=None, free=None
     )
-    from pyodide.ffi import JsBigInt
-
-    memory.grow(JsBigInt((5 << 30) // 65536))
+    memory.grow(big_int((5 << 30) // 65536))
     with heap.arena() as scratch:
         ref = scratch.alloc_array(int32, range(1000))
         assert ref.address > 5 << 30
