@@ -10,9 +10,9 @@
 
 # Imports run one way, and a test holds them to it:
 #
-#   errors, home, checks, sites, options -> types -> memories, allocators, atomics
-#   -> records, loans, blocks -> ownership -> refs -> allocation -> names, reports, diagnosis
-#   -> arena, manager -> opening
+#   errors, home, checks, sites, options, exit_report -> types -> memories, allocators, atomics
+#   -> records, loans, blocks -> ownership, guarding -> refs -> allocation
+#   -> names, reports, diagnosis -> arena, manager -> opening
 #
 # What only a browser has (js, pyodide.ffi, pyodide_js) is imported in memories/own_module.py
 # and the few files that exist for JavaScript, and there only inside Pyodide.

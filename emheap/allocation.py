@@ -187,7 +187,7 @@ def _borrow(
 ) -> Any:
     owner = layout.owner
     size = count * unit.size
-    start = owner.memory.check_extent(address, size, f"wrap of {layout.describe()}")
+    start = owner.raw_memory.check_extent(address, size, f"wrap of {layout.describe()}")
     check_aligned(start, alignment, f"a wrapped {layout.describe()}")
     elements = owner.memory.elements(unit, start, count)
     owner.loans.add_elements(start, size, elements)

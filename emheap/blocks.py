@@ -12,7 +12,6 @@ from __future__ import annotations
 from _thread import RLock  # threading imports much that is not needed here
 from collections.abc import Iterator
 from functools import cached_property
-from types import CodeType
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -34,7 +33,7 @@ from emheap.loans import LoanTable
 from emheap.memories.base import Memory
 from emheap.options import Options
 from emheap.records import Block, Layout, describe_block, is_released
-from emheap.sites import Site, describe_site
+from emheap.sites import Origin, Site, describe_site
 from emheap.types import Scalar, Type
 
 __all__ = ["BlockTable"]
@@ -48,10 +47,12 @@ class BlockTable:
 
     def __init__(self, memory: Memory, allocator: Allocator, options: Options) -> None:
         self.memory = memory
+        self.raw_memory = memory
+        """What addresses of the user's are looked up in: on a debug heap it checks them."""
         self.allocator = allocator
         self.options = options
         self.loans = LoanTable()
-        self.freed: dict[int, tuple[Block, CodeType | None, int]] = {}
+        self.freed: dict[int, tuple[Block, Origin, int]] = {}
         """The late blocks by address, with the site where each was freed."""
         self.mixed: dict[int, Block] = {}
         """The live arrays, strings and over-aligned scalars by address."""
@@ -313,6 +314,14 @@ class BlockTable:
 
     # Messages
 
+    def deepen(self, site: Site) -> Site:
+        """What is recorded of a site: on a debug heap the callers too."""
+        return site
+
+    def offence(self, what: str) -> str:
+        """Where a mistake was made, for a heap whose messages say more than the traceback does."""
+        return ""
+
     def freed_at(self, block: Block) -> str:
         """Where a block, or the one around a wrapped reference, was freed."""
         start = block[1]
@@ -330,8 +339,8 @@ class BlockTable:
     def use_after_free(self, block: Block) -> UseAfterFreeError:
         """The error for a use of a reference whose block is gone."""
         return UseAfterFreeError(
-            f"use after free: {describe_block(block)}, {self.freed_at(block)}; "
-            "allocate anew, or free later"
+            f"use after free: {describe_block(block)}, {self.freed_at(block)}"
+            f"{self.offence('used')}; allocate anew, or free later"
         )
 
     def refusal(self, block: Block) -> HeapError:
@@ -345,7 +354,10 @@ class BlockTable:
                 f"{describe_block(block)} was {self.freed_at(block)}: whoever has it now must "
                 "free it, or heap.adopt() it back"
             )
-        return DoubleFreeError(f"double free: {describe_block(block)}, {self.freed_at(block)}")
+        return DoubleFreeError(
+            f"double free: {describe_block(block)}, {self.freed_at(block)}"
+            f"{self.offence('freed again')}"
+        )
 
     def _unknown_address(self, address: int) -> HeapError:
         if address == 0:

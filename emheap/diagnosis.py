@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from emheap.allocators.debug import find_debug_allocator
 from emheap.blocks import BlockTable
 from emheap.errors import NotSupportedError
 
@@ -52,6 +53,20 @@ class DiagnosisVerbs:
         from emheap.reports import describe_live, refuse_leaks
 
         refuse_leaks(describe_live(self._tracked("check_leaks()")), "live")
+
+    def verify(self) -> None:
+        """Raise HeapCorruptionError, which names every block whose red zones were written to and
+        every freed one in quarantine that was; they are repaired, and told once.
+
+        Raises NotSupportedError unless the heap was opened with ``debug=True``.
+        """
+        guard = find_debug_allocator(self._table.allocator)
+        if guard is None:
+            raise NotSupportedError(
+                "verify() needs red zones around the blocks; open the heap with debug=True, or "
+                "set EMHEAP_DEBUG=1 in the environment"
+            )
+        guard.verify()
 
     def no_leaks(self) -> NoLeaks:
         """A scope that raises LeakError at its end if blocks allocated in it are live then.

@@ -37,7 +37,8 @@ class ValueOutOfRangeError(HeapError, OverflowError):
 
 
 class OutOfBoundsError(HeapError, IndexError):
-    """Raised when an address, with its whole extent, or an index lies outside its memory."""
+    """Raised when an address, with its whole extent, or an index lies outside its memory; on a
+    debug heap also when it lies in no live block."""
 
 
 class NullPointerError(OutOfBoundsError):
@@ -61,7 +62,7 @@ class OutOfMemoryError(HeapError, MemoryError):
 
 
 class UseAfterFreeError(HeapError, ValueError):
-    """Raised when a reference is used after its block was freed."""
+    """Raised when a reference, or on a debug heap an address, is used after its block was freed."""
 
 
 class DoubleFreeError(HeapError, ValueError):
@@ -89,7 +90,8 @@ class LeakError(HeapError):
 
 
 class HeapCorruptionError(HeapError):
-    """Raised when a heap's own records turn out to be damaged."""
+    """Raised when the bytes around a block, or of a freed one, were written to; and when an
+    allocator hands out what is live."""
 
 
 def add_note(error: BaseException, note: str) -> None:

@@ -44,10 +44,15 @@ class HeapManager(BulkVerbs, DiagnosisVerbs, FlatNames):
     """
 
     def __init__(self, memory: Memory, allocator: Allocator, options: Options) -> None:
+        open_table: Callable[..., BlockTable] = BlockTable
+        if options.debug:
+            from emheap.guarding import GuardedTable, guard
+
+            open_table, allocator = GuardedTable, guard(memory, allocator, options)
         if options.count_allocations and not isinstance(allocator, CountingAllocator):
             allocator = CountingAllocator(allocator)
-        self._table = BlockTable(memory, allocator, options)
-        self._memory = memory
+        self._table = open_table(memory, allocator, options)
+        self._memory = self._table.raw_memory
 
     # Raw addresses
 
@@ -331,8 +336,9 @@ class HeapManager(BulkVerbs, DiagnosisVerbs, FlatNames):
 
     @property
     def memory(self) -> Memory:
-        """The memory that this heap is in."""
-        return self._memory
+        """The memory that this heap is in. A debug heap does not see what is done to it directly,
+        until it looks for damage."""
+        return self._table.memory
 
     @property
     def allocator(self) -> Allocator:

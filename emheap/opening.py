@@ -33,8 +33,14 @@ def open(**options: Any) -> HeapManager:  # noqa: A001 (used as emheap.open)
     """The heap at home: in Pyodide its own module's, on native Python the C library's.
 
     Options are keyword-only: ``clear_allocated_regions=True``, ``track_allocations=True``,
-    ``enable_garbage_collection=False``, ``polling_mode="when_empty"`` (which only heaps behind a
-    callback look at). Raises TypeError or ValueError for a bad one.
+    ``enable_garbage_collection=False``, ``count_allocations=False``, ``polling_mode="when_empty"``
+    (which only heaps behind a callback look at), and ``debug=False`` with ``site_depth=4``.
+
+    A debug heap, which EMHEAP_DEBUG=1 in the environment makes of every heap, looks for damage
+    around its blocks and in freed ones when a block is freed, at `verify`, and when the
+    interpreter ends; it takes raw addresses in its live blocks only, and its errors tell, for
+    each event, the `site_depth` innermost frames of the program.
+    Raises TypeError or ValueError for a bad option.
     """
     checked = check_options(options)
     return HeapManager(DirectMemory(), PoolAllocator(_own_allocator()), checked)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Final, Literal
 
-from emheap.checks import check_choice
+from emheap.checks import check_choice, check_integer
 
 __all__ = ["Options", "PollingMode", "check_options"]
 
@@ -18,8 +19,10 @@ class Options:
     __slots__ = (
         "clear_allocated_regions",
         "count_allocations",
+        "debug",
         "enable_garbage_collection",
         "polling_mode",
+        "site_depth",
         "track_allocations",
     )
 
@@ -30,6 +33,8 @@ class Options:
         track_allocations: bool = True,
         enable_garbage_collection: bool = False,
         count_allocations: bool = False,
+        debug: bool = False,
+        site_depth: int = 4,
     ) -> None:
         self.clear_allocated_regions: Final = clear_allocated_regions
         """Set every byte of a block to 0 when it is allocated without contents."""
@@ -42,9 +47,14 @@ class Options:
         """Free a block when the last reference, view, slice or array on it is gone."""
         self.count_allocations: Final = count_allocations
         """Count blocks and bytes for `statistics`; every allocation then goes the long way."""
+        self.debug: Final = debug
+        """Put red zones around blocks and freed ones into quarantine, and let raw addresses lie
+        in live blocks only; see `emheap.DebugAllocator` and `HeapManager.verify`."""
+        self.site_depth: Final = site_depth
+        """How many frames of the program a debug heap records as the site of each event."""
 
     def __repr__(self) -> str:
-        values = ", ".join(f"{name}={getattr(self, name)!r}" for name in _CHOICES)
+        values = ", ".join(f"{name}={getattr(self, name)!r}" for name in (*_CHOICES, "site_depth"))
         return f"Options({values})"
 
 
@@ -54,16 +64,46 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
     "track_allocations": (True, False),
     "enable_garbage_collection": (True, False),
     "count_allocations": (True, False),
+    "debug": (True, False),
 }
+_DEEPEST = 100
+_DEBUG_VARIABLE = "EMHEAP_DEBUG"
 
 
 def check_options(given: dict[str, Any]) -> Options:
     """The options of a call.
 
-    Raises TypeError for an unknown one or a value of another type, ValueError for a bad value.
+    Where ``debug`` is not given, the environment variable EMHEAP_DEBUG decides: 1 is on, for every
+    heap that tracks its allocations. Raises TypeError for an unknown option or a value of another
+    type, ValueError for a bad value.
     """
     for name, value in given.items():
-        if name not in _CHOICES:
-            raise TypeError(f"unknown option {name!r}; the options are {', '.join(_CHOICES)}")
-        check_choice(value, f"option {name}", _CHOICES[name])
-    return Options(**given)
+        if name == "site_depth":
+            _check_depth(value)
+        elif name not in _CHOICES:
+            known = ", ".join((*_CHOICES, "site_depth"))
+            raise TypeError(f"unknown option {name!r}; the options are {known}")
+        else:
+            check_choice(value, f"option {name}", _CHOICES[name])
+    tracking = given.get("track_allocations", True)
+    debug = given.get("debug")
+    if debug is None:
+        debug = tracking and _debug_by_default()
+    if debug and not tracking:
+        raise ValueError("option debug=True needs the table of live blocks: track_allocations=True")
+    return Options(**{**given, "debug": debug})
+
+
+def _check_depth(value: Any) -> None:
+    depth = check_integer(value, "option site_depth")
+    if not 1 <= depth <= _DEEPEST:
+        raise ValueError(f"option site_depth must be 1 to {_DEEPEST}, got {depth}")
+
+
+def _debug_by_default() -> bool:
+    value = os.environ.get(_DEBUG_VARIABLE, "")
+    if value not in ("", "0", "1"):
+        raise ValueError(
+            f"the environment variable {_DEBUG_VARIABLE} must be 0 or 1, got {value!r}"
+        )
+    return value == "1"

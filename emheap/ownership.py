@@ -58,6 +58,7 @@ def _move_out(table: BlockTable, block: Block, site: Site) -> int:
     except BaseException:
         native.free(moved)
         raise
+    table.detached[address] = block
     return moved
 
 
@@ -71,7 +72,7 @@ def adopt(
             f"{format_address(start)} cannot be adopted: {describe_block(live)} is live there"
         )
     count = 1 if layout.count is None else layout.count
-    block: Block = (table.memory.elements(unit, start, count), start, layout, *site)
+    block: Block = (table.memory.elements(unit, start, count), start, layout, *table.deepen(site))
     table.register(block)
     return block
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from emheap.allocators.base import Allocator
 from emheap.errors import format_address
 from emheap.memories.base import Elements
-from emheap.sites import describe_site
+from emheap.sites import Origin, describe_site
 from emheap.types import Scalar, Type
 
 if TYPE_CHECKING:
@@ -18,8 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Block", "Layout", "describe_block", "is_released"]
 
-Block: TypeAlias = "tuple[Elements, int, Layout, CodeType | None, int]"
-"""Elements, address, layout, and the site of the allocation (code object, offset)."""
+Block: TypeAlias = "tuple[Elements, int, Layout, Origin, int]"
+"""Elements, address, layout, and the site of the allocation (its two halves)."""
 
 
 class Layout:

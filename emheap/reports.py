@@ -24,6 +24,7 @@ __all__ = [
     "Statistics",
     "Usage",
     "describe_live",
+    "leak_report",
     "refuse_leaks",
     "take_statistics",
 ]
@@ -153,16 +154,16 @@ class NoLeaks:
         if error is None:
             refuse_leaks(left, "still live")
         elif left:
-            add_note(error, f"and then, {_report(left, 'still live')}")
+            add_note(error, f"and then, {leak_report(left, 'still live')}")
 
 
 def refuse_leaks(live: list[LiveBlock], state: str) -> None:
     """Raise LeakError if there is any block."""
     if live:
-        raise LeakError(_report(live, state))
+        raise LeakError(leak_report(live, state))
 
 
-def _report(live: list[LiveBlock], state: str) -> str:
+def leak_report(live: list[LiveBlock], state: str) -> str:
     """Live blocks, grouped by their allocation site, the most bytes first."""
     total = sum(block.byte_size for block in live)
     lines = [f"{len(live)} blocks of {total} bytes together are {state}; free them:"]

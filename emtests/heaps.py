@@ -32,6 +32,8 @@ CAPABILITIES = {
     "reuse": "freed bytes are handed out again, in whatever order they were freed",
     "prompt reuse": "the bytes of a freed block go to one of the next of that size",
     "atomics": "indivisible reads and writes",
+    "plain blocks": "blocks are what its allocator hands out, with nothing around them",
+    "raw addresses": "every address in its memory is believed, whoever allocated there",
 }
 
 IN_PYODIDE = sys.platform == "emscripten"
@@ -75,6 +77,23 @@ def open_home(**options: Any) -> Iterator[HeapManager]:
 def open_libc(**options: Any) -> Iterator[HeapManager]:
     # Without the pool in front, so that every block is a call of malloc or calloc.
     yield HeapManager(DirectMemory(), LibcAllocator(), check_options(options))
+
+
+@contextmanager
+def open_debug(**options: Any) -> Iterator[HeapManager]:
+    yield emheap.open(**debug_options(options))
+
+
+@contextmanager
+def open_debug_wasm(**options: Any) -> Iterator[HeapManager]:
+    with openers.open_wasm_memory(**debug_options(options)) as heap:
+        yield heap
+
+
+def debug_options(options: dict[str, Any]) -> dict[str, Any]:
+    """Those of a debug heap; with sites of one frame, as everywhere, for the tests read them."""
+    tracking = options.get("track_allocations") is not False
+    return {"debug": tracking, "site_depth": 1, **options}
 
 
 @contextmanager
@@ -146,7 +165,7 @@ def _atomics_gap() -> dict[str, str]:
     if IN_PYODIDE:
         return {}
     try:
-        emheap.wrap_buffer(bytearray(64)).read_int32_atomic(16)
+        emheap.wrap_buffer(bytearray(64), debug=False).read_int32_atomic(16)
     except emheap.NotSupportedError as error:
         return {"atomics": str(error)}
     return {}
@@ -195,8 +214,17 @@ _MOVES = {
 _GUEST = _IN_JAVASCRIPT if IN_PYODIDE else {**_NUMPY, **_ATOMICS, **_NO_JAVASCRIPT}
 _MOVING_GUEST = _IN_JAVASCRIPT if IN_PYODIDE else {**_GUEST, **_MOVES}
 
+_RED_ZONES = {
+    "reuse": "freed bytes wait in quarantine",
+    "prompt reuse": "freed bytes wait in quarantine",
+    "plain blocks": "red zones lie around them",
+    "raw addresses": "a debug heap believes addresses in its live blocks only",
+}
+_DEBUG_WASM = {**_IN_JAVASCRIPT, **_RED_ZONES}
+
 KINDS = (
     HeapKind("home", open_home, _HOME),
+    HeapKind("debug", open_debug, {**_HOME, **_RED_ZONES}),
     HeapKind("libc", open_libc, _HOME),
     HeapKind("module", open_module, _HOME, _OUTSIDE_PYODIDE),
     HeapKind("module-functions", open_module_functions, _HOME, _module_function_missing()),
@@ -205,6 +233,7 @@ KINDS = (
     HeapKind("mmap", open_mmap, _BUFFER),
     HeapKind("replaced-buffer", open_replaced, _BUFFER),
     HeapKind("wasm-memory", openers.open_wasm_memory, _IN_JAVASCRIPT, _OUTSIDE_JAVASCRIPT),
+    HeapKind("debug-wasm", open_debug_wasm, _DEBUG_WASM, _OUTSIDE_JAVASCRIPT),
     HeapKind("shared-wasm", openers.open_shared_memory, _IN_JAVASCRIPT, _OUTSIDE_JAVASCRIPT),
     HeapKind("array-buffer", openers.open_array_buffer, _IN_JAVASCRIPT, _OUTSIDE_JAVASCRIPT),
     HeapKind("shared-buffer", openers.open_shared_buffer, _IN_JAVASCRIPT, _OUTSIDE_JAVASCRIPT),

@@ -17,11 +17,11 @@ from emtests import stubs
 ROOT = Path(emheap.__file__).parent
 
 LAYERS = (
-    ("errors", "home", "checks", "sites", "options"),
+    ("errors", "home", "checks", "sites", "options", "exit_report"),
     ("types",),
     ("js_bridge", "memories", "allocators", "atomics", "capturing"),
     ("records", "loans", "blocks"),
-    ("ownership",),
+    ("ownership", "guarding"),
     ("refs",),
     ("allocation",),
     ("bulk", "reports", "diagnosis", "names"),

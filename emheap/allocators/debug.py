@@ -9,9 +9,9 @@ from emheap.allocators.base import Allocator
 from emheap.allocators.wrapping import WrappingAllocator
 from emheap.errors import HeapCorruptionError, format_address
 from emheap.memories.base import Memory
-from emheap.sites import Site, caller_site, describe_site
+from emheap.sites import Site, caller_stack, describe_site
 
-__all__ = ["DebugAllocator"]
+__all__ = ["DebugAllocator", "find_debug_allocator"]
 
 RED_ZONE = 0xFD
 FRESH = 0xCD
@@ -44,21 +44,30 @@ class DebugAllocator(WrappingAllocator):
     with 0xDD; freed ones wait, up to `quarantine` bytes of them, before their memory is used
     again, and one that was written to meanwhile is reported. Damage is reported once, as a
     HeapCorruptionError, and repaired, so that the block can be freed. What an alignment above
-    the allocator's own adds counts as part of the block.
+    the allocator's own adds counts as part of the block. Of the places named, the innermost
+    `site_depth` frames are.
 
-    It goes in front of a heap's allocator, as all wrapping allocators do::
+    The option ``debug=True`` puts one on a heap. By hand it goes in front of a heap's allocator,
+    as all wrapping allocators do::
 
         guarded = DebugAllocator(heap.allocator, heap.memory)
         heap = HeapManager(heap.memory, guarded, heap.options)
     """
 
     def __init__(
-        self, allocator: Allocator, memory: Memory, *, zone: int = 32, quarantine: int = 1 << 20
+        self,
+        allocator: Allocator,
+        memory: Memory,
+        *,
+        zone: int = 32,
+        quarantine: int = 1 << 20,
+        site_depth: int = 1,
     ) -> None:
         super().__init__(allocator)
         self._memory = memory
         self._zone = -(-zone // self.alignment) * self.alignment
         self._room = quarantine
+        self._depth = site_depth
         self._live: dict[int, _Record] = {}
         self._waiting: deque[_Record] = deque()
         self._waiting_bytes = 0
@@ -67,16 +76,24 @@ class DebugAllocator(WrappingAllocator):
     def allocate(self, size: int) -> int:
         self._make_room(self._room)
         zone = self._zone
-        base = super().allocate(size + 2 * zone)
+        whole = size + 2 * zone
+        if whole >= 1 << 8 * self._memory.pointer_size:
+            return 0  # a 32-bit malloc would take it modulo 2**32
+        base = super().allocate(whole)
         if not base:  # the quarantine may hold what is needed
             self._make_room(0)
-            base = super().allocate(size + 2 * zone)
+            base = super().allocate(whole)
         if not base:
             return 0
-        record = _Record(base, base + zone, size, caller_site())
-        self._memory.fill(record.address, size, FRESH)
-        self._draw_zones(record)
-        self._live[record.address] = record
+        record = _Record(base, base + zone, size, caller_stack(self._depth))
+        try:
+            self._memory.fill(record.address, size, FRESH)
+            self._draw_zones(record)
+            self._live[record.address] = record
+        except BaseException:
+            self._live.pop(record.address, None)
+            super().free(base)
+            raise
         return record.address
 
     def allocate_zeroed(self, size: int) -> int | None:
@@ -85,10 +102,12 @@ class DebugAllocator(WrappingAllocator):
     def free(self, address: int) -> None:
         with self._lock:
             record = self._live[address]
-            self._check_zones(record)
-            del self._live[address]
-            record.freed = caller_site()
+            damage = self._zone_damage(record)
+            if damage:
+                raise self._corruption([damage])
+            record.freed = caller_stack(self._depth)
             self._memory.fill(address, record.size, FREED)
+            del self._live[address]
             self._waiting.append(record)
             self._waiting_bytes += record.size + 2 * self._zone
 
@@ -99,18 +118,29 @@ class DebugAllocator(WrappingAllocator):
         return False
 
     def verify(self) -> None:
-        """Raise HeapCorruptionError for the first live or freed block that is damaged."""
+        """Raise HeapCorruptionError, which names every live or freed block that is damaged."""
+        damages = self.find_damage()
+        if damages:
+            raise self._corruption(damages)
+
+    def find_damage(self) -> list[str]:
+        """What is told of each damaged block. The damage is repaired."""
         with self._lock:
-            for record in list(self._live.values()):
-                self._check_zones(record)
-            for record in list(self._waiting):
-                self._check_freed(record)
+            found = [self._zone_damage(record) for record in list(self._live.values())]
+            found += [self._freed_damage(record) for record in list(self._waiting)]
+        return [damage for damage in found if damage]
+
+    def _corruption(self, damages: list[str]) -> HeapCorruptionError:
+        noticed = describe_site(caller_stack(self._depth))
+        return HeapCorruptionError("\n".join([*damages, f"noticed at {noticed}"]))
 
     def _make_room(self, room: int) -> None:
         with self._lock:
             while self._waiting and self._waiting_bytes > room:
                 record = self._waiting[0]
-                self._check_freed(record)
+                damage = self._freed_damage(record)
+                if damage:
+                    raise self._corruption([damage])
                 self._waiting.popleft()
                 self._waiting_bytes -= record.size + 2 * self._zone
                 super().free(record.base)
@@ -119,33 +149,44 @@ class DebugAllocator(WrappingAllocator):
         self._memory.fill(record.base, self._zone, RED_ZONE)
         self._memory.fill(record.address + record.size, self._zone, RED_ZONE)
 
-    def _check_zones(self, record: _Record) -> None:
+    def _zone_damage(self, record: _Record) -> str:
         before = self._memory.read_bytes(record.base, self._zone)
         after = self._memory.read_bytes(record.address + record.size, self._zone)
-        low, high = _damage(before, RED_ZONE), _damage(after, RED_ZONE)
+        low, high = _changed(before, RED_ZONE), _changed(after, RED_ZONE)
         damage = []
         if high:
             damage.append(f"overrun: bytes {high[0]} to {high[-1]} after its end were written")
         if low:
             nearest, farthest = self._zone - low[-1], self._zone - low[0]
             damage.append(f"underrun: bytes {nearest} to {farthest} before its start were written")
-        if damage:
-            self._draw_zones(record)
-            raise HeapCorruptionError(f"{record.describe()}, was {' and '.join(damage)}")
+        if not damage:
+            return ""
+        self._draw_zones(record)
+        return f"{record.describe()}, was {' and '.join(damage)}"
 
-    def _check_freed(self, record: _Record) -> None:
-        written = _damage(self._memory.read_bytes(record.address, record.size), FREED)
-        if written:
-            self._memory.fill(record.address, record.size, FREED)
-            raise HeapCorruptionError(
-                f"{record.describe()}, was written to after it was freed: "
-                f"bytes {written[0]} to {written[-1]}"
-            )
-        self._check_zones(record)
+    def _freed_damage(self, record: _Record) -> str:
+        written = _changed(self._memory.read_bytes(record.address, record.size), FREED)
+        if not written:
+            return self._zone_damage(record)
+        self._memory.fill(record.address, record.size, FREED)
+        self._draw_zones(record)
+        return (
+            f"{record.describe()}, was written to after it was freed: "
+            f"bytes {written[0]} to {written[-1]}"
+        )
 
 
-def _damage(data: bytes, expected: int) -> list[int]:
+def _changed(data: bytes, expected: int) -> list[int]:
     """The offsets of the bytes that are not as expected."""
     if data.count(expected) == len(data):
         return []
     return [offset for offset, byte in enumerate(data) if byte != expected]
+
+
+def find_debug_allocator(allocator: Allocator) -> DebugAllocator | None:
+    """The debug allocator among an allocator and those that it wraps."""
+    while isinstance(allocator, WrappingAllocator):
+        if isinstance(allocator, DebugAllocator):
+            return allocator
+        allocator = allocator._allocator
+    return None

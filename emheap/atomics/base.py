@@ -23,6 +23,8 @@ class Atomics(ABC):
 
     def __init__(self, memory: Memory) -> None:
         self.memory = memory
+        self.extents = memory
+        """What checks addresses: on a debug heap more than the memory does."""
 
     @abstractmethod
     def load(self, address: int, size: int) -> int:
@@ -57,7 +59,7 @@ class Atomics(ABC):
         return write_atomic
 
     def _check(self, scalar: type[Scalar[Any]], address: int, what: str) -> int:
-        checked = self.memory.check_extent(address, scalar.size, f"{what} of {scalar.name}")
+        checked = self.extents.check_extent(address, scalar.size, f"{what} of {scalar.name}")
         check_aligned(checked, scalar.size, f"an {what} of {scalar.name}")
         return checked
 

@@ -72,7 +72,7 @@ class HeapRef(Generic[T]):
 
     @property
     def _memory(self) -> Memory:
-        return self._block[2].owner.memory
+        return self._block[2].owner.raw_memory
 
     @property
     def _unit(self) -> type[Scalar[Any]]:

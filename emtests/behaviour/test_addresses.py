@@ -133,7 +133,7 @@ def test_a_failed_access_at_the_end_changes_nothing(heap: HeapManager) -> None:
     assert heap.memory.read_bytes(end - 64, 64) == before
 
 
-@pytest.mark.needs("bounds")
+@pytest.mark.needs("bounds", "raw addresses")
 def test_the_last_bytes_can_be_reached(heap: HeapManager) -> None:
     end = heap.memory.size
     saved = heap.memory.read_bytes(end - 32, 32)

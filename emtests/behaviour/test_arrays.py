@@ -217,7 +217,7 @@ def test_clear_sets_all_bytes_to_zero(heap: HeapManager, scratch: Arena) -> None
     assert bytes(room) == b"\xff" * 16 + bytes(24) + b"\xff" * 24
 
 
-@pytest.mark.needs("bounds")
+@pytest.mark.needs("bounds", "raw addresses")
 def test_no_elements_at_the_very_end_of_the_memory(heap: HeapManager) -> None:
     nothing = heap.wrap_array(uint8, heap.memory.size, 0)
     nothing.clear()

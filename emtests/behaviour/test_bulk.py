@@ -147,7 +147,11 @@ def test_what_is_refused_changes_nothing(kind: HeapKind, heap: HeapManager, scra
         wild: Any = heap
         cases: list[tuple[Any, Any, str]] = [
             (lambda: heap.copy_to(heap, source, target, 7), OutOfBoundsError, "copy of 7 bytes: "),
-            (lambda: heap.copy_to(heap, source.address, target, 9), OutOfBoundsError, "has 6"),
+            (
+                lambda: heap.copy_to(heap, source.address, target, 9),
+                OutOfBoundsError,
+                "has 6|beyond the end",
+            ),
             (lambda: heap.copy_to(heap, source.address, target), TypeError, "size must be given"),
             (lambda: heap.copy_to(heap, source, 0), NullPointerError, "copy of 6 bytes"),
             (lambda: heap.copy_to(heap, source, gone), UseAfterFreeError, "use after free"),

@@ -114,6 +114,7 @@ def test_a_block_is_zero_whatever_was_there(heap: HeapManager) -> None:
         assert bytes(zeros) == bytes(24)
 
 
+@pytest.mark.needs("plain blocks")
 def test_a_block_is_left_as_it_was_if_that_is_asked_for(open_heap: OpenHeap) -> None:
     heap = open_heap(clear_allocated_regions=False)
     left = 0

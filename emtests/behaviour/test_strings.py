@@ -117,7 +117,7 @@ def test_an_unterminated_string_is_refused_within_its_extent(
     assert ref.value == "ok"
 
 
-@pytest.mark.needs("bounds")
+@pytest.mark.needs("bounds", "raw addresses")
 @each_text
 def test_strings_at_the_end_of_the_memory(heap: HeapManager, text: type[Text]) -> None:
     end = heap.memory.size & -4

@@ -218,7 +218,7 @@ def test_a_view_beside_a_block_does_not_pin_it(heap: HeapManager) -> None:
     other.free()
 
 
-@pytest.mark.needs("zero copy")
+@pytest.mark.needs("zero copy", "raw addresses")
 def test_a_view_over_two_blocks_pins_both(open_heap: OpenHeap) -> None:
     heap = open_heap()
     blocks = sorted((heap.alloc_array(uint8, 4096) for _ in range(8)), key=lambda ref: ref.address)
