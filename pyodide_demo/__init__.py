@@ -1,1 +1,1 @@
-"""The first command of the README: one program, run natively and in Pyodide on one picture."""
+"""The first command of the README: one program natively and in Pyodide, and the page."""

@@ -20,7 +20,7 @@ from pyodide_demo.filters import FILTERS, summary
 from pyodide_demo.progress import Progress
 from pyodide_demo.runs import DemoError, RunFailedError
 from pyodide_demo.server import serve
-from pyodide_demo.site import site_files
+from pyodide_demo.site import check_target, site_files, write_site
 
 PHOTOGRAPH = Path(__file__).resolve().parent / "photograph.jpg"
 DEFAULT_FILTERS = ["mirror", "equalize", "sepia"]
@@ -36,12 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     filters = DEFAULT_FILTERS if options.filter is None else options.filter
     try:
         _check_picture(options.image)
-        if options.serve:
-            with Progress() as say:
-                homes = runs.prepare(say)
-            files = site_files(homes.distribution, homes.wheel, options.image, filters)
-            serve(files, options.port, open_browser=options.open)
-            return 0
+        if options.serve or options.build:
+            return _make_page(options, filters)
         return _compare(options.image, filters, options.output)
     except (EnvironmentProblem, DemoError) as problem:
         print(f"error: {problem}", file=sys.stderr)
@@ -51,6 +47,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _make_page(options: argparse.Namespace, filters: Sequence[str]) -> int:
+    if options.build is not None:
+        check_target(options.build)
+    with Progress() as say:
+        homes = runs.prepare(say)
+    files = site_files(homes.distribution, homes.wheel, options.image, filters)
+    if options.build is not None:
+        size = write_site(files, options.build)
+        print(
+            f"The site is in {options.build.resolve()}: {len(files)} files, {size / 1e6:.1f} MB.\n"
+            "Any web server can serve it, at any address."
+        )
+    if options.serve:
+        serve(files, options.port, open_browser=options.open)
+    return 0
 
 
 def _compare(image: Path, filters: Sequence[str], output: Path) -> int:
@@ -103,6 +116,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--serve", action="store_true", help="serve the page that runs the program in your browser"
+    )
+    parser.add_argument(
+        "--build",
+        type=Path,
+        metavar="DIR",
+        help="write that page to a folder, as files for any web server",
     )
     parser.add_argument(
         "--port",

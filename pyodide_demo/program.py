@@ -147,7 +147,7 @@ class Picture:
         return {
             "caption": self.caption.value,
             "address": self.pixels.address,
-            "blocks": len(self.heap.allocated_heap_refs),
+            "blocks": len(self.heap.live()),
             "bytes": self.heap.total_allocated_byte_size,
             "peak_bytes": self.peak_bytes,
         }

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
+from pyodide_demo.policy import headers_of
 from pyodide_demo.runs import DemoError
 from pyodide_demo.site import Content
 
@@ -28,21 +29,6 @@ _TYPES = {
     ".svg": "image/svg+xml",
     ".wasm": "application/wasm",
     ".zip": "application/zip",
-}
-
-_HEADERS = {
-    # Together these two make the page cross-origin isolated: exact timers, and SharedArrayBuffer.
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Embedder-Policy": "require-corp",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; "
-        "connect-src 'self'; style-src 'self'; img-src 'self' blob:; base-uri 'none'; "
-        "form-action 'none'; frame-ancestors 'none'"
-    ),
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-cache",
 }
 
 
@@ -71,15 +57,20 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(with_body=False)
 
     def end_headers(self) -> None:
-        for name, value in _HEADERS.items():
+        for name, value in headers_of(self._address).items():
             self.send_header(name, value)
+        self.send_header("Cache-Control", "no-cache")
         super().end_headers()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - named so by its base
         """Keep quiet: a line for every file helps nobody."""
 
+    @property
+    def _address(self) -> str:
+        return unquote(urlsplit(self.path).path).removeprefix("/") or "index.html"
+
     def _answer(self, *, with_body: bool) -> None:
-        address = unquote(urlsplit(self.path).path).removeprefix("/") or "index.html"
+        address = self._address
         assert isinstance(self.server, SiteServer)
         content = self.server.files.get(address)
         if content is None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
+from pyodide_demo.breaking import MISTAKES
 from pyodide_demo.filters import FILTERS, summary
+from pyodide_demo.policy import PAGE_POLICY, headers_file
+from pyodide_demo.runs import DemoError
 
 HERE = Path(__file__).resolve().parent
 
@@ -20,30 +24,74 @@ _RUNTIME = (
     "python_stdlib.zip",
     "pyodide-lock.json",
 )
-_PROGRAM = ("__init__.py", "program.py", "filters.py", "lanes.py")
+_PROGRAM = ("__init__.py", "program.py", "filters.py", "lanes.py", "breaking.py", "bare.py")
+_MARK = "site.json"
 
 
 def site_files(
     distribution: Path, wheel: Path, picture: Path, chosen: Sequence[str]
 ) -> dict[str, Content]:
     """Everything the page needs, by address; it starts with `picture` and the `chosen` filters."""
-    files: dict[str, Content] = {path.name: path for path in sorted((HERE / "page").iterdir())}
+    files = _page()
     files |= {f"pyodide/{name}": distribution / name for name in _RUNTIME}
     files |= {f"python/pyodide_demo/{name}": HERE / name for name in _PROGRAM}
     files[f"wheel/{wheel.name}"] = wheel
     files[f"picture{picture.suffix}"] = picture
+    files["_headers"] = headers_file().encode()
     fetched = [f"pyodide/{name}" for name in _RUNTIME if not name.endswith(".mjs")]
-    files["site.json"] = json.dumps(
+    files[_MARK] = json.dumps(
         {
             "wheel": f"wheel/{quote(wheel.name)}",
             "program": [f"pyodide_demo/{name}" for name in _PROGRAM],
             "picture": {"address": f"picture{quote(picture.suffix)}", "name": picture.name},
             "filters": [{"name": name, "summary": summary(name)} for name in FILTERS],
             "chosen": list(chosen),
+            "mistakes": [
+                {"name": name, "title": mistake.title, "words": mistake.words}
+                for name, mistake in MISTAKES.items()
+            ],
             # For the progress bar: the bytes that are fetched before Python runs.
             "bytesToFetch": sum(_size(files[address]) for address in fetched),
         }
     ).encode()
+    return files
+
+
+def check_target(folder: Path) -> None:
+    """Refuse a folder that a site should not be written to. Raises DemoError."""
+    if folder.exists() and not folder.is_dir():
+        raise DemoError(f"{folder} is a file; name a folder to write the site to.")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / _MARK).is_file():
+        raise DemoError(
+            f"{folder} is not empty, and what is in it is no earlier build of this site.\n"
+            "Name an empty folder, or one that is not there yet."
+        )
+
+
+def write_site(files: Mapping[str, Content], folder: Path) -> int:
+    """Write the files of a site to a folder; return their bytes. Raises DemoError."""
+    check_target(folder)
+    try:
+        for address, content in files.items():
+            place = folder / address
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(content, Path):
+                shutil.copyfile(content, place)
+            else:
+                place.write_bytes(content)
+    except OSError as error:
+        raise DemoError(
+            f"The site cannot be written to {folder}: {error.strerror or error}."
+        ) from error
+    return sum(map(_size, files.values()))
+
+
+def _page() -> dict[str, Content]:
+    root = HERE / "page"
+    paths = sorted(path for path in root.rglob("*") if path.is_file())
+    files: dict[str, Content] = {path.relative_to(root).as_posix(): path for path in paths}
+    page = (root / "index.html").read_text(encoding="utf-8")
+    files["index.html"] = page.replace("POLICY", PAGE_POLICY).encode()
     return files
 
 

