@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import sys
 import warnings
 from pathlib import Path
@@ -25,10 +24,10 @@ from emheap import (
 from emheap.allocators.wrapping import WrappingAllocator
 from emtests.conftest import OpenHeap
 from emtests.diagnosis.consistency import check_consistent
+from emtests.diagnosis.long import LONG
 from emtests.diagnosis.scenarios import SCENARIOS, Scenario
 from emtests.heaps import RUNNING
 
-LONG = "EMHEAP_LONG" in os.environ
 LIBRARY = str(Path(emheap.__file__).parent)
 INTERRUPTED = [kind for kind in RUNNING if LONG or kind.name in ("home", "bytearray-freelist")]
 by_name = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
