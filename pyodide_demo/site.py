@@ -24,7 +24,15 @@ _RUNTIME = (
     "python_stdlib.zip",
     "pyodide-lock.json",
 )
-_PROGRAM = ("__init__.py", "program.py", "filters.py", "lanes.py", "breaking.py", "bare.py")
+_PROGRAM = (
+    "__init__.py",
+    "program.py",
+    "filters.py",
+    "lanes.py",
+    "breaking.py",
+    "bare.py",
+    "heap_map.py",
+)
 _MARK = "site.json"
 
 

@@ -23,3 +23,6 @@ export function showError(id, text = "") {
   place.textContent = text;
   place.hidden = !text;
 }
+
+/** A size in megabytes. */
+export const megabytes = (bytes) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;

@@ -2,6 +2,7 @@
 
 import { element } from "./dom.js";
 import { startBreaking } from "./panels/breaking.js";
+import { startHeapMap } from "./panels/heap_map.js";
 import { startPicture } from "./panels/picture.js";
 import { Python } from "./python.js";
 import { startTabs } from "./tabs.js";
@@ -20,7 +21,7 @@ const python = new Python({
 });
 
 startTabs(element("tabs"));
-const panels = [startPicture(python), startBreaking(python)];
+const panels = [startPicture(python), startHeapMap(python), startBreaking(python)];
 
 try {
   if (HTMLCanvasElement.prototype.transferControlToOffscreen === undefined) {

@@ -3,10 +3,11 @@
 
 import * as breaking from "./worker/breaking.js";
 import { Problem } from "./worker/downloads.js";
+import * as map from "./worker/heap_map.js";
 import * as picture from "./worker/picture.js";
 import { startPython } from "./worker/python.js";
 
-const panels = { breaking, picture };
+const panels = { breaking, map, picture };
 
 let python; // what startPython gives
 
@@ -41,6 +42,7 @@ let last = Promise.resolve();
 self.onmessage = ({ data: { id, task, details } }) => {
   last = last
     .then(() => run(task, details))
+    .finally(() => python?.observer.look(task))
     .then(
       (result) => self.postMessage({ id, result }),
       (error) => self.postMessage({ id, failure: wordsOf(error) }),

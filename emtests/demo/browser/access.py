@@ -10,7 +10,10 @@ if TYPE_CHECKING:
     from emtests.demo.browser.visit import Visit
 
 # What brings a panel to life before it is judged, by its tab.
-ALIVE = {"Break it": "#mistakes button:first-child"}
+ALIVE = {
+    "Break it": ("#mistakes button:first-child", "#accounts h2"),
+    "Heap map": ("#map-rows tr:first-child button", "#dump"),
+}
 
 
 def drive(visit: Visit) -> None:
@@ -23,8 +26,9 @@ def drive(visit: Visit) -> None:
         name = tab.text_content() or ""
         tab.click()
         if name in ALIVE:
-            page.locator(ALIVE[name]).click()
-            page.locator("#accounts h2").first.wait_for()
+            pressed, awaited = ALIVE[name]
+            page.locator(pressed).click()
+            page.locator(awaited).first.wait_for()
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
             violations[f"{name}, {scheme}"] = _judge(page)

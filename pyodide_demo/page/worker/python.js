@@ -27,10 +27,14 @@ export async function startPython(report, siteFound) {
   }
   pyodide.runPython(`import sys; sys.path.insert(0, "/program")`);
   const program = (name) => pyodide.pyimport(`pyodide_demo.${name}`);
+  const heap = pyodide.pyimport("emheap").open.callKwargs({ count_allocations: true });
+  const observer = program("heap_map").Observer();
+  observer.add("Python's heap", heap);
   return {
     pyodide,
     program,
-    heap: pyodide.pyimport("emheap").open.callKwargs({ count_allocations: true }),
+    heap,
+    observer,
     home: program("program").home(),
   };
 }

@@ -1,0 +1,72 @@
+"""The panel of the heap map in headless Chromium."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from emtests.demo.conftest import Drive
+from emtests.demo.pictures import SERVED, served_pixels, write_png
+from pyodide_demo.program import run
+
+pytestmark = pytest.mark.once
+
+LARGE = 1600, 1200
+
+
+@pytest.fixture(scope="module")
+def seen(drive: Drive, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("map")
+    write_png(folder / "large.png", *LARGE, bytes(LARGE[0] * LARGE[1] * 4))
+    return drive("map", folder)
+
+
+def test_every_block_is_listed(seen: dict[str, Any]) -> None:
+    state = seen["small"]
+    size = SERVED[0] * SERVED[1] * 4
+    caption = len("48 × 36: original → sepia\0".encode())
+    assert [row[1:] for row in state["rows"]] == [
+        ["clamped_uint8 array", f"{size:,}"],
+        ["clamped_uint8 array", f"{size:,}"],
+        ["utf8 string", str(caption)],
+    ]
+    assert (state["blocks"], state["bytes"]) == ("3", f"{2 * size + caption:,}")
+    assert state["kinds"] == [
+        ["clamped_uint8 array", "2", f"{2 * size:,}"],
+        ["utf8 string", "1", str(caption)],
+    ]
+    assert all("/program/pyodide_demo/program.py:" in site for site, *_ in state["sites"])
+    assert state["label"].startswith(f"3 blocks of {2 * size + caption:,} bytes. From 0x")
+
+
+def test_a_block_is_shown_byte_by_byte(seen: dict[str, Any]) -> None:
+    filtered, _ = run(served_pixels(), *SERVED, ["sepia"])
+    first_bytes = set()
+    for address, dump in seen["dumps"].items():
+        lines = dump.splitlines()
+        assert lines[0].startswith(f"{int(address, 16):08x}  ")
+        octets = b"".join(bytes.fromhex(line[10:57]) for line in lines)
+        assert len(octets) == 512
+        first_bytes.add(octets)
+    # One is the picture as it came, the other what is on the canvas.
+    assert first_bytes == {served_pixels()[:512], filtered[:512]}
+
+
+def test_growth_is_told_with_its_cause(seen: dict[str, Any]) -> None:
+    def megabytes(state: dict[str, Any]) -> float:
+        return float(state["memory"].removesuffix(" MiB"))
+
+    assert megabytes(seen["large"]) > megabytes(seen["small"])
+    growth = r"[\d.]+ MiB → [\d.]+ MiB after [\d.]+ s, during picture\.open"
+    assert re.match(growth, seen["large"]["growth"])
+
+
+def test_the_statistics_go_over_time(seen: dict[str, Any]) -> None:
+    assert [words[:4] for words in seen["charts"]] == ["Live", "Live", "Memo"]
+    size = LARGE[0] * LARGE[1] * 4
+    most = re.search(r"to ([\d,]+) in \d+ s$", seen["charts"][0])
+    assert most is not None
+    assert int(most[1].replace(",", "")) > 2 * size
+    assert all(path.count("V") >= 3 for path in seen["paths"])
