@@ -127,6 +127,7 @@ NO_ARGUMENT = {
     "read_atomic",
     "snapshot",
     "statistics",
+    "verify",
     "tolist",
 }
 """What takes nothing that could be wrong. (A detached block is somebody else's to free.)"""
