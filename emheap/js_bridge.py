@@ -126,7 +126,7 @@ def copy_out(source: Any, size: int) -> bytes:
 
 def copy_in(target: Any, data: bytes | memoryview) -> None:
     """Store `data` into a Uint8Array of the same length."""
-    low = data.__class__ is bytes and id(data) + _HEADER + len(data) < _LINE
+    low = type(data) is bytes and id(data) + _HEADER + len(data) < _LINE
     if low or _heap_size() <= _LINE:
         target.assign(data)
     else:

@@ -158,7 +158,7 @@ def _float_reader(memory: JavaScriptMemory, scalar: type[FloatingPoint]) -> Read
         try:
             if not address - first & mask:
                 value = cell[0][address >> shift]
-                if value.__class__ is float:
+                if type(value) is float:
                     if value == value:
                         return value
                 elif value:
@@ -206,7 +206,7 @@ def _word_writer(memory: JavaScriptMemory, scalar: type[Integer]) -> Writer[int]
 
     def write(address: int, value: int) -> None:
         try:
-            if value.__class__ is int and lowest <= value <= highest and not address - first & mask:
+            if type(value) is int and lowest <= value <= highest and not address - first & mask:
                 array = cell[0]
                 index = address >> shift
                 if index < len(array):
@@ -236,11 +236,7 @@ def _long_writer(memory: JavaScriptMemory, scalar: type[Integer]) -> Writer[int]
 
     def write(address: int, value: int) -> None:
         try:
-            if (
-                value.__class__ is int
-                and minimum <= value <= maximum
-                and not address - first & mask
-            ):
+            if type(value) is int and minimum <= value <= maximum and not address - first & mask:
                 words = cell[0]
                 index = address >> 2
                 if index + 1 < len(words):
@@ -263,7 +259,7 @@ def _float_writer(memory: JavaScriptMemory, scalar: type[FloatingPoint]) -> Writ
     def write(address: int, value: float) -> None:
         try:
             # A NaN fails the comparison: its bits are stored as bytes.
-            if value.__class__ is float and -limit <= value <= limit and not address - first & mask:
+            if type(value) is float and -limit <= value <= limit and not address - first & mask:
                 array = cell[0]
                 index = address >> shift
                 if index < len(array):

@@ -196,7 +196,7 @@ class float32(FloatingPoint, code="f", js_array="Float32Array"):
 
     @classmethod
     def encode(cls, value: Any) -> float:
-        number = value if value.__class__ is float else super().encode(value)
+        number = value if type(value) is float else super().encode(value)
         if -_FLOAT32_LIMIT < number < _FLOAT32_LIMIT or not math.isfinite(number):
             return number
         raise ValueOutOfRangeError(

@@ -179,6 +179,38 @@ def test_what_is_no_number_is_refused(heap: HeapManager, scratch: Arena) -> None
             check_refused(heap, scratch, scalar, value, TypeError, words)
 
 
+def test_a_value_is_what_it_is_and_not_what_it_says(heap: HeapManager, scratch: Arena) -> None:
+    class Modest(int):
+        def bit_length(self) -> int:
+            return 0
+
+    class Disguised:
+        def __init__(self, kind: type[Any]) -> None:
+            self.kind = kind
+
+        def __le__(self, other: object) -> bool:
+            return True
+
+        __ge__ = __le__
+
+        @property  # type: ignore[misc]
+        def __class__(self) -> Any:
+            return self.kind
+
+    for scalar in (*INTEGERS, *WIDE):
+        value = Modest(boundary_values(scalar)[-1] + 1)
+        words = f"{int(value)} does not fit {scalar.name}"
+        check_refused(heap, scratch, scalar, value, emheap.ValueOutOfRangeError, words)
+        words = f"{scalar.name} takes an int, not Disguised "
+        check_refused(heap, scratch, scalar, Disguised(int), TypeError, words)
+        ref = scratch.alloc(scalar)
+        heap.write(scalar, ref.address, Modest(7))
+        assert ref.value == 7
+    for scalar in FLOATS:
+        words = f"{scalar.name} takes a float, not Disguised "
+        check_refused(heap, scratch, scalar, Disguised(float), TypeError, words)
+
+
 def test_nothing_is_no_number_to_write(heap: HeapManager, scratch: Arena) -> None:
     for scalar in ALL_NUMBERS:
         ref: Any = scratch.alloc(scalar, 1)
