@@ -7,7 +7,7 @@ from typing import Any
 from emheap.memories.base import Elements, Memory
 from emheap.types import Scalar, WideInteger
 
-__all__ = ["DecodedElements", "IndirectElements", "WideElements"]
+__all__ = ["DecodedElements", "IndirectElements", "WideElements", "indirect_elements"]
 
 
 class DecodedElements:
@@ -100,3 +100,29 @@ class IndirectElements:
 
     def release(self) -> None:
         self._count = -1
+
+
+class IndirectBytes(IndirectElements):
+    """Elements of one byte, of which a slice takes as many bytes in one step."""
+
+    __slots__ = ("_memory",)
+
+    def __init__(self, memory: Memory, scalar: type[Scalar[Any]], address: int, count: int) -> None:
+        super().__init__(memory, scalar, address, count)
+        self._memory = memory
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        if type(index) is slice and type(value) is bytes:
+            start, stop, step = index.indices(len(self))
+            if step == 1 and stop - start == len(value):
+                self._memory.write_bytes(self._address + start, value)
+                return
+        self._write(self._locate(index), value)
+
+
+def indirect_elements(
+    memory: Memory, scalar: type[Scalar[Any]], address: int, count: int
+) -> IndirectElements:
+    """`count` elements at an address that was checked, in a memory that may move."""
+    kind = IndirectBytes if scalar.format == "B" else IndirectElements
+    return kind(memory, scalar, address, count)

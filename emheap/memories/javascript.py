@@ -20,7 +20,7 @@ from emheap.checks import check_integer
 from emheap.errors import OutOfBoundsError
 from emheap.js_bridge import copy_in, copy_out, tag_of
 from emheap.memories.base import Elements, Loan, Memory, Reader, Writer, check_aligned
-from emheap.memories.elements import IndirectElements
+from emheap.memories.elements import indirect_elements
 from emheap.memories.js_access import WINDOW, make_reader, make_writer
 from emheap.memories.views import HeapView, lend_indirectly
 from emheap.memories.window import HEAD, find_zero
@@ -107,7 +107,7 @@ class JavaScriptMemory(Memory):
         return sys.maxsize
 
     def check_extent(self, address: Any, size: int, what: str = "access") -> int:
-        number = address if address.__class__ is int else check_integer(address, "address")
+        number = address if type(address) is int else check_integer(address, "address")
         end = number + size
         alive = len(self._last_byte)
         if self.polls_always or (self._polls and not alive):
@@ -177,7 +177,7 @@ class JavaScriptMemory(Memory):
 
     def elements(self, scalar: type[Scalar[Any]], address: int, count: int) -> Elements:
         start = self.check_extent(address, count * scalar.size)
-        return IndirectElements(self, scalar, start, count)
+        return indirect_elements(self, scalar, start, count)
 
     def lend(self, scalar: type[Scalar[Any]], address: int, count: int) -> Loan[HeapView[Any]]:
         start = self.check_extent(address, count * scalar.size, "view")
@@ -190,7 +190,7 @@ class JavaScriptMemory(Memory):
         codec = text.codec
 
         def read(address: int, max_elements: int | None = None, errors: str = "strict") -> str:
-            if max_elements is None and address.__class__ is int and address > 0:
+            if max_elements is None and type(address) is int and address > 0:
                 try:
                     head: bytes = _array_of_bytes(self._buffer, address, HEAD).to_bytes()
                     length = head.find(0)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeVar
 
 from emheap.memories.base import Elements, Loan, Memory, Reader, Writer
 from emheap.memories.buffer import BufferMemory
-from emheap.memories.elements import IndirectElements
+from emheap.memories.elements import indirect_elements
 from emheap.options import PollingMode
 from emheap.types import Scalar
 
@@ -73,7 +73,7 @@ class PolledMemory(Memory):
 
     def elements(self, scalar: type[Scalar[Any]], address: int, count: int) -> Elements:
         self.check_extent(address, count * scalar.size)
-        return IndirectElements(self, scalar, address, count)
+        return indirect_elements(self, scalar, address, count)
 
     def lend(self, scalar: type[Scalar[Any]], address: int, count: int) -> Loan[memoryview]:
         return self._at(address, count * scalar.size).lend(scalar, address, count)

@@ -32,6 +32,8 @@ def encode_elements(scalar: type[Scalar[Any]], source: Any) -> bytes | memoryvie
 
     Raises TypeError or OverflowError, naming the index, for the first element that does not fit.
     """
+    if type(source) is bytes and scalar.format == "B" and not scalar.decodes:
+        return source
     if isinstance(source, str):
         raise TypeError(
             f"an array of {scalar.name} takes numbers, not a str; "

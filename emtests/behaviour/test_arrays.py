@@ -96,7 +96,7 @@ def test_indices_do_not_leave_the_block(heap: HeapManager, scratch: Arena) -> No
 
 
 @pytest.mark.parametrize(
-    "scalar", [int32, clamped_uint8, float64, emheap.uint128], ids=lambda kind: kind.name
+    "scalar", [uint8, int32, clamped_uint8, float64, emheap.uint128], ids=lambda kind: kind.name
 )
 def test_slices_are_those_of_a_list(scratch: Arena, scalar: type[Scalar[Any]]) -> None:
     source = random.Random(7)
@@ -114,12 +114,15 @@ def test_slices_are_those_of_a_list(scratch: Arena, scalar: type[Scalar[Any]]) -
             model[start : max(start, stop)] = values
         else:
             model[index] = values
-        ref[index] = values
+        ref[index] = source.choice((list, bytes, bytearray))(values)
         assert ref.tolist() == model
 
 
-def test_a_slice_takes_as_many_elements_as_it_has(scratch: Arena) -> None:
-    ref = scratch.alloc_array(int32, range(8))
+@pytest.mark.parametrize("scalar", [uint8, int32], ids=lambda kind: kind.name)
+def test_a_slice_takes_as_many_elements_as_it_has(
+    scratch: Arena, scalar: type[Scalar[Any]]
+) -> None:
+    ref = scratch.alloc_array(scalar, range(8))
     for index in (slice(0, 4), slice(None, None, 2), slice(7, 3, -1)):
         for values in ([1, 2, 3], [1, 2, 3, 4, 5], [], b"12345", range(40)):
             words = rf"a slice of 4 elements takes as many, not {len(values)}: "
