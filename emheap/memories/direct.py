@@ -13,12 +13,15 @@ import ctypes
 import os
 import sys
 from collections.abc import Callable
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from emheap.home import IN_PYODIDE, c_runtime
 from emheap.memories.base import Loan, check_aligned
 from emheap.memories.window import PAGE, WindowMemory, empty_elements
 from emheap.types import Scalar, WideInteger
+
+if TYPE_CHECKING or IN_PYODIDE:
+    from emheap.memories.own_module import typed_array
 
 __all__ = ["DirectMemory", "exported"]
 
@@ -99,6 +102,12 @@ class DirectMemory(WindowMemory):
         if self._heap_size is not None and self._heap_size() != self._size:
             self._open_windows(self._heap_size())
 
+    def check_extent(self, address: Any, size: int, what: str = "access") -> int:
+        # No heap shrinks: what lay inside when its size was asked for still does.
+        if type(address) is int and self.lowest_address <= address <= self._size - size:
+            return address
+        return super().check_extent(address, size, what)
+
     def locate(self, address: int, size: int) -> tuple[memoryview, int]:
         if address + size <= len(self.window):
             return self.window, address
@@ -144,8 +153,6 @@ class DirectMemory(WindowMemory):
     def js_view(self, scalar: type[Scalar[Any]], address: int, count: int) -> Any:
         if not IN_PYODIDE or issubclass(scalar, WideInteger):
             return super().js_view(scalar, address, count)
-        from emheap.memories.own_module import typed_array
-
         start = self.check_extent(address, count * scalar.size, "view")
         check_aligned(start, scalar.alignment, f"a view of {scalar.name}")
         return typed_array(scalar, start, count)

@@ -8,6 +8,7 @@ its functions must not be called.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from emheap.home import IN_PYODIDE
@@ -23,6 +24,38 @@ if TYPE_CHECKING or IN_PYODIDE:
 __all__ = ["is_own_buffer", "is_own_module", "module_functions", "typed_array"]
 
 
+class _LatestBuffer:
+    """The buffer of the heap as JavaScript has it: another one after each growth.
+
+    Asking the module for it costs twice as much as making a typed array.
+    """
+
+    def __init__(self) -> None:
+        self._constructors: dict[str, Any] = {}
+        self._refresh()
+
+    def _refresh(self) -> None:
+        self._buffer = _module.HEAPU8.buffer
+        self._size: int = self._buffer.byteLength
+        # Its length is 0 once the buffer was detached. The length of all of it would be no int of
+        # Python's above 2 GiB.
+        self._first_byte = js.Uint8Array.new(self._buffer, 0, 1)
+
+    def typed_array(self, scalar: type[Scalar[Any]], address: int, count: int) -> Any:
+        new = self._constructors.get(scalar.js_array)
+        if new is None:
+            new = self._constructors[scalar.js_array] = getattr(js, scalar.js_array).new
+        # A shared buffer is not detached when there is a longer one.
+        if not len(self._first_byte) or address + count * scalar.size > self._size:
+            self._refresh()
+        return new(self._buffer, address, count)
+
+
+@cache
+def _latest_buffer() -> _LatestBuffer:
+    return _LatestBuffer()
+
+
 def typed_array(scalar: type[Scalar[Any]], address: int, count: int) -> Any:
     """A JavaScript typed array on the heap, with no copy.
 
@@ -30,8 +63,7 @@ def typed_array(scalar: type[Scalar[Any]], address: int, count: int) -> Any:
     gives zeros or errors. The length is explicit, for a length-tracking view over a heap that
     grew lets Pyodide copy past the end of its target. It dies when the heap grows.
     """
-    constructor = getattr(js, scalar.js_array)
-    return constructor.new(_module.HEAPU8.buffer, address, count)
+    return _latest_buffer().typed_array(scalar, address, count)
 
 
 def is_own_buffer(buffer: Any) -> bool:
