@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from emheap.memories.base import Elements, Loan, Memory, Reader, Writer
 from emheap.memories.direct import exported
-from emheap.memories.elements import IndirectElements
+from emheap.memories.elements import indirect_elements
 from emheap.memories.holding import Hold
 from emheap.memories.views import lend_indirectly
 from emheap.memories.window import ACCESS_ERRORS, WindowMemory
@@ -74,11 +74,17 @@ class WasmtimeMemory(WindowMemory):
         self.refresh()
         return self._size
 
+    def check_extent(self, address: Any, size: int, what: str = "access") -> int:
+        # No memory shrinks: what lay inside when its size was asked for still does.
+        if type(address) is int and 0 < address <= self._size - size:
+            return address
+        return super().check_extent(address, size, what)
+
     def fill(self, address: int, size: int, byte: int = 0) -> None:
         if size > _SMALL:
             super().fill(address, size, byte)
         else:
-            self.write_bytes(address, bytes([byte]) * size)
+            self.write_bytes(address, bytes((byte,)) * size)
 
     def lend(self, scalar: type[Scalar[Any]], address: int, count: int) -> Loan[Any]:
         size = count * scalar.size
@@ -102,9 +108,14 @@ class MovingWasmtimeMemory(WasmtimeMemory):
             self.window.release()
             self._open_window(base, size)
 
+    def check_extent(self, address: Any, size: int, what: str = "access") -> int:
+        if self._ask_base() != self._base:
+            self.refresh()
+        return super().check_extent(address, size, what)
+
     def elements(self, scalar: type[Scalar[Any]], address: int, count: int) -> Elements:
         self.check_extent(address, count * scalar.size)
-        return IndirectElements(self, scalar, address, count)
+        return indirect_elements(self, scalar, address, count)
 
     def lend(self, scalar: type[Scalar[Any]], address: int, count: int) -> Loan[Any]:
         self.check_extent(address, count * scalar.size, "view")
