@@ -206,9 +206,9 @@ def test_a_value_is_what_it_is_and_not_what_it_says(heap: HeapManager, scratch: 
         ref = scratch.alloc(scalar)
         heap.write(scalar, ref.address, Modest(7))
         assert ref.value == 7
-    for scalar in FLOATS:
-        words = f"{scalar.name} takes a float, not Disguised "
-        check_refused(heap, scratch, scalar, Disguised(float), TypeError, words)
+    for kind in FLOATS:
+        words = f"{kind.name} takes a float, not Disguised "
+        check_refused(heap, scratch, kind, Disguised(float), TypeError, words)
 
 
 def test_nothing_is_no_number_to_write(heap: HeapManager, scratch: Arena) -> None:
