@@ -32,6 +32,7 @@ _PROGRAM = (
     "lanes.py",
     "breaking.py",
     "bare.py",
+    "copying.py",
     "heap_map.py",
     "fft.py",
     "spectrum.py",

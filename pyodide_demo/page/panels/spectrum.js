@@ -33,6 +33,7 @@ export function startSpectrum(python) {
     showError("spectrum-error");
     const own = (running = {});
     element("sound-start").textContent = "Stop";
+    element("tab-spectrum").classList.add("running");
     try {
       await load();
       const sound = await open();
@@ -55,6 +56,7 @@ export function startSpectrum(python) {
     running?.sound?.close();
     running = undefined;
     element("sound-start").textContent = "Start";
+    element("tab-spectrum").classList.remove("running");
   }
 
   const tone = () => python.call("spectrum.addTone", { frequency: element("frequency").valueAsNumber });
