@@ -14,13 +14,14 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from emtests.runtimes.pyodide_releases import MODULES
 from pyodide_demo import comparison, runs
-from pyodide_demo.environment import EnvironmentProblem
+from pyodide_demo.environment import EnvironmentProblem, npm_install
 from pyodide_demo.filters import FILTERS, summary
 from pyodide_demo.progress import Progress
 from pyodide_demo.runs import DemoError, RunFailedError
 from pyodide_demo.server import serve
-from pyodide_demo.site import check_target, site_files, write_site
+from pyodide_demo.site import Parts, check_target, site_files, write_site
 
 PHOTOGRAPH = Path(__file__).resolve().parent / "photograph.jpg"
 DEFAULT_FILTERS = ["mirror", "equalize", "sepia"]
@@ -54,7 +55,8 @@ def _make_page(options: argparse.Namespace, filters: Sequence[str]) -> int:
         check_target(options.build)
     with Progress() as say:
         homes = runs.prepare(say)
-    files = site_files(homes.distribution, homes.wheel, options.image, filters)
+        parts = Parts(homes.distribution, homes.wheel, npm_install("modules", MODULES, say=say))
+    files = site_files(parts, options.image, filters)
     if options.build is not None:
         size = write_site(files, options.build)
         print(

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 from pyodide_demo.breaking import MISTAKES
@@ -31,17 +32,35 @@ _PROGRAM = (
     "lanes.py",
     "breaking.py",
     "bare.py",
+    "copying.py",
     "heap_map.py",
+    "fft.py",
+    "spectrum.py",
+)
+_PFFFT = tuple(
+    f"@echogarden/pffft-wasm/{name}"
+    for name in ("dist/simd/pffft.js", "dist/simd/pffft.wasm", "COPYING")
 )
 _MARK = "site.json"
 
 
-def site_files(
-    distribution: Path, wheel: Path, picture: Path, chosen: Sequence[str]
-) -> dict[str, Content]:
+class Parts(NamedTuple):
+    """What the site is put together from, besides this package."""
+
+    distribution: Path
+    """The folder of a Pyodide release."""
+    wheel: Path
+    """Of emheap."""
+    modules: Path
+    """The folder that npm put C libraries into."""
+
+
+def site_files(parts: Parts, picture: Path, chosen: Sequence[str]) -> dict[str, Content]:
     """Everything the page needs, by address; it starts with `picture` and the `chosen` filters."""
     files = _page()
+    distribution, wheel, modules = parts
     files |= {f"pyodide/{name}": distribution / name for name in _RUNTIME}
+    files |= {f"pffft/{Path(name).name}": modules / name for name in _PFFFT}
     files |= {f"python/pyodide_demo/{name}": HERE / name for name in _PROGRAM}
     files[f"wheel/{wheel.name}"] = wheel
     files[f"picture{picture.suffix}"] = picture

@@ -14,7 +14,7 @@ from pyodide_demo.environment import EnvironmentProblem, npm_install
 
 pytestmark = pytest.mark.once
 
-TABS = {"Picture": "picture", "Heap map": "map", "Break it": "break"}
+TABS = {"Picture": "picture", "Spectrum": "spectrum", "Heap map": "map", "Break it": "break"}
 
 
 @pytest.fixture(scope="module")

@@ -90,3 +90,30 @@ def test_the_saved_file_is_the_picture(homes: Homes, seen: dict[str, Any], folde
     )
     saved = homes.run_python("-c", show, str(folder / "saved.png")).strip()
     assert saved == checksum(served_pixels(), SERVED, "mirror", "invert")
+
+
+def test_both_ways_draw_the_same(seen: dict[str, Any]) -> None:
+    states = seen["states"]
+    assert states["photograph"]["pixels"] == checksum(served_pixels(), SERVED)
+    for state in ("to_js", "measured"):
+        assert states[state]["pixels"] == checksum(served_pixels(), SERVED, "invert")
+
+
+def test_one_way_copies_every_byte_and_the_other_none(seen: dict[str, Any]) -> None:
+    size = SERVED[0] * SERVED[1] * 4
+    measured = seen["measured"]
+    assert (measured["view-copied"], measured["to_js-copied"]) == ("0", f"{size:,}")
+    assert all(float(measured[f"{way}-measured"]) > 0 for way in ("view", "to_js"))
+
+
+def test_the_camera_is_filtered_frame_by_frame(seen: dict[str, Any]) -> None:
+    film = seen["film"]
+    assert film["caption"] == "camera, 480 × 360: original → invert"
+    assert (film["view-copied"], film["to_js-copied"]) == ("0", f"{480 * 360 * 4:,}")
+
+
+def test_another_source_ends_the_camera(seen: dict[str, Any]) -> None:
+    film = seen["film"]
+    assert film["pressed"] == "false"
+    assert film["after"]["pixels"] == checksum(served_pixels(), SERVED, "invert")
+    assert film["after"]["blocks"] == "3"

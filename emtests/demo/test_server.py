@@ -11,7 +11,7 @@ import pytest
 
 from pyodide_demo.filters import FILTERS
 from pyodide_demo.server import LOOPBACK, SiteServer
-from pyodide_demo.site import site_files
+from pyodide_demo.site import Parts, site_files
 
 pytestmark = pytest.mark.once
 
@@ -31,8 +31,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SiteServer]:
     (folder / "emheap-1.0-py3-none-any.whl").write_bytes(b"wheel")
     (folder / "my picture.PNG").write_bytes(b"picture")
     (folder / "secret").write_text("secret")
-    wheel, picture = folder / "emheap-1.0-py3-none-any.whl", folder / "my picture.PNG"
-    with SiteServer(site_files(folder, wheel, picture, ["sepia", "blur"]), 0) as server:
+    for name in ("dist/simd/pffft.js", "dist/simd/pffft.wasm", "COPYING"):
+        place = folder / "@echogarden/pffft-wasm" / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(name)
+    parts = Parts(folder, folder / "emheap-1.0-py3-none-any.whl", folder)
+    files = site_files(parts, folder / "my picture.PNG", ["sepia", "blur"])
+    with SiteServer(files, 0) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield server
@@ -60,6 +65,8 @@ def request(
         ("/style.css", "text/css; charset=utf-8"),
         ("/icon.svg", "image/svg+xml"),
         ("/site.json?v=1", "application/json"),
+        ("/pffft/pffft.js", "text/javascript; charset=utf-8"),
+        ("/pffft/pffft.wasm", "application/wasm"),
         ("/pyodide/pyodide.mjs", "text/javascript; charset=utf-8"),
         ("/pyodide/pyodide.asm.wasm", "application/wasm"),
         ("/wheel/emheap-1.0-py3-none-any.whl", "application/octet-stream"),

@@ -44,7 +44,7 @@ export class BlockMap {
         context.fillRect((at % COLUMNS) * cell, Math.floor(at / COLUMNS) * cell, cell - gap, cell - gap);
       }
     };
-    context.fillStyle = colour("--sunken");
+    context.fillStyle = colour("--cell");
     paint(0, CELLS - 1);
     const order = new Map(kinds.map(({ name }, at) => [name, at]));
     for (const block of rows) {

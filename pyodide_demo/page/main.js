@@ -4,6 +4,7 @@ import { element } from "./dom.js";
 import { startBreaking } from "./panels/breaking.js";
 import { startHeapMap } from "./panels/heap_map.js";
 import { startPicture } from "./panels/picture.js";
+import { startSpectrum } from "./panels/spectrum.js";
 import { Python } from "./python.js";
 import { startTabs } from "./tabs.js";
 
@@ -21,7 +22,7 @@ const python = new Python({
 });
 
 startTabs(element("tabs"));
-const panels = [startPicture(python), startHeapMap(python), startBreaking(python)];
+const panels = [startPicture(python), startSpectrum(python), startHeapMap(python), startBreaking(python)];
 
 try {
   if (HTMLCanvasElement.prototype.transferControlToOffscreen === undefined) {

@@ -6,8 +6,9 @@ import { Problem } from "./worker/downloads.js";
 import * as map from "./worker/heap_map.js";
 import * as picture from "./worker/picture.js";
 import { startPython } from "./worker/python.js";
+import * as spectrum from "./worker/spectrum.js";
 
-const panels = { breaking, map, picture };
+const panels = { breaking, map, picture, spectrum };
 
 let python; // what startPython gives
 

@@ -7,7 +7,7 @@ import sys
 
 from playwright.sync_api import Error, sync_playwright
 
-from emtests.demo.browser import access, breaking, heap_map, picture, plain, structure
+from emtests.demo.browser import access, breaking, heap_map, picture, plain, spectrum, structure
 from emtests.demo.browser.visit import Visit
 
 PANELS = {
@@ -16,6 +16,7 @@ PANELS = {
     "map": heap_map.drive,
     "picture": picture.drive,
     "plain": plain.drive,
+    "spectrum": spectrum.drive,
     "structure": structure.drive,
 }
 # A stand-in for camera and microphone, and a person who allows both.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,6 +61,48 @@ def drive(visit: Visit) -> None:
     _drop(page, visit.folder / "large.png")
     note("dropped", "dropped.png (scaled down from 3200 × 20), 1600 × 10: original")
 
+    _draw_in_both_ways(page, states, visit.seen)
+    _film(page, visit.seen)
+
+
+def _draw_in_both_ways(page: Page, states: dict[str, Any], seen: dict[str, Any]) -> None:
+    page.get_by_role("button", name="Photograph").click()
+    states["photograph"] = _state(page, "served.png, 48 × 36: original")
+    page.get_by_role("radio", name="to_js").check()
+    page.get_by_role("checkbox", name="invert").check()
+    states["to_js"] = _state(page, "original → invert")
+    page.get_by_role("button", name="Measure both").click()
+    expect(page.locator("#to_js-measured")).not_to_have_text("–", timeout=SECONDS * 1000)
+    seen["measured"] = _figures(page, "measured")
+    states["measured"] = _state(page, "original → invert")
+
+
+def _film(page: Page, seen: dict[str, Any]) -> None:
+    """The camera, in both ways, and while another tab is open."""
+    page.get_by_role("button", name="Camera").click()
+    for way in ("to_js", "view"):
+        page.locator(f"#ways [value={way}]").check()
+        expect(page.locator(f"#{way}-camera")).to_have_text(
+            re.compile(r"\d"), timeout=SECONDS * 1000
+        )
+        first = pixels_now(page, "canvas")
+        while pixels_now(page, "canvas") == first:
+            pass
+    seen["film"] = {"caption": page.locator("#caption").text_content(), **_figures(page, "camera")}
+    page.get_by_role("tab", name="Heap map").click()
+    page.locator("#map-rows tr", has_text="691,200").first.wait_for()
+    total = page.locator("#map-total").text_content() or ""
+    expect(page.locator("#map-total")).not_to_have_text(total, timeout=SECONDS * 1000)
+    page.get_by_role("tab", name="Picture").click()
+    page.get_by_role("button", name="Photograph").click()
+    seen["film"]["after"] = _state(page, "served.png, 48 × 36: original → invert")
+    seen["film"]["pressed"] = page.locator("#camera").get_attribute("aria-pressed")
+
+
+def _figures(page: Page, what: str) -> dict[str, Any]:
+    names = [f"{way}-{each}" for way in ("view", "to_js") for each in (what, "copied")]
+    return {name: page.locator(f"#{name}").text_content() for name in names}
+
 
 def _state(page: Page, caption: str) -> dict[str, Any]:
     """What the page shows once its caption ends so."""
@@ -88,22 +129,29 @@ def pixels(page: Page, canvas: str) -> str:
     """The SHA-256 of what a canvas shows, once that is the same twice: frames come when they do."""
     last = ""
     while True:
-        octets = page.evaluate(
-            """async (id) => {
-                const frame = () => new Promise(requestAnimationFrame);
-                await frame();
-                await frame();
-                const canvas = document.getElementById(id);
-                const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d");
-                copy.drawImage(canvas, 0, 0);
-                return [...copy.getImageData(0, 0, canvas.width, canvas.height).data];
-            }""",
-            canvas,
-        )
-        now = hashlib.sha256(bytes(octets)).hexdigest()
+        now = pixels_now(page, canvas)
         if now == last:
             return now
         last = now
+
+
+def pixels_now(page: Page, canvas: str) -> str:
+    """The SHA-256 of what a canvas shows in two frames' time."""
+    digest: str = page.evaluate(
+        """async (id) => {
+            const frame = () => new Promise(requestAnimationFrame);
+            await frame();
+            await frame();
+            const canvas = document.getElementById(id);
+            const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d");
+            copy.drawImage(canvas, 0, 0);
+            const { data } = copy.getImageData(0, 0, canvas.width, canvas.height);
+            const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", data));
+            return [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+        }""",
+        canvas,
+    )
+    return digest
 
 
 def _drop(page: Page, file: Path) -> None:

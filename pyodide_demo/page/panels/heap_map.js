@@ -44,7 +44,7 @@ export function startHeapMap(python) {
     showNow(survey, history);
     showGrowth(history.growth);
     showRows("map-kinds", survey.by_kind, ({ name, blocks, byte_size }, at) => [
-      make("th", { scope: "row" }, swatch(at), name),
+      make("th", { scope: "row" }, make("span", { className: "kind" }, swatch(at), name)),
       number(blocks),
       number(byte_size),
     ]);

@@ -1,22 +1,34 @@
 // The picture panel: what the user switches, and what the worker drew.
 
+import { openCamera } from "../camera.js";
 import { element, hexadecimal, make, number, showError } from "../dom.js";
+import { RateMeter } from "../rate_meter.js";
+
+const WAYS = ["view", "to_js"];
 
 export function startPicture(python) {
   const chosen = []; // names of filters, in the order in which they were switched on
   let name = "";
+  let photograph; // the picture that comes with the page
+  let camera; // while it is on
   let busy = true;
   let waiting; // the newest request that could not be sent yet: older ones are not worth doing
 
+  const drawing = () => ({ filters: chosen, way: element("ways").elements.way.value });
+
   /** Ask as soon as Python is free; a newer request takes the place of one that waits. */
-  async function request(task, details) {
+  async function request(task, details = {}) {
+    if (camera !== undefined) {
+      if (task === "filter") return; // the next frame has it
+      stopCamera();
+    }
     if (busy) {
-      waiting = task === "filter" && waiting !== undefined ? [waiting[0], { ...waiting[1], ...details }] : [task, details];
+      if (task !== "filter" || waiting === undefined) waiting = [task, details];
       return;
     }
     busy = true;
     try {
-      show(await python.call(`picture.${task}`, details));
+      show(await python.call(`picture.${task}`, { ...details, ...drawing() }));
     } catch (error) {
       fail(error.message);
     }
@@ -28,8 +40,50 @@ export function startPicture(python) {
 
   function open(file) {
     if (file !== undefined && !element("file").disabled) {
-      request("open", { source: file, name: file.name, filters: chosen });
+      request("open", { source: file, name: file.name });
     }
+  }
+
+  async function startCamera() {
+    const own = (camera = {});
+    element("camera").setAttribute("aria-pressed", true);
+    element("tab-picture").classList.add("running");
+    const meter = new RateMeter();
+    try {
+      own.source = await openCamera();
+      while (camera === own) {
+        const bitmap = await own.source.frame();
+        if (camera !== own) return void bitmap.close();
+        const shown = await python.call("picture.frame", { bitmap, ...drawing() }, [bitmap]);
+        if (camera !== own) return;
+        show(shown);
+        showRate(drawing().way, "camera", meter.count(), shown.copied);
+      }
+    } catch (error) {
+      if (camera === own) stopCamera();
+      fail(error.message);
+    } finally {
+      own.source?.close();
+    }
+  }
+
+  function stopCamera() {
+    camera = undefined;
+    element("camera").setAttribute("aria-pressed", false);
+    element("tab-picture").classList.remove("running");
+  }
+
+  async function measure() {
+    element("measure").disabled = true;
+    try {
+      for (const way of WAYS) {
+        const { rate, frames, copied } = await python.call("picture.measure", { way });
+        showRate(way, "measured", rate.toFixed(1), copied / frames);
+      }
+    } catch (error) {
+      fail(error.message);
+    }
+    element("measure").disabled = false;
   }
 
   function show({ timings, use, aspect, ...opened }) {
@@ -42,32 +96,42 @@ export function startPicture(python) {
     element("status").textContent = `Drawn: ${caption}`;
     showTimes(timings);
     showHeap(use);
-    for (const id of ["filters", "file", "save"]) element(id).disabled = false;
+    for (const id of ["filters", "file", "save", "photograph", "camera", "measure"]) element(id).disabled = false;
     showChosen(chosen);
   }
 
   function fail(text) {
     showError("picture-error", text);
-    element("file").disabled = false;
+    for (const id of ["file", "photograph", "camera"]) element(id).disabled = false;
   }
 
   element("controls").addEventListener("change", ({ target }) => {
     choose(chosen, target.name, target.checked);
     showChosen(chosen);
-    request("filter", { filters: chosen });
+    request("filter");
   });
 
   element("controls").addEventListener("reset", (event) => {
     event.preventDefault(); // the boxes follow `chosen`
     chosen.length = 0;
     showChosen(chosen);
-    request("filter", { filters: chosen });
+    request("filter");
   });
 
   element("file").addEventListener("change", ({ target }) => {
     open(target.files[0]);
     target.value = ""; // the same file can be chosen again
   });
+
+  element("photograph").addEventListener("click", () => request("open", photograph));
+
+  element("camera").addEventListener("click", () => {
+    if (camera === undefined) startCamera();
+    else stopCamera();
+  });
+
+  element("ways").addEventListener("change", () => request("filter"));
+  element("measure").addEventListener("click", measure);
 
   element("save").addEventListener("click", async () => {
     try {
@@ -97,7 +161,8 @@ export function startPicture(python) {
       const canvas = element("canvas").transferControlToOffscreen();
       await python.call("picture.start", { canvas }, [canvas]);
       busy = false;
-      await request("open", { source: picture.address, name: picture.name, filters: chosen });
+      photograph = { source: picture.address, name: picture.name };
+      await request("open", photograph);
     },
   };
 }
@@ -131,6 +196,12 @@ function showTimes(timings) {
     ),
   );
   element("total").textContent = milliseconds(timings.reduce((sum, { seconds }) => sum + seconds, 0));
+}
+
+/** Show how often frames are drawn in one way, and how many bytes each of them copies. */
+function showRate(way, what, rate, copied) {
+  element(`${way}-${what}`).textContent = rate;
+  element(`${way}-copied`).textContent = number(copied);
 }
 
 function showHeap(use) {

@@ -1,0 +1,94 @@
+"""The panel of the spectrogram."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from playwright.sync_api import expect
+
+from emtests.demo.browser.visit import SECONDS
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+    from emtests.demo.browser.visit import Visit
+
+PATIENCE = SECONDS * 1000
+
+
+def drive(visit: Visit) -> None:
+    seen = visit.seen
+    page = visit.started("spectrum")
+    seen["code"] = page.locator("#fft-code").text_content()
+    start = page.get_by_role("button", name="Start")
+    stop = page.get_by_role("button", name="Stop")
+
+    start.click()
+    expect(page.locator("#peak-bin")).to_have_text("19 of 1,024", timeout=PATIENCE)
+    seen["tone"] = _state(page)
+    before = seen["brightest"] = _brightest_row(page)
+    page.locator("#frequency").fill("3000")
+    expect(page.locator("#peak-bin")).to_have_text("128 of 1,024", timeout=PATIENCE)
+    # What was drawn is seen a frame later or two.
+    while seen["brightest"] == before:
+        seen["brightest"] = _brightest_row(page)
+
+    # It goes on while the map is open, which shows the C library's heap as well.
+    page.get_by_role("tab", name="Heap map").click()
+    page.locator("#map-heap").select_option("pffft's heap")
+    page.locator("#map-rows tr", has_text="float32 array").nth(2).wait_for()
+    seen["blocks"] = [
+        row.locator("td").all_text_contents() for row in page.locator("#map-rows tr").all()
+    ]
+    seen["memory"] = page.locator("#map-memory").text_content()
+    page.get_by_role("tab", name="Spectrum").click()
+    stop.click()
+
+    page.get_by_role("radio", name="A sound file").check()
+    start.click()
+    page.locator("#spectrum-error").wait_for(state="visible")
+    seen["no file"] = page.locator("#spectrum-error").text_content()
+    page.locator("#sound-file").set_input_files(visit.folder / "text.wav")
+    start.click()
+    expect(page.locator("#spectrum-error")).to_contain_text("text.wav", timeout=PATIENCE)
+    seen["bad file"] = page.locator("#spectrum-error").text_content()
+    page.locator("#sound-file").set_input_files(visit.folder / "tone.wav")
+    start.click()
+    expect(page.locator("#peak-frequency")).to_contain_text("1000.", timeout=PATIENCE)
+    seen["file"] = _state(page)
+    # The file ends by itself.
+    start.wait_for(timeout=PATIENCE)
+
+    page.get_by_role("radio", name="The microphone").check()
+    start.click()
+    expect(page.locator("#peak-frequency")).not_to_contain_text("1000.", timeout=PATIENCE)
+    seen["microphone"] = _state(page)
+    stop.click()
+    start.wait_for()
+
+
+def _state(page: Page) -> dict[str, Any]:
+    found: dict[str, Any] = page.evaluate(
+        """() => Object.fromEntries(
+            ["peak-frequency", "peak-bin", "peak-level", "spectrum-bytes", "reading"].map(
+                (id) => [id, document.getElementById(id).textContent],
+            ),
+        )"""
+    )
+    return found
+
+
+def _brightest_row(page: Page) -> int:
+    """The brightest pixel of the newest column, from the top."""
+    found: int = page.evaluate(
+        """async () => {
+            await new Promise(requestAnimationFrame);
+            const canvas = document.getElementById("spectrogram");
+            const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d");
+            copy.drawImage(canvas, 0, 0);
+            const { data } = copy.getImageData(canvas.width - 1, 0, 1, canvas.height);
+            const bright = Array.from({ length: canvas.height }, (_, y) => data[4 * y]);
+            return bright.indexOf(Math.max(...bright));
+        }"""
+    )
+    return found
