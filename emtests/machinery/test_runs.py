@@ -12,7 +12,7 @@ import pytest
 
 from emtests.reporting import FOLDER_VARIABLE
 from emtests.runtimes.base import Outcome
-from emtests.runtimes.command_line import exit_code, main
+from emtests.runtimes.command_line import MEASURED, all_measured, exit_code, main
 from emtests.runtimes.console import Console, Log
 from emtests.runtimes.events import judge
 from emtests.runtimes.interpreters import RUNNING, find_interpreter
@@ -177,6 +177,16 @@ def test_exit_code(
 ) -> None:
     assert exit_code({"one": outcome}, required) == code
     assert capsys.readouterr().out == words
+
+
+def test_coverage_is_judged_when_all_that_it_measures_was_run() -> None:
+    outcomes = {name: Outcome(passed=5) for name in MEASURED}
+    assert f"cpython{RUNNING}" in outcomes
+    assert all_measured({**outcomes, "lint": Outcome(missing="ruff is away")})
+    for name in MEASURED:
+        assert not all_measured({key: value for key, value in outcomes.items() if key != name})
+        assert not all_measured({**outcomes, name: Outcome(missing="it is away")})
+        assert not all_measured({**outcomes, name: Outcome(passed=1, problem="stopped")})
 
 
 def test_an_unknown_runtime(capsys: pytest.CaptureFixture[str]) -> None:
