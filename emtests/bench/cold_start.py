@@ -29,13 +29,22 @@ _ROWS = (
 _Times = tuple[float, float]
 
 
-def measure_cold_starts(runtime: Runtime, pattern: str) -> Iterator[Result]:
-    """The rows that match, measured in as many processes as the runtime is given."""
-    chosen = [
+def has_cold_row(pattern: str) -> bool:
+    """Whether one of these rows matches."""
+    return bool(_chosen(pattern))
+
+
+def _chosen(pattern: str) -> list[int]:
+    return [
         index
         for index, (work, peer, _) in enumerate(_ROWS)
         if re.search(pattern, f"{work} {peer}", re.IGNORECASE)
     ]
+
+
+def measure_cold_starts(runtime: Runtime, pattern: str) -> Iterator[Result]:
+    """The rows that match, measured in as many processes as the runtime is given."""
+    chosen = _chosen(pattern)
     if not chosen:
         return
     if runtime.kind == NATIVE:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import tempfile
 import time
@@ -13,7 +14,7 @@ from itertools import chain
 from pathlib import Path
 
 from emtests import bench
-from emtests.bench.cold_start import measure_cold_starts
+from emtests.bench.cold_start import has_cold_row, measure_cold_starts
 from emtests.bench.results import Result, table
 from emtests.bench.rows import NATIVE, PYODIDE
 from emtests.bench.runtimes import (
@@ -22,6 +23,7 @@ from emtests.bench.runtimes import (
     open_native,
     open_pyodide,
 )
+from emtests.bench.worker import rows_of
 from emtests.runtimes.interpreters import RUNNING, find_interpreter
 from pyodide_demo.environment import EnvironmentProblem
 
@@ -33,8 +35,13 @@ _Measured = dict[str, dict[tuple[str, str], Result]]
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure what was asked for; return 1 if a runtime that was named could not be measured."""
+    """Measure what was asked for; return 1 if there is nothing to measure, or a runtime that was
+    named could not be measured."""
     options = _parse(arguments)
+    kinds = options.runtime or [NATIVE, PYODIDE]
+    if not any(has_cold_row(options.rows) or any(rows_of(kind, options.rows)) for kind in kinds):
+        print(f"No row matches {options.rows!r}.", file=sys.stderr)
+        return 1
     measured: _Measured = {}
     with tempfile.TemporaryDirectory(prefix="emheap-bench-") as scratch:
         openers = _openers(options, Path(scratch))
@@ -93,6 +100,15 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
             raise argparse.ArgumentTypeError(f"no such runtime: {', '.join(unknown)}")
         return chosen
 
+    def pattern(text: str) -> str:
+        try:
+            re.compile(text)
+        except re.error as error:
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is no regular expression: {error}"
+            ) from None
+        return text
+
     default = _REFERENCE if find_interpreter(_REFERENCE) else RUNNING
     parser = argparse.ArgumentParser(
         prog="python -m emtests.bench",
@@ -109,7 +125,13 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         metavar="3.X",
         help=f"CPython versions, with commas between (default: {default})",
     )
-    parser.add_argument("--rows", default="", metavar="PATTERN", help="only rows that match")
+    parser.add_argument(
+        "--rows",
+        type=pattern,
+        default="",
+        metavar="PATTERN",
+        help="only rows whose work or peer matches this regular expression",
+    )
     parser.add_argument(
         "--seconds", type=float, default=0.5, help="how long to measure a row (default: 0.5)"
     )

@@ -116,6 +116,8 @@ def lines_of(runtime: Runtime, command: Command) -> Iterator[str]:
     finally:
         timer.cancel()
         stop(process)
+        if process.stdout is not None:
+            process.stdout.close()
     if code:
         raise EnvironmentProblem(f"ended with exit code {code}:\n" + "\n".join(lines[-20:]))
 
