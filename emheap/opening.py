@@ -125,9 +125,11 @@ def wrap_wasm_instance(
 
     `memory`, `malloc` and `free` are names of exports; `memory` may also be the ``Memory`` (or
     wasmtime's ``SharedMemory``) itself, which a module that imports its memory was given. With
-    ``malloc=None, free=None``, for modules that have no allocator, blocks are allocated in pages
-    that the heap adds to the memory. A module with an export ``_initialize`` wants that called
-    once before.
+    ``malloc=None, free=None`` blocks are allocated in pages that the heap adds to the memory.
+    That is for modules that have no allocator: many an allocator takes all pages for its own,
+    whoever added them. Emscripten's always does, and wasi-libc's may at the first call of its
+    ``malloc``; when that was made before, it keeps to the pages that it adds itself. A module
+    with an export ``_initialize`` wants that called once before.
 
     Memories of 32 and of 64 bits, shared and growing ones, are served. In Pyodide views are
     `HeapView` objects. In wasmtime they are memoryviews where the memory cannot move: 32-bit

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -202,6 +204,27 @@ def test_two_heaps_on_one_memory(guest: Guest, heap: HeapManager) -> None:
         assert number.address != second.address
         assert other.read(int32, number.address) == 5
         assert heap.wrap(int32, second.address).value == 6
+
+
+def test_pages_beside_the_allocator_of_wasi_libc() -> None:
+    if MISSING["guest32"]:
+        skip_for_gap("guest32", MISSING["guest32"])
+    # At its first call it takes all the memory there is; later it keeps to what it adds.
+    guest = open_guest("guest32", malloc=None, free=None)
+    theirs = {guest.call("malloc", 100): 100}
+    ours: list[Any] = []
+    numbers = random.Random(4)
+    for _ in range(60):
+        size = numbers.choice((10, 1000, 70_000, 200_000))
+        if numbers.random() < 0.5:
+            ours.append(guest.heap.alloc_array(uint8, size))
+        else:
+            theirs[guest.call("malloc", size)] = size
+    blocks = sorted([*((ref.address, len(ref)) for ref in ours), *theirs.items()])
+    for (address, size), (following, _) in pairwise(blocks):
+        assert address + size <= following
+    assert len(ours) > 20 < len(theirs)
+    guest.heap.free_all()
 
 
 # The contract
