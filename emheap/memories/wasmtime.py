@@ -176,7 +176,7 @@ def open_wasmtime_memory(
 
     if not isinstance(memory, wasmtime.Memory):
         return _open_shared(store, memory)
-    context = ctypes.cast(cast(Any, store._context()), ctypes.c_void_p)
+    context = _argument(store._context())
     handle = ctypes.byref(memory._memory)
     made = WasmtimeMemory if _stays(store, memory) else MovingWasmtimeMemory
     return made(
@@ -189,7 +189,7 @@ def open_wasmtime_memory(
 
 def _open_shared(store: wasmtime.Store, memory: wasmtime.SharedMemory) -> WasmtimeMemory:
     # It stays: its maximum is reserved from the start, for other threads use it while it grows.
-    handle = ctypes.cast(cast(Any, memory.ptr()), ctypes.c_void_p)
+    handle = _argument(memory.ptr())
     opened = WasmtimeMemory(
         (Hold(memory), Hold(store)),
         _bind("wasmtime_sharedmemory_data", handle),
@@ -234,6 +234,11 @@ def page_size(store: wasmtime.Store, memory: wasmtime.Memory) -> int:
     """The bytes of a page of a memory: nearly always 65536."""
     pages = memory.size(store)
     return memory.data_len(store) // pages if pages else 1 << 16
+
+
+def _argument(pointer: Any) -> Any:
+    """A pointer in the form that ctypes passes on as it is: others are converted at each call."""
+    return ctypes.byref(ctypes.c_ubyte.from_address(_address(pointer) or 0))
 
 
 def _bind(name: str, *arguments: Any) -> Ask:

@@ -38,13 +38,13 @@ def main(arguments: Sequence[str]) -> int:
     """Measure what was asked for; return 1 if there is nothing to measure, or a runtime that was
     named could not be measured."""
     options = _parse(arguments)
-    kinds = options.runtime or [NATIVE, PYODIDE]
-    if not any(has_cold_row(options.rows) or any(rows_of(kind, options.rows)) for kind in kinds):
+    kinds = _kinds(options)
+    if not kinds:
         print(f"No row matches {options.rows!r}.", file=sys.stderr)
         return 1
     measured: _Measured = {}
     with tempfile.TemporaryDirectory(prefix="emheap-bench-") as scratch:
-        openers = _openers(options, Path(scratch))
+        openers = _openers(kinds, options.python, Path(scratch))
         complete = [_measure(*opener, options, measured) for opener in openers.items()]
     for title, results in measured.items():
         print(f"\n{title}\n{table(results.values())}")
@@ -53,11 +53,21 @@ def main(arguments: Sequence[str]) -> int:
     return int(not (any(complete) and (all(complete) or not options.runtime)))
 
 
-def _openers(options: argparse.Namespace, scratch: Path) -> dict[str, Callable[[], Runtime]]:
-    kinds = options.runtime or [NATIVE, PYODIDE]
+def _kinds(options: argparse.Namespace) -> list[str]:
+    """The runtimes asked for in which there is something to measure."""
+    return [
+        kind
+        for kind in options.runtime or [NATIVE, PYODIDE]
+        if has_cold_row(options.rows) or any(rows_of(kind, options.rows))
+    ]
+
+
+def _openers(
+    kinds: Sequence[str], versions: Sequence[str], scratch: Path
+) -> dict[str, Callable[[], Runtime]]:
     openers: dict[str, Callable[[], Runtime]] = {}
     if NATIVE in kinds:
-        for version in options.python:
+        for version in versions:
             openers[f"CPython {version}"] = partial(open_native, version, scratch)
     if PYODIDE in kinds:
         openers["Pyodide"] = partial(open_pyodide, scratch)
