@@ -24,7 +24,7 @@ LAYERS = (
     ("ownership", "guarding"),
     ("refs",),
     ("allocation",),
-    ("markup", "extents", "maps", "bulk", "reports", "diagnosis", "names"),
+    ("markup", "extents", "maps", "dumps", "bulk", "reports", "diagnosis", "names"),
     ("inspection", "notebook"),
     ("arena", "manager"),
     ("opening_javascript", "opening_wasmtime", "opening"),
