@@ -12,7 +12,7 @@
 #
 #   errors, home, checks, sites, options, exit_report -> types -> memories, allocators, atomics
 #   -> records, loans, blocks -> ownership, guarding -> refs -> allocation
-#   -> names, reports, diagnosis -> arena, manager -> opening
+#   -> names, maps, reports, diagnosis -> inspection, notebook -> arena, manager -> opening
 #
 # What only a browser has (js, pyodide.ffi, pyodide_js) is imported in memories/own_module.py
 # and the few files that exist for JavaScript, and there only inside Pyodide.
@@ -49,6 +49,7 @@ from emheap.errors import OutOfMemoryError as OutOfMemoryError
 from emheap.errors import UnterminatedStringError as UnterminatedStringError
 from emheap.errors import UseAfterFreeError as UseAfterFreeError
 from emheap.errors import ValueOutOfRangeError as ValueOutOfRangeError
+from emheap.inspection import hexdump as hexdump
 from emheap.manager import HeapManager as HeapManager
 from emheap.memories.base import Memory as Memory
 from emheap.memories.views import HeapView as HeapView

@@ -9,7 +9,8 @@ from emheap.blocks import BlockTable
 from emheap.errors import NotSupportedError
 
 if TYPE_CHECKING:
-    from emheap.reports import LiveBlock, NoLeaks, Snapshot, Statistics
+    from emheap.maps import HeapMap
+    from emheap.reports import LiveBlocks, NoLeaks, Snapshot, Statistics
 
 __all__ = ["DiagnosisVerbs"]
 
@@ -22,7 +23,7 @@ class DiagnosisVerbs:
 
     _table: BlockTable
 
-    def live(self) -> list[LiveBlock]:
+    def live(self) -> LiveBlocks:
         """The live blocks, oldest first within a type.
 
         >>> import emheap
@@ -47,6 +48,30 @@ class DiagnosisVerbs:
         from emheap.reports import Snapshot
 
         return Snapshot(self._tracked("snapshot()"))
+
+    def map(self) -> HeapMap:
+        """Where the live blocks lie and what lies idle between them, as a text to print; a
+        picture in a notebook.
+
+        >>> import emheap
+        >>> heap = emheap.wrap_buffer(bytearray(4096))
+        >>> blocks = [heap.alloc_array(emheap.uint8, size) for size in (40, 24, 64, 16)]
+        >>> blocks[1].free()
+        >>> print(heap.map())
+        the buffer: 3 blocks of 120 bytes in 1 regions
+        0x10 to 0xa0: 3 blocks of 120 bytes in 144, 83 % in use, largest gap 24; 16 bytes each
+          ##-.#####
+        each character is so many bytes: # in use, + more than half, - less, . none
+        >>> heap.free_all()
+        """
+        from emheap.maps import draw_map
+
+        return draw_map(self._tracked("map()"))
+
+    def _repr_html_(self) -> str:
+        from emheap.notebook import show_heap
+
+        return show_heap(self)
 
     def check_leaks(self) -> None:
         """Raise LeakError, grouped by allocation site, if any block is live."""

@@ -19,6 +19,7 @@ __all__ = [
     "Change",
     "Counts",
     "LiveBlock",
+    "LiveBlocks",
     "NoLeaks",
     "Snapshot",
     "Statistics",
@@ -39,6 +40,15 @@ class LiveBlock(NamedTuple):
     """What lies in it: ``int32``, ``float64 array``, ``utf8 string``."""
     site: str
     """Where it was allocated, as ``file:line in function``."""
+
+
+class LiveBlocks(list[LiveBlock]):
+    """Blocks that were not freed; a table in a notebook."""
+
+    def _repr_html_(self) -> str:
+        from emheap.notebook import show_blocks
+
+        return show_blocks("live blocks", self)
 
 
 class Usage(NamedTuple):
@@ -70,12 +80,22 @@ class Statistics(NamedTuple):
     counts: Counts | None
     """None unless the heap was opened with ``count_allocations=True``."""
 
+    def _repr_html_(self) -> str:
+        from emheap.notebook import show_statistics
+
+        return show_statistics(self)
+
 
 class Change(NamedTuple):
     """What came and what went between two snapshots."""
 
-    allocated: list[LiveBlock]
-    freed: list[LiveBlock]
+    allocated: LiveBlocks
+    freed: LiveBlocks
+
+    def _repr_html_(self) -> str:
+        from emheap.notebook import show_blocks
+
+        return show_blocks("allocated", self.allocated) + show_blocks("freed", self.freed)
 
 
 class Snapshot:
@@ -95,12 +115,12 @@ class Snapshot:
         return Change(describe_live(allocated), describe_live(freed))
 
 
-def describe_live(blocks: Iterable[Block]) -> list[LiveBlock]:
+def describe_live(blocks: Iterable[Block]) -> LiveBlocks:
     """What users are told of blocks."""
-    return [
-        LiveBlock(address, layout.byte_size, layout.describe(), describe_site((code, offset)))
-        for _, address, layout, code, offset in blocks
-    ]
+    return LiveBlocks(
+        LiveBlock(address, layout.byte_size, layout.describe(), describe_site((origin, offset)))
+        for _, address, layout, origin, offset in blocks
+    )
 
 
 def _add_up(pairs: Iterable[tuple[str, int]]) -> dict[str, Usage]:

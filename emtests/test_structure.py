@@ -24,10 +24,12 @@ LAYERS = (
     ("ownership", "guarding"),
     ("refs",),
     ("allocation",),
-    ("bulk", "reports", "diagnosis", "names"),
+    ("markup", "extents", "maps", "dumps", "bulk", "reports", "diagnosis", "names"),
+    ("inspection", "notebook"),
     ("arena", "manager"),
     ("opening_javascript", "opening_wasmtime", "opening"),
-    ("testing", "pytest_plugin", "__init__"),
+    ("javascript_homes", "homes"),
+    ("testing", "pytest_plugin", "__init__", "__main__"),
 )
 """What is imported, before what imports it; within a layer there must be no cycle."""
 

@@ -237,6 +237,11 @@ class HeapRef(Generic[T]):
                 content = " unreadable"
         return f"<{name} {layout.kind.name}{content} at {format_address(self.address)} {state}>"
 
+    def _repr_html_(self) -> str:
+        from emheap.notebook import show_ref
+
+        return show_ref(self)
+
 
 class Owner:
     """What a reference is, besides, while it owns a live block: it notices being dropped.

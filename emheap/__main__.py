@@ -1,0 +1,13 @@
+"""``python -m emheap``: which homes work on this machine, and what the others need."""
+
+from __future__ import annotations
+
+import sys
+
+import emheap
+from emheap.homes import describe_homes
+
+if __name__ == "__main__":
+    text, works = describe_homes(emheap.__version__)
+    print(text)
+    sys.exit(0 if works else 1)
