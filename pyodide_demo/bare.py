@@ -15,36 +15,50 @@ libc.malloc.argtypes = [c_size_t]
 libc.free.argtypes = [c_void_p]
 malloc, free = libc.malloc, libc.free
 
+SIZE = 24
+MOST_BLOCKS = 4096
+
+_kept: list[int] = []
+"""Blocks that stay in use, because freeing one may join it to a free neighbour."""
+
+
+def freed_and_next() -> tuple[int, int]:
+    """A block that was freed, and the next one, which got its bytes: two equal addresses.
+
+    The bytes of others may go to a block that starts elsewhere, and to free those once more would
+    be the end of the interpreter.
+    """
+    while len(_kept) < MOST_BLOCKS:
+        first = int(malloc(SIZE))
+        free(first)
+        second = int(malloc(SIZE))
+        if first == second:
+            return first, second
+        _kept.append(second)
+    raise MemoryError(f"the C library handed none of {MOST_BLOCKS} blocks out again")
+
 
 def use_after_free() -> str:
     """Read a number after it was freed"""
-    first = malloc(24)
-    c_int32.from_address(first).value = 41
-    free(first)
-    others = [malloc(24) for _ in range(8)]
-    for other in others:
-        c_int32.from_address(other).value = 99
+    first, second = freed_and_next()
+    c_int32.from_address(second).value = 99
     found = c_int32.from_address(first).value
-    for other in others:
-        free(other)
+    free(second)
     return f"the first number is {found}"
 
 
 def double_free() -> str:
     """Free a block that belongs to somebody else by now"""
-    first = malloc(24)
+    first, second = freed_and_next()
+    c_int32.from_address(second).value = 2
     free(first)
-    seconds = [malloc(24) for _ in range(8)]
-    for second in seconds:
-        c_int32.from_address(second).value = 2
-    free(first)
-    thirds = [malloc(24) for _ in range(8)]
+    thirds = [malloc(SIZE) for _ in range(8)]
     for third in thirds:
         c_int32.from_address(third).value = 3
-    found = max(c_int32.from_address(second).value for second in seconds)
-    for block in {*seconds, *thirds}:
-        free(block)
-    return f"a second number is {found}, though 2 was stored in each"
+    found = c_int32.from_address(second).value
+    for third in thirds:
+        free(third)
+    return f"the second number was 2 and is {found}"
 
 
 def overflow() -> str:

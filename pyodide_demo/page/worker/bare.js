@@ -1,29 +1,39 @@
 // The mistakes of breaking.py made in JavaScript, on an Emscripten module's typed arrays, which take each of them
 // in silence. Every byte that is damaged belongs to a block of the same function.
 
+const SIZE = 24;
+const MOST_BLOCKS = 4096;
+let kept = 0;
+
+/** A block that was freed, and the next one, which got its bytes: two equal addresses; see bare.py. */
+function freedAndNext(module) {
+  for (; kept < MOST_BLOCKS; kept++) {
+    const first = module._malloc(SIZE);
+    module._free(first);
+    const second = module._malloc(SIZE);
+    if (first === second) return [first, second];
+  }
+  throw new Error(`malloc handed none of ${MOST_BLOCKS} blocks out again`);
+}
+
 export const mistakes = {
   "use-after-free"(module) {
-    const first = module._malloc(24);
-    module.HEAP32[first >> 2] = 41;
-    module._free(first);
-    const others = Array.from({ length: 8 }, () => module._malloc(24));
-    for (const other of others) module.HEAP32[other >> 2] = 99;
+    const [first, second] = freedAndNext(module);
+    module.HEAP32[second >> 2] = 99;
     const found = module.HEAP32[first >> 2];
-    for (const other of others) module._free(other);
+    module._free(second);
     return `the first number is ${found}`;
   },
 
   "double-free"(module) {
-    const first = module._malloc(24);
+    const [first, second] = freedAndNext(module);
+    module.HEAP32[second >> 2] = 2;
     module._free(first);
-    const seconds = Array.from({ length: 8 }, () => module._malloc(24));
-    for (const second of seconds) module.HEAP32[second >> 2] = 2;
-    module._free(first);
-    const thirds = Array.from({ length: 8 }, () => module._malloc(24));
+    const thirds = Array.from({ length: 8 }, () => module._malloc(SIZE));
     for (const third of thirds) module.HEAP32[third >> 2] = 3;
-    const found = Math.max(...seconds.map((second) => module.HEAP32[second >> 2]));
-    for (const block of new Set([...seconds, ...thirds])) module._free(block);
-    return `a second number is ${found}, though 2 was stored in each`;
+    const found = module.HEAP32[second >> 2];
+    for (const third of thirds) module._free(third);
+    return `the second number was 2 and is ${found}`;
   },
 
   overflow(module) {
