@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from ctypes import CDLL, c_int32, c_size_t, c_uint8, c_void_p
+from itertools import pairwise
 
 libc = CDLL("msvcrt" if sys.platform == "win32" else None)
 libc.malloc.restype = c_void_p
@@ -63,8 +64,8 @@ def double_free() -> str:
 
 def overflow() -> str:
     """Store an element beyond the end of an array"""
-    blocks = sorted(malloc(16) for _ in range(8))
-    scores, neighbour = blocks[:2]
+    blocks = sorted(malloc(16) for _ in range(64))
+    scores, neighbour = min(pairwise(blocks), key=lambda pair: pair[1] - pair[0])
     c_int32.from_address(neighbour).value = 7
     beyond = (neighbour - scores) // 4
     c_int32.from_address(scores + 4 * beyond).value = 13

@@ -14,9 +14,14 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from emtests.runtimes.pyodide_releases import MODULES
+from emtests.runtimes.pyodide_releases import MODULES, REQUIREMENTS
 from pyodide_demo import comparison, runs
-from pyodide_demo.environment import EnvironmentProblem, npm_install
+from pyodide_demo.environment import (
+    PYODIDE_VERSION,
+    EnvironmentProblem,
+    npm_install,
+    pyodide_site,
+)
 from pyodide_demo.filters import FILTERS, summary
 from pyodide_demo.progress import Progress
 from pyodide_demo.runs import DemoError, RunFailedError
@@ -55,7 +60,12 @@ def _make_page(options: argparse.Namespace, filters: Sequence[str]) -> int:
         check_target(options.build)
     with Progress() as say:
         homes = runs.prepare(say)
-        parts = Parts(homes.distribution, homes.wheel, npm_install("modules", MODULES, say=say))
+        parts = Parts(
+            homes.distribution,
+            homes.wheel,
+            npm_install("modules", MODULES, say=say),
+            pyodide_site(PYODIDE_VERSION, REQUIREMENTS, say=say),
+        )
     files = site_files(parts, options.image, filters)
     if options.build is not None:
         size = write_site(files, options.build)

@@ -1,7 +1,7 @@
 """What the page may do, and what isolates it: one source for the server and for the built site.
 
 The page and the worker with the heap need no `unsafe-eval`: `wasm-unsafe-eval` lets WebAssembly be
-compiled, and nothing more.
+compiled, and nothing more. The worker that runs the tests does need it.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ PAGE_POLICY = (
 )
 """The Content-Security-Policy that stands in the page itself, so that it holds on every host."""
 
-HEADERS = {
+TESTS_POLICY = PAGE_POLICY.replace("'wasm-unsafe-eval'", "'unsafe-eval'")
+"""For the worker that runs the tests: they evaluate JavaScript, and so does one of the modules that
+they load."""
+
+ISOLATION = {
     # Together these two make the page cross-origin isolated: exact timers, and SharedArrayBuffer.
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
     "Cross-Origin-Resource-Policy": "same-origin",
-    # Only a header can say the last part.
-    "Content-Security-Policy": f"{PAGE_POLICY}; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
@@ -27,10 +29,22 @@ HEADERS = {
 
 def headers_of(address: str) -> dict[str, str]:
     """The headers that the file at an address of the site is answered with."""
-    return dict(HEADERS)
+    policy = TESTS_POLICY if address.startswith("tests/") else PAGE_POLICY
+    # Only a header can say the last part.
+    return {**ISOLATION, "Content-Security-Policy": f"{policy}; frame-ancestors 'none'"}
 
 
 def headers_file() -> str:
-    """The same for hosts that read a file `_headers`; others serve the page without isolation."""
-    lines = [f"  {name}: {value}" for name, value in HEADERS.items()]
-    return "\n".join(["/*", *lines, ""])
+    """The same for hosts that read a file `_headers`; others serve the page without isolation.
+
+    Such hosts add up what they find for an address, so the policies are not for all of them.
+    """
+    sections = {
+        "/*": ISOLATION,
+        "/worker.js": {"Content-Security-Policy": PAGE_POLICY},
+        "/tests/*": {"Content-Security-Policy": TESTS_POLICY},
+    }
+    lines = []
+    for address, headers in sections.items():
+        lines += [address, *(f"  {name}: {value}" for name, value in headers.items())]
+    return "\n".join([*lines, ""])

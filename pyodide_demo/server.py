@@ -10,9 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
+from pyodide_demo.contents import Content
 from pyodide_demo.policy import headers_of
 from pyodide_demo.runs import DemoError
-from pyodide_demo.site import Content
 
 LOOPBACK = "127.0.0.1"
 

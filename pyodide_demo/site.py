@@ -10,13 +10,13 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from pyodide_demo.breaking import MISTAKES
+from pyodide_demo.contents import Content, size_of
 from pyodide_demo.filters import FILTERS, summary
 from pyodide_demo.policy import PAGE_POLICY, headers_file
 from pyodide_demo.runs import DemoError
+from pyodide_demo.site_tests import TESTS_MODULES, tests_files, tests_parts
 
 HERE = Path(__file__).resolve().parent
-
-Content = Path | bytes
 
 _RUNTIME = (
     "pyodide.mjs",
@@ -35,12 +35,16 @@ _PROGRAM = (
     "copying.py",
     "heap_map.py",
     "fft.py",
+    "prompt.py",
     "spectrum.py",
 )
-_PFFFT = tuple(
-    f"@echogarden/pffft-wasm/{name}"
-    for name in ("dist/simd/pffft.js", "dist/simd/pffft.wasm", "COPYING")
+_MODULES = (
+    "@echogarden/pffft-wasm/dist/simd/pffft.js",
+    "@echogarden/pffft-wasm/dist/simd/pffft.wasm",
+    "@echogarden/pffft-wasm/COPYING",
 )
+MODULE_FILES = (*_MODULES, *TESTS_MODULES)
+"""What the site has of other people's modules."""
 _MARK = "site.json"
 
 
@@ -53,14 +57,17 @@ class Parts(NamedTuple):
     """Of emheap."""
     modules: Path
     """The folder that npm put C libraries into."""
+    tests_site: Path
+    """The folder of the packages that the tests need in Pyodide."""
 
 
 def site_files(parts: Parts, picture: Path, chosen: Sequence[str]) -> dict[str, Content]:
     """Everything the page needs, by address; it starts with `picture` and the `chosen` filters."""
     files = _page()
-    distribution, wheel, modules = parts
+    distribution, wheel = parts.distribution, parts.wheel
     files |= {f"pyodide/{name}": distribution / name for name in _RUNTIME}
-    files |= {f"pffft/{Path(name).name}": modules / name for name in _PFFFT}
+    files |= {f"modules/{name}": parts.modules / name for name in MODULE_FILES}
+    files |= tests_files(parts.tests_site)
     files |= {f"python/pyodide_demo/{name}": HERE / name for name in _PROGRAM}
     files[f"wheel/{wheel.name}"] = wheel
     files[f"picture{picture.suffix}"] = picture
@@ -77,8 +84,9 @@ def site_files(parts: Parts, picture: Path, chosen: Sequence[str]) -> dict[str, 
                 {"name": name, "title": mistake.title, "words": mistake.words}
                 for name, mistake in MISTAKES.items()
             ],
+            "parts": tests_parts(),
             # For the progress bar: the bytes that are fetched before Python runs.
-            "bytesToFetch": sum(_size(files[address]) for address in fetched),
+            "bytesToFetch": sum(size_of(files[address]) for address in fetched),
         }
     ).encode()
     return files
@@ -110,7 +118,7 @@ def write_site(files: Mapping[str, Content], folder: Path) -> int:
         raise DemoError(
             f"The site cannot be written to {folder}: {error.strerror or error}."
         ) from error
-    return sum(map(_size, files.values()))
+    return sum(map(size_of, files.values()))
 
 
 def _page() -> dict[str, Content]:
@@ -120,7 +128,3 @@ def _page() -> dict[str, Content]:
     page = (root / "index.html").read_text(encoding="utf-8")
     files["index.html"] = page.replace("POLICY", PAGE_POLICY).encode()
     return files
-
-
-def _size(content: Content) -> int:
-    return len(content) if isinstance(content, bytes) else content.stat().st_size

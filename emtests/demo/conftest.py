@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -59,34 +59,70 @@ def served(homes: Homes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
 
 
 @pytest.fixture(scope="session")
-def drive(served: str) -> Drive:
+def browsers() -> Path:
+    """The Python of the environment that drives browsers, made if that is possible here."""
+    from emtests.demo.homes import python_with_browsers
+    from pyodide_demo.environment import EnvironmentProblem
+
+    try:
+        return python_with_browsers()
+    except EnvironmentProblem as problem:
+        skip_for_gap("the page", str(problem))
+
+
+@pytest.fixture(scope="session")
+def drive(served: str, browsers: Path) -> Drive:
     """Drives a panel of the page in Chromium; gives what was seen."""
-    from emtests.demo.homes import installed_chromium, python_with_browsers
-    from pyodide_demo.environment import CHECKOUT, EnvironmentProblem
+    from emtests.demo.homes import installed_chromium
 
     chromium = installed_chromium()
     if chromium is None:
         skip_for_gap("the page", "there is no Chromium; EMHEAP_CHROMIUM can name one")
-    try:
-        python = python_with_browsers()
-    except EnvironmentProblem as problem:
-        skip_for_gap("the page", str(problem))
 
     def run(panel: str, folder: Path, address: str = served) -> dict[str, Any]:
-        command = [python, "-m", "emtests.demo.browser", panel, chromium, address, folder]
-        done = subprocess.run(
-            [*map(str, command)],
-            cwd=CHECKOUT,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=MINUTES * 60,
-        )
-        assert done.returncode == 0, done.stderr
-        seen: dict[str, Any] = json.loads(done.stdout)
+        words = ["-m", "emtests.demo.browser", panel, str(chromium), address, str(folder)]
+        seen = _run_driver([browsers, *words])
         assert "failure" not in seen, (seen["failure"], seen["complaints"])
         assert seen["complaints"] == []
-        asked = {urlsplit(each).netloc for each in seen["requests"] if not each.startswith("blob:")}
-        assert asked == {urlsplit(address).netloc}, "the page asked somebody else"
+        assert_asked_nobody_else(seen["requests"], address)
         return seen
 
     return run
+
+
+@pytest.fixture(scope="session")
+def walk_in_firefox(served: str, browsers: Path) -> dict[str, Any]:
+    """What is seen in Firefox."""
+    from emtests.demo.homes import installed_firefox
+
+    firefox = installed_firefox()
+    if firefox is None:
+        skip_for_gap(
+            "the page in Firefox",
+            "there is no Firefox; `apt-get install firefox-esr` brings one, or EMHEAP_FIREFOX "
+            "names one",
+        )
+    seen = _run_driver([browsers, "-m", "emtests.demo.browser.firefox", firefox, served])
+    assert_asked_nobody_else(seen["requests"], served)
+    return seen
+
+
+def assert_asked_nobody_else(requests: Sequence[str], address: str) -> None:
+    """The page makes no external request."""
+    asked = {urlsplit(each).netloc for each in requests if not each.startswith("blob:")}
+    assert asked == {urlsplit(address).netloc}, "the page asked somebody else"
+
+
+def _run_driver(command: Sequence[str | Path]) -> dict[str, Any]:
+    from pyodide_demo.environment import CHECKOUT
+
+    done = subprocess.run(
+        [*map(str, command)],
+        cwd=CHECKOUT,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=MINUTES * 60,
+    )
+    assert done.returncode == 0, done.stderr
+    seen: dict[str, Any] = json.loads(done.stdout)
+    return seen

@@ -13,6 +13,8 @@ from pyodide_demo.environment import virtual_environment
 
 _CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
+_FIREFOXES = ("firefox-esr", "firefox")
+
 
 class Homes(NamedTuple):
     """The homes of the program, and what may be done with them."""
@@ -32,6 +34,14 @@ def installed_chromium() -> Path | None:
     if chosen:
         return Path(chosen)
     return next((Path(path) for path in map(shutil.which, _CHROMIUMS) if path), None)
+
+
+def installed_firefox() -> Path | None:
+    """Firefox, if this machine has it; EMHEAP_FIREFOX names another one."""
+    chosen = os.environ.get("EMHEAP_FIREFOX")
+    if chosen:
+        return Path(chosen)
+    return next((Path(path) for path in map(shutil.which, _FIREFOXES) if path), None)
 
 
 def python_with_browsers() -> Path:

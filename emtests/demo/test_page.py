@@ -14,7 +14,13 @@ from pyodide_demo.environment import EnvironmentProblem, npm_install
 
 pytestmark = pytest.mark.once
 
-TABS = {"Picture": "picture", "Spectrum": "spectrum", "Heap map": "map", "Break it": "break"}
+TABS = {
+    "Picture": "picture",
+    "Spectrum": "spectrum",
+    "Heap map": "map",
+    "Break it": "break",
+    "Console": "console",
+}
 
 
 @pytest.fixture(scope="module")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import threading
+import zipfile
 from collections.abc import Iterator
 
 import pytest
 
 from pyodide_demo.filters import FILTERS
 from pyodide_demo.server import LOOPBACK, SiteServer
-from pyodide_demo.site import Parts, site_files
+from pyodide_demo.site import MODULE_FILES, Parts, site_files
 
 pytestmark = pytest.mark.once
 
@@ -31,11 +33,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SiteServer]:
     (folder / "emheap-1.0-py3-none-any.whl").write_bytes(b"wheel")
     (folder / "my picture.PNG").write_bytes(b"picture")
     (folder / "secret").write_text("secret")
-    for name in ("dist/simd/pffft.js", "dist/simd/pffft.wasm", "COPYING"):
-        place = folder / "@echogarden/pffft-wasm" / name
+    modules, site = folder / "modules", folder / "packages"
+    for name in ("modules/" + each for each in MODULE_FILES):
+        place = folder / name
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(name)
-    parts = Parts(folder, folder / "emheap-1.0-py3-none-any.whl", folder)
+    site.mkdir()
+    (site / "pytest.py").write_text("pytest")
+    parts = Parts(folder, folder / "emheap-1.0-py3-none-any.whl", modules, site)
     files = site_files(parts, folder / "my picture.PNG", ["sepia", "blur"])
     with SiteServer(files, 0) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
@@ -65,8 +70,10 @@ def request(
         ("/style.css", "text/css; charset=utf-8"),
         ("/icon.svg", "image/svg+xml"),
         ("/site.json?v=1", "application/json"),
-        ("/pffft/pffft.js", "text/javascript; charset=utf-8"),
-        ("/pffft/pffft.wasm", "application/wasm"),
+        ("/modules/@echogarden/pffft-wasm/dist/simd/pffft.js", "text/javascript; charset=utf-8"),
+        ("/modules/@echogarden/pffft-wasm/dist/simd/pffft.wasm", "application/wasm"),
+        ("/tests/modules.mjs", "text/javascript; charset=utf-8"),
+        ("/tests/project.zip", "application/zip"),
         ("/pyodide/pyodide.mjs", "text/javascript; charset=utf-8"),
         ("/pyodide/pyodide.asm.wasm", "application/wasm"),
         ("/wheel/emheap-1.0-py3-none-any.whl", "application/octet-stream"),
@@ -83,6 +90,30 @@ def test_every_file_has_its_type_and_isolates_the_page(
     assert "default-src 'none'" in headers["Content-Security-Policy"]
     assert body
     assert headers["Content-Length"] == str(len(body))
+
+
+def test_only_the_tests_may_evaluate_text(server: SiteServer) -> None:
+    for address in ("/", "/worker.js", "/main.js"):
+        assert "'unsafe-eval'" not in request(server, address)[1]["Content-Security-Policy"]
+    assert "'unsafe-eval'" in request(server, "/tests/worker.js")[1]["Content-Security-Policy"]
+
+
+def test_the_tests_are_packed_without_caches(server: SiteServer) -> None:
+    with zipfile.ZipFile(io.BytesIO(request(server, "/tests/project.zip")[2])) as project:
+        names = project.namelist()
+    assert {"pyproject.toml", "emheap/__init__.py", "emtests/conftest.py"} <= set(names)
+    assert not [name for name in names if "__pycache__" in name]
+    with zipfile.ZipFile(io.BytesIO(request(server, "/tests/site.zip")[2])) as site:
+        assert site.namelist() == ["pytest.py"]
+
+
+def test_every_part_is_there(server: SiteServer) -> None:
+    parts = json.loads(request(server, "/site.json")[2])["parts"]
+    with zipfile.ZipFile(io.BytesIO(request(server, "/tests/project.zip")[2])) as project:
+        names = project.namelist()
+    assert [part["title"] for part in parts[:2]] == ["first steps", "behaviour"]
+    for part in parts:
+        assert any(name.startswith(part["path"]) for name in names)
 
 
 def test_head_gives_the_size_alone(server: SiteServer) -> None:

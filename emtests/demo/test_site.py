@@ -16,7 +16,7 @@ from emtests.demo.conftest import Drive
 from emtests.demo.homes import Homes
 from emtests.demo.pictures import SERVED, served_pixels, write_png
 from emtests.demo.test_command import assert_refused, command
-from pyodide_demo.policy import HEADERS, PAGE_POLICY
+from pyodide_demo.policy import ISOLATION, PAGE_POLICY, TESTS_POLICY
 
 pytestmark = pytest.mark.once
 
@@ -60,10 +60,12 @@ def test_it_works_on_a_plain_server_under_any_address(
 def test_it_says_what_a_host_should_send(built: Path) -> None:
     lines = (built / "_headers").read_text(encoding="utf-8").splitlines()
     assert lines[0] == "/*"
-    assert {f"  {name}: {value}" for name, value in HEADERS.items()} <= set(lines)
+    assert {f"  {name}: {value}" for name, value in ISOLATION.items()} <= set(lines)
     page = (built / "index.html").read_text(encoding="utf-8")
     assert f'content="{PAGE_POLICY}"' in page
-    assert "unsafe-eval" not in PAGE_POLICY.replace("wasm-unsafe-eval", "")
+    assert "'unsafe-eval'" not in PAGE_POLICY
+    assert lines[lines.index("/worker.js") + 1] == f"  Content-Security-Policy: {PAGE_POLICY}"
+    assert lines[lines.index("/tests/*") + 1] == f"  Content-Security-Policy: {TESTS_POLICY}"
 
 
 def test_it_holds_no_path_of_this_machine(built: Path) -> None:

@@ -2,9 +2,11 @@
 
 import { element } from "./dom.js";
 import { startBreaking } from "./panels/breaking.js";
+import { startConsole } from "./panels/console.js";
 import { startHeapMap } from "./panels/heap_map.js";
 import { startPicture } from "./panels/picture.js";
 import { startSpectrum } from "./panels/spectrum.js";
+import { startTests } from "./panels/tests.js";
 import { Python } from "./python.js";
 import { startTabs } from "./tabs.js";
 
@@ -22,7 +24,9 @@ const python = new Python({
 });
 
 startTabs(element("tabs"));
-const panels = [startPicture(python), startSpectrum(python), startHeapMap(python), startBreaking(python)];
+const panels = [startPicture, startSpectrum, startHeapMap, startBreaking, startConsole, startTests].map((start) =>
+  start(python),
+);
 
 try {
   if (HTMLCanvasElement.prototype.transferControlToOffscreen === undefined) {

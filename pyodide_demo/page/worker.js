@@ -2,13 +2,14 @@
 // view of the heap cannot be handed to another thread, but a canvas can be handed to this one.
 
 import * as breaking from "./worker/breaking.js";
+import * as console_ from "./worker/console.js";
 import { Problem } from "./worker/downloads.js";
 import * as map from "./worker/heap_map.js";
 import * as picture from "./worker/picture.js";
 import { startPython } from "./worker/python.js";
 import * as spectrum from "./worker/spectrum.js";
 
-const panels = { breaking, map, picture, spectrum };
+const panels = { breaking, console: console_, map, picture, spectrum };
 
 let python; // what startPython gives
 
@@ -18,8 +19,8 @@ async function start() {
   let site;
   python = await startPython((progress) => say("progress", progress), (found) => {
     site = found;
-    const { filters, chosen, mistakes } = site;
-    say("site", { filters, chosen, mistakes });
+    const { filters, chosen, mistakes, parts } = site;
+    say("site", { filters, chosen, mistakes, parts });
   });
   return { runtime: python.home, picture: site.picture };
 }

@@ -7,12 +7,22 @@ import sys
 
 from playwright.sync_api import Error, sync_playwright
 
-from emtests.demo.browser import access, breaking, heap_map, picture, plain, spectrum, structure
+from emtests.demo.browser import (
+    access,
+    breaking,
+    console,
+    heap_map,
+    picture,
+    plain,
+    spectrum,
+    structure,
+)
 from emtests.demo.browser.visit import Visit
 
 PANELS = {
     "access": access.drive,
     "breaking": breaking.drive,
+    "console": console.drive,
     "map": heap_map.drive,
     "picture": picture.drive,
     "plain": plain.drive,

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 # What brings a panel to life before it is judged, by its tab.
 ALIVE = {
     "Break it": ("#mistakes button:first-child", "#accounts h2"),
+    "Console": ("#examples button:last-child", "#console-log .answered"),
     "Heap map": ("#map-rows tr:first-child button", "#dump"),
 }
 

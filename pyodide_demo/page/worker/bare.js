@@ -37,8 +37,10 @@ export const mistakes = {
   },
 
   overflow(module) {
-    const blocks = Array.from({ length: 8 }, () => module._malloc(16)).sort((a, b) => a - b);
-    const [scores, neighbour] = blocks;
+    const blocks = Array.from({ length: 64 }, () => module._malloc(16)).sort((a, b) => a - b);
+    const gaps = blocks.slice(1).map((block, at) => block - blocks[at]);
+    const at = gaps.indexOf(Math.min(...gaps));
+    const [scores, neighbour] = [blocks[at], blocks[at + 1]];
     module.HEAP32[neighbour >> 2] = 7;
     const beyond = (neighbour - scores) / 4;
     module.HEAP32[(scores >> 2) + beyond] = 13;

@@ -3,7 +3,7 @@
 /** Something that the user can understand and mend; other errors are reported as they are. */
 export class Problem extends Error {}
 
-/** Fetch a file of this site as "json", "text" or "blob". Throws Problem. */
+/** Fetch a file of this site as "json", "text", "blob" or "arrayBuffer". Throws Problem. */
 export async function fetchFile(address, form) {
   return (await fetchWell(self.fetch, address))[form]();
 }

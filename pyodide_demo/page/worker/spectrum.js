@@ -16,7 +16,7 @@ export async function start(python, details) {
   canvas = details.canvas;
   let module;
   try {
-    const { default: createModule } = await import("../pffft/pffft.js");
+    const { default: createModule } = await import("../modules/@echogarden/pffft-wasm/dist/simd/pffft.js");
     module = await createModule();
   } catch (error) {
     throw new Problem(`The C library pffft could not be loaded: ${error.message ?? error}`);

