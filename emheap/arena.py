@@ -9,7 +9,8 @@ from typing import Any, TypeVar, overload
 from emheap import allocation
 from emheap.allocators.chunks import ChunkAllocator
 from emheap.blocks import BlockTable
-from emheap.errors import BufferInUseError, NotAllocatedError, UseAfterFreeError, add_note
+from emheap.ending import raise_problems, try_each
+from emheap.errors import NotAllocatedError, UseAfterFreeError
 from emheap.names import AllocNames
 from emheap.refs import ArrayRef, HeapRef, ScalarRef, StringRef
 from emheap.sites import Site, caller_site, describe_site
@@ -28,7 +29,8 @@ class Arena(AllocNames):
     Small blocks lie in chunks, so that many cost few calls of malloc: C must not free one. A
     block may be freed earlier by hand, or taken out by `detach`. One that a view is still using
     at the end stays live and belongs to the heap; a single BufferInUseError names all of those,
-    and never hides an error of the body. Arenas that were opened in it end with it.
+    and never hides an error of the body. Where freeing a block fails the others are freed first,
+    then the error is raised. Arenas that were opened in it end with it.
 
     >>> import emheap
     >>> with emheap.open().arena() as scratch:
@@ -154,34 +156,29 @@ class Arena(AllocNames):
         traceback: TracebackType | None,
     ) -> None:
         self._check_open()
-        in_use = self._close(caller_site())
-        if not in_use:
-            return
-        message = (
-            f"at the end of the arena opened at {describe_site(self._opened)}: {'; '.join(in_use)}"
-        )
-        if error is None:
-            raise BufferInUseError(message)
-        add_note(error, f"and then, {message}")
+        problems = self._close(caller_site())
+        where = f"at the end of the arena opened at {describe_site(self._opened)}: "
+        raise_problems(problems, where, error)
 
-    def _close(self, site: Site) -> list[str]:
-        """Free everything; say which blocks stay because something uses them."""
+    def _close(self, site: Site) -> list[Exception]:
+        """Free everything; give what was raised by the blocks that stay, as those in use do."""
         self._closed = site
+        problems: list[Exception] = []
         if self._chunks is not None:
             # Before the blocks: each chunk then goes back with its last block, the newest first.
-            self._chunks.close()
-        in_use: list[str] = []
-        while self._contents:
-            _, item = self._contents.popitem()  # held until it is freed: a dropped one would warn
+            try_each([self._chunks], ChunkAllocator.close, problems)
+
+        def end(item: HeapRef[Any] | Arena) -> None:
             if isinstance(item, Arena):
                 if item._closed is None:
-                    in_use += item._close(site)
+                    problems.extend(item._close(site))
             elif self._table.is_live(item._block):
-                try:
-                    self._table.release(item._block, site)
-                except BufferInUseError as failure:
-                    in_use.append(str(failure))
-        return in_use
+                self._table.release(item._block, site)
+
+        items = list(self._contents.values())
+        self._contents.clear()
+        try_each(items, end, problems)
+        return problems
 
     def __repr__(self) -> str:
         state = "open" if self._closed is None else "closed"

@@ -9,7 +9,6 @@ a leak could be seen nor a block collected.
 
 from __future__ import annotations
 
-from _thread import RLock  # threading imports much that is not needed here
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
@@ -63,7 +62,6 @@ class BlockTable:
         self._scalars: dict[type[Type[Any]], Layout] = {}
         self.holders: WeakValueDictionary[int, Any] = WeakValueDictionary()
         """What keeps a block alive, by the block's id, where garbage is collected."""
-        self._lock = RLock()
 
     @cached_property
     def atomics(self) -> Atomics:
@@ -80,7 +78,7 @@ class BlockTable:
             tracked = options.track_allocations and not options.enable_garbage_collection
             if tracked and isinstance(self.allocator, PoolAllocator):
                 layout.spare = self.allocator.spare(scalar.size)
-            self._scalars[scalar] = layout
+            layout = self._scalars.setdefault(scalar, layout)  # another thread may have been here
         return layout
 
     # Allocation
@@ -164,8 +162,7 @@ class BlockTable:
         _, address, layout, _, _ = block
         if not self.options.track_allocations:
             return
-        with self._lock:
-            layout.blocks[address] = block
+        layout.blocks[address] = block
         self._trim_history()
 
     def _give_back(self, address: int, layout: Layout) -> None:
@@ -193,18 +190,19 @@ class BlockTable:
         _, address, layout, _, _ = block
         if not self.is_live(block):
             raise self.refusal(block)
-        size = max(layout.byte_size, 1)
-        if self.loans.buckets:
-            self.loans.recall(address, size, describe_block(block))
+        self.check_not_lent(block)
         tracked = self.options.track_allocations
         claimed = False
         try:
+            # Out of the table, and then one more look at the views: whoever takes one at the same
+            # moment looks into the table afterwards, so one of the two threads finds out.
             claimed = not tracked or self.claim(block)
             if claimed:
+                self.check_not_lent(block)
                 self._give_back(address, layout)
                 self.bury(block, site)
         except Exception:
-            # The user's free function failed: the block stays as it was.
+            # A view is in use, or the user's free function failed: the block stays as it was.
             self.register(block)
             raise
         except BaseException:
@@ -226,11 +224,12 @@ class BlockTable:
     def claim(self, block: Block) -> bool:
         """Take a block out of its table; only one thread gets it."""
         _, address, layout, _, _ = block
-        with self._lock:
-            if layout.blocks.get(address) is not block:
-                return False
-            del layout.blocks[address]
-        return True
+        # No lock: a finalizer could run while this thread held it, and want another that a thread
+        # holds whose finalizer wants this one.
+        found = layout.blocks.pop(address, None)
+        if found is not None and found is not block:
+            layout.blocks[address] = found  # the address is another block's by now
+        return found is block
 
     def release_address(self, address: int, site: Site) -> None:
         """Free the block that starts at `address`."""
@@ -310,7 +309,8 @@ class BlockTable:
 
     def check_not_lent(self, block: Block) -> None:
         """Raise BufferInUseError if a view of a block is still in use after it was recalled."""
-        self.loans.recall(block[1], max(block[2].byte_size, 1), describe_block(block))
+        if self.loans.buckets:
+            self.loans.recall(block[1], max(block[2].byte_size, 1), describe_block(block))
 
     # Messages
 

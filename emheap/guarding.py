@@ -6,6 +6,7 @@ which table it has, and through what it looks addresses up, is chosen when it is
 
 from __future__ import annotations
 
+from _thread import RLock
 from bisect import bisect_left, bisect_right
 from functools import cached_property
 
@@ -43,6 +44,9 @@ class GuardedTable(BlockTable):
     def __init__(self, memory: Memory, allocator: Allocator, options: Options) -> None:
         super().__init__(memory, allocator, options)
         self.raw_memory = GuardedMemory(memory, self)
+        self._guard = find_debug_allocator(allocator)
+        # One lock for both, or two threads could wait for each other, each in a finalizer.
+        self._lock = RLock() if self._guard is None else self._guard.lock
         self._starts: list[int] = []
         """The addresses of the live blocks, sorted; an interrupt may leave one too many."""
         watch(self)
@@ -99,8 +103,9 @@ class GuardedTable(BlockTable):
 
     def holding(self, address: int, size: int) -> Block | None:
         """The live block that `size` bytes from `address` lie in."""
-        position = bisect_right(self._starts, address)
-        block = self.find(self._starts[position - 1]) if position else None
+        with self._lock:
+            position = bisect_right(self._starts, address)
+            block = self.find(self._starts[position - 1]) if position else None
         if block is not None and address + size <= _end(block):
             return block
         # An adopted block may lie inside of another.
@@ -111,8 +116,7 @@ class GuardedTable(BlockTable):
 
     def find_damage(self) -> list[str]:
         """What is told of each block that was written around, or after it was freed."""
-        guard = find_debug_allocator(self.allocator)
-        return [] if guard is None else guard.find_damage()
+        return [] if self._guard is None else self._guard.find_damage()
 
     # What GuardedMemory asks
 

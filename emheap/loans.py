@@ -8,6 +8,8 @@ with ``__release_buffer__`` would say the same, but only from Python 3.12 on.
 from __future__ import annotations
 
 import weakref
+from _thread import RLock
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -43,7 +45,9 @@ class LoanTable:
 
     def __init__(self) -> None:
         self.buckets: dict[int, dict[int, _Entry]] = {}
-        """Empty exactly when nothing is out."""
+        """Empty when nothing is out, but for entries that ended a moment ago."""
+        self._ended: deque[tuple[list[int], _Entry]] = deque()
+        self._lock = RLock()
 
     def add(self, start: int, size: int, loan: Loan[Any], what: str) -> None:
         """Remember a view handed to the user, until all that uses it is gone."""
@@ -85,11 +89,15 @@ class LoanTable:
             )
 
     def end(self, start: int, size: int) -> None:
-        """Release the elements of wrapped references on bytes that were just freed."""
+        """Release the elements of wrapped references on bytes that were just freed, and views
+        that another thread took meanwhile."""
         for entry in self._overlapping(start, start + size):
-            elements = entry.view()
-            if entry.exporter is None and elements is not None:
-                elements.release()
+            view = entry.view()
+            if view is not None:
+                try:  # noqa: SIM105 (contextlib takes time to import)
+                    view.release()
+                except BufferError:
+                    pass  # a slice was made of it too: that can no longer be helped
 
     def _keys(self, start: int, end: int) -> list[int]:
         first, last = start >> _PAGE_BITS, max(start, end - 1) >> _PAGE_BITS
@@ -97,9 +105,31 @@ class LoanTable:
 
     def _insert(self, keys: list[int], entry: _Entry) -> None:
         for key in keys:
-            self.buckets.setdefault(key, {})[id(entry)] = entry
+            self._insert_one(key, entry)
+        self._sweep()
+
+    def _insert_one(self, key: int, entry: _Entry) -> None:
+        bucket: dict[int, _Entry] | None = None
+        # The collector may end a view in between, and that take an empty bucket out of the table.
+        while bucket is None or self.buckets.get(key) is not bucket:
+            with self._lock:
+                bucket = self.buckets.setdefault(key, {})
+                bucket[id(entry)] = entry
 
     def _drop(self, keys: list[int], entry: _Entry) -> None:
+        self._ended.append((keys, entry))
+        self._sweep()
+
+    def _sweep(self) -> None:
+        """Take out the entries that ended. Waits for no other thread, for finalizers call this."""
+        while self._ended and self._lock.acquire(blocking=False):
+            try:
+                while self._ended:
+                    self._take_out(*self._ended.popleft())
+            finally:
+                self._lock.release()
+
+    def _take_out(self, keys: list[int], entry: _Entry) -> None:
         for key in keys:
             bucket = self.buckets.get(key)
             if bucket is not None:
@@ -108,6 +138,7 @@ class LoanTable:
                     self.buckets.pop(key, None)
 
     def _overlapping(self, start: int, end: int) -> Iterator[_Entry]:
+        self._sweep()
         first, last = start >> _PAGE_BITS, max(start, end - 1) >> _PAGE_BITS
         if last - first < len(self.buckets):
             keys: list[int] = [_LARGE, *range(first, last + 1)]
@@ -122,5 +153,6 @@ class LoanTable:
                 yield entry
 
     def __len__(self) -> int:
+        self._sweep()
         entries = {key for bucket in list(self.buckets.values()) for key in list(bucket)}
         return len(entries)

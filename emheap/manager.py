@@ -15,12 +15,13 @@ from emheap.blocks import BlockTable
 from emheap.bulk import BulkVerbs
 from emheap.checks import check_count, check_integer
 from emheap.diagnosis import DiagnosisVerbs
-from emheap.errors import BufferInUseError, NotAllocatedError, NotSupportedError
+from emheap.ending import raise_problems, try_each
+from emheap.errors import NotAllocatedError, NotSupportedError
 from emheap.memories.base import Memory, check_aligned
 from emheap.names import FlatNames
 from emheap.options import Options
 from emheap.refs import ArrayRef, HeapRef, ScalarRef, StringRef
-from emheap.sites import caller_site
+from emheap.sites import Site, caller_site
 from emheap.types import Scalar, Text, Type, WideInteger, check_type, uint8
 
 __all__ = ["HeapManager"]
@@ -281,18 +282,16 @@ class HeapManager(BulkVerbs, DiagnosisVerbs, FlatNames):
     def free_all(self) -> None:
         """Free every live block: the scalars, then arrays and strings, each kind last first.
 
-        Blocks with views in use stay, and one BufferInUseError at the end names them.
+        Blocks with views in use stay, and one BufferInUseError at the end names them. Where
+        freeing a block fails otherwise, the others are freed first, then its error is raised.
         """
         self._check_tracking("free_all()")
-        site = caller_site()
-        in_use = []
-        for block in reversed(list(self._table)):
-            try:
-                self._table.release(block, site)
-            except BufferInUseError as error:  # noqa: PERF203 (each block has its own error)
-                in_use.append(str(error))
-        if in_use:
-            raise BufferInUseError("; ".join(in_use))
+        raise_problems(self._free_each(caller_site()), "", None)
+
+    def _free_each(self, site: Site) -> list[Exception]:
+        problems: list[Exception] = []
+        try_each(list(self._table), lambda block: self._table.release(block, site), problems)
+        return problems
 
     def arena(self) -> Arena:
         """A scope: ``with heap.arena() as scratch:`` frees at its end what it allocated."""
@@ -307,9 +306,10 @@ class HeapManager(BulkVerbs, DiagnosisVerbs, FlatNames):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Free every live block, if the heap keeps track of them."""
+        """Free every live block, if the heap keeps track of them. An error of the body comes
+        before one of ours."""
         if self._table.options.track_allocations:
-            self.free_all()
+            raise_problems(self._free_each(caller_site()), "at the end of the heap: ", error)
 
     # What there is
 

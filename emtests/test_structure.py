@@ -17,7 +17,7 @@ from emtests import stubs
 ROOT = Path(emheap.__file__).parent
 
 LAYERS = (
-    ("errors", "home", "checks", "sites", "options", "exit_report"),
+    ("errors", "home", "checks", "sites", "options", "exit_report", "ending"),
     ("types",),
     ("js_bridge", "memories", "allocators", "atomics", "capturing"),
     ("records", "loans", "blocks"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from _thread import RLock
+
 from emheap.allocators.base import Allocator
 from emheap.checks import align_up, check_alignment, check_integer
 from emheap.errors import OutOfBoundsError
@@ -24,6 +26,7 @@ class BumpAllocator(Allocator):
             raise OutOfBoundsError(f"no room between start {start} and end {end}")
         self._next = self._start
         self._newest = 0
+        self._lock = RLock()  # a finalizer may free a block while this thread holds it
 
     @property
     def available_byte_size(self) -> int:
@@ -31,6 +34,11 @@ class BumpAllocator(Allocator):
         return self._end - self._next
 
     def allocate(self, size: int) -> int:
+        with self._lock:
+            return self.take(size)
+
+    def take(self, size: int) -> int:
+        """As `allocate`, for a caller that lets one thread in at a time."""
         address = self._next
         if size > self._end - address:
             return 0
@@ -39,11 +47,17 @@ class BumpAllocator(Allocator):
         return address
 
     def free(self, address: int) -> None:
+        with self._lock:
+            self.give_back(address)
+
+    def give_back(self, address: int) -> None:
+        """As `free`, for a caller that lets one thread in at a time."""
         if address == self._newest:
             self._next = address
             self._newest = 0
 
     def reset(self) -> None:
         """Start again. Every block handed out before becomes part of future ones."""
-        self._next = self._start
-        self._newest = 0
+        with self._lock:
+            self._next = self._start
+            self._newest = 0

@@ -57,7 +57,7 @@ class ChunkAllocator(Allocator):
 
     def _bump(self, size: int) -> int:
         chunk = self._chunk
-        address = 0 if chunk is None else chunk.bump.allocate(size)
+        address = 0 if chunk is None else chunk.bump.take(size)
         if address and chunk is not None:
             chunk.live += 1
             self._home[address] = chunk
@@ -80,9 +80,15 @@ class ChunkAllocator(Allocator):
             chunk = self._home.pop(address, None)
             if chunk is not None:
                 chunk.live -= 1
-                chunk.bump.free(address)
-                if chunk is not self._chunk:
+                if chunk is self._chunk:
+                    chunk.bump.give_back(address)
+                    return
+                try:
                     self._drop_if_empty(chunk)
+                except Exception:  # the user's function may raise anything: the block stays
+                    chunk.live += 1
+                    self._home[address] = chunk
+                    raise
                 return
         self._allocator.free(address)
 

@@ -71,9 +71,13 @@ class DebugAllocator(WrappingAllocator):
         self._live: dict[int, _Record] = {}
         self._waiting: deque[_Record] = deque()
         self._waiting_bytes = 0
-        self._lock = RLock()
+        self.lock = RLock()  # a finalizer may free a block while this thread holds it
 
     def allocate(self, size: int) -> int:
+        with self.lock:
+            return self._allocate(size)
+
+    def _allocate(self, size: int) -> int:
         self._make_room(self._room)
         zone = self._zone
         whole = size + 2 * zone
@@ -100,7 +104,7 @@ class DebugAllocator(WrappingAllocator):
         return None
 
     def free(self, address: int) -> None:
-        with self._lock:
+        with self.lock:
             record = self._live[address]
             damage = self._zone_damage(record)
             if damage:
@@ -125,7 +129,7 @@ class DebugAllocator(WrappingAllocator):
 
     def find_damage(self) -> list[str]:
         """What is told of each damaged block. The damage is repaired."""
-        with self._lock:
+        with self.lock:
             found = [self._zone_damage(record) for record in list(self._live.values())]
             found += [self._freed_damage(record) for record in list(self._waiting)]
         return [damage for damage in found if damage]
@@ -135,15 +139,14 @@ class DebugAllocator(WrappingAllocator):
         return HeapCorruptionError("\n".join([*damages, f"noticed at {noticed}"]))
 
     def _make_room(self, room: int) -> None:
-        with self._lock:
-            while self._waiting and self._waiting_bytes > room:
-                record = self._waiting[0]
-                damage = self._freed_damage(record)
-                if damage:
-                    raise self._corruption([damage])
-                self._waiting.popleft()
-                self._waiting_bytes -= record.size + 2 * self._zone
-                super().free(record.base)
+        while self._waiting and self._waiting_bytes > room:
+            record = self._waiting[0]
+            damage = self._freed_damage(record)
+            if damage:
+                raise self._corruption([damage])
+            self._waiting.popleft()
+            self._waiting_bytes -= record.size + 2 * self._zone
+            super().free(record.base)
 
     def _draw_zones(self, record: _Record) -> None:
         self._memory.fill(record.base, self._zone, RED_ZONE)

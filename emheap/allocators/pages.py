@@ -33,10 +33,11 @@ class PageAllocator(FreeListAllocator):
         self._page_size = page_size
 
     def allocate(self, size: int) -> int:
-        address = super().allocate(size)
-        while not address and self._add_pages(size):
+        with self._lock:  # also around `grow`: who calls it may have to be alone
             address = super().allocate(size)
-        return address
+            while not address and self._add_pages(size):
+                address = super().allocate(size)
+            return address
 
     def _gap_at_end(self) -> int:
         """The free bytes that new pages most likely lie next to."""

@@ -130,8 +130,11 @@ class HeapRef(Generic[T]):
     def _lend(self, scalar: type[Scalar[Any]], count: int, what: str = "view") -> Loan[Any]:
         self._check_alive()
         address, layout = self._block[1], self._block[2]
-        loan = self._memory.lend(scalar, address, count)
+        loan = layout.owner.memory.lend(scalar, address, count)
         layout.owner.loans.add(address, count * scalar.size, loan, what)
+        if not layout.borrowed and not layout.owner.is_live(self._block):
+            loan.view.release()  # another thread freed the block meanwhile
+            raise layout.owner.use_after_free(self._block)
         if layout.owner.options.enable_garbage_collection and not layout.borrowed:
             self._holder.attach(loan.exporter)
         return loan
@@ -147,16 +150,17 @@ class HeapRef(Generic[T]):
         block = self._block
         elements, address, layout, _, _ = block
         spare = layout.spare
-        if spare is not None and not layout.loans and len(spare) < _KEPT:
+        if spare is not None and len(spare) < _KEPT:
+            # Out of the table before a look at the views: see BlockTable.release.
             found = layout.blocks.pop(address, None)
-            if found is block:
+            if found is block and not layout.loans:
                 frame = current_frame(1)
                 layout.freed[address] = (block, frame.f_code, frame.f_lasti)
                 elements.release()
                 spare.append(address)
                 self.__class__ = self._settled
                 return
-            if found is not None:  # freed already, and the address is another block's by now
+            if found is not None:  # a view is out, or the address is another block's by now
                 layout.blocks[address] = found
         self._free_at(caller_site())
 

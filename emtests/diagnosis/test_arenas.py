@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import re
 import warnings
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
@@ -259,3 +260,105 @@ def test_a_chunk_grows_up_to_a_bound() -> None:
     assert sizes[0] == ChunkAllocator.SMALLEST
     assert max(sizes) == ChunkAllocator.LARGEST
     assert sizes == sorted(sizes)
+
+
+# A free function that fails
+
+
+class Refusing(FreeListAllocator):
+    """Raises when it should free certain blocks."""
+
+    def __init__(self, start: int, end: int) -> None:
+        super().__init__(start, end)
+        self.refused: set[int] = set()
+
+    def free(self, address: int) -> None:
+        if address in self.refused:
+            raise RuntimeError(f"no, not {address}")
+        super().free(address)
+
+
+def refusing_heap() -> tuple[HeapManager, Refusing, int]:
+    allocator = Refusing(16, 1 << 20)
+    heap = wrap_buffer(bytearray(1 << 20), allocator=allocator)
+    return heap, allocator, allocator.available_byte_size
+
+
+def notes_of(error: BaseException, otherwise: list[str]) -> list[str]:
+    """The notes of an error; before Python 3.11 there are none."""
+    return getattr(error, "__notes__", otherwise)
+
+
+def test_the_others_are_freed_where_freeing_one_fails() -> None:
+    heap, allocator, room = refusing_heap()
+    scratch = heap.arena()
+    inner = scratch.arena()
+    large = [arena.alloc_array(uint8, 20_000) for arena in (scratch, inner, scratch, scratch)]
+    small = [scratch.alloc(int32, number) for number in range(10)]
+    allocator.refused = {large[2].address, large[1].address}
+    part = large[0].view[:1]
+    with pytest.raises(RuntimeError, match=f"no, not {large[2].address}") as caught:
+        scratch.__exit__(None, None, None)
+    expected = [f"RuntimeError('no, not {large[1].address}')", "is not freed: still in use"]
+    for words, note in zip(expected, notes_of(caught.value, expected), strict=True):
+        assert words in note
+    assert [ref.is_freed for ref in large] == [False, False, False, True]
+    assert all(ref.is_freed for ref in small)
+    part.release()
+    allocator.refused.clear()
+    for ref in large[:3]:
+        ref.free()
+    assert allocator.available_byte_size == room
+
+
+def test_a_failing_free_hides_no_error_of_the_body() -> None:
+    heap, allocator, room = refusing_heap()
+    with pytest.raises(KeyError, match="body") as caught, heap.arena() as scratch:  # noqa: PT012
+        block = scratch.alloc_array(uint8, 20_000)
+        allocator.refused = {block.address}
+        raise KeyError("body")
+    expected = ["and then, at the end of the arena opened at "]
+    for words, note in zip(expected, notes_of(caught.value, expected), strict=True):
+        assert note.startswith(words)
+    allocator.refused.clear()
+    block.free()
+    assert allocator.available_byte_size == room
+
+
+def test_a_chunk_whose_free_fails_goes_back_later() -> None:
+    heap, allocator, room = refusing_heap()
+    scratch = heap.arena()
+    first = scratch.alloc(int32, 1)
+    chunk = first.address
+    kept = [scratch.detach(scratch.alloc(int32, number)) for number in range(100)]
+    allocator.refused = {chunk}
+    scratch.__exit__(None, None, None)
+    assert first.is_freed
+    for ref in kept:
+        with suppress(RuntimeError):
+            ref.free()
+    [last] = [ref for ref in kept if not ref.is_freed]
+    assert last.value == kept.index(last)
+    allocator.refused.clear()
+    last.free()
+    assert allocator.available_byte_size == room
+
+
+def test_a_heap_frees_all_that_it_can() -> None:
+    heap, allocator, room = refusing_heap()
+    with pytest.raises(RuntimeError, match="no, not"), heap:  # noqa: PT012
+        blocks = [heap.alloc_array(uint8, 100) for _ in range(4)]
+        allocator.refused = {blocks[2].address}
+    assert [ref.is_freed for ref in blocks] == [True, True, False, True]
+    with pytest.raises(RuntimeError, match="no, not"):
+        heap.free_all()
+    with pytest.raises(KeyError, match="body") as caught, heap:  # noqa: PT012
+        late = heap.alloc(int32)
+        raise KeyError("body")
+    assert late.is_freed
+    expected = ["and then, at the end of the heap: RuntimeError('no, not"]
+    for words, note in zip(expected, notes_of(caught.value, expected), strict=True):
+        assert note.startswith(words)
+    allocator.refused.clear()
+    heap.free_all()
+    assert allocator.available_byte_size == room

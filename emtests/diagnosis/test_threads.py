@@ -1,0 +1,311 @@
+"""Heaps and allocators in many threads at once."""
+
+from __future__ import annotations
+
+import gc
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from emheap import (
+    Allocator,
+    BufferInUseError,
+    BumpAllocator,
+    FreeListAllocator,
+    HeapManager,
+    PageAllocator,
+    UseAfterFreeError,
+    int64,
+    uint8,
+    utf8,
+    wrap_buffer,
+)
+from emtests.conftest import OpenHeap
+from emtests.diagnosis.consistency import check_consistent, check_disjoint
+from emtests.diagnosis.long import LONG
+from emtests.heaps import RUNNING, HeapKind
+from emtests.threads import need_threads, run_in_threads
+
+THREADS = 8
+KINDS = [kind for kind in RUNNING if kind.name in ("home", "debug", "bytearray-freelist", "mmap")]
+"""Heaps that threads may share: wasmtime allows a store to one thread at a time."""
+ROUNDS = 10_000
+each_kind = pytest.mark.parametrize("kind", KINDS, ids=str)
+
+
+# Allocating, handing on, freeing
+
+
+class Worker:
+    """Allocates blocks with contents that only it would write, hands them to any thread, and
+    frees what it is handed, having looked whether the contents are whole."""
+
+    def __init__(self, heap: HeapManager, number: int, posts: list[queue.SimpleQueue[Any]]) -> None:
+        self._heap = heap
+        self._number = number
+        self._posts = posts
+        self._chance = random.Random(number)
+        self.handled = 0
+
+    def run(self, deadline: float) -> None:
+        cookie = self._number << 40
+        while time.monotonic() < deadline:
+            cookie += 1
+            self._chance.choice(self._posts).put(self._make(cookie))
+            while not self._posts[self._number].empty():
+                self._take()
+
+    def finish(self) -> None:
+        while not self._posts[self._number].empty():
+            self._take()
+
+    def _make(self, cookie: int) -> tuple[Any, int]:
+        way = self._chance.randrange(4)
+        if way == 0:
+            return self._heap.alloc_int64(cookie), cookie
+        if way == 1:
+            return self._heap.alloc(int64, cookie), cookie
+        if way == 2:
+            return self._heap.alloc(utf8, str(cookie)), cookie
+        length = 1 + self._chance.randrange(60)
+        return self._heap.alloc_array(int64, [cookie] * length), cookie
+
+    def _take(self) -> None:
+        ref, cookie = self._posts[self._number].get()
+        if hasattr(ref, "element_count"):
+            assert set(ref.view) == {cookie}
+        else:
+            assert int(ref.value) == cookie
+        if self._chance.random() < 0.3:
+            self._heap.free(ref.address)
+        else:
+            ref.free()
+        self.handled += 1
+
+
+@each_kind
+def test_blocks_change_hands_between_threads(
+    kind: HeapKind, open_heap: OpenHeap, record_property: Callable[[str, object], None]
+) -> None:
+    need_threads()
+    heap = open_heap()
+    seconds = 60.0 if LONG else 2.0 if kind.name == "home" else 0.5
+    posts: list[queue.SimpleQueue[Any]] = [queue.SimpleQueue() for _ in range(THREADS)]
+    workers = [Worker(heap, number, posts) for number in range(THREADS)]
+    deadline = time.monotonic() + seconds
+    run_in_threads([lambda worker=worker: worker.run(deadline) for worker in workers])  # type: ignore[misc]
+    for worker in workers:
+        worker.finish()
+    assert all(worker.handled for worker in workers)
+    record_property("blocks that changed hands", sum(worker.handled for worker in workers))
+    assert heap.total_allocated_byte_size == 0
+    check_consistent(heap)
+
+
+@each_kind
+def test_types_that_several_threads_use_first(kind: HeapKind, open_heap: OpenHeap) -> None:
+    need_threads()
+    for _ in range(50):
+        check_first_use(open_heap())
+
+
+def check_first_use(heap: HeapManager) -> None:
+    refs: list[Any] = []
+    run_in_threads([lambda: refs.append(heap.alloc(int64, 1))] * THREADS)
+    assert heap.total_allocated_byte_size == 8 * THREADS
+    for ref in refs:
+        heap.free(ref.address)
+
+
+# Freeing while another thread takes a view
+
+MAKERS: dict[str, Callable[[HeapManager], Any]] = {
+    "array": lambda heap: heap.alloc_array(uint8, [7] * 64),
+    "number": lambda heap: heap.alloc_int64(0x0707070707070707),
+}
+
+
+class Race:
+    """One thread frees a block while another takes a view of it, again and again."""
+
+    def __init__(self, heap: HeapManager, make: Callable[[HeapManager], Any], rounds: int) -> None:
+        self._heap = heap
+        self._make = make
+        self._rounds = range(rounds)
+        self._ref: Any = None
+        self._turn = threading.Barrier(2, timeout=60)
+        self.freed = 0
+        self.viewed = 0
+
+    def take_views(self) -> None:
+        for _ in self._rounds:
+            self._turn.wait()
+            try:
+                view = self._ref.allocated_bytes_view
+                part = view[:4]
+            except (UseAfterFreeError, ValueError):
+                view = part = None
+            self._turn.wait()
+            if part is not None:
+                # Both cannot have been first.
+                assert not self._ref.is_freed, "a view is in use on freed bytes"
+                assert bytes(part) == b"\7" * 4
+                self.viewed += 1
+            del view, part
+            self._turn.wait()
+
+    def free(self) -> None:
+        for _ in self._rounds:
+            self._ref = self._make(self._heap)
+            self._turn.wait()
+            with suppress(BufferInUseError):
+                self._ref.free()
+                self.freed += 1
+            self._turn.wait()
+            self._turn.wait()
+            if not self._ref.is_freed:
+                self._ref.free()
+
+
+@each_kind
+@pytest.mark.parametrize("maker", MAKERS)
+def test_free_against_a_view(kind: HeapKind, open_heap: OpenHeap, maker: str) -> None:
+    need_threads()
+    heap = open_heap()
+    rounds = ROUNDS if kind.name == "home" else ROUNDS // 10
+    race = Race(heap, MAKERS[maker], rounds)
+    run_in_threads([race.take_views, race.free])
+    # A view that was released between being taken and being sliced counts as neither.
+    assert rounds // 2 < race.freed + race.viewed <= rounds
+    assert heap.total_allocated_byte_size == 0
+    assert not len(heap._table.loans)
+    check_consistent(heap)
+
+
+@each_kind
+def test_views_come_and_go_in_all_threads(kind: HeapKind, open_heap: OpenHeap) -> None:
+    need_threads()
+    heap = open_heap()
+    with heap.alloc_array(uint8, 8192) as array:
+
+        def use() -> None:
+            for _ in range(300):
+                views = [array.view for _ in range(5)]
+                part = views[0][3:]
+                assert len(part) == 8189
+                assert heap._table.loans.buckets
+                del part, views
+
+        run_in_threads([use] * THREADS)
+        assert not heap._table.loans.buckets
+        assert not len(heap._table.loans)
+
+
+# Finalizers
+
+
+@each_kind
+def test_blocks_are_collected_in_whatever_thread(kind: HeapKind, open_heap: OpenHeap) -> None:
+    need_threads()
+    heap = open_heap(enable_garbage_collection=True)
+
+    def drop() -> None:
+        for number in range(200):
+            ref: Any = heap.alloc_array(int64, [number] * 5)
+            cycle: list[Any] = [ref, ref.view]
+            cycle.append(cycle)
+            del ref, cycle
+            if number % 20 == 0:
+                gc.collect(0)
+
+    run_in_threads([drop] * THREADS)
+    gc.collect()
+    assert heap.total_allocated_byte_size == 0
+    assert not len(heap._table.loans)
+    check_consistent(heap)
+
+
+# Allocators
+
+
+class Grower:
+    """A memory that grows, and notices two threads in it at once."""
+
+    def __init__(self) -> None:
+        self.pages = 1
+        self.inside = 0
+        self.overlaps = 0
+
+    def grow(self, pages: int) -> int:
+        self.inside += 1
+        before = self.pages
+        for _ in range(2000):  # long enough for another thread to come by
+            self.overlaps += self.inside > 1
+        self.pages = before + pages
+        self.inside -= 1
+        return before
+
+
+def allocate_in_threads(allocator: Allocator, rounds: int) -> list[tuple[int, int]]:
+    """Allocate and free in many threads; give what is live in the end."""
+    kept: list[tuple[int, int]] = []
+
+    def allocate(number: int) -> None:
+        chance = random.Random(number)
+        for _ in range(rounds):
+            size = chance.randrange(1, 200)
+            address = allocator.allocate(size)
+            assert address
+            if chance.random() < 0.3:
+                allocator.free(address)
+            else:
+                kept.append((address, size))
+
+    run_in_threads([lambda number=number: allocate(number) for number in range(THREADS)])  # type: ignore[misc]
+    return kept
+
+
+def test_threads_get_different_blocks() -> None:
+    need_threads()
+    makers: list[Callable[[], Allocator]] = [
+        lambda: BumpAllocator(16, 1 << 30),
+        lambda: FreeListAllocator(16, 1 << 30),
+        lambda: PageAllocator(Grower().grow),
+    ]
+    for make in makers:
+        for _ in range(3):
+            check_disjoint(allocate_in_threads(make(), 500))
+
+
+def test_one_thread_at_a_time_grows_a_memory() -> None:
+    need_threads()
+    grower = Grower()
+    allocator = PageAllocator(grower.grow, page_size=1024)
+    kept = allocate_in_threads(allocator, 300)
+    check_disjoint(kept)
+    assert grower.overlaps == 0
+    for address, _ in kept:
+        allocator.free(address)
+    # Everything came back, in one piece: no page was added twice, none was lost.
+    assert allocator.available_byte_size == allocator.largest_gap == (grower.pages - 1) * 1024
+
+
+def test_an_arena_for_each_thread() -> None:
+    need_threads()
+    heap = wrap_buffer(bytearray(1 << 22))
+
+    def use() -> None:
+        for _ in range(30):
+            with heap.arena() as scratch:
+                refs = [scratch.alloc(int64, number) for number in range(50)]
+                assert [ref.value for ref in refs] == list(range(50))
+
+    run_in_threads([use] * THREADS)
+    assert heap.total_allocated_byte_size == 0
+    check_consistent(heap)
