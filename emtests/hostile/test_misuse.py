@@ -121,6 +121,7 @@ NO_ARGUMENT = {
     "edit",
     "free_all",
     "live",
+    "map",
     "no_leaks",
     "numpy",
     "read",
