@@ -55,6 +55,7 @@ def test_it_works_on_a_plain_server_under_any_address(
     seen: dict[str, Any] = drive("plain", tmp_path, address)
     assert seen["isolated"] is False
     assert seen["eval"] is False
+    assert seen["tests"] == "All of them passed."
 
 
 def test_it_says_what_a_host_should_send(built: Path) -> None:

@@ -19,6 +19,11 @@ def drive(visit: Visit) -> None:
     expect(verdict).to_have_text("OutOfBoundsError", timeout=60_000)
     page.get_by_role("tab", name="Picture").click()
     expect(page.locator("#caption")).to_have_text(re.compile("original → sepia$"), timeout=60_000)
+    page.get_by_role("tab", name="Console").click()
+    page.locator("#tests-start").click()
+    now = page.locator("#tests-now")
+    expect(now).to_have_text(re.compile("passed|exit code"), timeout=90_000)
+    visit.seen["tests"] = now.text_content()
     # The policy in the page itself holds without any header.
     visit.seen["eval"] = page.evaluate(
         """async () => {

@@ -81,12 +81,13 @@ def _break(visit: Visit, file: str, status: int) -> str:
 
 
 def _too_wide(page: Page, size: ViewportSize) -> dict[str, int]:
-    """By how much each panel is wider than the window."""
+    """By how much each panel, or the row of tabs over it, is wider than the window."""
     page.set_viewport_size(size)
     wide = {}
     for tab in page.get_by_role("tab").all():
         tab.click()
         wide[tab.text_content() or ""] = page.evaluate(
-            "document.documentElement.scrollWidth - innerWidth"
+            """(tabs => document.documentElement.scrollWidth - innerWidth
+                + tabs.scrollWidth - tabs.clientWidth)(document.getElementById("tabs"))"""
         )
     return wide
