@@ -30,6 +30,7 @@ def use_in_child(heap: HeapManager, number: Any, name: Any) -> None:
 
 @pytest.mark.parametrize("kind", FORKING, ids=str)
 def test_a_child_has_the_blocks_for_itself(kind: HeapKind, open_heap: OpenHeap) -> None:
+    need_processes()
     if not hasattr(os, "fork"):
         skip_for_gap("this system", "it has no fork")
     heap = open_heap()

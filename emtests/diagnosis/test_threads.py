@@ -28,7 +28,7 @@ from emheap import (
 )
 from emtests.conftest import OpenHeap
 from emtests.diagnosis.consistency import check_consistent, check_disjoint
-from emtests.diagnosis.long import LONG
+from emtests.diagnosis.long import LONG, report
 from emtests.heaps import RUNNING, HeapKind
 from emtests.threads import need_threads, run_in_threads
 
@@ -90,9 +90,7 @@ class Worker:
 
 
 @each_kind
-def test_blocks_change_hands_between_threads(
-    kind: HeapKind, open_heap: OpenHeap, record_property: Callable[[str, object], None]
-) -> None:
+def test_blocks_change_hands_between_threads(kind: HeapKind, open_heap: OpenHeap) -> None:
     need_threads()
     heap = open_heap()
     seconds = 60.0 if LONG else 2.0 if kind.name == "home" else 0.5
@@ -103,7 +101,7 @@ def test_blocks_change_hands_between_threads(
     for worker in workers:
         worker.finish()
     assert all(worker.handled for worker in workers)
-    record_property("blocks that changed hands", sum(worker.handled for worker in workers))
+    report(f"{sum(worker.handled for worker in workers):,} blocks changed hands on {kind}")
     assert heap.total_allocated_byte_size == 0
     check_consistent(heap)
 
