@@ -82,7 +82,7 @@ class IndirectElements:
             raise ValueError("operation forbidden on released elements")
         return self._count
 
-    def _locate(self, index: int) -> int:
+    def _locate(self, index: Any) -> int:
         count = self._count
         if 0 <= index < count:
             return self._address + index * self._size

@@ -194,7 +194,7 @@ def test_a_value_is_what_it_is_and_not_what_it_says(heap: HeapManager, scratch: 
         __ge__ = __le__
 
         @property  # type: ignore[misc]
-        def __class__(self) -> Any:
+        def __class__(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
             return self.kind
 
     for scalar in (*INTEGERS, *WIDE):
