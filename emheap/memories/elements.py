@@ -82,7 +82,7 @@ class IndirectElements:
             raise ValueError("operation forbidden on released elements")
         return self._count
 
-    def _locate(self, index: Any) -> int:
+    def _locate(self, index: int) -> int:
         count = self._count
         if 0 <= index < count:
             return self._address + index * self._size
@@ -117,7 +117,8 @@ class IndirectBytes(IndirectElements):
             if step == 1 and stop - start == len(value):
                 self._memory.write_bytes(self._address + start, value)
                 return
-        self._write(self._locate(index), value)
+        position: Any = index
+        self._write(self._locate(position), value)
 
 
 def indirect_elements(
