@@ -18,9 +18,11 @@ class Guard(Protocol):
 
     def check_inside(self, address: int, size: int, what: str) -> int:
         """The end of the live block that the extent lies in; raises if it lies in none."""
+        ...
 
     def describe_around(self, address: int) -> str:
         """The live block that an address lies in, as messages name it."""
+        ...
 
 
 class GuardedMemory(Memory):

@@ -205,6 +205,10 @@ def keep_one(scratch: Any) -> None:
     scratch.detach(scratch.alloc(int32, 5)).free()
 
 
+def alloc_wrong_kind(heap: Any) -> None:
+    heap.alloc(int32, "5")
+
+
 Operation = Callable[[HeapManager], Any]
 OPERATION_KINDS: dict[str, Operation] = {
     "alloc int32": lambda heap: heap.alloc(int32).free(),
@@ -227,10 +231,7 @@ OPERATION_KINDS: dict[str, Operation] = {
     "alloc room": lambda heap: heap.alloc(utf16, 30).free(),
     "alloc, free by address": free_by_address,
     "alloc too large a value": lambda heap: catch(OverflowError, lambda: heap.alloc(int8, 300)),
-    "alloc a wrong kind": lambda heap: catch(
-        TypeError,
-        lambda: heap.alloc(int32, "5"),
-    ),
+    "alloc a wrong kind": lambda heap: catch(TypeError, lambda: alloc_wrong_kind(heap)),
     "alloc too much": lambda heap: catch(OverflowError, lambda: heap.alloc_array(int32, 1 << 80)),
     "free the unknown": lambda heap: catch(emheap.NotAllocatedError, lambda: heap.free(12345)),
     "free null": lambda heap: catch(emheap.NullPointerError, lambda: heap.free(0)),
