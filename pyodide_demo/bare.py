@@ -53,9 +53,9 @@ def double_free() -> str:
     first, second = freed_and_next()
     c_int32.from_address(second).value = 2
     free(first)
-    thirds = [malloc(SIZE) for _ in range(8)]
+    thirds = [malloc(SIZE) for _ in range(64)]
     for third in thirds:
-        c_int32.from_address(third).value = 3
+        (c_int32 * 6).from_address(third)[:] = [3] * 6
     found = c_int32.from_address(second).value
     for third in thirds:
         free(third)

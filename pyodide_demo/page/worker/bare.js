@@ -29,8 +29,8 @@ export const mistakes = {
     const [first, second] = freedAndNext(module);
     module.HEAP32[second >> 2] = 2;
     module._free(first);
-    const thirds = Array.from({ length: 8 }, () => module._malloc(SIZE));
-    for (const third of thirds) module.HEAP32[third >> 2] = 3;
+    const thirds = Array.from({ length: 64 }, () => module._malloc(SIZE));
+    for (const third of thirds) module.HEAP32.fill(3, third >> 2, (third + SIZE) >> 2);
     const found = module.HEAP32[second >> 2];
     for (const third of thirds) module._free(third);
     return `the second number was 2 and is ${found}`;

@@ -26,7 +26,12 @@ export async function startPython(report, siteFound) {
     pyodide.FS.writeFile(place, text);
   }
   pyodide.runPython(`import sys; sys.path.insert(0, "/program")`);
-  const program = (name) => pyodide.pyimport(`pyodide_demo.${name}`);
+  const modules = new Map();
+  const program = (name) => {
+    // Each import makes a proxy, and frames come many times a second.
+    if (!modules.has(name)) modules.set(name, pyodide.pyimport(`pyodide_demo.${name}`));
+    return modules.get(name);
+  };
   const heap = pyodide.pyimport("emheap").open.callKwargs({ count_allocations: true });
   const observer = program("heap_map").Observer();
   observer.add("Python's heap", heap);
