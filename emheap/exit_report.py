@@ -1,4 +1,4 @@
-"""What debug heaps say on stderr when the interpreter ends."""
+"""What debug heaps say on stderr when the interpreter ends. Imported with the first of them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,6 @@ _holding_blocks: dict[int, GuardedTable] = {}
 
 def watch(table: GuardedTable) -> None:
     """Report on a debug heap at exit, if it is there by then."""
-    if not _watched:
-        # Again after each time there was none: of two registrations one is run.
-        atexit.unregister(report)
-        atexit.register(report)
     _watched.add(table)
 
 
@@ -58,3 +54,6 @@ def _findings(table: GuardedTable) -> Iterator[str]:
     if live:
         yield leak_report(live, "live")
     yield from table.find_damage()
+
+
+atexit.register(report)

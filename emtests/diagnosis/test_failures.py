@@ -29,7 +29,9 @@ from emtests.diagnosis.scenarios import SCENARIOS, Scenario
 from emtests.heaps import RUNNING
 
 LIBRARY = str(Path(emheap.__file__).parent)
-INTERRUPTED = [kind for kind in RUNNING if LONG or kind.name in ("home", "bytearray-freelist")]
+INTERRUPTED = [
+    kind for kind in RUNNING if LONG or kind.name in ("home", "debug", "bytearray-freelist")
+]
 by_name = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
 
 
