@@ -9,6 +9,7 @@ from pathlib import Path
 
 from emtests.runtimes.base import Job, Outcome
 from emtests.runtimes.events import judge
+from emtests.runtimes.find_firefox import bring_firefox
 from emtests.runtimes.interpreters import RUNNING, find_interpreter
 from emtests.runtimes.processes import Command, run
 from pyodide_demo.environment import (
@@ -19,7 +20,7 @@ from pyodide_demo.environment import (
 )
 
 COVERAGE_FILE = "coverage-data"
-MINUTES = 20
+MINUTES = 30
 NOT_AGAIN = ["-m", "not packaging and not once"]
 """Leaves out the tests that one CPython is enough for: the running one."""
 _SECONDS_WITHOUT_NEWS = 300
@@ -36,6 +37,8 @@ class Native:
         return f"cpython{self.version}"
 
     def run(self, job: Job) -> Outcome:
+        if self.version == RUNNING:
+            bring_firefox(job)
         python = python_with_tests(self.version, job)
         measured = ["-m", "coverage", "run", f"--data-file={job.folder / COVERAGE_FILE}"]
         extra = (measured, []) if self.version == RUNNING else ([], NOT_AGAIN)
