@@ -25,7 +25,15 @@ try:
 except ImportError:  # before 314 only integers beyond 2**53 reach JavaScript as BigInts
     JsBigInt = None
 
-__all__ = ["big_int", "call_with_big_int", "copy_elements", "copy_in", "copy_out", "tag_of"]
+__all__ = [
+    "big_int",
+    "call_with_big_int",
+    "copy_elements",
+    "copy_in",
+    "copy_out",
+    "is_alive",
+    "tag_of",
+]
 
 _LINE = 1 << 31
 _HEADER = 64
@@ -61,6 +69,20 @@ def tag_of(value: Any) -> str:
     if not isinstance(value, JsProxy):
         return type(value).__name__
     return str(_to_string.call(value))[len("[object ") : -1]
+
+
+def is_alive(array: Any) -> bool:
+    """Whether a typed array has its first element still: its buffer was not detached or shrunk.
+
+    ``len()`` does not tell: V8 before 13, as in Node 22, may go on giving the length of before
+    where the code that asks has seen arrays on resizable buffers, and Pyodide asks for all arrays
+    by the same code.
+    """
+    try:
+        array[0]
+    except IndexError:
+        return False
+    return True
 
 
 def big_int(number: int) -> int:

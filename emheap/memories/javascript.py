@@ -18,7 +18,7 @@ from pyodide.ffi import JsException
 
 from emheap.checks import check_integer
 from emheap.errors import OutOfBoundsError
-from emheap.js_bridge import copy_in, copy_out, tag_of
+from emheap.js_bridge import copy_in, copy_out, is_alive, tag_of
 from emheap.memories.base import Elements, Loan, Memory, Reader, Writer, check_aligned
 from emheap.memories.elements import indirect_elements
 from emheap.memories.js_access import WINDOW, make_reader, make_writer
@@ -75,7 +75,7 @@ class JavaScriptMemory(Memory):
         """Ask for the latest buffer."""
         buffer = self._get_buffer()
         if not (
-            len(self._last_byte) and buffer == self._buffer and buffer.byteLength == self._size
+            is_alive(self._last_byte) and buffer == self._buffer and buffer.byteLength == self._size
         ):
             self._adopt(buffer)
 
@@ -89,7 +89,7 @@ class JavaScriptMemory(Memory):
         self.shared = kind == "SharedArrayBuffer"
         self._buffer = buffer
         self._size: int = buffer.byteLength
-        # Its length is 1 for as long as the buffer has at least the size it has now.
+        # It is alive for as long as the buffer has at least the size it has now.
         self._last_byte = _array_of_bytes(buffer, self._size - 1, 1) if self._size else ()
         self._windows.clear()
         for name, cell in self._cells.items():
@@ -99,7 +99,7 @@ class JavaScriptMemory(Memory):
     def size(self) -> int:
         if self._polls:
             self.poll()
-        return self._size if len(self._last_byte) else 0
+        return self._size if is_alive(self._last_byte) else 0
 
     @property
     def largest_block(self) -> int:
@@ -109,10 +109,10 @@ class JavaScriptMemory(Memory):
     def check_extent(self, address: Any, size: int, what: str = "access") -> int:
         number = address if type(address) is int else check_integer(address, "address")
         end = number + size
-        alive = len(self._last_byte)
+        alive = is_alive(self._last_byte)
         if self.polls_always or (self._polls and not alive):
             self.poll()
-            alive = len(self._last_byte)
+            alive = is_alive(self._last_byte)
         if alive and self.lowest_address <= number and end <= self._size:
             return number
         if not alive and number:
@@ -146,7 +146,7 @@ class JavaScriptMemory(Memory):
         """The typed array over the bytes of one window; an empty tuple where there are none."""
         array = self._windows.get((name, number))
         if array is None:
-            if not len(self._last_byte):
+            if not is_alive(self._last_byte):
                 return ()
             start = number * WINDOW
             constructor = getattr(js, name)

@@ -3,8 +3,9 @@
 An item of a typed array is the cheapest thing to fetch from JavaScript; a call of a method, such
 as ``DataView.getInt32``, costs three to six times as much. But JavaScript hides mistakes: a store
 of "abc", 2**40 or 2.7 is converted, a negative index counts from the end, and a store past the end
-or into a detached array is lost without a word. So what is stored is checked in Python, and so is
-``len()`` of the array, which is 0 when it was detached. A read that fails raises IndexError.
+or into a detached array is lost without a word. So what is stored is checked in Python, and the
+element is fetched before it is stored: that raises IndexError where there is none. (``len()`` is
+cheaper and not to be believed; see `js_bridge.is_alive`.)
 
 Each function made here tries the common case first: an aligned address in the first window, a
 value of the very type. Everything else goes the slow way, which checks all and explains.
@@ -209,10 +210,10 @@ def _word_writer(memory: JavaScriptMemory, scalar: type[Integer]) -> Writer[int]
             if type(value) is int and lowest <= value <= highest and not address - first & mask:
                 array = cell[0]
                 index = address >> shift
-                if index < len(array):
-                    array[index] = value
-                    return
-        except TypeError:
+                array[index]
+                array[index] = value
+                return
+        except (IndexError, TypeError):
             pass
         write_slowly(address, value)
 
@@ -239,11 +240,11 @@ def _long_writer(memory: JavaScriptMemory, scalar: type[Integer]) -> Writer[int]
             if type(value) is int and minimum <= value <= maximum and not address - first & mask:
                 words = cell[0]
                 index = address >> 2
-                if index + 1 < len(words):
-                    words[index] = value & _WORD
-                    words[index + 1] = value >> 32 & _WORD
-                    return
-        except TypeError:
+                words[index + 1]
+                words[index] = value & _WORD
+                words[index + 1] = value >> 32 & _WORD
+                return
+        except (IndexError, TypeError):
             pass
         write_slowly(address, value)
 
@@ -262,10 +263,10 @@ def _float_writer(memory: JavaScriptMemory, scalar: type[FloatingPoint]) -> Writ
             if type(value) is float and -limit <= value <= limit and not address - first & mask:
                 array = cell[0]
                 index = address >> shift
-                if index < len(array):
-                    array[index] = value
-                    return
-        except TypeError:
+                array[index]
+                array[index] = value
+                return
+        except (IndexError, TypeError):
             pass
         write_slowly(address, value)
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING or IN_PYODIDE:
     import pyodide_js
     from pyodide.ffi import JsProxy
 
+    from emheap.js_bridge import is_alive
+
     _module: Any = pyodide_js._module
 
 __all__ = ["is_own_buffer", "is_own_module", "module_functions", "typed_array"]
@@ -37,8 +39,6 @@ class _LatestBuffer:
     def _refresh(self) -> None:
         self._buffer = _module.HEAPU8.buffer
         self._size: int = self._buffer.byteLength
-        # Its length is 0 once the buffer was detached. The length of all of it would be no int of
-        # Python's above 2 GiB.
         self._first_byte = js.Uint8Array.new(self._buffer, 0, 1)
 
     def typed_array(self, scalar: type[Scalar[Any]], address: int, count: int) -> Any:
@@ -46,7 +46,7 @@ class _LatestBuffer:
         if new is None:
             new = self._constructors[scalar.js_array] = getattr(js, scalar.js_array).new
         # A shared buffer is not detached when there is a longer one.
-        if not len(self._first_byte) or address + count * scalar.size > self._size:
+        if not is_alive(self._first_byte) or address + count * scalar.size > self._size:
             self._refresh()
         return new(self._buffer, address, count)
 

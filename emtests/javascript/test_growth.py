@@ -22,7 +22,7 @@ from emheap import (
 )
 from emheap.types import FloatingPoint, scalar_types
 from emtests.conftest import skip_for_gap
-from emtests.javascript.buffers import PAGE, js_object
+from emtests.javascript.buffers import PAGE, growable, js_object, wasm_memory
 from emtests.javascript.growing import (
     MEMORIES,
     GrowingMemory,
@@ -315,3 +315,27 @@ def test_bytes_come_out_whole_of_a_buffer_whose_length_tracks(memory: GrowingMem
 
 def heap_on_bytes() -> HeapManager:
     return emheap.wrap_buffer(bytearray(1 << 20))
+
+
+def test_growth_is_noticed_where_resizable_buffers_were_seen() -> None:
+    # Some releases of V8 then tell the old length of an array that growth has detached.
+    other = js.Uint8Array.new(growable(10, 1000), 9, 1)
+    for _ in range(10):
+        memory = wasm_memory()
+        heap = emheap.wrap_wasm_instance(memory)
+        values: dict[type[Scalar[Any]], Any]
+        values = {int32: 7, uint8: 8, float64: 0.5, emheap.int64: 1 << 40}
+        for scalar in values:
+            heap.write(scalar, 64, 1)
+        one = js.Uint8Array.new(memory.buffer, 0, 1)
+        for _ in range(3000):
+            assert len(one) == len(other)
+        for scalar, value in values.items():
+            memory.grow(1)
+            heap.write(scalar, 64, value)
+            size = scalar.size
+            stored = js.Uint8Array.new(memory.buffer, 64, size).to_bytes()
+            assert stored == struct.pack(f"<{scalar.format}", value), scalar
+        memory.grow(1)
+        with heap.alloc_array(int32, [1, 2, 3]) as ref:
+            assert ref.tolist() == [1, 2, 3]
