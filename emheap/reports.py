@@ -186,7 +186,10 @@ def refuse_leaks(live: list[LiveBlock], state: str) -> None:
 def leak_report(live: list[LiveBlock], state: str) -> str:
     """Live blocks, grouped by their allocation site, the most bytes first."""
     total = sum(block.byte_size for block in live)
-    lines = [f"{len(live)} blocks of {total} bytes together are {state}; free them:"]
+    head = f"{len(live)} blocks of {total} bytes together are {state}; free them:"
+    if len(live) == 1:
+        head = f"1 block of {total} bytes is {state}; free it:"
+    lines = [head]
     for site, usage in _add_up((block.site, block.byte_size) for block in live).items():
         group = [block for block in live if block.site == site]
         kinds = ", ".join(dict.fromkeys(block.kind for block in group))

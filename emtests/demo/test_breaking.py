@@ -32,7 +32,7 @@ TEXTS = {
     "out-of-range": ("ValueOutOfRangeError", "300 does not fit uint8, which holds 0 to 255"),
     "leak": (
         "LeakError",
-        r"1 blocks of 4000 bytes together are still live; free them:\n"
+        r"1 block of 4000 bytes is still live; free it:\n"
         rf"  1 of 4000 bytes \(float32 array\), the first at 0x\w+, allocated at {FILE}leak\n\n"
         rf"ResourceWarning: float32 array of 4000 bytes at 0x\w+ was dropped and not freed; "
         rf"it was allocated at {FILE}leak",

@@ -335,7 +335,7 @@ def test_the_report_at_exit(monkeypatch: pytest.MonkeyPatch) -> None:
         skip_for_gap("Pyodide", "it starts no processes")
     monkeypatch.setenv("EMHEAP_DEBUG", "1")
     told = run_program(AT_EXIT)
-    assert "1 blocks of 10 bytes together are live; free them:\n  1 of 10 bytes (uint8" in told
+    assert "1 block of 10 bytes is live; free it:\n  1 of 10 bytes (uint8" in told
     site = r"allocated at <string>:6 in leak\n    from <string>:10 in main\n    from <string>:23"
     assert len(re.findall(site, told)) == 2
     assert "was overrun: bytes 0 to 1 after its end were written" in told

@@ -119,7 +119,7 @@ def test_a_scope_without_leaks(heap: HeapManager) -> None:
         outside.free()
     left: list[HeapRef[Any]] = []
     with (
-        pytest.raises(LeakError, match="1 blocks of 8 bytes together are still live"),
+        pytest.raises(LeakError, match="1 block of 8 bytes is still live; free it"),
         heap.no_leaks(),
     ):
         left.append(heap.alloc(float64))
@@ -161,7 +161,7 @@ def test_the_fixture_for_users_finds_a_leak(tmp_path: Path) -> None:
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
     assert "2 passed, 1 error" in done.stdout
-    assert "LeakError: 1 blocks of 4 bytes together are live" in done.stdout
+    assert "LeakError: 1 block of 4 bytes is live" in done.stdout
     assert "test_user.py:8 in test_leaking" in done.stdout
 
 
