@@ -126,8 +126,8 @@ def test_a_scope_without_leaks(heap: HeapManager) -> None:
     with pytest.raises(KeyError, match="body") as caught, heap.no_leaks():  # noqa: PT012
         left.append(heap.alloc(int32))
         raise KeyError("body")
-    notes = getattr(caught.value, "__notes__", ["and then, 1 blocks of 4 bytes"])
-    assert notes[0].startswith("and then, 1 blocks of 4 bytes")
+    notes = getattr(caught.value, "__notes__", ["and then, 1 block of 4 bytes"])
+    assert notes[0].startswith("and then, 1 block of 4 bytes")
     for ref in left:
         ref.free()
 
