@@ -23,8 +23,11 @@ class Visit:
 
     def page(self, **options: Any) -> Page:
         """A new page that waits for ever so long, and whose requests and complaints are kept."""
+        from playwright.sync_api import expect
+
         page = self.browser.new_page(**options)
         page.set_default_timeout(SECONDS * 1000)
+        expect.set_options(timeout=SECONDS * 1000)  # it has a short patience of its own
         page.context.on("request", lambda request: self.seen["requests"].append(request.url))
         page.on("console", self._note)
         page.on("pageerror", lambda error: self.seen["complaints"].append(str(error)))
