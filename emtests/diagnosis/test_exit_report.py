@@ -1,0 +1,40 @@
+"""The report of debug heaps at exit, asked for while the tests still run."""
+
+from __future__ import annotations
+
+import pytest
+
+import emheap
+from emheap import int32, uint8
+from emheap.exit_report import report
+
+
+def test_what_is_live_and_what_is_damaged_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    heap = emheap.wrap_buffer(bytearray(1 << 12), debug=True)
+    block = heap.alloc_array(uint8, 10)
+    heap.memory.write_bytes(block.address + 10, b"!")
+    report()
+    told = capsys.readouterr().err
+    assert "emheap at exit: the buffer: 1 block of 10 bytes is live; free it:" in told
+    assert "emheap at exit: the buffer: the block of 10 bytes at " in told
+    assert "was overrun: bytes 0 to 0 after its end were written" in told
+    heap.memory.write_bytes(block.address + 10, heap.memory.read_bytes(block.address + 11, 1))
+    block.free()
+    report()
+    assert "the buffer" not in capsys.readouterr().err
+
+
+def test_a_heap_that_cannot_be_read_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    heap = emheap.wrap_buffer(bytearray(1 << 12), debug=True)
+    heap.alloc(int32, 5).free()
+    heap.memory.release()  # type: ignore[attr-defined]
+    report()
+    assert "the buffer: could not be looked at: ValueError: " in capsys.readouterr().err
+
+
+def test_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    heap = emheap.wrap_buffer(bytearray(1 << 12), debug=True)
+    block = heap.alloc(int32, 5)
+    monkeypatch.setattr("sys.stderr", None)
+    report()
+    block.free()
