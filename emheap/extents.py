@@ -6,8 +6,7 @@ from bisect import bisect_right
 from typing import NamedTuple
 
 from emheap.blocks import BlockTable
-from emheap.records import Block, describe_block
-from emheap.sites import describe_site
+from emheap.records import Block, describe_block, describe_freed, end_of
 
 __all__ = ["Extent", "divide"]
 
@@ -34,7 +33,7 @@ def divide(table: BlockTable, start: int, end: int) -> list[Extent]:
     for block in sorted(table, key=lambda block: block[1]):
         _add(found, _cut(block, start, end, describe_block(block), is_live=True))
     for block, origin, offset in reversed(list(table.freed.values())):
-        state = f"freed: {describe_block(block)}, freed at {describe_site((origin, offset))}"
+        state = f"freed: {describe_freed(block, (origin, offset))}"
         _add(found, _cut(block, start, end, state, is_live=False))
     whole: list[Extent] = []
     position = start
@@ -47,7 +46,7 @@ def divide(table: BlockTable, start: int, end: int) -> list[Extent]:
 
 
 def _cut(block: Block, start: int, end: int, state: str, *, is_live: bool) -> Extent:
-    first, last = max(block[1], start), min(block[1] + block[2].byte_size, end)
+    first, last = max(block[1], start), min(end_of(block), end)
     return Extent(first, last, block, state, is_live)
 
 

@@ -19,7 +19,7 @@ from emheap.exit_report import hold, let_go, watch
 from emheap.memories.base import Memory
 from emheap.memories.guarded import GuardedMemory
 from emheap.options import Options
-from emheap.records import Block, Layout, describe_block
+from emheap.records import Block, Layout, describe_block, describe_freed, end_of
 from emheap.sites import Site, caller_stack, describe_site
 from emheap.types import Scalar
 
@@ -106,11 +106,11 @@ class GuardedTable(BlockTable):
         with self._lock:
             position = bisect_right(self._starts, address)
             block = self.find(self._starts[position - 1]) if position else None
-        if block is not None and address + size <= _end(block):
+        if block is not None and address + size <= end_of(block):
             return block
         # An adopted block may lie inside of another.
         for block in self:
-            if block[1] <= address and address + size <= _end(block):
+            if block[1] <= address and address + size <= end_of(block):
                 return block
         return None
 
@@ -124,7 +124,7 @@ class GuardedTable(BlockTable):
         block = self.holding(address, size)
         if block is None:
             raise self._outside(address, size, what)
-        return _end(block)
+        return end_of(block)
 
     def describe_around(self, address: int) -> str:
         block = self.holding(address, 0)
@@ -134,16 +134,16 @@ class GuardedTable(BlockTable):
         problem = f"{what} of {size} bytes at {format_address(address)}"
         offence = self.offence("accessed")
         begun = self.holding(address, 0)
-        if begun is not None and address < _end(begun):
+        if begun is not None and address < end_of(begun):
             return OutOfBoundsError(
-                f"{problem} reaches {address + size - _end(begun)} bytes beyond the end of "
+                f"{problem} reaches {address + size - end_of(begun)} bytes beyond the end of "
                 f"{describe_block(begun)}{offence}; allocate more, or access less"
             )
         for block, origin, offset in reversed(list(self.freed.values())):
             if block[1] <= address < block[1] + max(block[2].byte_size, 1):
                 return UseAfterFreeError(
                     f"use after free: {problem} lies {address - block[1]} bytes inside "
-                    f"{describe_block(block)}, freed at {describe_site((origin, offset))}"
+                    f"{describe_freed(block, (origin, offset))}"
                     f"{offence}; allocate anew, or free later"
                 )
         near = self._nearest(address, size)
@@ -154,24 +154,18 @@ class GuardedTable(BlockTable):
 
     def _nearest(self, address: int, size: int) -> str:
         """How far an extent lies from the nearest live or freed block; empty if there is none."""
-        known = [(block, "") for block in self]
+        known = [(block, describe_block(block)) for block in self]
         known += [
-            (block, f", freed at {describe_site((origin, offset))}")
+            (block, describe_freed(block, (origin, offset)))
             for block, origin, offset in list(self.freed.values())
         ]
         if not known:
             return ""
-        block, freed = min(known, key=lambda item: _distance(item[0], address, size))
+        block, described = min(known, key=lambda item: _distance(item[0], address, size))
         if address < block[1]:
-            place = f"{block[1] - address} bytes before the start of"
-        else:
-            place = f"{address - _end(block)} bytes after the end of"
-        return f"{place} {describe_block(block)}{freed}"
+            return f"{block[1] - address} bytes before the start of {described}"
+        return f"{address - end_of(block)} bytes after the end of {described}"
 
 
 def _distance(block: Block, address: int, size: int) -> int:
-    return max(block[1] - (address + size), address - _end(block))
-
-
-def _end(block: Block) -> int:
-    return block[1] + block[2].byte_size
+    return max(block[1] - (address + size), address - end_of(block))

@@ -54,7 +54,7 @@ class Options:
         """How many frames of the program a debug heap records as the site of each event."""
 
     def __repr__(self) -> str:
-        values = ", ".join(f"{name}={getattr(self, name)!r}" for name in (*_CHOICES, "site_depth"))
+        values = ", ".join(f"{name}={getattr(self, name)!r}" for name in _NAMES)
         return f"Options({values})"
 
 
@@ -66,6 +66,7 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
     "count_allocations": (True, False),
     "debug": (True, False),
 }
+_NAMES = (*_CHOICES, "site_depth")
 _DEEPEST = 100
 _DEBUG_VARIABLE = "EMHEAP_DEBUG"
 
@@ -81,8 +82,7 @@ def check_options(given: dict[str, Any]) -> Options:
         if name == "site_depth":
             _check_depth(value)
         elif name not in _CHOICES:
-            known = ", ".join((*_CHOICES, "site_depth"))
-            raise TypeError(f"unknown option {name!r}; the options are {known}")
+            raise TypeError(f"unknown option {name!r}; the options are {', '.join(_NAMES)}")
         else:
             check_choice(value, f"option {name}", _CHOICES[name])
     tracking = given.get("track_allocations", True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from emheap.allocators.base import Allocator
 from emheap.errors import format_address
 from emheap.memories.base import Elements
-from emheap.sites import Origin, describe_site
+from emheap.sites import Origin, Site, describe_site
 from emheap.types import Scalar, Type
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from emheap.blocks import BlockTable
 
-__all__ = ["Block", "Layout", "describe_block", "is_released"]
+__all__ = ["Block", "Layout", "describe_block", "describe_freed", "end_of", "is_released"]
 
 Block: TypeAlias = "tuple[Elements, int, Layout, Origin, int]"
 """Elements, address, layout, and the site of the allocation (its two halves)."""
@@ -78,6 +78,16 @@ def describe_block(block: Block) -> str:
     if layout.borrowed or code is None:
         return named
     return f"{named}, allocated at {describe_site((code, offset))}"
+
+
+def describe_freed(block: Block, site: Site) -> str:
+    """A freed block as messages name it, with where it was allocated and freed."""
+    return f"{describe_block(block)}, freed at {describe_site(site)}"
+
+
+def end_of(block: Block) -> int:
+    """The address after the last byte of a block."""
+    return block[1] + block[2].byte_size
 
 
 def is_released(elements: Elements) -> bool:

@@ -117,8 +117,7 @@ class IndirectBytes(IndirectElements):
             if step == 1 and stop - start == len(value):
                 self._memory.write_bytes(self._address + start, value)
                 return
-        position: Any = index
-        self._write(self._locate(position), value)
+        super().__setitem__(index, value)
 
 
 def indirect_elements(
