@@ -73,7 +73,7 @@ def browsers() -> Path:
 @pytest.fixture(scope="session")
 def drive(served: str, browsers: Path) -> Drive:
     """Drives a panel of the page in Chromium; gives what was seen."""
-    from emtests.demo.homes import installed_chromium
+    from emtests.runtimes.find_chromium import installed_chromium
 
     chromium = installed_chromium()
     if chromium is None:
@@ -93,7 +93,7 @@ def drive(served: str, browsers: Path) -> Drive:
 @pytest.fixture(scope="session")
 def walk_in_firefox(served: str, browsers: Path) -> dict[str, Any]:
     """What is seen in Firefox."""
-    from emtests.demo.homes import installed_firefox
+    from emtests.runtimes.find_firefox import installed_firefox
 
     firefox = installed_firefox()
     if firefox is None:

@@ -24,19 +24,22 @@ def find_chromium(job: Job) -> Path:
 
     EMHEAP_CHROMIUM names another one.
     """
-    chosen = os.environ.get("EMHEAP_CHROMIUM")
-    if chosen:
-        problem = _why_it_does_not_run(Path(chosen))
-        if problem:
-            raise EnvironmentProblem(f"EMHEAP_CHROMIUM: {problem}")
-        return Path(chosen)
     with _one_at_a_time:
         return installed_chromium() or _from_debian(job) or _from_playwright(job)
 
 
 def installed_chromium() -> Path | None:
-    """The executable of Chromium or Chrome, if this machine has one that runs."""
-    return next((path for path in _places() if not _why_it_does_not_run(path)), None)
+    """The executable of Chromium or Chrome, if this machine has one that runs.
+
+    EMHEAP_CHROMIUM names another one. Raises EnvironmentProblem if that does not run.
+    """
+    chosen = os.environ.get("EMHEAP_CHROMIUM")
+    if not chosen:
+        return next((path for path in _places() if not _why_it_does_not_run(path)), None)
+    problem = _why_it_does_not_run(Path(chosen))
+    if problem:
+        raise EnvironmentProblem(f"EMHEAP_CHROMIUM: {problem}")
+    return Path(chosen)
 
 
 def _places() -> Iterator[Path]:

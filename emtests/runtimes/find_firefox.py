@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 from emtests.runtimes import debian
 from emtests.runtimes.base import Job
 from pyodide_demo.environment import EnvironmentProblem
 
-__all__ = ["bring_firefox"]
+__all__ = ["bring_firefox", "installed_firefox"]
+
+_NAMES = ("firefox-esr", "firefox")
+
+
+def installed_firefox() -> Path | None:
+    """The executable of Firefox, if this machine has it; EMHEAP_FIREFOX names another one."""
+    chosen = os.environ.get("EMHEAP_FIREFOX")
+    if chosen:
+        return Path(chosen)
+    return next((Path(path) for path in map(shutil.which, _NAMES) if path), None)
 
 
 def bring_firefox(job: Job) -> None:
     """Install Firefox if this machine has none and lets us; without it some tests are skipped."""
-    known = (
-        os.environ.get("EMHEAP_FIREFOX") or shutil.which("firefox") or shutil.which("firefox-esr")
-    )
-    if known or not debian.can_install():
+    if installed_firefox() or not debian.can_install():
         return
     try:
         debian.install(["firefox-esr"], job)

@@ -37,12 +37,12 @@ class Native:
         return f"cpython{self.version}"
 
     def run(self, job: Job) -> Outcome:
+        python = python_with_tests(self.version, job)
+        command: Command = [python, "-m", "pytest", *NOT_AGAIN, *native_arguments(job)]
         if self.version == RUNNING:
             bring_firefox(job)
-        python = python_with_tests(self.version, job)
-        measured = ["-m", "coverage", "run", f"--data-file={job.folder / COVERAGE_FILE}"]
-        extra = (measured, []) if self.version == RUNNING else ([], NOT_AGAIN)
-        command: Command = [python, *extra[0], "-m", "pytest", *extra[1], *native_arguments(job)]
+            measured = ["-m", "coverage", "run", f"--data-file={job.folder / COVERAGE_FILE}"]
+            command = [python, *measured, "-m", "pytest", *native_arguments(job)]
         return judge(job.folder, run(command, job.log, minutes=MINUTES, environment=settings(job)))
 
 
