@@ -117,7 +117,8 @@ class IndirectBytes(IndirectElements):
             if step == 1 and stop - start == len(value):
                 self._memory.write_bytes(self._address + start, value)
                 return
-        super().__setitem__(index, value)
+        position: Any = index  # Any other slice is refused where an int is wanted.
+        super().__setitem__(position, value)
 
 
 def indirect_elements(
