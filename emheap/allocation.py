@@ -56,10 +56,9 @@ def allocate_scalar(
     alignment = _alignment(align, scalar)
     if source is not None or alignment > table.allocator.alignment:
         layout = Layout(table, scalar, None, scalar.size, source=source)
-    ref: ScalarRef[T] = _own(
-        owning_scalar_ref(scalar), table.allocate(layout, scalar, data, site, alignment)
+    return _allocate(  # type: ignore[no-any-return]
+        owning_scalar_ref(scalar), layout, scalar, data, site, alignment
     )
-    return ref
 
 
 def allocate_array(
@@ -81,9 +80,10 @@ def allocate_array(
             data = bytes(data)
         count = len(data) // scalar.size
     layout = Layout(table, scalar, count, count * scalar.size, source=source)
-    block = table.allocate(layout, scalar, data, site, _alignment(align, scalar))
-    ref: ArrayRef[T] = _own(array_ref_class(scalar, True), block)
-    return ref
+    alignment = _alignment(align, scalar)
+    return _allocate(  # type: ignore[no-any-return]
+        array_ref_class(scalar, True), layout, scalar, data, site, alignment
+    )
 
 
 def _is_count(value: Any) -> bool:
@@ -116,15 +116,37 @@ def allocate_text(
     else:
         room = string_room(text, text_or_capacity, table.memory.largest_block)
     layout = Layout(table, text, room, room * text.size, source=source)
-    block = table.allocate(layout, text.unit, data, site, _alignment(align, text))
-    if data is None:
-        table.memory.write_bytes(block[1], bytes(text.size))  # empty, whatever the options say
-    ref: StringRef = _own(string_ref_class(True), block)
-    return ref
+    alignment = _alignment(align, text)
+    clear = text.size if data is None else 0  # empty, whatever the options say
+    return _allocate(  # type: ignore[no-any-return]
+        string_ref_class(True), layout, text.unit, data, site, alignment, clear
+    )
 
 
 def _alignment(align: Any, kind: type[Type[Any]]) -> int:
     return kind.alignment if align is None else max(check_alignment(align), kind.alignment)
+
+
+def _allocate(
+    cls: Any,
+    layout: Layout,
+    unit: type[Scalar[Any]],
+    data: bytes | memoryview | None,
+    site: Site,
+    alignment: int,
+    clear: int = 0,
+) -> Any:
+    table = layout.owner
+    block: Block | None = None
+    try:
+        block = table.allocate(layout, unit, data, site, alignment)
+        if clear:
+            table.memory.fill(block[1], clear)
+        return _own(cls, block)
+    except BaseException:
+        if block is not None and table.is_live(block):
+            table.release(block, site)
+        raise
 
 
 def _own(cls: Any, block: Block) -> Any:
@@ -219,7 +241,13 @@ def adopt(
     layout = Layout(table, kind, number, elements * unit.size, source=source)
     start = table.memory.check_extent(address, layout.byte_size, f"adopt of {layout.describe()}")
     check_aligned(start, alignment, f"an adopted {layout.describe()}")
-    return _own(cls, ownership.adopt(table, layout, unit, start, site))
+    try:
+        return _own(cls, ownership.adopt(table, layout, unit, start, site))
+    except BaseException:  # an interrupt, or refused: it stays the other program's
+        block = table.find(start)
+        if block is not None and block[2] is layout:
+            table.claim(block)
+        raise
 
 
 def scalar_allocator(table: BlockTable, scalar: type[Scalar[T]]) -> ScalarAllocator[T]:
@@ -259,28 +287,35 @@ def _short_cut(
 
     def allocate(initial: Any = 0) -> ScalarRef[T]:
         nonlocal window
+        address = 0
         try:
-            address = spare.pop()
-        except IndexError:
-            return allocate_any(initial)
-        # With an end the slice would cost a tenth of the allocation more; only [0] is used.
-        elements = window[address >> shift :]
-        try:
-            elements[0] = initial if encode is None else encode(initial)
-        except (ValueError, TypeError, OverflowError, IndexError):
-            # Also where the block lies above the window: there the slice is empty.
-            spare.append(address)
-            made = allocate_any(initial)
-            window = memory.typed_window(scalar.format)  # in case the memory has grown
-            return made
-        ref: ScalarRef[T] = cls()
-        ref._elements = elements
-        frame = current_frame(1)
-        offset = frame.f_lasti
-        if offset > 256:
-            offset = intern(offset, offset)
-        ref._block = blocks[address] = (elements, address, layout, frame.f_code, offset)
-        return ref
+            try:
+                address = spare.pop()
+                # With an end the slice would cost a tenth of the allocation more.
+                elements = window[address >> shift :]
+                elements[0] = initial if encode is None else encode(initial)
+            except (IndexError, ValueError, TypeError, OverflowError):
+                # None is spare, the value does not fit, or the block lies above the window: there
+                # the slice is empty.
+                if address:
+                    spare.append(address)
+            else:
+                ref: ScalarRef[T] = cls()
+                ref._elements = elements
+                frame = current_frame(1)
+                offset = frame.f_lasti
+                if offset > 256:
+                    offset = intern(offset, offset)
+                ref._block = blocks[address] = (elements, address, layout, frame.f_code, offset)
+                return ref
+        except BaseException:  # an interrupt: nothing was allocated
+            if address and address not in spare:
+                blocks.pop(address, None)
+                spare.append(address)
+            raise
+        made = allocate_any(initial)
+        window = memory.typed_window(scalar.format)  # in case the memory has grown
+        return made
 
     return allocate
 
@@ -297,21 +332,28 @@ def _indirect_short_cut(
     cls: Any = owning_scalar_ref(scalar)
 
     def allocate(initial: Any = 0) -> ScalarRef[T]:
+        address = 0
         try:
-            address = spare.pop()
-        except IndexError:
-            return allocate_any(initial)
-        try:
-            write(address, initial)
-            elements = memory.elements(scalar, address, 1)
-        except (HeapError, TypeError, OverflowError):
-            spare.append(address)
-            return allocate_any(initial)
-        ref: ScalarRef[T] = cls()
-        ref._elements = elements
-        frame = current_frame(1)
-        offset = shared_offset(frame.f_lasti, frame.f_lasti)
-        ref._block = blocks[address] = (elements, address, layout, frame.f_code, offset)
-        return ref
+            try:
+                address = spare.pop()
+                write(address, initial)
+                elements = memory.elements(scalar, address, 1)
+            except (IndexError, HeapError, TypeError, OverflowError):
+                # None is spare, or the value does not fit.
+                if address:
+                    spare.append(address)
+            else:
+                ref: ScalarRef[T] = cls()
+                ref._elements = elements
+                frame = current_frame(1)
+                offset = shared_offset(frame.f_lasti, frame.f_lasti)
+                ref._block = blocks[address] = (elements, address, layout, frame.f_code, offset)
+                return ref
+        except BaseException:  # an interrupt: nothing was allocated
+            if address and address not in spare:
+                blocks.pop(address, None)
+                spare.append(address)
+            raise
+        return allocate_any(initial)
 
     return allocate

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, TypeVar, overload
 
@@ -42,13 +42,14 @@ class Arena(AllocNames):
     True
     """
 
+    _closed: Site | None = None
+    _chunks: ChunkAllocator | None = None
+
     def __init__(self, table: BlockTable, site: Site) -> None:
         self._table = table
         self._opened: Site = site
-        self._closed: Site | None = None
         self._contents: dict[int, HeapRef[Any] | Arena] = {}
         """What dies with it, by id, oldest first."""
-        self._chunks: ChunkAllocator | None = None
         if table.options.track_allocations and not table.allocator.sees_every_block:
             # Without a table, freeing by address could not tell a block in a chunk from others.
             self._chunks = ChunkAllocator(table.allocator)
@@ -80,16 +81,12 @@ class Arena(AllocNames):
         self._check_open()
         check_type(kind, Type, "int32 or utf8")
         site = caller_site()
+        table, source = self._table, self._chunks
         if issubclass(kind, Text):
             return self._keep(
-                allocation.allocate_text(
-                    self._table, kind, initial, errors, align, site, self._chunks
-                )
+                allocation.allocate_text, table, kind, initial, errors, align, site, source
             )
-        scalar: Any = kind
-        return self._keep(
-            allocation.allocate_scalar(self._table, scalar, initial, align, site, self._chunks)
-        )
+        return self._keep(allocation.allocate_scalar, table, kind, initial, align, site, source)
 
     def alloc_array(
         self,
@@ -102,9 +99,9 @@ class Arena(AllocNames):
         """A reference to a new array, as `HeapManager.alloc_array` makes it."""
         self._check_open()
         check_type(kind, Scalar, "float32")
-        site = caller_site()
+        site, source = caller_site(), self._chunks
         return self._keep(
-            allocation.allocate_array(self._table, kind, count_or_values, align, site, self._chunks)
+            allocation.allocate_array, self._table, kind, count_or_values, align, site, source
         )
 
     def _scalar_allocator(self, scalar: type[Scalar[T]]) -> allocation.ScalarAllocator[T]:
@@ -116,7 +113,7 @@ class Arena(AllocNames):
     def arena(self) -> Arena:
         """A scope inside this one, which ends with this one at the latest."""
         self._check_open()
-        return self._keep(Arena(self._table, caller_site()))
+        return self._keep(Arena, self._table, caller_site())
 
     def detach(self, ref: Ref) -> Ref:
         """Let a block outlive the arena: from now on it is freed like any other of the heap.
@@ -134,9 +131,19 @@ class Arena(AllocNames):
         del self._contents[id(ref)]
         return ref
 
-    def _keep(self, item: Item) -> Item:
-        self._contents[id(item)] = item
-        return item
+    def _keep(self, make: Callable[..., Item], *arguments: Any) -> Item:
+        """What ``make(*arguments)`` gives, which dies with the arena."""
+        item: Item | None = None
+        try:
+            item = make(*arguments)
+            self._contents[id(item)] = item
+            return item
+        except BaseException:  # an interrupt, or there was no room
+            if item is not None:
+                self._contents.pop(id(item), None)
+                if not isinstance(item, Arena):
+                    item._free_at(self._opened)
+            raise
 
     def _check_open(self) -> None:
         if self._closed is not None:
@@ -162,8 +169,16 @@ class Arena(AllocNames):
 
     def _close(self, site: Site) -> list[Exception]:
         """Free everything; give what was raised by the blocks that stay, as those in use do."""
-        self._closed = site
         problems: list[Exception] = []
+        try:
+            self._end_contents(site, problems)
+        except BaseException:  # an interrupt: what was begun is done all the same
+            self._end_contents(site, problems)
+            raise
+        return problems
+
+    def _end_contents(self, site: Site, problems: list[Exception]) -> None:
+        self._closed = site
         if self._chunks is not None:
             # Before the blocks: each chunk then goes back with its last block, the newest first.
             try_each([self._chunks], ChunkAllocator.close, problems)
@@ -175,10 +190,12 @@ class Arena(AllocNames):
             elif self._table.is_live(item._block):
                 self._table.release(item._block, site)
 
-        items = list(self._contents.values())
+        try_each(list(self._contents.values()), end, problems)
         self._contents.clear()
-        try_each(items, end, problems)
-        return problems
+
+    def __del__(self) -> None:
+        if self._chunks is not None and self._closed is None:
+            self._chunks.close()  # an interrupt came before the end of the with block
 
     def __repr__(self) -> str:
         state = "open" if self._closed is None else "closed"

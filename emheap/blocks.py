@@ -17,20 +17,18 @@ from weakref import WeakValueDictionary
 from emheap.allocators.base import Allocator
 from emheap.allocators.pool import PoolAllocator
 from emheap.atomics import Atomics, open_atomics
-from emheap.checks import align_up
 from emheap.errors import (
     DoubleFreeError,
-    HeapCorruptionError,
     HeapError,
     NotAllocatedError,
     NullPointerError,
-    OutOfMemoryError,
     UseAfterFreeError,
     format_address,
 )
 from emheap.loans import LoanTable
 from emheap.memories.base import Memory
 from emheap.options import Options
+from emheap.placement import find_room
 from emheap.records import Block, Layout, describe_block, is_released
 from emheap.sites import Origin, Site, describe_site
 from emheap.types import Scalar, Type
@@ -55,7 +53,7 @@ class BlockTable:
         """The late blocks by address, with the site where each was freed."""
         self.mixed: dict[int, Block] = {}
         """The live arrays, strings and over-aligned scalars by address."""
-        self._padded: dict[int, tuple[int, int]] = {}
+        self.padded: dict[int, tuple[int, int]] = {}
         """For blocks aligned by us: the allocator's address and the alignment, by ours."""
         self.detached: dict[int, Block] = {}
         """The late blocks that live on in other hands, by address."""
@@ -95,9 +93,12 @@ class BlockTable:
         size = max(layout.byte_size, 1)
         count = 1 if layout.count is None else layout.count
         clear = data is None and self.options.clear_allocated_regions
-        address, cleared = self._take(layout, size, alignment or unit.alignment, clear)
+        address = 0
         block: Block | None = None
+        # Here and below: what an allocator hands out is taken within `try`, and the line that
+        # passes it on is the last one there. So an interrupt before any line loses nothing.
         try:
+            address, cleared = find_room(self, layout, size, alignment or unit.alignment, clear)
             if clear and not cleared:
                 self.memory.fill(address, size)
             if data is not None and len(data):
@@ -105,57 +106,13 @@ class BlockTable:
             elements = self.memory.elements(unit, address, count)
             block = (elements, address, layout, *site)
             self.register(block)
+            return block
         except BaseException:
             if block is not None:
                 self.claim(block)
-            self._give_back(address, layout)
+            if address:
+                self._give_back([address], layout, self.padded.pop(address, None))
             raise
-        return block
-
-    def _take(self, layout: Layout, size: int, alignment: int, clear: bool) -> tuple[int, bool]:
-        """An aligned address from the allocator, and whether its bytes are 0 already."""
-        source = layout.source
-        extra = alignment - 1 if alignment > source.alignment else 0
-        base, cleared = self._call_allocator(source, size + extra, clear)
-        if not extra and base % alignment and self.find(base) is None:
-            # An allocator of the user's need not align as malloc does: ask once more, with room.
-            source.free(base)
-            extra = alignment - 1
-            base, cleared = self._call_allocator(source, size + extra, clear)
-        address = align_up(base, alignment) if extra else base
-        live = self.find(address) or self.find(base)
-        if live is not None:
-            # The address belongs to the live block: giving it back would free that.
-            raise HeapCorruptionError(
-                f"the allocator returned {format_address(address)} for {size} bytes, but "
-                f"{describe_block(live)} is still live there"
-            )
-        try:
-            self.memory.check_extent(address, size, "the allocator's block")
-        except HeapError:
-            source.free(base)
-            raise
-        if extra:
-            self._padded[address] = base, alignment
-        return address, cleared
-
-    def _call_allocator(self, source: Allocator, size: int, clear: bool) -> tuple[int, bool]:
-        if size >= 1 << 8 * self.memory.pointer_size:
-            # A 32-bit malloc would take the size, with what alignment adds, modulo 2**32.
-            raise self._no_room(size)
-        address = source.allocate_zeroed(size) if clear else None
-        cleared = address is not None
-        if address is None:
-            address = source.allocate(size)
-        if address:
-            return address, cleared
-        raise self._no_room(size)
-
-    def _no_room(self, size: int) -> OutOfMemoryError:
-        return OutOfMemoryError(
-            f"no room for {size} bytes: {self.total_byte_size} bytes are live in "
-            f"{self.block_count} blocks of {self.memory.name}"
-        )
 
     def register(self, block: Block) -> None:
         """Enter a block that was allocated, or adopted, into its table."""
@@ -165,22 +122,17 @@ class BlockTable:
         layout.blocks[address] = block
         self._trim_history()
 
-    def _give_back(self, address: int, layout: Layout) -> None:
-        source = layout.source
-        # Out before the call: what is left of an interrupted one must not lead to a later block.
-        padding = self._padded.pop(address, None)
+    def _give_back(self, owed: list[int], layout: Layout, padding: tuple[int, int] | None) -> None:
+        """Let the allocator have a block's address, or the one before its padding."""
         if padding is None:
-            source.free_sized(address, max(layout.byte_size, 1))
-            return
-        try:
-            source.free(padding[0])
-        except Exception:  # the user's function may raise anything
-            self._padded[address] = padding
-            raise
+            layout.source.take_back(owed, max(layout.byte_size, 1))
+        else:
+            owed[0] = padding[0]
+            layout.source.take_back(owed)
 
     def padding(self, address: int) -> tuple[int, int]:
         """The bytes before a block that its alignment takes, and the alignment; or ``0, 1``."""
-        base, alignment = self._padded.get(address, (address, 1))
+        base, alignment = self.padded.get(address, (address, 1))
         return address - base, alignment
 
     # Freeing
@@ -192,26 +144,42 @@ class BlockTable:
             raise self.refusal(block)
         self.check_not_lent(block)
         tracked = self.options.track_allocations
-        claimed = False
+        found = None if tracked else block
+        owed, padding = [address], None
         try:
-            # Out of the table, and then one more look at the views: whoever takes one at the same
-            # moment looks into the table afterwards, so one of the two threads finds out.
-            claimed = not tracked or self.claim(block)
-            if claimed:
+            if tracked:
+                found = layout.blocks.pop(address, None)
+            if found is block:
+                # Out of the table, and then one more look at the views: whoever takes one at the
+                # same moment looks into the table afterwards, so one of the two finds out.
+                self.unlist(block)
                 self.check_not_lent(block)
-                self._give_back(address, layout)
+                # Out before the call: a later block may have the address at once. Known before it
+                # is out, or an interrupt in between would leave the block without it.
+                padding = self.padded.get(address)
+                self.padded.pop(address, None)
+                self._give_back(owed, layout, padding)
                 self.bury(block, site)
-        except Exception:
-            # A view is in use, or the user's free function failed: the block stays as it was.
-            self.register(block)
-            raise
+                return
         except BaseException:
-            # Interrupted: the allocator may have the block, so nothing may use it any more.
-            if not (tracked and self.is_live(block)):
+            # A view is in use, the user's free function failed, or an interrupt came: the block
+            # stays as it was, unless the allocator has it.
+            if found is block and not owed:
                 self.bury(block, site)
+            else:
+                self._put_back(layout, address, found, padding)
             raise
-        if not claimed:
-            raise self.refusal(block)
+        self._put_back(layout, address, found, padding)  # it is another block's address by now
+        raise self.refusal(block)
+
+    def _put_back(
+        self, layout: Layout, address: int, found: Block | None, padding: tuple[int, int] | None
+    ) -> None:
+        """Undo what was begun to free the block at an address, if there was one."""
+        if padding is not None:
+            self.padded[address] = padding
+        if found is not None:
+            self.register(found)
 
     def bury(self, block: Block, site: Site) -> None:
         """End all references to a block that has left its table."""
@@ -227,22 +195,39 @@ class BlockTable:
         # No lock: a finalizer could run while this thread held it, and want another that a thread
         # holds whose finalizer wants this one.
         found = layout.blocks.pop(address, None)
-        if found is not None and found is not block:
+        if found is block:
+            self.unlist(block)
+        elif found is not None:
             layout.blocks[address] = found  # the address is another block's by now
         return found is block
+
+    def unlist(self, block: Block) -> None:
+        """Take a block that has left its table out of what else it is in."""
 
     def release_address(self, address: int, site: Site) -> None:
         """Free the block that starts at `address`."""
         if not self.options.track_allocations:
             if address <= 0:
                 raise self._unknown_address(address)
-            padding = self._padded.pop(address, None)
-            self.allocator.free(address if padding is None else padding[0])
+            self._release_untracked([address])
             return
         block = self.find(address)
         if block is None:
             raise self._unknown_address(address)
         self.release(block, site)
+
+    def _release_untracked(self, owed: list[int]) -> None:
+        address, padding = owed[0], None
+        try:
+            padding = self.padded.get(address)
+            self.padded.pop(address, None)
+            if padding is not None:
+                owed[0] = padding[0]
+            self.allocator.take_back(owed)
+        except BaseException:
+            if owed and padding is not None:
+                self.padded[address] = padding
+            raise
 
     def _trim_history(self) -> None:
         if len(self.freed) > 2 * _REMEMBERED:

@@ -90,16 +90,13 @@ class GuardedTable(BlockTable):
             hold(self)
         super().register(block)
 
-    def claim(self, block: Block) -> bool:
+    def unlist(self, block: Block) -> None:
         with self._lock:
-            claimed = super().claim(block)
-            if claimed:
-                position = bisect_left(self._starts, block[1])
-                if self._starts[position : position + 1] == [block[1]]:
-                    del self._starts[position]
+            position = bisect_left(self._starts, block[1])
+            if self._starts[position : position + 1] == [block[1]]:
+                del self._starts[position]
             if not self._starts:
                 let_go(self)
-        return claimed
 
     def holding(self, address: int, size: int) -> Block | None:
         """The live block that `size` bytes from `address` lie in."""

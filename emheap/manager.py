@@ -20,6 +20,7 @@ from emheap.errors import NotAllocatedError, NotSupportedError
 from emheap.memories.base import Memory, check_aligned
 from emheap.names import FlatNames
 from emheap.options import Options
+from emheap.records import Block
 from emheap.refs import ArrayRef, HeapRef, ScalarRef, StringRef
 from emheap.sites import Site, caller_site
 from emheap.types import Scalar, Text, Type, WideInteger, check_type, uint8
@@ -290,7 +291,12 @@ class HeapManager(BulkVerbs, DiagnosisVerbs, FlatNames):
 
     def _free_each(self, site: Site) -> list[Exception]:
         problems: list[Exception] = []
-        try_each(list(self._table), lambda block: self._table.release(block, site), problems)
+
+        def end(block: Block) -> None:
+            if self._table.is_live(block):
+                self._table.release(block, site)
+
+        try_each(list(self._table), end, problems)
         return problems
 
     def arena(self) -> Arena:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from emheap.allocators.adopted import AdoptedAllocator
 from emheap.blocks import BlockTable
@@ -10,6 +10,9 @@ from emheap.errors import AlreadyOwnedError, NotSupportedError, OutOfMemoryError
 from emheap.records import Block, Layout, describe_block
 from emheap.sites import Site
 from emheap.types import Scalar
+
+if TYPE_CHECKING:
+    from emheap.refs.base import HeapRef
 
 __all__ = ["adopt", "detach", "resize"]
 
@@ -35,13 +38,24 @@ def detach(block: Block, site: Site) -> int:
             f"lies {padding} bytes inside the allocator's block, which another program's free "
             "would not recognise; allocate it without align="
         )
-    if not layout.source.let_go(address):
-        return _move_out(table, block, site)
-    if table.options.track_allocations:
-        table.claim(block)
-    table.detached[address] = block
-    table.bury(block, site)
-    return address
+    gone = False
+    try:
+        gone = layout.source.let_go(address)
+        if not gone:
+            return _move_out(table, block, site)
+        if table.options.track_allocations:
+            table.claim(block)
+        table.detached[address] = block
+        table.bury(block, site)
+        return address
+    except BaseException:
+        if gone:  # an interrupt: nobody has got the address, so it is freed
+            if table.options.track_allocations:
+                table.claim(block)
+            table.detached.pop(address, None)
+            table.bury(block, site)
+            layout.source.take_back([address])
+        raise
 
 
 def _move_out(table: BlockTable, block: Block, site: Site) -> int:
@@ -49,17 +63,20 @@ def _move_out(table: BlockTable, block: Block, site: Site) -> int:
     _, address, layout, _, _ = block
     size = max(layout.byte_size, 1)
     native = layout.source.native
-    moved = native.allocate(size)
-    if not moved:
-        raise OutOfMemoryError(f"no room for {size} bytes to detach {describe_block(block)} to")
+    moved = 0
     try:
+        moved = native.allocate(size)
+        if not moved:
+            raise OutOfMemoryError(f"no room for {size} bytes to detach {describe_block(block)} to")
         table.memory.write_bytes(moved, table.memory.read_bytes(address, size))
+        table.detached[address] = block
         table.release(block, site)
+        return moved
     except BaseException:
-        native.free(moved)
+        table.detached.pop(address, None)
+        if moved:
+            native.free(moved)
         raise
-    table.detached[address] = block
-    return moved
 
 
 def adopt(
@@ -77,11 +94,13 @@ def adopt(
     return block
 
 
-def resize(block: Block, count: int, unit: type[Scalar[Any]], site: Site) -> Block:
-    """A block of `count` elements with the contents of another, which is freed.
+def resize(ref: HeapRef[Any], count: int, unit: type[Scalar[Any]], site: Site) -> None:
+    """Let a reference have a block of `count` elements with the contents of its own, which is
+    freed.
 
-    What is new is 0. If this raises, nothing changed.
+    What is new is 0. If this raises, nothing changed; after an interrupt it may have.
     """
+    block = ref._block
     table = _check_changeable(block)
     _, address, layout, _, _ = block
     source = layout.source
@@ -89,16 +108,20 @@ def resize(block: Block, count: int, unit: type[Scalar[Any]], site: Site) -> Blo
         source = table.allocator
     larger = Layout(table, layout.kind, count, count * unit.size, source=source)
     _, alignment = table.padding(address)
-    moved = table.allocate(larger, unit, None, site, max(alignment, unit.alignment))
+    moved: Block | None = None
+    holder = getattr(ref, "_holder", None)  # only references to collected blocks have one
     try:
+        moved = table.allocate(larger, unit, None, site, max(alignment, unit.alignment))
         kept = min(layout.byte_size, larger.byte_size)
         memory = table.memory
         memory.write_bytes(moved[1], memory.read_bytes(address, kept))
         if not table.options.clear_allocated_regions:
             memory.fill(moved[1] + kept, larger.byte_size - kept)
+        ref._hold(moved)
         table.release(block, site)
     except BaseException:
-        if table.is_live(block):
-            table.release(moved, site)
+        if moved is not None and table.is_live(block):
+            ref._hold(block, holder)
+            if table.is_live(moved):
+                table.release(moved, site)
         raise
-    return moved

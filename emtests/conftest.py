@@ -99,7 +99,8 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     own = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")]
-    if "kind" in metafunc.fixturenames and "kind" not in own:
+    named = any(names == "kind" or (type(names) is tuple and "kind" in names) for names in own)
+    if "kind" in metafunc.fixturenames and not named:
         metafunc.parametrize("kind", RUNNING, ids=str)
 
 

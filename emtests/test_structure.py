@@ -20,7 +20,7 @@ LAYERS = (
     ("errors", "home", "checks", "sites", "options", "exit_report", "ending"),
     ("types",),
     ("js_bridge", "memories", "allocators", "atomics", "capturing"),
-    ("records", "loans", "blocks"),
+    ("records", "loans", "placement", "blocks"),
     ("ownership", "guarding"),
     ("refs",),
     ("allocation",),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from emheap.allocators.base import Allocator
+from emheap.allocators.base import Allocator, call_free
 
 __all__ = ["AdoptedAllocator"]
 
@@ -33,7 +33,10 @@ class AdoptedAllocator(Allocator):
         return 0
 
     def free(self, address: int) -> None:
+        AdoptedAllocator.take_back(self, [address])
+
+    def take_back(self, owed: list[int], size: int | None = None) -> None:
         if self._free is None:
-            self._native.free(address)
+            self._native.take_back(owed)
         else:
-            self._free(address)
+            call_free(self._free, owed)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
 
-__all__ = ["Allocator"]
+__all__ = ["Allocator", "call_free"]
 
 
 class Allocator(ABC):
@@ -12,12 +14,21 @@ class Allocator(ABC):
 
     It trusts its caller: sizes are checked before, and only addresses that it handed out and has
     not had back are freed. Whoever offers it to users checks that (see :mod:`emheap.blocks`).
+
+    Where a KeyboardInterrupt ends `allocate` or `allocate_zeroed`, nothing was handed out.
     """
 
     alignment: int = 8
     """What every block's address is a multiple of, in bytes."""
     sees_every_block: bool = False
     """Whether it must be asked for each block, so that an arena may not put many into one."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        # A subclass that frees in another way, and knows nothing of `take_back`, must be asked.
+        # So in ours `free` names the class whose `take_back` it means.
+        super().__init_subclass__(**options)
+        if "take_back" not in vars(cls) and {"free", "free_sized"} & vars(cls).keys():
+            cls.take_back = Allocator.take_back  # type: ignore[method-assign]
 
     @property
     def native(self) -> Allocator:
@@ -40,9 +51,31 @@ class Allocator(ABC):
         """Take back a block that was allocated with `size` bytes."""
         self.free(address)
 
+    def take_back(self, owed: list[int], size: int | None = None) -> None:
+        """Take back the one block on a list, of `size` bytes if that is known, and empty the list.
+
+        The list tells what became of the block where this raises, or an interrupt comes in
+        between: what is on it is allocated still. So ours take the address off in the very line
+        that frees it. Another's that has only `free` is taken to have freed it when interrupted.
+        """
+        if size is None:
+            call_free(self.free, owed)
+        else:
+            call_free(self.free_sized, owed, size)
+
     def let_go(self, address: int) -> bool:
         """Forget a block, so that another program may free it as one of `native`'s.
 
         False, and nothing done, if only this allocator can take the block back.
         """
         return True
+
+
+def call_free(free: Callable[..., Any], owed: list[int], *size: int) -> None:
+    """Call ``free(address)`` with the one address on a list; it stays there if that raises."""
+    address = owed[0]
+    try:
+        free(owed.pop(), *size)
+    except Exception:  # the user's function may raise anything; it did not free the block
+        owed.append(address)
+        raise

@@ -11,15 +11,16 @@ __all__ = ["ChunkAllocator"]
 
 
 class _Chunk:
-    """A block of the allocator beneath, and how many of ours lie in it."""
+    """A block of the allocator beneath, and those of ours that lie in it."""
 
-    __slots__ = ("address", "bump", "live", "size")
+    __slots__ = ("blocks", "bump", "owed", "size")
 
-    def __init__(self, address: int, size: int, alignment: int) -> None:
-        self.address = address
+    def __init__(self, owed: list[int], size: int, alignment: int) -> None:
+        self.owed = owed
+        """Its address, until it is given back; see `Allocator.take_back`."""
         self.size = size
-        self.bump = BumpAllocator(address, address + size, alignment=alignment)
-        self.live = 0
+        self.bump = BumpAllocator(owed[0], owed[0] + size, alignment=alignment)
+        self.blocks: set[int] = set()
 
 
 class ChunkAllocator(Allocator):
@@ -38,8 +39,10 @@ class ChunkAllocator(Allocator):
         self.alignment = allocator.alignment
         self._next_size = self.SMALLEST
         self._chunk: _Chunk | None = None
+        self._chunks: dict[int, _Chunk] = {}
+        """Those that were not given back, by id."""
         self._home: dict[int, _Chunk] = {}
-        """The chunk of each block that lies in one."""
+        """The chunk of each block that lies in one; an interrupt may leave one too many."""
         self._lock = RLock()  # a finalizer may free a block while this thread holds it
 
     @property
@@ -49,58 +52,93 @@ class ChunkAllocator(Allocator):
     def allocate(self, size: int) -> int:
         if size > self.LARGEST // 4:
             return self._allocator.allocate(size)
-        with self._lock:
-            address = self._bump(size)
-            if address or not self._add_chunk(size):
-                return address or self._allocator.allocate(size)
-            return self._bump(size)
+        address = 0
+        try:
+            with self._lock:
+                address = self._bump(size)
+                if not address and self._add_chunk(size):
+                    address = self._bump(size)
+            return address or self._allocator.allocate(size)
+        except BaseException:  # an interrupt, or the user's function may raise anything
+            if address:
+                self.free(address)
+            raise
 
     def _bump(self, size: int) -> int:
         chunk = self._chunk
         address = 0 if chunk is None else chunk.bump.take(size)
         if address and chunk is not None:
-            chunk.live += 1
-            self._home[address] = chunk
+            try:
+                self._home[address] = chunk
+                chunk.blocks.add(address)
+                return address
+            except BaseException:  # an interrupt: the bytes are lost until the chunk goes back
+                chunk.blocks.discard(address)
+                raise
         return address
 
     def _add_chunk(self, size: int) -> bool:
         while self._next_size < size:
             self._next_size *= 4
-        address = self._allocator.allocate(self._next_size)
-        if not address:
-            return False
-        before, self._chunk = self._chunk, _Chunk(address, self._next_size, self.alignment)
+        owed: list[int] = []
+        try:
+            owed.append(self._allocator.allocate(self._next_size))
+            if not owed[0]:
+                return False
+            chunk = _Chunk(owed, self._next_size, self.alignment)
+            self._chunks[id(chunk)] = chunk
+        except BaseException:  # an interrupt
+            if any(owed):
+                self._allocator.take_back(owed, self._next_size)
+            raise
+        before, self._chunk = self._chunk, chunk
         self._next_size = min(self._next_size * 4, self.LARGEST)
         if before is not None:
             self._drop_if_empty(before)
         return True
 
     def free(self, address: int) -> None:
+        ChunkAllocator.take_back(self, [address])
+
+    def take_back(self, owed: list[int], size: int | None = None) -> None:
+        address = owed[0]
         with self._lock:
-            chunk = self._home.pop(address, None)
-            if chunk is not None:
-                chunk.live -= 1
-                if chunk is self._chunk:
-                    chunk.bump.give_back(address)
-                    return
+            chunk = self._home.get(address)
+            if chunk is not None and address in chunk.blocks:
                 try:
-                    self._drop_if_empty(chunk)
+                    chunk.blocks.remove(owed.pop())
+                    self._leave(chunk, address)
                 except Exception:  # the user's function may raise anything: the block stays
-                    chunk.live += 1
+                    chunk.blocks.add(address)
                     self._home[address] = chunk
+                    owed.append(address)
+                    raise
+                except BaseException:  # an interrupt: what was begun is done all the same
+                    if not owed:
+                        self._leave(chunk, address)
                     raise
                 return
-        self._allocator.free(address)
+        self._allocator.take_back(owed, size)
+
+    def _leave(self, chunk: _Chunk, address: int) -> None:
+        """Do what is to be done once a block is out of its chunk. May be done twice."""
+        self._home.pop(address, None)
+        if chunk is self._chunk:
+            chunk.bump.give_back(address)
+        else:
+            self._drop_if_empty(chunk)
 
     def _drop_if_empty(self, chunk: _Chunk) -> None:
-        if chunk.live == 0:
-            self._allocator.free_sized(chunk.address, chunk.size)
+        if not chunk.blocks and chunk.owed:
+            self._allocator.take_back(chunk.owed, chunk.size)
+        if not chunk.owed:
+            self._chunks.pop(id(chunk), None)
 
     def close(self) -> None:
-        """Hand out no more from the newest chunk; it goes back with the last block in it."""
+        """Hand out no more from the newest chunk; each goes back with the last block in it."""
         with self._lock:
-            chunk, self._chunk = self._chunk, None
-            if chunk is not None:
+            self._chunk = None
+            for chunk in list(self._chunks.values()):
                 self._drop_if_empty(chunk)
 
     def let_go(self, address: int) -> bool:

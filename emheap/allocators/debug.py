@@ -21,14 +21,19 @@ FREED = 0xDD
 class _Record:
     """A block between its red zones."""
 
-    __slots__ = ("address", "allocated", "base", "freed", "size")
+    __slots__ = ("address", "allocated", "base", "freed", "freed_bytes", "owed", "size")
 
-    def __init__(self, base: int, address: int, size: int, site: Site) -> None:
-        self.base = base
-        self.address = address
+    def __init__(self, owed: list[int], zone: int, size: int, site: Site) -> None:
+        self.owed = owed
+        """Its address to the allocator beneath, until it has it back; see `take_back` there."""
+        self.base = owed[0]
+        self.address = owed[0] + zone
         self.size = size
         self.allocated = site
         self.freed: Site | None = None
+        self.freed_bytes = 0
+        """The bytes of all blocks freed up to this one: an interrupt could come between a sum
+        of those that wait and the queue."""
 
     def describe(self) -> str:
         named = (
@@ -70,12 +75,18 @@ class DebugAllocator(WrappingAllocator):
         self._depth = site_depth
         self._live: dict[int, _Record] = {}
         self._waiting: deque[_Record] = deque()
-        self._waiting_bytes = 0
         self.lock = RLock()  # a finalizer may free a block while this thread holds it
 
     def allocate(self, size: int) -> int:
-        with self.lock:
-            return self._allocate(size)
+        address = 0
+        try:
+            with self.lock:
+                address = self._allocate(size)
+            return address  # noqa: RET504 (in the line that leaves the lock it could get lost)
+        except BaseException:  # an interrupt
+            if address:
+                self.free(address)
+            raise
 
     def _allocate(self, size: int) -> int:
         self._make_room(self._room)
@@ -83,40 +94,53 @@ class DebugAllocator(WrappingAllocator):
         whole = size + 2 * zone
         if whole >= 1 << 8 * self._memory.pointer_size:
             return 0  # a 32-bit malloc would take it modulo 2**32
-        base = super().allocate(whole)
-        if not base:  # the quarantine may hold what is needed
-            self._make_room(0)
-            base = super().allocate(whole)
-        if not base:
-            return 0
-        record = _Record(base, base + zone, size, caller_stack(self._depth))
+        owed: list[int] = []
         try:
+            owed.append(super().allocate(whole))
+            if not owed[0]:  # the quarantine may hold what is needed
+                self._make_room(0)
+                owed[0] = super().allocate(whole)
+            if not owed[0]:
+                return 0
+            record = _Record(owed, zone, size, caller_stack(self._depth))
             self._memory.fill(record.address, size, FRESH)
             self._draw_zones(record)
             self._live[record.address] = record
+            return record.address
         except BaseException:
-            self._live.pop(record.address, None)
-            super().free(base)
+            if any(owed):
+                self._live.pop(owed[0] + zone, None)
+                self._allocator.take_back(owed)
             raise
-        return record.address
 
     def allocate_zeroed(self, size: int) -> int | None:
         return None
 
     def free(self, address: int) -> None:
+        DebugAllocator.take_back(self, [address])
+
+    def free_sized(self, address: int, size: int) -> None:
+        DebugAllocator.take_back(self, [address])
+
+    def take_back(self, owed: list[int], size: int | None = None) -> None:
+        address = owed[0]
         with self.lock:
             record = self._live[address]
             damage = self._zone_damage(record)
             if damage:
                 raise self._corruption([damage])
-            record.freed = caller_stack(self._depth)
-            self._memory.fill(address, record.size, FREED)
-            del self._live[address]
-            self._waiting.append(record)
-            self._waiting_bytes += record.size + 2 * self._zone
-
-    def free_sized(self, address: int, size: int) -> None:
-        self.free(address)
+            before = self._waiting[-1].freed_bytes if self._waiting else 0
+            record.freed_bytes = before + record.size + 2 * self._zone
+            try:
+                record.freed = caller_stack(self._depth)
+                self._waiting.append(self._live.pop(owed.pop()))
+                self._memory.fill(address, record.size, FREED)
+            except BaseException:  # an interrupt: what was begun is done all the same
+                if owed:
+                    record.freed = None
+                else:
+                    self._memory.fill(address, record.size, FREED)
+                raise
 
     def let_go(self, address: int) -> bool:
         return False
@@ -144,9 +168,15 @@ class DebugAllocator(WrappingAllocator):
             damage = self._freed_damage(record)
             if damage:
                 raise self._corruption([damage])
+            if record.owed:
+                self._allocator.take_back(record.owed)
             self._waiting.popleft()
-            self._waiting_bytes -= record.size + 2 * self._zone
-            super().free(record.base)
+
+    @property
+    def _waiting_bytes(self) -> int:
+        first = self._waiting[0]
+        own = first.size + 2 * self._zone
+        return self._waiting[-1].freed_bytes - first.freed_bytes + own
 
     def _draw_zones(self, record: _Record) -> None:
         self._memory.fill(record.base, self._zone, RED_ZONE)
@@ -168,6 +198,8 @@ class DebugAllocator(WrappingAllocator):
         return f"{record.describe()}, was {' and '.join(damage)}"
 
     def _freed_damage(self, record: _Record) -> str:
+        if not record.owed:
+            return ""  # an interrupt came before it was out of the queue
         written = _changed(self._memory.read_bytes(record.address, record.size), FREED)
         if not written:
             return self._zone_damage(record)

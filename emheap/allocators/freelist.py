@@ -46,8 +46,15 @@ class FreeListAllocator(Allocator):
 
     def allocate(self, size: int) -> int:
         needed = align_up(max(size, 1), self.alignment)
-        with self._lock:
-            return self._take(needed)
+        address = 0
+        try:
+            with self._lock:
+                address = self._take(needed)
+            return address  # noqa: RET504 (in the line that leaves the lock it could get lost)
+        except BaseException:  # an interrupt
+            if address:
+                self.free(address)
+            raise
 
     def _take(self, needed: int) -> int:
         position = bisect_left(self._free_by_size, (needed, 0))
@@ -59,28 +66,34 @@ class FreeListAllocator(Allocator):
             if gap > needed:
                 self._add_free(address + needed, gap - needed)
             self._used[address] = needed
+            return address
         except BaseException:  # an interrupt: nothing was allocated
             self._used.pop(address, None)
             self._remove_free(address + needed, gap - needed)
             self._remove_free(address, gap)
             self._add_free(address, gap)
             raise
-        return address
 
     def free(self, address: int) -> None:
+        FreeListAllocator.take_back(self, [address])
+
+    def take_back(self, owed: list[int], size: int | None = None) -> None:
+        address = owed[0]
         with self._lock:
-            size = self._used.get(address)
-            if size is None:
+            used = self._used.get(address)
+            if used is None:
                 raise HeapCorruptionError(
                     f"{format_address(address)} is not the address of a block of this allocator"
                 )
-            end = address + size
+            end = address + used
             following = self._free_by_address.get(end, 0)
             before = self._free_by_end.get(address, address)
             try:
                 self._join(before, address, end, end + following)
+                owed.clear()
             except BaseException:  # an interrupt: what was begun is done all the same
                 self._join(before, address, end, end + following)
+                owed.clear()
                 raise
 
     def _join(self, start: int, address: int, end: int, last: int) -> None:
@@ -101,9 +114,15 @@ class FreeListAllocator(Allocator):
         last = check_integer(end, "end") & -self.alignment
         if last > first:
             with self._lock:
-                self._end = max(self._end, last)
-                self._used[first] = last - first
-                self.free(first)
+                try:
+                    self._used[first] = last - first
+                    self._end = max(self._end, last)
+                    self.free(first)
+                except BaseException:  # an interrupt: what was begun is done all the same
+                    if first in self._used:
+                        self._end = max(self._end, last)
+                        self.free(first)
+                    raise
 
     def _add_free(self, address: int, size: int) -> None:
         self._free_by_address[address] = size

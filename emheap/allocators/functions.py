@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from emheap.allocators.base import Allocator
+from emheap.allocators.base import Allocator, call_free
 from emheap.errors import format_address
 
 __all__ = ["FunctionsAllocator"]
@@ -39,7 +39,18 @@ class FunctionsAllocator(Allocator):
         self.alignment = alignment
 
     def allocate(self, size: int) -> int:
-        result = self._allocate(size)
+        result: Any = None
+        try:
+            result = self._allocate(size)
+            return self._check(result, size)
+        except Exception:
+            raise
+        except BaseException:  # an interrupt
+            if result:
+                self._free(result)
+            raise
+
+    def _check(self, result: Any, size: int) -> int:
         if result is None or result is False:
             return 0
         try:
@@ -59,3 +70,6 @@ class FunctionsAllocator(Allocator):
 
     def free(self, address: int) -> None:
         self._free(address)
+
+    def take_back(self, owed: list[int], size: int | None = None) -> None:
+        call_free(self._free, owed)

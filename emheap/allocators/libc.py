@@ -32,3 +32,6 @@ class LibcAllocator(Allocator):
 
     def free(self, address: int) -> None:
         self._free(address)
+
+    def take_back(self, owed: list[int], size: int | None = None) -> None:
+        self._free(owed.pop())

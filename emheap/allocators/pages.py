@@ -33,11 +33,17 @@ class PageAllocator(FreeListAllocator):
         self._page_size = page_size
 
     def allocate(self, size: int) -> int:
-        with self._lock:  # also around `grow`: who calls it may have to be alone
-            address = super().allocate(size)
-            while not address and self._add_pages(size):
+        address = 0
+        try:
+            with self._lock:  # also around `grow`: who calls it may have to be alone
                 address = super().allocate(size)
+                while not address and self._add_pages(size):
+                    address = super().allocate(size)
             return address
+        except BaseException:  # an interrupt
+            if address:
+                self.free(address)
+            raise
 
     def _gap_at_end(self) -> int:
         """The free bytes that new pages most likely lie next to."""
@@ -46,9 +52,18 @@ class PageAllocator(FreeListAllocator):
     def _add_pages(self, size: int) -> bool:
         """Grow the memory by pages for `size` bytes; tell whether it could."""
         pages = -(-max(size - self._gap_at_end(), 1) // self._page_size)
-        before = self._grow(pages)
-        if before < 0:
-            return False
+        before = -1
+        try:
+            before = self._grow(pages)
+            if before >= 0:
+                self._add(before, pages)
+            return before >= 0
+        except BaseException:  # an interrupt: pages that were added are not lost
+            if before >= 0 and (before + pages) * self._page_size > self._end:
+                self._add(before, pages)
+            raise
+
+    def _add(self, before: int, pages: int) -> None:
         # The first bytes of a memory that had no page stay unused: no block has address 0.
-        self.add(max(before * self._page_size, self.alignment), (before + pages) * self._page_size)
-        return True
+        start = max(before * self._page_size, self.alignment)
+        self.add(start, (before + pages) * self._page_size)

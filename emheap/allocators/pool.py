@@ -54,11 +54,14 @@ class PoolAllocator(Allocator):
         self._allocator.free(address)
 
     def free_sized(self, address: int, size: int) -> None:
-        spare = self.spare(size)
+        PoolAllocator.take_back(self, [address], size)
+
+    def take_back(self, owed: list[int], size: int | None = None) -> None:
+        spare = None if size is None else self.spare(size)
         if spare is not None and len(spare) < self.KEPT:
-            spare.append(address)
+            spare.append(owed.pop())
         else:
-            self._allocator.free(address)
+            self._allocator.take_back(owed)
 
     def let_go(self, address: int) -> bool:
         return self._allocator.let_go(address)
@@ -66,5 +69,11 @@ class PoolAllocator(Allocator):
     def trim(self) -> None:
         """Give every kept block back to the allocator."""
         for spare in self._spare:
-            while spare:
-                self._allocator.free(spare.pop())
+            owed: list[int] = []
+            try:
+                while spare:
+                    owed.append(spare.pop())
+                    self._allocator.take_back(owed)
+            except BaseException:
+                spare += owed
+                raise

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from _thread import RLock
-from collections.abc import Callable
-
 from emheap.allocators.base import Allocator
-from emheap.allocators.wrapping import WrappingAllocator
+from emheap.allocators.sizing import SizingAllocator
 from emheap.checks import check_integer
 from emheap.errors import ValueOutOfRangeError
 
 __all__ = ["QuotaAllocator"]
 
 
-class QuotaAllocator(WrappingAllocator):
+class QuotaAllocator(SizingAllocator):
     """Finds no room for a block that would make more than `max_bytes` live at once.
 
     >>> import emheap
@@ -30,41 +27,15 @@ class QuotaAllocator(WrappingAllocator):
         self.max_bytes = check_integer(max_bytes, "max_bytes")
         if self.max_bytes < 0:
             raise ValueOutOfRangeError(f"max_bytes must not be negative, got {max_bytes}")
-        self.live_byte_size = 0
+
+    @property
+    def live_byte_size(self) -> int:
         """The bytes that count against the quota now."""
-        self._sizes: dict[int, int] = {}
-        self._lock = RLock()
+        return self._live_bytes
 
-    def _within(self, size: int, allocate: Callable[[int], int | None]) -> int | None:
+    def _admit(self, key: object, size: int) -> bool:
         with self._lock:
-            if self.live_byte_size + size > self.max_bytes:
-                return 0
-            address = allocate(size)
-            if address:
-                self._sizes[address] = size
-                self.live_byte_size += size
-            return address
-
-    def _forget(self, address: int) -> None:
-        with self._lock:
-            self.live_byte_size -= self._sizes.pop(address, 0)
-
-    def allocate(self, size: int) -> int:
-        return self._within(size, super().allocate) or 0
-
-    def allocate_zeroed(self, size: int) -> int | None:
-        return self._within(size, super().allocate_zeroed)
-
-    def free(self, address: int) -> None:
-        super().free(address)
-        self._forget(address)
-
-    def free_sized(self, address: int, size: int) -> None:
-        super().free_sized(address, size)
-        self._forget(address)
-
-    def let_go(self, address: int) -> bool:
-        gone = super().let_go(address)
-        if gone:
-            self._forget(address)
-        return gone
+            within = self._live_bytes + size <= self.max_bytes
+            if within:
+                self._note(key, size)
+            return within

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from emheap import ownership
 from emheap.checks import check_count, check_integer
 from emheap.errors import (
     NotAllocatedError,
@@ -265,7 +266,7 @@ class ArrayRef(HeapRef[T], Sequence[T]):
         reference, UseAfterFreeError; then nothing changed.
         """
         number = check_count(count, "count", self._unit.size, self._memory.largest_block)
-        self._resize(number)
+        ownership.resize(self, number, self._unit, caller_site())
 
     # Freeing what pointers point to
 

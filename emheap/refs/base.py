@@ -151,15 +151,24 @@ class HeapRef(Generic[T]):
         elements, address, layout, _, _ = block
         spare = layout.spare
         if spare is not None and len(spare) < _KEPT:
-            # Out of the table before a look at the views: see BlockTable.release.
-            found = layout.blocks.pop(address, None)
-            if found is block and not layout.loans:
-                frame = current_frame(1)
-                layout.freed[address] = (block, frame.f_code, frame.f_lasti)
-                elements.release()
-                spare.append(address)
-                self.__class__ = self._settled
-                return
+            found = None
+            try:
+                # Out of the table before a look at the views: see BlockTable.release.
+                found = layout.blocks.pop(address, None)
+                if found is block and not layout.loans:
+                    frame = current_frame(1)
+                    layout.freed[address] = (block, frame.f_code, frame.f_lasti)
+                    elements.release()
+                    self.__class__ = self._settled
+                    spare.append(address)
+                    return
+            except BaseException:  # an interrupt: the block stays, or is freed all the same
+                if found is block and is_released(elements):
+                    if address not in spare:
+                        spare.append(address)
+                elif found is not None:
+                    layout.blocks[address] = found
+                raise
             if found is not None:  # a view is out, or the address is another block's by now
                 layout.blocks[address] = found
         self._free_at(caller_site())
@@ -177,20 +186,17 @@ class HeapRef(Generic[T]):
         debug heap) is copied first to one that the program's own free takes: use the address
         returned. ``heap.adopt()`` is the way back. Raises BufferInUseError while a view is in
         use, NotAllocatedError for a wrapped reference, NotSupportedError for an alignment that
-        the program's own malloc does not give, UseAfterFreeError.
+        the program's own malloc does not give, UseAfterFreeError. Where an interrupt keeps the
+        address from being returned, the block is live still or was freed.
         """
-        address = ownership.detach(self._block, caller_site())
-        self.__class__ = self._settled
-        return address
+        return ownership.detach(self._block, caller_site())
 
-    def _resize(self, count: int) -> None:
-        block = ownership.resize(self._block, count, self._unit, caller_site())
+    def _hold(self, block: Block, holder: Holder | None = None) -> None:
+        """Refer to another block, which `holder` keeps alive, or a new one if need be."""
         owner = block[2].owner
         if owner.options.enable_garbage_collection:
-            self._holder = Holder(block)
-            owner.holders[id(block)] = self._holder
-        self._block = block
-        self._elements = block[0]
+            self._holder = owner.holders[id(block)] = holder or Holder(block)
+        self._elements, self._block = block[0], block
 
     def __enter__(self: Self) -> Self:
         self._check_alive()
@@ -291,10 +297,14 @@ class Holder:
             exporter.emheap_holder = self
 
     def __del__(self) -> None:
-        owner = self._block[2].owner
-        if owner.is_live(self._block):
+        try:
+            block = self._block
+        except AttributeError:  # an interrupt came before there was a block
+            return
+        owner = block[2].owner
+        if owner.is_live(block):
             try:
-                owner.release(self._block, (None, 0))
+                owner.release(block, (None, 0))
             except HeapError as error:  # nobody is there to catch it
                 warnings.warn(f"not collected: {error}", ResourceWarning, stacklevel=2)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from emheap import ownership
 from emheap.checks import check_count
 from emheap.errors import CapacityError
 from emheap.records import describe_block
 from emheap.refs.base import HeapRef, Owner
+from emheap.sites import caller_site
 from emheap.types import Scalar, Text, uint8
 
 __all__ = ["StringRef", "string_ref_class"]
@@ -102,7 +104,7 @@ class StringRef(HeapRef[str]):
                 f"{describe_block(self._block)} cannot be resized to {room - 1} elements: its text "
                 f"has {needed}; shorten that first"
             )
-        self._resize(room)
+        ownership.resize(self, room, self._unit, caller_site())
 
     # Its encoded form
 

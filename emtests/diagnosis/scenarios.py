@@ -44,9 +44,19 @@ def resizing(heap: HeapManager) -> None:
 
 
 def handing_over(heap: HeapManager) -> None:
-    with heap.alloc_array(int32, [1, 2, 3]) as numbers:
+    numbers = heap.alloc_array(int32, [1, 2, 3])
+    try:
         address = numbers.detach()
-    with heap.adopt(int32, address, 3) as again:
+    except BaseException:
+        if numbers.is_not_freed:
+            numbers.free()
+        raise
+    try:
+        again = heap.adopt(int32, address, 3)
+    except BaseException:
+        heap.allocator.native.free(address)
+        raise
+    with again:
         assert again[:] == [1, 2, 3]
 
 

@@ -1,13 +1,6 @@
-"""Running out of memory, and being interrupted, at every point where that can happen."""
+"""Running out of memory, wherever that can happen."""
 
 from __future__ import annotations
-
-import gc
-import sys
-import warnings
-from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import pytest
 
@@ -22,16 +15,9 @@ from emheap import (
     uint8,
 )
 from emheap.allocators.wrapping import WrappingAllocator
-from emtests.conftest import OpenHeap
 from emtests.diagnosis.consistency import check_consistent
-from emtests.diagnosis.long import LONG
 from emtests.diagnosis.scenarios import SCENARIOS, Scenario
-from emtests.heaps import RUNNING
 
-LIBRARY = str(Path(emheap.__file__).parent)
-INTERRUPTED = [
-    kind for kind in RUNNING if LONG or kind.name in ("home", "debug", "bytearray-freelist")
-]
 by_name = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
 
 
@@ -83,70 +69,6 @@ def test_nothing_leaks_whichever_allocation_fails(heap: HeapManager, scenario: S
             assert not failing.failures
             break
     assert passed
-
-
-@by_name
-@pytest.mark.parametrize("kind", INTERRUPTED, ids=str)
-def test_records_hold_wherever_it_is_interrupted(open_heap: OpenHeap, scenario: Scenario) -> None:
-    moments = LineTracer()
-    with moments:
-        scenario(open_heap())
-    chosen = range(len(moments.lines)) if LONG else first_of_each(moments.lines)
-    assert len(chosen) > 50
-    heap = open_heap()
-    for moment in chosen:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ResourceWarning)  # of the references that got lost
-            with pytest.raises(KeyboardInterrupt), LineTracer(moment):
-                scenario(heap)
-            gc.collect(0)
-        check_consistent(heap)
-
-
-def first_of_each(lines: list[tuple[str, int]]) -> list[int]:
-    """The first moment at which each line is about to run."""
-    return sorted({line: moment for moment, line in reversed(list(enumerate(lines)))}.values())
-
-
-class LineTracer:
-    """Notes the lines of the library that run, and interrupts before one of them.
-
-    On a heap that was used before fewer lines may run, for a pool has blocks by then; where the
-    moment does not come, the interrupt comes at the end.
-    """
-
-    def __init__(self, interrupt_before: int | None = None) -> None:
-        self.lines: list[tuple[str, int]] = []
-        self.interrupt_before = interrupt_before
-
-    def __enter__(self) -> None:
-        self._before = sys.gettrace()
-        sys.settrace(self._trace)
-
-    def __exit__(self, *error: object) -> None:
-        sys.settrace(self._before)
-        if error[0] is None and self.interrupt_before is not None:
-            raise KeyboardInterrupt
-
-    def _trace(self, frame: FrameType, event: str, argument: Any) -> Any:
-        code = frame.f_code
-        if not code.co_filename.startswith(LIBRARY):
-            return None
-        if event == "line" and not _in_finalizer(frame):
-            if len(self.lines) == self.interrupt_before:
-                sys.settrace(None)
-                raise KeyboardInterrupt
-            self.lines.append((code.co_filename, frame.f_lineno))
-        return self._trace
-
-
-def _in_finalizer(frame: FrameType | None) -> bool:
-    """Whether an exception here would go nowhere."""
-    while frame is not None and frame.f_code.co_filename.startswith(LIBRARY):
-        if frame.f_code.co_name in ("__del__", "<lambda>"):
-            return True
-        frame = frame.f_back
-    return False
 
 
 def test_a_quota_counts_what_is_live(heap: HeapManager) -> None:
