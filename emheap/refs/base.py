@@ -129,12 +129,17 @@ class HeapRef(Generic[T]):
 
     def _lend(self, scalar: type[Scalar[Any]], count: int, what: str = "view") -> Loan[Any]:
         self._check_alive()
-        address, layout = self._block[1], self._block[2]
+        block = self._block
+        _, address, layout, _, _ = block
+        if not layout.borrowed:  # another thread may have resized it since the count was made
+            count = min(count, layout.byte_size // scalar.size)
         loan = layout.owner.memory.lend(scalar, address, count)
         layout.owner.loans.add(address, count * scalar.size, loan, what)
-        if not layout.borrowed and not layout.owner.is_live(self._block):
-            loan.view.release()  # another thread freed the block meanwhile
-            raise layout.owner.use_after_free(self._block)
+        if not layout.borrowed and not layout.owner.is_live(block):
+            loan.view.release()  # another thread freed the block meanwhile, or resized it
+            if self._block is not block:
+                return self._lend(scalar, count, what)
+            raise layout.owner.use_after_free(block)
         if layout.owner.options.enable_garbage_collection and not layout.borrowed:
             self._holder.attach(loan.exporter)
         return loan
