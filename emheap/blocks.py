@@ -9,7 +9,7 @@ a leak could be seen nor a block collected.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
 from weakref import WeakValueDictionary
@@ -137,8 +137,11 @@ class BlockTable:
 
     # Freeing
 
-    def release(self, block: Block, site: Site) -> None:
-        """Free a block: by its reference, its address, or the collector."""
+    def release(self, block: Block, site: Site, before: Callable[[], None] = lambda: None) -> None:
+        """Free a block: by its reference, its address, or the collector.
+
+        `before` is called once no view is in the way, while the bytes are there still.
+        """
         _, address, layout, _, _ = block
         if not self.is_live(block):
             raise self.refusal(block)
@@ -154,6 +157,7 @@ class BlockTable:
                 # same moment looks into the table afterwards, so one of the two finds out.
                 self.unlist(block)
                 self.check_not_lent(block)
+                before()
                 # Out before the call: a later block may have the address at once. Known before it
                 # is out, or an interrupt in between would leave the block without it.
                 padding = self.padded.get(address)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from emheap.allocators.adopted import AdoptedAllocator
@@ -38,23 +39,32 @@ def detach(block: Block, site: Site) -> int:
             f"lies {padding} bytes inside the allocator's block, which another program's free "
             "would not recognise; allocate it without align="
         )
+    tracked = table.options.track_allocations
+    found = None if tracked else block
     gone = False
     try:
+        if tracked:
+            found = layout.blocks.pop(address, None)
+        if found is not block:
+            raise table.use_after_free(block)  # another thread was here
+        # Out of the table before a last look at the views: see BlockTable.release.
+        table.unlist(block)
+        table.check_not_lent(block)
         gone = layout.source.let_go(address)
-        if not gone:
-            return _move_out(table, block, site)
-        if table.options.track_allocations:
-            table.claim(block)
-        table.detached[address] = block
-        table.bury(block, site)
-        return address
+        if gone:
+            table.detached[address] = block
+            table.bury(block, site)
+            return address
+        table.register(block)
+        found = None
+        return _move_out(table, block, site)
     except BaseException:
         if gone:  # an interrupt: nobody has got the address, so it is freed
-            if table.options.track_allocations:
-                table.claim(block)
             table.detached.pop(address, None)
             table.bury(block, site)
             layout.source.take_back([address])
+        elif found is not None:
+            table.register(found)
         raise
 
 
@@ -117,8 +127,9 @@ def resize(ref: HeapRef[Any], count: int, unit: type[Scalar[Any]], site: Site) -
         memory.write_bytes(moved[1], memory.read_bytes(address, kept))
         if not table.options.clear_allocated_regions:
             memory.fill(moved[1] + kept, larger.byte_size - kept)
-        ref._hold(moved)
-        table.release(block, site)
+        # Not before the old block is out of reach: another thread may take a view at any time, and
+        # one of each block would let neither of them go.
+        table.release(block, site, partial(ref._hold, moved))
     except BaseException:
         if moved is not None and table.is_live(block):
             ref._hold(block, holder)

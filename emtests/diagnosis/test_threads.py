@@ -132,17 +132,19 @@ def a_number(heap: HeapManager) -> Any:
     return heap.alloc_int64(0x0707070707070707)
 
 
-def free(heap: HeapManager, ref: Any) -> None:
+def free(heap: HeapManager, ref: Any) -> Any:
     ref.free()
+    return ref
 
 
-def detach(heap: HeapManager, ref: Any) -> None:
+def detach(heap: HeapManager, ref: Any) -> Any:
     size = ref.allocated_byte_size
-    heap.adopt(uint8, ref.detach(), size).free()
+    return heap.adopt(uint8, ref.detach(), size)
 
 
-def resize(heap: HeapManager, ref: Any) -> None:
+def resize(heap: HeapManager, ref: Any) -> Any:
     ref.resize(5000)
+    return ref
 
 
 RACES = [(an_array, free), (a_number, free), (an_array, detach), (an_array, resize)]
@@ -155,7 +157,7 @@ class Race:
         self,
         heap: HeapManager,
         make: Callable[[HeapManager], Any],
-        end: Callable[[HeapManager, Any], None],
+        end: Callable[[HeapManager, Any], Any],
         rounds: int,
     ) -> None:
         self._heap = heap
@@ -190,13 +192,14 @@ class Race:
         for _ in self._rounds:
             self._ref = self._make(self._heap)
             self._turn.wait()
+            left = self._ref
             with suppress(BufferInUseError):
-                self._end(self._heap, self._ref)
+                left = self._end(self._heap, self._ref)
                 self.freed += 1
             self._turn.wait()
             self._turn.wait()
-            if not self._ref.is_freed:
-                self._ref.free()
+            if not left.is_freed:
+                left.free()
 
 
 @each_kind
@@ -205,7 +208,7 @@ def test_the_end_of_a_block_against_a_view(
     kind: HeapKind,
     open_heap: OpenHeap,
     make: Callable[[HeapManager], Any],
-    end: Callable[[HeapManager, Any], None],
+    end: Callable[[HeapManager, Any], Any],
 ) -> None:
     need_threads()
     heap = open_heap()
