@@ -149,6 +149,7 @@ class BlockTable:
         tracked = self.options.track_allocations
         found = None if tracked else block
         owed, padding = [address], None
+        lent: list[Any] = []
         try:
             if tracked:
                 found = layout.blocks.pop(address, None)
@@ -162,14 +163,15 @@ class BlockTable:
                 # is out, or an interrupt in between would leave the block without it.
                 padding = self.padded.get(address)
                 self.padded.pop(address, None)
+                lent = self.loans.over(address, max(layout.byte_size, 1))
                 self._give_back(owed, layout, padding)
-                self.bury(block, site)
+                self.bury(block, site, lent)
                 return
         except BaseException:
             # A view is in use, the user's free function failed, or an interrupt came: the block
             # stays as it was, unless the allocator has it.
             if found is block and not owed:
-                self.bury(block, site)
+                self.bury(block, site, lent)
             else:
                 self._put_back(layout, address, found, padding)
             raise
@@ -185,12 +187,12 @@ class BlockTable:
         if found is not None:
             self.register(found)
 
-    def bury(self, block: Block, site: Site) -> None:
-        """End all references to a block that has left its table."""
-        elements, address, layout, _, _ = block
+    def bury(self, block: Block, site: Site, lent: list[Any]) -> None:
+        """End all references to a block that has left its table, and what was lent of it."""
+        elements, address, _, _, _ = block
         self.freed[address] = (block, *site)
         elements.release()
-        self.loans.end(address, max(layout.byte_size, 1))
+        self.loans.end(lent)
         self._trim_history()
 
     def claim(self, block: Block) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from _thread import RLock
 from bisect import bisect_left, bisect_right
 from functools import cached_property
+from typing import Any
 
 from emheap.allocators.base import Allocator
 from emheap.allocators.debug import DebugAllocator, find_debug_allocator
@@ -77,8 +78,8 @@ class GuardedTable(BlockTable):
     ) -> Block:
         return super().allocate(layout, unit, data, self.deepen(site), alignment)
 
-    def bury(self, block: Block, site: Site) -> None:
-        super().bury(block, self.deepen(site))
+    def bury(self, block: Block, site: Site, lent: list[Any]) -> None:
+        super().bury(block, self.deepen(site), lent)
 
     # Live blocks by address
 

@@ -88,10 +88,15 @@ class LoanTable:
                 "slice, cast and array made of its views first"
             )
 
-    def end(self, start: int, size: int) -> None:
+    def over(self, start: int, size: int) -> list[_Entry]:
+        """What is out on these bytes, for `end` to be called with once they are freed. By then
+        they may be another block's, and what is out on that must stay."""
+        return list(self._overlapping(start, start + size)) if self.buckets else []
+
+    def end(self, entries: list[_Entry]) -> None:
         """Release the elements of wrapped references on bytes that were just freed, and views
         that another thread took meanwhile."""
-        for entry in self._overlapping(start, start + size):
+        for entry in entries:
             view = entry.view()
             if view is not None:
                 try:  # noqa: SIM105 (contextlib takes time to import)
@@ -123,9 +128,11 @@ class LoanTable:
     def _sweep(self) -> None:
         """Take out the entries that ended. Waits for no other thread, for finalizers call this."""
         while self._ended and self._lock.acquire(blocking=False):
-            try:
-                while self._ended:
+            try:  # noqa: SIM105 (contextlib takes time to import)
+                while True:
                     self._take_out(*self._ended.popleft())
+            except IndexError:
+                pass  # all are out; a finalizer may have been here since we looked
             finally:
                 self._lock.release()
 

@@ -41,7 +41,7 @@ def detach(block: Block, site: Site) -> int:
         )
     tracked = table.options.track_allocations
     found = None if tracked else block
-    gone = False
+    gone, lent = False, []
     try:
         if tracked:
             found = layout.blocks.pop(address, None)
@@ -50,10 +50,11 @@ def detach(block: Block, site: Site) -> int:
         # Out of the table before a last look at the views: see BlockTable.release.
         table.unlist(block)
         table.check_not_lent(block)
+        lent = table.loans.over(address, max(layout.byte_size, 1))
         gone = layout.source.let_go(address)
         if gone:
             table.detached[address] = block
-            table.bury(block, site)
+            table.bury(block, site, lent)
             return address
         table.register(block)
         found = None
@@ -61,7 +62,7 @@ def detach(block: Block, site: Site) -> int:
     except BaseException:
         if gone:  # an interrupt: nobody has got the address, so it is freed
             table.detached.pop(address, None)
-            table.bury(block, site)
+            table.bury(block, site, lent)
             layout.source.take_back([address])
         elif found is not None:
             table.register(found)
