@@ -7,14 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from playwright.sync_api import expect
 
-from emtests.demo.browser.visit import SECONDS
-
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
     from emtests.demo.browser.visit import Visit
-
-PATIENCE = SECONDS * 1000
 
 
 def drive(visit: Visit) -> None:
@@ -46,7 +42,7 @@ def _enter(page: Page, line: str) -> list[str]:
     page.locator("#prompt").fill(line)
     page.locator("#prompt").press("Enter")
     page.locator("#console-log .typed").nth(typed).wait_for()
-    page.locator("#interrupt").wait_for(state="hidden", timeout=PATIENCE)
+    page.locator("#interrupt").wait_for(state="hidden")
     found: list[str] = page.evaluate(
         """() => {
             const last = document.querySelector("#console-log").lastElementChild;
@@ -61,7 +57,7 @@ def _interrupt(page: Page, seen: dict[str, Any]) -> None:
     _enter(page, "while True: pass")
     page.locator("#prompt").press("Enter")
     page.locator("#interrupt").click()
-    page.locator("#interrupt").wait_for(state="hidden", timeout=PATIENCE)
+    page.locator("#interrupt").wait_for(state="hidden")
     seen["interrupted"] = page.locator("#console-log .answered").last.text_content()
     seen["after"] = _enter(page, "'alive'")
 
@@ -79,7 +75,7 @@ def _test(page: Page, seen: dict[str, Any]) -> None:
     now = page.locator("#tests-now")
     seen["parts"] = page.locator("#tests-part option").all_text_contents()
     start.click()
-    expect(now).to_have_text(re.compile("passed|exit code"), timeout=PATIENCE)
+    expect(now).to_have_text(re.compile("passed|exit code"))
     seen["ended"] = now.text_content()
     seen["counts"] = page.locator("#tests-counts").text_content()
     seen["files"] = [
@@ -87,8 +83,6 @@ def _test(page: Page, seen: dict[str, Any]) -> None:
     ]
     page.locator("#tests-part").select_option("emtests/behaviour")
     start.click()
-    expect(page.locator("#tests-counts")).to_have_text(
-        re.compile(r"^[1-9][\d,]* of "), timeout=PATIENCE
-    )
+    expect(page.locator("#tests-counts")).to_have_text(re.compile(r"^[1-9][\d,]* of "))
     start.click()
     seen["stopped"] = now.text_content()

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from playwright.sync_api import expect
 
-from emtests.demo.browser.visit import SECONDS
-
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
@@ -72,7 +70,7 @@ def _draw_in_both_ways(page: Page, states: dict[str, Any], seen: dict[str, Any])
     page.get_by_role("checkbox", name="invert").check()
     states["to_js"] = _state(page, "original → invert")
     page.get_by_role("button", name="Measure both").click()
-    expect(page.locator("#to_js-measured")).not_to_have_text("–", timeout=SECONDS * 1000)
+    expect(page.locator("#to_js-measured")).not_to_have_text("–")
     seen["measured"] = _figures(page, "measured")
     states["measured"] = _state(page, "original → invert")
 
@@ -82,9 +80,7 @@ def _film(page: Page, seen: dict[str, Any]) -> None:
     page.get_by_role("button", name="Camera").click()
     for way in ("to_js", "view"):
         page.locator(f"#ways [value={way}]").check()
-        expect(page.locator(f"#{way}-camera")).to_have_text(
-            re.compile(r"\d"), timeout=SECONDS * 1000
-        )
+        expect(page.locator(f"#{way}-camera")).to_have_text(re.compile(r"\d"))
         first = pixels_now(page, "canvas")
         while pixels_now(page, "canvas") == first:
             pass
@@ -92,7 +88,7 @@ def _film(page: Page, seen: dict[str, Any]) -> None:
     page.get_by_role("tab", name="Heap map").click()
     page.locator("#map-rows tr", has_text="691,200").first.wait_for()
     total = page.locator("#map-total").text_content() or ""
-    expect(page.locator("#map-total")).not_to_have_text(total, timeout=SECONDS * 1000)
+    expect(page.locator("#map-total")).not_to_have_text(total)
     page.get_by_role("tab", name="Picture").click()
     page.get_by_role("button", name="Photograph").click()
     seen["film"]["after"] = _state(page, "served.png, 48 × 36: original → invert")
@@ -107,7 +103,7 @@ def _figures(page: Page, what: str) -> dict[str, Any]:
 def _state(page: Page, caption: str) -> dict[str, Any]:
     """What the page shows once its caption ends so."""
     place = page.locator("#caption")
-    expect(place).to_have_text(re.compile(re.escape(caption) + "$"), timeout=SECONDS * 1000)
+    expect(place).to_have_text(re.compile(re.escape(caption) + "$"))
     found: dict[str, Any] = page.evaluate(
         """() => {
             const text = (id) => document.getElementById(id).textContent;

@@ -6,14 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from playwright.sync_api import expect
 
-from emtests.demo.browser.visit import SECONDS
-
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
     from emtests.demo.browser.visit import Visit
 
-PATIENCE = SECONDS * 1000
 MOST_FRAMES = 600
 
 
@@ -25,11 +22,11 @@ def drive(visit: Visit) -> None:
     stop = page.get_by_role("button", name="Stop")
 
     start.click()
-    expect(page.locator("#peak-bin")).to_have_text("19 of 1,024", timeout=PATIENCE)
+    expect(page.locator("#peak-bin")).to_have_text("19 of 1,024")
     seen["tone"] = _state(page)
     before = _brightest_row(page)
     page.locator("#frequency").fill("3000")
-    expect(page.locator("#peak-bin")).to_have_text("128 of 1,024", timeout=PATIENCE)
+    expect(page.locator("#peak-bin")).to_have_text("128 of 1,024")
     # What was drawn is seen a frame later or two.
     for _ in range(MOST_FRAMES):
         seen["brightest"] = _brightest_row(page)
@@ -53,18 +50,18 @@ def drive(visit: Visit) -> None:
     seen["no file"] = page.locator("#spectrum-error").text_content()
     page.locator("#sound-file").set_input_files(visit.folder / "text.wav")
     start.click()
-    expect(page.locator("#spectrum-error")).to_contain_text("text.wav", timeout=PATIENCE)
+    expect(page.locator("#spectrum-error")).to_contain_text("text.wav")
     seen["bad file"] = page.locator("#spectrum-error").text_content()
     page.locator("#sound-file").set_input_files(visit.folder / "tone.wav")
     start.click()
-    expect(page.locator("#peak-frequency")).to_contain_text("1000.", timeout=PATIENCE)
+    expect(page.locator("#peak-frequency")).to_contain_text("1000.")
     seen["file"] = _state(page)
     # The file ends by itself.
-    start.wait_for(timeout=PATIENCE)
+    start.wait_for()
 
     page.get_by_role("radio", name="The microphone").check()
     start.click()
-    expect(page.locator("#peak-frequency")).not_to_contain_text("1000.", timeout=PATIENCE)
+    expect(page.locator("#peak-frequency")).not_to_contain_text("1000.")
     seen["microphone"] = _state(page)
     stop.click()
     start.wait_for()

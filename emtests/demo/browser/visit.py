@@ -27,7 +27,7 @@ class Visit:
 
         page = self.browser.new_page(**options)
         page.set_default_timeout(SECONDS * 1000)
-        expect.set_options(timeout=SECONDS * 1000)  # it has a short patience of its own
+        expect.set_options(timeout=SECONDS * 1000)
         page.context.on("request", lambda request: self.seen["requests"].append(request.url))
         page.on("console", self._note)
         page.on("pageerror", lambda error: self.seen["complaints"].append(str(error)))
