@@ -128,13 +128,17 @@ class LoanTable:
     def _sweep(self) -> None:
         """Take out the entries that ended. Waits for no other thread, for finalizers call this."""
         while self._ended and self._lock.acquire(blocking=False):
-            try:  # noqa: SIM105 (contextlib takes time to import)
-                while True:
-                    self._take_out(*self._ended.popleft())
-            except IndexError:
-                pass  # all are out; a finalizer may have been here since we looked
+            try:
+                self._take_out_all()
             finally:
                 self._lock.release()
+
+    def _take_out_all(self) -> None:
+        try:
+            while True:  # to ask whether there are any would help nothing: a finalizer may run then
+                self._take_out(*self._ended.popleft())
+        except IndexError:
+            pass
 
     def _take_out(self, keys: list[int], entry: _Entry) -> None:
         for key in keys:
