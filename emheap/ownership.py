@@ -132,7 +132,7 @@ def resize(ref: HeapRef[Any], count: int, unit: type[Scalar[Any]], site: Site) -
         # one of each block would let neither of them go.
         table.release(block, site, partial(ref._hold, moved))
     except BaseException:
-        if moved is not None and table.is_live(block):
+        if moved is not None and (ref._block is block or table.is_live(block)):
             ref._hold(block, holder)
             if table.is_live(moved):
                 table.release(moved, site)

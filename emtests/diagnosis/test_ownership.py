@@ -13,6 +13,8 @@ from emheap import (
     AlreadyOwnedError,
     BufferInUseError,
     CapacityError,
+    DoubleFreeError,
+    FreeListAllocator,
     HeapManager,
     LibcAllocator,
     NotAllocatedError,
@@ -24,6 +26,7 @@ from emheap import (
     uint8,
     utf8,
     utf16,
+    wrap_buffer,
 )
 from emtests.conftest import OpenHeap
 
@@ -245,6 +248,28 @@ def test_a_failed_resize_changes_nothing(heap: HeapManager) -> None:
     with pytest.raises(NotAllocatedError, match="wrapped reference"):
         heap.wrap_array(int32, other.address, 3).resize(4)
     other.free()
+
+
+class Meddling(FreeListAllocator):
+    """Frees a block of the heap before it allocates the next one, as another thread may."""
+
+    victim: Any = None
+
+    def allocate(self, size: int) -> int:
+        victim, self.victim = self.victim, None
+        if victim is not None:
+            victim.free()
+        return super().allocate(size)
+
+
+def test_a_block_that_is_freed_while_it_is_resized_leaves_nothing() -> None:
+    meddling = Meddling(16, 4096)
+    heap = wrap_buffer(bytearray(4096), allocator=meddling)
+    ref = meddling.victim = heap.alloc_array(int32, [1, 2, 3])
+    with pytest.raises(DoubleFreeError, match="double free: the int32 array of 12 bytes"):
+        ref.resize(100)
+    assert ref.is_freed
+    assert heap.total_allocated_byte_size == 0
 
 
 def test_the_alignment_stays(heap: HeapManager) -> None:
