@@ -250,8 +250,11 @@ def adopt(
         raise
 
 
-def scalar_allocator(table: BlockTable, scalar: type[Scalar[T]]) -> ScalarAllocator[T]:
-    """A function ``allocate(initial=None)`` that makes references to new scalars.
+def scalar_allocator(
+    table: BlockTable, scalar: type[Scalar[T]], depth: int = 1
+) -> ScalarAllocator[T]:
+    """A function ``allocate(initial=0)`` that makes references to new scalars, called by the
+    user's program, or by a function of ours that is, at a `depth` of 2.
 
     With the default options it takes a spare block and writes the value in one step: this is
     where small allocations get their speed. Whatever is out of the ordinary, an empty list or a
@@ -267,8 +270,8 @@ def scalar_allocator(table: BlockTable, scalar: type[Scalar[T]]) -> ScalarAlloca
     if spare is None or not table.options.clear_allocated_regions:
         return allocate
     if isinstance(memory, WindowMemory) and memory.static and not scalar.decodes:
-        return _short_cut(layout, scalar, spare, memory, allocate)
-    return _indirect_short_cut(layout, scalar, spare, memory, allocate)
+        return _short_cut(layout, scalar, spare, memory, allocate, depth)
+    return _indirect_short_cut(layout, scalar, spare, memory, allocate, depth)
 
 
 def _short_cut(
@@ -277,6 +280,7 @@ def _short_cut(
     spare: list[int],
     memory: WindowMemory,
     allocate_any: ScalarAllocator[T],
+    depth: int,
 ) -> ScalarAllocator[T]:
     window = memory.typed_window(scalar.format)
     shift = scalar.size.bit_length() - 1
@@ -290,19 +294,19 @@ def _short_cut(
         address = 0
         try:
             try:
+                frame = current_frame(depth)
                 address = spare.pop()
                 # With an end the slice would cost a tenth of the allocation more.
                 elements = window[address >> shift :]
                 elements[0] = initial if encode is None else encode(initial)
             except (IndexError, ValueError, TypeError, OverflowError):
-                # None is spare, the value does not fit, or the block lies above the window: there
-                # the slice is empty.
+                # None is spare, the value does not fit, the block lies above the window (there the
+                # slice is empty), or no Python function is the caller.
                 if address:
                     spare.append(address)
             else:
                 ref: ScalarRef[T] = cls()
                 ref._elements = elements
-                frame = current_frame(1)
                 offset = frame.f_lasti
                 if offset > 256:
                     offset = intern(offset, offset)
@@ -326,6 +330,7 @@ def _indirect_short_cut(
     spare: list[int],
     memory: Memory,
     allocate_any: ScalarAllocator[T],
+    depth: int,
 ) -> ScalarAllocator[T]:
     write = memory.cached_writer(scalar)
     blocks = layout.blocks
@@ -335,17 +340,17 @@ def _indirect_short_cut(
         address = 0
         try:
             try:
+                frame = current_frame(depth)
                 address = spare.pop()
                 write(address, initial)
                 elements = memory.elements(scalar, address, 1)
-            except (IndexError, HeapError, TypeError, OverflowError):
-                # None is spare, or the value does not fit.
+            except (IndexError, HeapError, ValueError, TypeError, OverflowError):
+                # None is spare, the value does not fit, or no Python function is the caller.
                 if address:
                     spare.append(address)
             else:
                 ref: ScalarRef[T] = cls()
                 ref._elements = elements
-                frame = current_frame(1)
                 offset = shared_offset(frame.f_lasti, frame.f_lasti)
                 ref._block = blocks[address] = (elements, address, layout, frame.f_code, offset)
                 return ref

@@ -55,6 +55,8 @@ class HeapManager(BulkVerbs, DiagnosisVerbs, FlatNames):
             allocator = CountingAllocator(allocator)
         self._table = open_table(memory, allocator, options)
         self._memory = self._table.raw_memory
+        self._allocators: dict[type[Scalar[Any]], allocation.ScalarAllocator[Any]] = {}
+        """What `alloc` calls for a number with no alignment of its own."""
 
     # Raw addresses
 
@@ -174,6 +176,12 @@ class HeapManager(BulkVerbs, DiagnosisVerbs, FlatNames):
             site = caller_site()
             return allocation.allocate_text(self._table, kind, initial, errors, align, site)
         scalar: Any = kind
+        if align is None:
+            allocate = self._allocators.get(scalar)
+            if allocate is None:
+                allocate = allocation.scalar_allocator(self._table, scalar, depth=2)
+                self._allocators[scalar] = allocate
+            return allocate(0 if initial is None else initial)
         return allocation.allocate_scalar(self._table, scalar, initial, align, caller_site())
 
     def alloc_array(

@@ -167,11 +167,14 @@ class HeapRef(Generic[T]):
                     self.__class__ = self._settled
                     spare.append(address)
                     return
+            except ValueError:
+                pass  # no Python function is the caller: JavaScript is, or a thread begins here
             except BaseException:  # an interrupt: the block stays, or is freed all the same
-                if found is block and is_released(elements):
-                    if address not in spare:
-                        spare.append(address)
-                elif found is not None:
+                # Asked first, with no call before it in which another thread could take it off.
+                pooled = found is block and address in spare
+                if found is block and is_released(elements) and not pooled:
+                    spare.append(address)
+                elif found is not None and not pooled:
                     layout.blocks[address] = found
                 raise
             if found is not None:  # a view is out, or the address is another block's by now

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import _thread
 import gc
 import queue
 import random
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -21,6 +23,7 @@ from emheap import (
     HeapManager,
     PageAllocator,
     UseAfterFreeError,
+    int32,
     int64,
     uint8,
     utf8,
@@ -119,6 +122,32 @@ def check_first_use(heap: HeapManager) -> None:
     assert heap.total_allocated_byte_size == 8 * THREADS
     for ref in refs:
         heap.free(ref.address)
+
+
+@each_kind
+def test_what_a_thread_begins_with(kind: HeapKind, open_heap: OpenHeap) -> None:
+    """No Python function calls it, as where JavaScript does."""
+    need_threads()
+    heap = open_heap()
+    for ref in [heap.alloc_int32(number) for number in range(3)]:
+        _thread.start_new_thread(ref.free, ())
+        wait_until(lambda ref=ref: ref.is_freed)  # type: ignore[misc]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # of what the threads drop at once
+        _thread.start_new_thread(heap.alloc_int32, (5,))
+        _thread.start_new_thread(heap.alloc, (int32, 6))
+        _thread.start_new_thread(heap.alloc_array, (uint8, [7]))
+        wait_until(lambda: len(heap.live()) == 3)
+        time.sleep(0.01)
+    assert [block.site for block in heap.live()] == ["an unknown place"] * 3
+    heap.free_all()
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
 
 
 # Freeing, handing over and resizing while another thread takes a view
