@@ -280,11 +280,15 @@ class LineTracer:
         """Those that are running."""
 
     def __enter__(self) -> None:
+        # Else the collector may come now, and finalizers of what other programs left behind run
+        # lines of the library: an exception in there goes nowhere.
+        gc.disable()
         self._before = sys.gettrace()
         sys.settrace(self._trace)
 
     def __exit__(self, *error: object) -> None:
         sys.settrace(self._before)
+        gc.enable()
 
     def _trace(self, frame: FrameType, event: str, argument: Any) -> Any:
         code = frame.f_code
@@ -322,6 +326,11 @@ class InstructionTracer(LineTracer):
     """The same with instructions."""
 
     event = "opcode"
+
+    def __enter__(self) -> None:
+        # CPython 3.12 tells of instructions only if some frame asked before the tracing began.
+        sys._getframe().f_trace_opcodes = True
+        super().__enter__()
 
     def _trace(self, frame: FrameType, event: str, argument: Any) -> Any:
         frame.f_trace_opcodes = True
