@@ -146,46 +146,57 @@ class BlockTable:
         if not self.is_live(block):
             raise self.refusal(block)
         self.check_not_lent(block)
-        tracked = self.options.track_allocations
-        found = None if tracked else block
-        owed, padding = [address], None
+        out: list[Block | None] = []
         lent: list[Any] = []
+        owed, padding = [address], None
         try:
-            if tracked:
-                found = layout.blocks.pop(address, None)
-            if found is block:
-                # Out of the table, and then one more look at the views: whoever takes one at the
-                # same moment looks into the table afterwards, so one of the two finds out.
-                self.unlist(block)
-                self.check_not_lent(block)
-                before()
-                # Out before the call: a later block may have the address at once. Known before it
-                # is out, or an interrupt in between would leave the block without it.
-                padding = self.padded.get(address)
-                self.padded.pop(address, None)
-                lent = self.loans.over(address, max(layout.byte_size, 1))
-                self._give_back(owed, layout, padding)
-                self.bury(block, site, lent)
-                return
+            lent = self.take_out(block, out, self.refusal)
+            before()
+            # Out before the call: a later block may have the address at once. Known before it is
+            # out, or an interrupt in between would leave the block without it.
+            padding = self.padded.get(address)
+            self.padded.pop(address, None)
+            self._give_back(owed, layout, padding)
+            self.bury(block, site, lent)
         except BaseException:
             # A view is in use, the user's free function failed, or an interrupt came: the block
             # stays as it was, unless the allocator has it.
-            if found is block and not owed:
+            if not owed:
                 self.bury(block, site, lent)
             else:
-                self._put_back(layout, address, found, padding)
+                if padding is not None:
+                    self.padded[address] = padding
+                self.put_back(out)
             raise
-        self._put_back(layout, address, found, padding)  # it is another block's address by now
-        raise self.refusal(block)
 
-    def _put_back(
-        self, layout: Layout, address: int, found: Block | None, padding: tuple[int, int] | None
-    ) -> None:
-        """Undo what was begun to free the block at an address, if there was one."""
-        if padding is not None:
-            self.padded[address] = padding
-        if found is not None:
-            self.register(found)
+    def take_out(
+        self,
+        block: Block,
+        out: list[Block | None],
+        refusal: Callable[[Block], HeapError],
+    ) -> list[Any]:
+        """Take a block out of its table, with no view in the way; gives what is lent of it.
+
+        Whoever calls this has looked, but another thread may have freed the block since: then
+        `refusal` is raised. What came out of the table goes to the list `out` in the same line,
+        for `put_back` to undo it.
+        """
+        _, address, layout, _, _ = block
+        tracked = self.options.track_allocations
+        out.append(layout.blocks.pop(address, None) if tracked else block)
+        if out[0] is not block:
+            raise refusal(block)
+        # Out of the table, and then one more look at the views: whoever takes one at the same
+        # moment looks into the table afterwards, so one of the two finds out.
+        self.unlist(block)
+        self.check_not_lent(block)
+        return self.loans.over(address, max(layout.byte_size, 1))
+
+    def put_back(self, out: list[Block | None]) -> None:
+        """Undo `take_out`, also where it took another block, at the same address by now."""
+        for found in out:
+            if found is not None:
+                self.register(found)
 
     def bury(self, block: Block, site: Site, lent: list[Any]) -> None:
         """End all references to a block that has left its table, and what was lent of it."""

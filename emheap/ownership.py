@@ -39,33 +39,26 @@ def detach(block: Block, site: Site) -> int:
             f"lies {padding} bytes inside the allocator's block, which another program's free "
             "would not recognise; allocate it without align="
         )
-    tracked = table.options.track_allocations
-    found = None if tracked else block
-    gone, lent = False, []
+    out: list[Block | None] = []
+    lent: list[Any] = []
+    gone = False
     try:
-        if tracked:
-            found = layout.blocks.pop(address, None)
-        if found is not block:
-            raise table.use_after_free(block)  # another thread was here
-        # Out of the table before a last look at the views: see BlockTable.release.
-        table.unlist(block)
-        table.check_not_lent(block)
-        lent = table.loans.over(address, max(layout.byte_size, 1))
+        lent = table.take_out(block, out, table.use_after_free)
         gone = layout.source.let_go(address)
         if gone:
             table.detached[address] = block
             table.bury(block, site, lent)
             return address
-        table.register(block)
-        found = None
+        table.put_back(out)
+        out.clear()
         return _move_out(table, block, site)
     except BaseException:
         if gone:  # an interrupt: nobody has got the address, so it is freed
             table.detached.pop(address, None)
             table.bury(block, site, lent)
             layout.source.take_back([address])
-        elif found is not None:
-            table.register(found)
+        else:
+            table.put_back(out)
         raise
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from _thread import RLock
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Allocator", "call_free"]
+__all__ = ["Allocator", "call_free", "hand_out"]
 
 
 class Allocator(ABC):
@@ -69,6 +70,22 @@ class Allocator(ABC):
         False, and nothing done, if only this allocator can take the block back.
         """
         return True
+
+
+def hand_out(
+    lock: RLock, take: Callable[[int], int], size: int, free: Callable[[int], object]
+) -> int:
+    """``take(size)``, one thread at a time. What it gave is freed where an interrupt comes while
+    the lock is let go: in a line of its own, after the address was returned."""
+    address = 0
+    try:
+        with lock:
+            address = take(size)
+        return address  # noqa: RET504 (within the lock it could get lost)
+    except BaseException:
+        if address:
+            free(address)
+        raise
 
 
 def call_free(free: Callable[..., Any], owed: list[int], *size: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from _thread import RLock
 
-from emheap.allocators.base import Allocator
+from emheap.allocators.base import Allocator, hand_out
 from emheap.allocators.bump import BumpAllocator
 
 __all__ = ["ChunkAllocator"]
@@ -52,17 +52,11 @@ class ChunkAllocator(Allocator):
     def allocate(self, size: int) -> int:
         if size > self.LARGEST // 4:
             return self._allocator.allocate(size)
-        address = 0
-        try:
-            with self._lock:
-                address = self._bump(size)
-                if not address and self._add_chunk(size):
-                    address = self._bump(size)
-            return address or self._allocator.allocate(size)
-        except BaseException:  # an interrupt, or the user's function may raise anything
-            if address:
-                self.free(address)
-            raise
+        # In one line: between two an interrupt could lose the address.
+        return hand_out(self._lock, self._take, size, self.free) or self._allocator.allocate(size)
+
+    def _take(self, size: int) -> int:
+        return self._bump(size) or (self._bump(size) if self._add_chunk(size) else 0)
 
     def _bump(self, size: int) -> int:
         chunk = self._chunk

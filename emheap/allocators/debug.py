@@ -5,7 +5,7 @@ from __future__ import annotations
 from _thread import RLock
 from collections import deque
 
-from emheap.allocators.base import Allocator
+from emheap.allocators.base import Allocator, hand_out
 from emheap.allocators.wrapping import WrappingAllocator
 from emheap.errors import HeapCorruptionError, format_address
 from emheap.memories.base import Memory
@@ -78,15 +78,7 @@ class DebugAllocator(WrappingAllocator):
         self.lock = RLock()  # a finalizer may free a block while this thread holds it
 
     def allocate(self, size: int) -> int:
-        address = 0
-        try:
-            with self.lock:
-                address = self._allocate(size)
-            return address  # noqa: RET504 (in the line that leaves the lock it could get lost)
-        except BaseException:  # an interrupt
-            if address:
-                self.free(address)
-            raise
+        return hand_out(self.lock, self._allocate, size, self.free)
 
     def _allocate(self, size: int) -> int:
         self._make_room(self._room)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from _thread import RLock
 from bisect import bisect_left, insort
 
-from emheap.allocators.base import Allocator
+from emheap.allocators.base import Allocator, hand_out
 from emheap.checks import align_up, check_alignment, check_integer
 from emheap.errors import HeapCorruptionError, OutOfBoundsError, format_address
 
@@ -45,18 +45,10 @@ class FreeListAllocator(Allocator):
         return self._free_by_size[-1][0] if self._free_by_size else 0
 
     def allocate(self, size: int) -> int:
-        needed = align_up(max(size, 1), self.alignment)
-        address = 0
-        try:
-            with self._lock:
-                address = self._take(needed)
-            return address  # noqa: RET504 (in the line that leaves the lock it could get lost)
-        except BaseException:  # an interrupt
-            if address:
-                self.free(address)
-            raise
+        return hand_out(self._lock, self._take, size, self.free)
 
-    def _take(self, needed: int) -> int:
+    def _take(self, size: int) -> int:
+        needed = align_up(max(size, 1), self.alignment)
         position = bisect_left(self._free_by_size, (needed, 0))
         if position == len(self._free_by_size):
             return 0

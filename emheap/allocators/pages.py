@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from emheap.allocators.base import hand_out
 from emheap.allocators.freelist import FreeListAllocator
 
 __all__ = ["PAGE_SIZE", "PageAllocator"]
@@ -33,17 +34,13 @@ class PageAllocator(FreeListAllocator):
         self._page_size = page_size
 
     def allocate(self, size: int) -> int:
-        address = 0
-        try:
-            with self._lock:  # also around `grow`: who calls it may have to be alone
-                address = super().allocate(size)
-                while not address and self._add_pages(size):
-                    address = super().allocate(size)
-            return address
-        except BaseException:  # an interrupt
-            if address:
-                self.free(address)
-            raise
+        # The lock is also around `grow`: who calls it may have to be alone.
+        return hand_out(self._lock, self._take_or_grow, size, self.free)
+
+    def _take_or_grow(self, size: int) -> int:
+        while self.largest_gap < max(size, 1) and self._add_pages(size):
+            pass
+        return super().allocate(size)
 
     def _gap_at_end(self) -> int:
         """The free bytes that new pages most likely lie next to."""
