@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from emheap.allocators.base import hand_out
 from emheap.allocators.freelist import FreeListAllocator
+from emheap.checks import align_up
 
 __all__ = ["PAGE_SIZE", "PageAllocator"]
 
@@ -32,6 +33,9 @@ class PageAllocator(FreeListAllocator):
         super().__init__(alignment, alignment, alignment=alignment)
         self._grow = grow
         self._page_size = page_size
+        self._rest = range(0)
+        """The bytes at the end of our last pages that fill no unit of the alignment: the pages of
+        some memories have a single byte. The next pages may go on from there."""
 
     def allocate(self, size: int) -> int:
         # The lock is also around `grow`: who calls it may have to be alone.
@@ -48,7 +52,8 @@ class PageAllocator(FreeListAllocator):
 
     def _add_pages(self, size: int) -> bool:
         """Grow the memory by pages for `size` bytes; tell whether it could."""
-        pages = -(-max(size - self._gap_at_end(), 1) // self._page_size)
+        wanted = align_up(max(size - self._gap_at_end(), 1), self.alignment)
+        pages = -(-wanted // self._page_size)
         before = -1
         try:
             before = self._grow(pages)
@@ -56,11 +61,15 @@ class PageAllocator(FreeListAllocator):
                 self._add(before, pages)
             return before >= 0
         except BaseException:  # an interrupt: pages that were added are not lost
-            if before >= 0 and (before + pages) * self._page_size > self._end:
+            if before >= 0 and (before + pages) * self._page_size & -self.alignment > self._end:
                 self._add(before, pages)
             raise
 
     def _add(self, before: int, pages: int) -> None:
         # The first bytes of a memory that had no page stay unused: no block has address 0.
         start = max(before * self._page_size, self.alignment)
-        self.add(start, (before + pages) * self._page_size)
+        end = (before + pages) * self._page_size
+        if start == self._rest.stop:
+            start = self._rest.start
+        self.add(start, end)
+        self._rest = range(max(start, end & -self.alignment), end)

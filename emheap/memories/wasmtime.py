@@ -231,9 +231,20 @@ def _address(pointer: Any) -> int | None:
 
 
 def page_size(store: wasmtime.Store, memory: wasmtime.Memory) -> int:
-    """The bytes of a page of a memory: nearly always 65536."""
+    """The bytes of a page of a memory: nearly always 65536, or one if its module says so."""
+    import wasmtime
+
     pages = memory.size(store)
-    return memory.data_len(store) // pages if pages else 1 << 16
+    if pages:
+        return memory.data_len(store) // pages
+    # wasmtime-py does not tell; a page of another memory of the same type shows it.
+    with wasmtime.Store(store.engine) as trial_store:
+        trial = wasmtime.Memory(trial_store, memory.type(store))
+        try:
+            trial.grow(trial_store, 1)
+        except wasmtime.WasmtimeError:  # it can have no page at all
+            return 1 << 16
+        return trial.data_len(trial_store)
 
 
 def _argument(pointer: Any) -> Any:

@@ -199,7 +199,8 @@ def two_arrays(heap: HeapManager) -> None:
     heap.alloc_array(uint8, 2000).free()
 
 
-def test_the_pages_that_an_interrupted_allocation_added_are_used() -> None:
+@pytest.mark.parametrize("page_size", [256, 1])
+def test_the_pages_that_an_interrupted_allocation_added_are_used(page_size: int) -> None:
     buffer = bytearray(256 * 256)
     for moment in count():
         pages = 0
@@ -209,14 +210,14 @@ def test_the_pages_that_an_interrupted_allocation_added_are_used() -> None:
             before, pages = pages, pages + count
             return before
 
-        allocator = PageAllocator(grow, page_size=256)
+        allocator = PageAllocator(grow, page_size=page_size)
         heap = wrap_buffer(buffer, allocator=allocator)
         tracer = interrupt(two_arrays, heap, moment)
         heap.free_all()
         # The first bytes of the memory stay unused.
-        assert allocator.available_byte_size in (0, pages * 256 - allocator.alignment)
+        assert allocator.available_byte_size in (0, pages * page_size - allocator.alignment)
         allocator.free(allocator.allocate(1000))
-        assert allocator.available_byte_size == pages * 256 - allocator.alignment
+        assert allocator.available_byte_size == pages * page_size - allocator.alignment
         if not tracer.struck:
             assert moment > 50
             break

@@ -216,6 +216,31 @@ def test_an_empty_memory() -> None:
         assert heap.read(uint8, 16 + 65535) == 9
 
 
+@pytest.mark.parametrize("size", [0, 13, 64])
+def test_pages_of_a_single_byte(size: int) -> None:
+    text = f"""
+    (module
+      (memory (export "memory") {size} 20000 (pagesize 1))
+      (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0))))
+    """
+    running = run_module(text, store=make_store(wasm_custom_page_sizes=True))
+    heap = open_running(running, malloc=None, free=None)
+    refs = [heap.alloc_array(uint8, bytes([5]) * count) for count in (1000, 1, 700)]
+    theirs = running.exports["grow"](running.store, 5)
+    refs += [heap.alloc_array(uint8, bytes([6]) * count) for count in (900, 800, 700)]
+    # An empty memory's first 16 bytes stay unused, and at most 30 on either side of the module's.
+    assert heap.memory.size <= size + 16 + 5 + 60 + sum(-(-len(ref) // 16) * 16 for ref in refs)
+    assert all(ref.address >= size for ref in refs)
+    assert heap.memory.read_bytes(theirs, 5) == bytes(5)
+    assert [set(ref[:]) for ref in refs] == [{5}] * 3 + [{6}] * 3
+    with pytest.raises(emheap.OutOfMemoryError):
+        heap.alloc_array(uint8, 20_000)
+    refs.append(heap.alloc_array(uint8, 20_000 - heap.memory.size - 16))
+    assert 20_000 - 16 <= heap.memory.size <= 20_000
+    for ref in refs:
+        ref.free()
+
+
 # Addresses
 
 
