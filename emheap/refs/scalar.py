@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from emheap.records import is_released
-from emheap.refs.base import HeapRef, Owner
+from emheap.refs.base import Owner
+from emheap.refs.single import SingleRef
 
 __all__ = ["ScalarRef", "owning_scalar_ref", "wrapping_scalar_ref"]
 
 T = TypeVar("T")
 
 
-class ScalarRef(HeapRef[T]):
+class ScalarRef(SingleRef[T]):
     """A number on a heap.
 
     >>> import emheap
@@ -69,18 +70,6 @@ class ScalarRef(HeapRef[T]):
         """Set the number in one indivisible, sequentially consistent step."""
         self._check_alive()
         self._block[2].owner.atomics.writer(self._unit)(self.address, value)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, ScalarRef):
-            return NotImplemented
-        return self._place() == other._place()
-
-    def __hash__(self) -> int:
-        return hash(self._place())
-
-    def _place(self) -> tuple[Any, ...]:
-        block = self._block
-        return id(block[2].owner), block[1], block[2].kind
 
     def _content(self) -> str:
         return repr(self.value)

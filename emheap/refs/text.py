@@ -8,14 +8,15 @@ from emheap import ownership
 from emheap.checks import check_count
 from emheap.errors import CapacityError
 from emheap.records import describe_block
-from emheap.refs.base import HeapRef, Owner
+from emheap.refs.base import Owner
+from emheap.refs.single import SingleRef
 from emheap.sites import caller_site
 from emheap.types import Scalar, Text, uint8
 
 __all__ = ["StringRef", "string_ref_class"]
 
 
-class StringRef(HeapRef[str]):
+class StringRef(SingleRef[str]):
     """A null-terminated string on a heap, with the room it has.
 
     Capacity counts elements (bytes in ASCII and UTF-8, code units in UTF-16 and UTF-32) without
@@ -135,19 +136,6 @@ class StringRef(HeapRef[str]):
         if self._block[2].count is None:
             return self.encoded_byte_length + self._text.size
         return self._block[2].byte_size
-
-    def __eq__(self, other: object) -> bool:
-        """Whether `other` is the same string in the same place."""
-        if not isinstance(other, StringRef):
-            return NotImplemented
-        return self._place() == other._place()
-
-    def __hash__(self) -> int:
-        return hash(self._place())
-
-    def _place(self) -> tuple[Any, ...]:
-        block = self._block
-        return id(block[2].owner), block[1], block[2].kind
 
     def _content(self) -> str:
         return repr(self.read("replace"))
