@@ -10,6 +10,7 @@ import gc
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from types import CodeType, FrameType
@@ -68,11 +69,14 @@ class Ledger(Allocator):
         return address
 
     def free(self, address: int) -> None:
-        self.out.remove(address)
-        self._allocator.free(address)
+        self._drop(address)
 
     def take_back(self, owed: list[int], size: int | None = None) -> None:
-        self.free(owed.pop())
+        self._drop(owed.pop())
+
+    def _drop(self, address: int) -> None:
+        self.out.remove(address)
+        self._allocator.free(address)
 
 
 def pooled(allocator: Allocator) -> Allocator:
@@ -170,6 +174,53 @@ def test_nothing_is_lost_wherever_a_program_is_interrupted(
         check_consistent(heap)
         nothing_lost(heap, ledger)
     assert struck > 50
+
+
+class Calls:
+    """Counts calls of what lies beneath a heap, and interrupts one before it does anything."""
+
+    def __init__(self) -> None:
+        self.left = -1
+
+    def before(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **named: Any) -> Any:
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+            return function(*arguments, **named)
+
+        return call
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=name_of)
+@pytest.mark.parametrize("front", [pooled, plain, counted], ids=lambda front: front.__name__)
+@pytest.mark.parametrize("kind", INTERRUPTED, ids=str)
+def test_nothing_is_lost_wherever_what_lies_beneath_is_interrupted(
+    open_heap: OpenHeap,
+    front: Callable[[Allocator], Allocator],
+    scenario: Scenario,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    heap, ledger = open_on_ledger(open_heap(), front)
+    calls = Calls()
+    beneath: list[tuple[type, str]]
+    beneath = [(Ledger, name) for name in ("allocate", "free", "take_back")]
+    beneath += [(type(heap.memory), name) for name in ("fill", "read_bytes", "write_bytes")]
+    for kind, name in beneath:
+        monkeypatch.setattr(kind, name, calls.before(getattr(kind, name)))
+    for moment in count(1):
+        calls.left = moment
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # of references that got lost
+            with suppress(KeyboardInterrupt):
+                scenario(heap)
+            struck, calls.left = calls.left <= 0, -1
+            gc.collect(0)
+        check_consistent(heap)
+        nothing_lost(heap, ledger)
+        if not struck:
+            assert moment > 3
+            break
 
 
 @pytest.mark.parametrize("scenario", [scalars, arrays, resizing, arenas], ids=name_of)
