@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes.util
+import sys
+
 import pytest
 
 import emheap
 from emheap import HeapManager, uint8
+from emheap.atomics.libatomic import LibatomicAtomics
+from emheap.home import IN_PYODIDE
 from emtests.conftest import skip_for_gap
 from emtests.heaps import KINDS, HeapKind
 
@@ -30,3 +35,21 @@ def test_what_a_heap_lacks_it_refuses_in_words(kind: HeapKind, heap: HeapManager
             with pytest.raises(emheap.NotSupportedError, match="libatomic"):
                 heap.read_uint8_atomic(ref.address)
         assert heap.memory.zero_copy == kind.can("zero copy")
+
+
+@pytest.mark.parametrize("library", [None, "libno-such-library.so.1", "libc.so.6"])
+def test_atomics_without_their_library_say_what_to_install(
+    library: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if IN_PYODIDE:
+        skip_for_gap("Pyodide", "its atomics are JavaScript's")
+    monkeypatch.setattr(sys, "platform", "freebsd14")
+    monkeypatch.setattr(ctypes.util, "find_library", lambda name: library)
+    with (
+        emheap.open() as heap,
+        pytest.raises(
+            emheap.NotSupportedError,
+            match="needs libatomic, which is not on this machine; on Debian and Ubuntu",
+        ),
+    ):
+        LibatomicAtomics(heap.memory)

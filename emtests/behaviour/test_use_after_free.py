@@ -211,6 +211,15 @@ def test_wrapped_references_end_with_the_block_around_them(heap: HeapManager) ->
             bytes(ref)
 
 
+def test_the_block_around_is_told_whatever_was_freed_since(heap: HeapManager) -> None:
+    room, beside = heap.alloc_array(int32, 8), heap.alloc_array(int32, 4)
+    inside = heap.wrap(int32, room.address + 8)
+    room.free()
+    beside.free()
+    with pytest.raises(emheap.UseAfterFreeError, match="inside the int32 array of 32 bytes at"):
+        _ = inside.value
+
+
 def test_a_wrapped_reference_survives_what_is_freed_beside_it(heap: HeapManager) -> None:
     first, second = heap.alloc_array(int32, 8, align=16), heap.alloc_array(int32, 8, align=16)
     inside = heap.wrap(int32, second.address)

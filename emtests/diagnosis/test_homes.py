@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -67,6 +68,15 @@ def test_the_command_prints_every_home() -> None:
     homes_told = [line for line in lines if not line.startswith("     needs ")]
     assert len(homes_told) == len(found())
     assert all(line.startswith(("yes  ", "no   ")) for line in homes_told)
+
+
+def test_the_command_succeeds_where_the_first_home_works(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(CHECKOUT / "emheap" / "__main__.py"), run_name="__main__")
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith(f"emheap {emheap.__version__}, CPython ")
 
 
 def test_without_anything_installed_it_tells_what_to_install() -> None:

@@ -103,6 +103,7 @@ def test_views_of_a_memory_that_moves_have_the_manners_of_memoryviews() -> None:
             changed[2:4] = source[6:8]
             changed[::-4] = source[:3]
             changed[7:8] = changed[2:3]
+            changed[5:5] = source[:0]
             changed[-1] = -5
         assert ref[:] == view.tolist() == wanted.tolist()
         for bad in (10, -11, 2**70):
@@ -121,6 +122,9 @@ def test_views_of_a_memory_that_moves_have_the_manners_of_memoryviews() -> None:
         with pytest.raises(ValueError, match="released"):
             len(scoped)
         assert "released" in repr(scoped)
+        assert scoped == scoped
+        assert scoped != view
+        assert view.__eq__(5) is NotImplemented
         with pytest.raises(TypeError):
             memoryview(view)
         del view
