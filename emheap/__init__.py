@@ -1,4 +1,4 @@
-"""Typed, safe hold of a WebAssembly or native heap: numbers, strings and arrays, at an address.
+"""Typed, memory-safe access to a WebAssembly or native heap: numbers, strings and arrays.
 
 >>> import emheap
 >>> heap = emheap.open()
@@ -10,80 +10,201 @@
 
 # Imports run one way, and a test holds them to it:
 #
-#   errors, home, checks, sites, options, exit_report -> types -> memories, allocators, atomics
-#   -> records, loans, blocks -> ownership, guarding -> refs -> allocation
-#   -> names, maps, reports, diagnosis -> inspection, notebook -> arena, manager -> opening
+#   errors -> _util -> javascript -> types -> memories -> allocators -> blocks -> refs
+#   -> calls -> diagnosis -> heap -> backends -> testing
 #
-# What only a browser has (js, pyodide.ffi, pyodide_js) is imported in memories/own_module.py
-# and the few files that exist for JavaScript, and there only inside Pyodide.
+# What only a browser has (js, pyodide.ffi, pyodide_js) is imported in the few files that exist
+# for JavaScript, and there only inside Pyodide.
 
 from __future__ import annotations
 
-from emheap.allocators.base import Allocator as Allocator
-from emheap.allocators.bump import BumpAllocator as BumpAllocator
-from emheap.allocators.counting import CountingAllocator as CountingAllocator
-from emheap.allocators.debug import DebugAllocator as DebugAllocator
-from emheap.allocators.failing import FailingAllocator as FailingAllocator
-from emheap.allocators.freelist import FreeListAllocator as FreeListAllocator
-from emheap.allocators.functions import FunctionsAllocator as FunctionsAllocator
-from emheap.allocators.libc import LibcAllocator as LibcAllocator
-from emheap.allocators.pages import PageAllocator as PageAllocator
-from emheap.allocators.pool import PoolAllocator as PoolAllocator
-from emheap.allocators.quota import QuotaAllocator as QuotaAllocator
-from emheap.arena import Arena as Arena
-from emheap.capturing import CapturedMemory as CapturedMemory
-from emheap.capturing import capture_memory as capture_memory
-from emheap.errors import AlreadyOwnedError as AlreadyOwnedError
-from emheap.errors import BufferInUseError as BufferInUseError
-from emheap.errors import CapacityError as CapacityError
-from emheap.errors import DoubleFreeError as DoubleFreeError
-from emheap.errors import HeapCorruptionError as HeapCorruptionError
-from emheap.errors import HeapError as HeapError
-from emheap.errors import LeakError as LeakError
-from emheap.errors import MisalignedError as MisalignedError
-from emheap.errors import NotAllocatedError as NotAllocatedError
-from emheap.errors import NotSupportedError as NotSupportedError
-from emheap.errors import NullPointerError as NullPointerError
-from emheap.errors import OutOfBoundsError as OutOfBoundsError
-from emheap.errors import OutOfMemoryError as OutOfMemoryError
-from emheap.errors import UnterminatedStringError as UnterminatedStringError
-from emheap.errors import UseAfterFreeError as UseAfterFreeError
-from emheap.errors import ValueOutOfRangeError as ValueOutOfRangeError
-from emheap.inspection import hexdump as hexdump
-from emheap.manager import HeapManager as HeapManager
-from emheap.memories.base import Memory as Memory
-from emheap.memories.views import HeapView as HeapView
-from emheap.opening import create_wasm_heap_manager as create_wasm_heap_manager
-from emheap.opening import open as open  # noqa: A004
-from emheap.opening import wrap_buffer as wrap_buffer
-from emheap.opening import wrap_emscripten_module_heap as wrap_emscripten_module_heap
-from emheap.opening import wrap_wasm_instance as wrap_wasm_instance
-from emheap.refs import ArrayRef as ArrayRef
-from emheap.refs import HeapRef as HeapRef
-from emheap.refs import ScalarRef as ScalarRef
-from emheap.refs import StringRef as StringRef
-from emheap.types import Scalar as Scalar
-from emheap.types import Text as Text
-from emheap.types import Type as Type
-from emheap.types import ascii as ascii  # noqa: A004
-from emheap.types import clamped_uint8 as clamped_uint8
-from emheap.types import float32 as float32
-from emheap.types import float64 as float64
-from emheap.types import int8 as int8
-from emheap.types import int16 as int16
-from emheap.types import int32 as int32
-from emheap.types import int64 as int64
-from emheap.types import pointer32 as pointer32
-from emheap.types import pointer53 as pointer53
-from emheap.types import pointer64 as pointer64
-from emheap.types import uint8 as uint8
-from emheap.types import uint16 as uint16
-from emheap.types import uint32 as uint32
-from emheap.types import uint64 as uint64
-from emheap.types import uint128 as uint128
-from emheap.types import uint256 as uint256
-from emheap.types import utf8 as utf8
-from emheap.types import utf16 as utf16
-from emheap.types import utf32 as utf32
+from typing import TYPE_CHECKING, Any
+
+from emheap.allocators.base import Allocator
+from emheap.allocators.bump import BumpAllocator
+from emheap.allocators.counting import CountingAllocator
+from emheap.allocators.debug import DebugAllocator
+from emheap.allocators.failing import FailingAllocator
+from emheap.allocators.freelist import FreeListAllocator
+from emheap.allocators.functions import FunctionsAllocator
+from emheap.allocators.libc import LibcAllocator
+from emheap.allocators.pages import PageAllocator
+from emheap.allocators.pool import PoolAllocator
+from emheap.allocators.quota import QuotaAllocator
+from emheap.allocators.wrapping import WrappingAllocator
+from emheap.backends.buffer import wrap_buffer
+from emheap.backends.modules import (
+    create_wasm_heap_manager,
+    wrap_emscripten_module_heap,
+    wrap_wasm_instance,
+)
+from emheap.backends.process import open as open  # noqa: A004 (used as emheap.open)
+from emheap.diagnosis.hexdump import hexdump
+from emheap.errors import (
+    AlreadyOwnedError,
+    BufferInUseError,
+    CapacityError,
+    DoubleFreeError,
+    HeapCorruptionError,
+    HeapError,
+    LeakError,
+    MisalignedError,
+    NotAllocatedError,
+    NotSupportedError,
+    NullPointerError,
+    OutOfBoundsError,
+    OutOfMemoryError,
+    UnterminatedStringError,
+    UseAfterFreeError,
+    ValueOutOfRangeError,
+)
+from emheap.heap.arena import Arena
+from emheap.heap.manager import HeapManager
+from emheap.javascript.capture import CapturedMemory, capture_memory
+from emheap.memories.base import Memory
+from emheap.memories.heap_view import HeapView
+from emheap.refs import ArrayRef, HeapRef, ScalarRef, StringRef
+from emheap.types import (
+    Scalar,
+    Text,
+    Type,
+    clamped_uint8,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    pointer32,
+    pointer53,
+    pointer64,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+    uint128,
+    uint256,
+    utf8,
+    utf16,
+    utf32,
+)
+from emheap.types import ascii as ascii  # noqa: A004 (used as emheap.ascii)
+
+if TYPE_CHECKING:
+    from emheap.diagnosis.heap_map import HeapMap
+    from emheap.diagnosis.reports import (
+        Change,
+        Counts,
+        LiveBlock,
+        LiveBlocks,
+        Snapshot,
+        Statistics,
+        Usage,
+    )
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Allocator",
+    "AlreadyOwnedError",
+    "Arena",
+    "ArrayRef",
+    "BufferInUseError",
+    "BumpAllocator",
+    "CapacityError",
+    "CapturedMemory",
+    "Change",
+    "CountingAllocator",
+    "Counts",
+    "DebugAllocator",
+    "DoubleFreeError",
+    "FailingAllocator",
+    "FreeListAllocator",
+    "FunctionsAllocator",
+    "HeapCorruptionError",
+    "HeapError",
+    "HeapManager",
+    "HeapMap",
+    "HeapRef",
+    "HeapView",
+    "LeakError",
+    "LibcAllocator",
+    "LiveBlock",
+    "LiveBlocks",
+    "Memory",
+    "MisalignedError",
+    "NotAllocatedError",
+    "NotSupportedError",
+    "NullPointerError",
+    "OutOfBoundsError",
+    "OutOfMemoryError",
+    "PageAllocator",
+    "PoolAllocator",
+    "QuotaAllocator",
+    "Scalar",
+    "ScalarRef",
+    "Snapshot",
+    "Statistics",
+    "StringRef",
+    "Text",
+    "Type",
+    "UnterminatedStringError",
+    "Usage",
+    "UseAfterFreeError",
+    "ValueOutOfRangeError",
+    "WrappingAllocator",
+    "__version__",
+    "capture_memory",
+    "clamped_uint8",
+    "create_wasm_heap_manager",
+    "float32",
+    "float64",
+    "hexdump",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "pointer32",
+    "pointer53",
+    "pointer64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "uint128",
+    "uint256",
+    "utf8",
+    "utf16",
+    "utf32",
+    "wrap_buffer",
+    "wrap_emscripten_module_heap",
+    "wrap_wasm_instance",
+]
+"""Without `open` and `ascii`: a star import must not hide builtins."""
+
+_LATE = {
+    "HeapMap": "emheap.diagnosis.heap_map",
+    "LiveBlock": "emheap.diagnosis.reports",
+    "LiveBlocks": "emheap.diagnosis.reports",
+    "Snapshot": "emheap.diagnosis.reports",
+    "Statistics": "emheap.diagnosis.reports",
+    "Change": "emheap.diagnosis.reports",
+    "Counts": "emheap.diagnosis.reports",
+    "Usage": "emheap.diagnosis.reports",
+}
+"""What is imported when it is first asked for: making its tuples takes longer than the rest."""
+
+
+if not TYPE_CHECKING:  # or a misspelt name would pass every type checker
+
+    def __getattr__(name: str) -> Any:
+        if name not in _LATE:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        value = globals()[name] = getattr(import_module(_LATE[name]), name)
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATE})

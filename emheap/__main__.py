@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 
 import emheap
-from emheap.homes import describe_homes
+from emheap.backends.report import describe_backends
 
 if __name__ == "__main__":
-    text, works = describe_homes(emheap.__version__)
+    text, works = describe_backends(emheap.__version__)
     print(text)
     sys.exit(0 if works else 1)

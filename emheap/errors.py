@@ -23,8 +23,6 @@ __all__ = [
     "UnterminatedStringError",
     "UseAfterFreeError",
     "ValueOutOfRangeError",
-    "add_note",
-    "format_address",
 ]
 
 
@@ -92,19 +90,3 @@ class LeakError(HeapError):
 class HeapCorruptionError(HeapError):
     """Raised when the bytes around a block, or of a freed one, were written to; and when an
     allocator hands out what is live."""
-
-
-def add_note(error: BaseException, note: str) -> None:
-    """Add a note to an error that is on its way, where Python has notes (3.11 on)."""
-    adder = getattr(error, "add_note", None)
-    if adder is not None:
-        adder(note)
-
-
-def format_address(address: int) -> str:
-    """An address as every message of emheap shows it: in hexadecimal.
-
-    >>> format_address(4096)
-    '0x1000'
-    """
-    return f"-0x{-address:x}" if address < 0 else f"0x{address:x}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from emheap.manager import HeapManager
+    from emheap.heap.manager import HeapManager
 
 __all__ = ["emheap_heap"]
 

@@ -17,10 +17,10 @@ from typing import Any
 
 import emheap
 from emheap import BumpAllocator, FreeListAllocator, HeapManager, LibcAllocator
-from emheap.memories.direct import DirectMemory
-from emheap.options import check_options
+from emheap.blocks.options import check_options
+from emheap.memories.process import ProcessMemory
+from emtests.backends.javascript import openers
 from emtests.growing import ReplacedBuffer
-from emtests.javascript import openers
 from emtests.webassembly import guests
 
 CAPABILITIES = {
@@ -76,7 +76,7 @@ def open_home(**options: Any) -> Iterator[HeapManager]:
 @contextmanager
 def open_libc(**options: Any) -> Iterator[HeapManager]:
     # Without the pool in front, so that every block is a call of malloc or calloc.
-    yield HeapManager(DirectMemory(), LibcAllocator(), check_options(options))
+    yield HeapManager(ProcessMemory(), LibcAllocator(), check_options(options))
 
 
 @contextmanager

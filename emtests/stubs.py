@@ -6,13 +6,13 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-import emheap.names
-from emheap.names import ALLOC_NAMES, FLAT_NAMES, FlatName
+from emheap.heap import flat_names
+from emheap.heap.flat_names import ALLOC_NAMES, FLAT_NAMES, FlatName
 from emheap.types import FloatingPoint, Text
 
-PATH = Path(emheap.names.__file__).with_suffix(".pyi")
+PATH = Path(flat_names.__file__).with_suffix(".pyi")
 
-_HEAD = '''"""Declares what names.py makes; written by ``python -m emtests.stubs``."""
+_HEAD = '''"""Declares what flat_names.py makes; written by ``python -m emtests.stubs``."""
 
 from collections.abc import Callable, Iterable
 from typing import Any

@@ -10,37 +10,39 @@ from pathlib import Path
 import pytest
 
 import emheap
-from emheap.names import ALLOC_NAMES, FLAT_NAMES
+from emheap.heap.flat_names import ALLOC_NAMES, FLAT_NAMES
 from emheap.types import scalar_types, text_types, wide_types
 from emtests import stubs
 
 ROOT = Path(emheap.__file__).parent
 
-LAYERS = (
-    ("errors", "home", "checks", "sites", "options", "exit_report", "ending"),
-    ("types",),
-    ("js_bridge", "memories", "allocators", "atomics", "capturing"),
-    ("records", "loans", "placement", "blocks"),
-    ("ownership", "guarding"),
-    ("refs",),
-    ("allocation",),
-    ("markup", "extents", "maps", "dumps", "bulk", "reports", "diagnosis", "names"),
-    ("inspection", "notebook"),
-    ("arena", "manager"),
-    ("opening_javascript", "opening_wasmtime", "opening"),
-    ("javascript_homes", "homes"),
-    ("testing", "pytest_plugin", "__init__", "__main__"),
+FLOORS = (
+    "errors",
+    "_util",
+    "javascript",
+    "types",
+    "memories",
+    "allocators",
+    "blocks",
+    "refs",
+    "calls",
+    "diagnosis",
+    "heap",
+    "backends",
+    "testing",
+    "pytest_plugin",
 )
-"""What is imported, before what imports it; within a layer there must be no cycle."""
+"""The house, ground floor first: a file imports from floors below its own, or from its own."""
+
+UPWARD = {("refs.base", "diagnosis.notebook")}
+"""What a notebook shows of a reference is imported when a notebook asks."""
+
+PUBLIC = {"emheap", "emheap.testing", "emheap.c", "emheap.memories.base", "emheap.allocators.base"}
+"""The modules whose names users may rely on; all others may move."""
 
 FOR_JAVASCRIPT = {"js", "pyodide", "pyodide_js"}
-MAY_SEE_JAVASCRIPT = {
-    "capturing.py",
-    "js_bridge.py",
-    "memories/own_module.py",
-    "opening_javascript.py",
-}
-"""The files that exist for JavaScript, besides those named after it."""
+MAY_SEE_JAVASCRIPT = ("javascript/", "javascript.py", "javascript_access.py")
+"""How the files begin or end that exist for JavaScript."""
 
 
 def modules() -> list[Path]:
@@ -53,53 +55,58 @@ def name_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
 
 
-def imports_of(path: Path, *, at_import: bool) -> Iterator[str]:
-    """The modules that a file imports: when it is imported, or at any time."""
+def imports_of(path: Path, *, late: bool = True) -> Iterator[str]:
+    """The modules that a file imports; with `late`, in functions and for type checkers too."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     pending: list[ast.AST] = list(tree.body)
     while pending:
         node = pending.pop()
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            if node.module == "emheap":
-                yield from (f"emheap.{alias.name}" for alias in node.names)
-            else:
-                yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif at_import and isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        elif not late and _is_late(node):
             continue
-        elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            pending.extend(node.orelse)
         else:
             pending.extend(ast.iter_child_nodes(node))
 
 
-def layer_of(module: str) -> int:
-    head = module.split(".")[0]
-    found = [number for number, heads in enumerate(LAYERS) if head in heads]
-    assert found, f"{module} is in no layer: give it a place in LAYERS"
-    return found[0]
+def _is_late(node: ast.AST) -> bool:
+    """Whether what is in a node does not run when the module is imported."""
+    if isinstance(node, ast.If):
+        return ast.unparse(node.test) == "TYPE_CHECKING"
+    return isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+
+
+def floor_of(module: str) -> int:
+    return FLOORS.index(module.split(".")[0])
 
 
 def own_imports(path: Path) -> set[str]:
-    """The modules of this package that a file imports when it is imported, without the package."""
+    """The modules of this package that a file imports at any time, without the package."""
     names = {name_of(module) for module in modules()}
     own = set()
-    for module in imports_of(path, at_import=True):
-        if module == "emheap" or module.startswith("emheap."):
-            target = module.removeprefix("emheap").removeprefix(".")
-            own.add(target if target in names else "__init__")
-    return own
+    for imported in imports_of(path):
+        if imported.split(".")[0] == "emheap":
+            target = imported.removeprefix("emheap.")
+            while target and target not in names:
+                target = target.rpartition(".")[0]
+            own.add(target or "__init__")
+    return own - {name_of(path)}
 
 
 @pytest.mark.parametrize("path", modules(), ids=name_of)
-def test_a_module_imports_from_its_own_layer_or_below(path: Path) -> None:
+def test_a_module_imports_from_its_own_floor_or_below(path: Path) -> None:
+    name = name_of(path)
+    if name in ("__init__", "__main__"):
+        return
     for target in own_imports(path) - {"__init__"}:
-        assert layer_of(target) <= layer_of(name_of(path)), f"{name_of(path)} imports {target}"
+        if (name, target) not in UPWARD:
+            assert floor_of(target) <= floor_of(name), f"{name} imports {target}"
 
 
-def test_imports_have_no_cycle() -> None:
-    graph = {name_of(path): own_imports(path) - {name_of(path)} for path in modules()}
+def test_imports_have_no_circle_at_run_time_or_for_type_checkers() -> None:
+    graph = {name_of(path): own_imports(path) - {"__init__"} for path in modules()}
     done: set[str] = set()
 
     def visit(module: str, way: tuple[str, ...]) -> None:
@@ -116,9 +123,9 @@ def test_imports_have_no_cycle() -> None:
 
 @pytest.mark.parametrize("path", modules(), ids=name_of)
 def test_javascript_is_seen_only_where_it_must_be(path: Path) -> None:
-    used = {module.split(".")[0] for module in imports_of(path, at_import=False)}
+    used = {module.split(".")[0] for module in imports_of(path)}
     relative = path.relative_to(ROOT).as_posix()
-    allowed = "javascript" in relative or "js_" in relative or relative in MAY_SEE_JAVASCRIPT
+    allowed = relative.startswith(MAY_SEE_JAVASCRIPT) or relative.endswith(MAY_SEE_JAVASCRIPT)
     assert allowed or not used & FOR_JAVASCRIPT, f"{relative} imports {used & FOR_JAVASCRIPT}"
 
 
@@ -126,7 +133,7 @@ def test_no_file_is_long() -> None:
     tests = Path(__file__).parent
     files = [*modules(), *tests.rglob("*.py")]
     long = {path.name: len(path.read_text(encoding="utf-8").splitlines()) for path in files}
-    assert not {name: count for name, count in long.items() if count > 400}
+    assert not {name: count for name, count in long.items() if count > 600}
 
 
 def test_no_module_hides_one_of_the_standard_library() -> None:
@@ -138,9 +145,9 @@ def test_no_module_hides_one_of_the_standard_library() -> None:
 def test_the_core_imports_nothing_but_the_standard_library() -> None:
     known = {*sys.stdlib_module_names, "emheap", *FOR_JAVASCRIPT}
     for path in modules():
-        if name_of(path) == "pytest_plugin":
-            continue  # nothing but pytest imports it
-        foreign = {module.split(".")[0] for module in imports_of(path, at_import=True)} - known
+        if name_of(path) == "pytest_plugin" or path.is_relative_to(ROOT / "javascript"):
+            continue  # imported by pytest, and inside Pyodide, only
+        foreign = {module.split(".")[0] for module in imports_of(path, late=False)} - known
         assert not foreign, f"{name_of(path)} imports {foreign}"
 
 
@@ -177,7 +184,7 @@ def test_flat_names_are_attributes_with_a_name_and_a_docstring() -> None:
 
 
 def test_public_names_are_real_and_errors_fit_a_builtin() -> None:
-    exported = [name for name in vars(emheap) if not name.startswith("_")]
+    exported = emheap.__all__
     errors = [
         value
         for name in exported

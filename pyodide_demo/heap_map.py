@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import TypedDict
 
 from emheap import HeapManager
-from emheap.reports import LiveBlock, Usage
+from emheap.diagnosis.reports import LiveBlock, Usage
 
 MOST_BLOCKS = 400
 """The blocks that are listed one by one, the largest first."""

@@ -15,7 +15,7 @@ Tell = Callable[[str, str, str], object]
 ARGUMENTS = ["-p", "no:cacheprovider", "--tb=short", "-q"]
 # A page that its host does not isolate has no SharedArrayBuffer.
 WITHOUT_SHARED_MEMORY = [
-    "--ignore=emtests/javascript",
+    "--ignore=emtests/backends/javascript",
     "--ignore=emtests/demo/test_fft.py",
     "-k",
     "not shared and not Shared",

@@ -27,8 +27,8 @@ TESTS_MODULES = (
 """The files of modules, as npm brought them, that only the tests need."""
 # What starts them outside; see emtests/pyodide.
 _SCRIPTS = ("modules.mjs", "peer.mjs")
-_FIRST = "emtests/behaviour/test_first_steps.py"
-_NATIVE_ONLY = ("shared", "bench", "runtimes", "pyodide", "machinery", "typing_checks")
+_FIRST = "emtests/heap/test_first_steps.py"
+_NATIVE_ONLY = ("bench", "runtimes", "pyodide", "machinery", "typing_checks")
 
 
 def tests_files(site: Path) -> dict[str, Content]:

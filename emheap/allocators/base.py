@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Allocator", "call_free", "hand_out"]
+__all__ = ["Allocator", "allocate_locked", "call_free"]
 
 
 class Allocator(ABC):
@@ -21,7 +21,7 @@ class Allocator(ABC):
 
     alignment: int = 8
     """What every block's address is a multiple of, in bytes."""
-    sees_every_block: bool = False
+    needs_every_call: bool = False
     """Whether it must be asked for each block, so that an arena may not put many into one."""
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -64,7 +64,7 @@ class Allocator(ABC):
         else:
             call_free(self.free_sized, owed, size)
 
-    def let_go(self, address: int) -> bool:
+    def relinquish(self, address: int) -> bool:
         """Forget a block, so that another program may free it as one of `native`'s.
 
         False, and nothing done, if only this allocator can take the block back.
@@ -72,7 +72,7 @@ class Allocator(ABC):
         return True
 
 
-def hand_out(
+def allocate_locked(
     lock: RLock, take: Callable[[int], int], size: int, free: Callable[[int], object]
 ) -> int:
     """``take(size)``, one thread at a time. What it gave is freed where an interrupt comes while

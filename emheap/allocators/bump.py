@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from _thread import RLock
 
+from emheap._util.checks import align_up, check_alignment, check_integer
 from emheap.allocators.base import Allocator
-from emheap.checks import align_up, check_alignment, check_integer
 from emheap.errors import OutOfBoundsError
 
 __all__ = ["BumpAllocator"]

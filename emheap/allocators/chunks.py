@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from _thread import RLock
 
-from emheap.allocators.base import Allocator, hand_out
+from emheap.allocators.base import Allocator, allocate_locked
 from emheap.allocators.bump import BumpAllocator
 
 __all__ = ["ChunkAllocator"]
@@ -53,7 +53,9 @@ class ChunkAllocator(Allocator):
         if size > self.LARGEST // 4:
             return self._allocator.allocate(size)
         # In one line: between two an interrupt could lose the address.
-        return hand_out(self._lock, self._take, size, self.free) or self._allocator.allocate(size)
+        return allocate_locked(self._lock, self._take, size, self.free) or self._allocator.allocate(
+            size
+        )
 
     def _take(self, size: int) -> int:
         return self._bump(size) or (self._bump(size) if self._add_chunk(size) else 0)
@@ -135,5 +137,5 @@ class ChunkAllocator(Allocator):
             for chunk in list(self._chunks.values()):
                 self._drop_if_empty(chunk)
 
-    def let_go(self, address: int) -> bool:
-        return address not in self._home and self._allocator.let_go(address)
+    def relinquish(self, address: int) -> bool:
+        return address not in self._home and self._allocator.relinquish(address)

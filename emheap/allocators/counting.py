@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from emheap.allocators.base import Allocator
-from emheap.allocators.sizing import SizingAllocator
+from emheap.allocators.wrapping import SizingAllocator
 
 __all__ = ["CountingAllocator"]
 
@@ -23,7 +23,7 @@ class CountingAllocator(SizingAllocator):
         self.total_bytes = 0
 
     @property
-    def live_bytes(self) -> int:
+    def live_byte_size(self) -> int:
         """The bytes of the live blocks."""
         return self._live_bytes
 

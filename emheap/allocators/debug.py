@@ -5,11 +5,12 @@ from __future__ import annotations
 from _thread import RLock
 from collections import deque
 
-from emheap.allocators.base import Allocator, hand_out
+from emheap._util.messages import format_address
+from emheap._util.sites import Site, caller_stack, describe_site
+from emheap.allocators.base import Allocator, allocate_locked
 from emheap.allocators.wrapping import WrappingAllocator
-from emheap.errors import HeapCorruptionError, format_address
+from emheap.errors import HeapCorruptionError
 from emheap.memories.base import Memory
-from emheap.sites import Site, caller_stack, describe_site
 
 __all__ = ["DebugAllocator", "find_debug_allocator"]
 
@@ -78,7 +79,7 @@ class DebugAllocator(WrappingAllocator):
         self.lock = RLock()  # a finalizer may free a block while this thread holds it
 
     def allocate(self, size: int) -> int:
-        return hand_out(self.lock, self._allocate, size, self.free)
+        return allocate_locked(self.lock, self._allocate, size, self.free)
 
     def _allocate(self, size: int) -> int:
         self._make_room(self._room)
@@ -134,7 +135,7 @@ class DebugAllocator(WrappingAllocator):
                     self._memory.fill(address, record.size, FREED)
                 raise
 
-    def let_go(self, address: int) -> bool:
+    def relinquish(self, address: int) -> bool:
         return False
 
     def verify(self) -> None:

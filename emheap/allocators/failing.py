@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from emheap._util.checks import check_integer
 from emheap.allocators.base import Allocator
 from emheap.allocators.wrapping import WrappingAllocator
-from emheap.checks import check_integer
 
 __all__ = ["FailingAllocator"]
 

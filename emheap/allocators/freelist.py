@@ -5,9 +5,10 @@ from __future__ import annotations
 from _thread import RLock
 from bisect import bisect_left, insort
 
-from emheap.allocators.base import Allocator, hand_out
-from emheap.checks import align_up, check_alignment, check_integer
-from emheap.errors import HeapCorruptionError, OutOfBoundsError, format_address
+from emheap._util.checks import align_up, check_alignment, check_integer
+from emheap._util.messages import format_address
+from emheap.allocators.base import Allocator, allocate_locked
+from emheap.errors import HeapCorruptionError, OutOfBoundsError
 
 __all__ = ["FreeListAllocator"]
 
@@ -45,7 +46,7 @@ class FreeListAllocator(Allocator):
         return self._free_by_size[-1][0] if self._free_by_size else 0
 
     def allocate(self, size: int) -> int:
-        return hand_out(self._lock, self._take, size, self.free)
+        return allocate_locked(self._lock, self._take, size, self.free)
 
     def _take(self, size: int) -> int:
         needed = align_up(max(size, 1), self.alignment)

@@ -6,8 +6,8 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+from emheap._util.messages import format_address
 from emheap.allocators.base import Allocator, call_free
-from emheap.errors import format_address
 
 __all__ = ["FunctionsAllocator"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ctypes
 
+from emheap._util.platform import c_runtime
 from emheap.allocators.base import Allocator
-from emheap.home import c_runtime
 
 __all__ = ["LibcAllocator"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from emheap.allocators.base import hand_out
+from emheap._util.checks import align_up
+from emheap.allocators.base import allocate_locked
 from emheap.allocators.freelist import FreeListAllocator
-from emheap.checks import align_up
 
 __all__ = ["PAGE_SIZE", "PageAllocator"]
 
@@ -39,7 +39,7 @@ class PageAllocator(FreeListAllocator):
 
     def allocate(self, size: int) -> int:
         # The lock is also around `grow`: who calls it may have to be alone.
-        return hand_out(self._lock, self._take_or_grow, size, self.free)
+        return allocate_locked(self._lock, self._take_or_grow, size, self.free)
 
     def _take_or_grow(self, size: int) -> int:
         while self.largest_gap < max(size, 1) and self._add_pages(size):

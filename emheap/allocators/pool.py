@@ -63,8 +63,8 @@ class PoolAllocator(Allocator):
         else:
             self._allocator.take_back(owed)
 
-    def let_go(self, address: int) -> bool:
-        return self._allocator.let_go(address)
+    def relinquish(self, address: int) -> bool:
+        return self._allocator.relinquish(address)
 
     def trim(self) -> None:
         """Give every kept block back to the allocator."""

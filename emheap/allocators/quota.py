@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from emheap._util.checks import check_integer
 from emheap.allocators.base import Allocator
-from emheap.allocators.sizing import SizingAllocator
-from emheap.checks import check_integer
+from emheap.allocators.wrapping import SizingAllocator
 from emheap.errors import ValueOutOfRangeError
 
 __all__ = ["QuotaAllocator"]

@@ -9,25 +9,28 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar, cast
 
-from emheap.checks import check_count, check_integer
+from emheap._util.checks import check_aligned, check_count, check_integer
+from emheap._util.messages import format_address
+from emheap._util.platform import IN_PYODIDE
 from emheap.errors import (
     CapacityError,
-    MisalignedError,
     NotSupportedError,
     NullPointerError,
     OutOfBoundsError,
     UnterminatedStringError,
-    format_address,
 )
+from emheap.memories.atomics.base import Atomics
 from emheap.types import Scalar, Text
 
-__all__ = ["Elements", "Loan", "Memory", "Reader", "Writer", "check_aligned"]
+__all__ = ["Elements", "Loan", "Memory", "PollingMode", "Reader", "Writer"]
 
 T = TypeVar("T")
 Reader = Callable[[int], T]
 Writer = Callable[[int, T], None]
+PollingMode = Literal["when_empty", "always", "never"]
+"""How often a heap behind a callback asks for the latest buffer."""
 
 
 class Elements(Protocol):
@@ -68,7 +71,7 @@ class Memory(ABC):
     """What messages call it."""
     zero_copy: ClassVar[bool] = True
     """Whether `lend` gives memoryviews on the very bytes."""
-    static: ClassVar[bool] = True
+    stable: ClassVar[bool] = True
     """Whether elements, once made, stay right for as long as the memory exists."""
     pointer_size: int = 4
     """Bytes of a pointer that a program in this memory uses."""
@@ -232,6 +235,19 @@ class Memory(ABC):
             "in Pyodide, open the heap with emheap.open()"
         )
 
+    def open_atomics(self) -> Atomics:
+        """Indivisible reads and writes here.
+
+        Raises NotSupportedError where this machine has none.
+        """
+        if IN_PYODIDE and not self.shared:
+            from emheap.memories.atomics.plain import PlainAtomics
+
+            return PlainAtomics(self)
+        from emheap.memories.atomics.libatomic import LibatomicAtomics
+
+        return LibatomicAtomics(self)
+
     def host_address(self, address: int) -> int:
         """The address of a byte in the process that runs Python."""
         raise NotSupportedError(f"{self.name} has no address in this process")
@@ -251,13 +267,4 @@ class Memory(ABC):
             f"{what} of {size} bytes at address {format_address(number)} lies {where} "
             f"{self.name}, which holds addresses {format_address(self.lowest_address)} to "
             f"{format_address(self.size - 1)}"
-        )
-
-
-def check_aligned(address: int, alignment: int, what: str) -> None:
-    """Raise MisalignedError unless `address` is a multiple of `alignment`."""
-    if address % alignment:
-        raise MisalignedError(
-            f"{what} needs an address that is a multiple of {alignment} bytes; "
-            f"{format_address(address)} is {address % alignment} too high"
         )

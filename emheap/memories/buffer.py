@@ -6,7 +6,7 @@ import ctypes
 from typing import Any, ClassVar
 
 from emheap.memories.base import Loan
-from emheap.memories.direct import exported
+from emheap.memories.process import exported
 from emheap.memories.window import WindowMemory
 from emheap.types import Scalar
 

@@ -16,15 +16,15 @@ from typing import Any, ClassVar, TypeVar
 import js
 from pyodide.ffi import JsException
 
-from emheap.checks import check_integer
+from emheap._util.checks import check_aligned, check_integer
 from emheap.errors import OutOfBoundsError
-from emheap.js_bridge import copy_in, copy_out, is_alive, tag_of
-from emheap.memories.base import Elements, Loan, Memory, Reader, Writer, check_aligned
+from emheap.javascript.bridge import copy_in, copy_out, is_alive, tag_of
+from emheap.memories.atomics.base import Atomics
+from emheap.memories.base import Elements, Loan, Memory, PollingMode, Reader, Writer
 from emheap.memories.elements import indirect_elements
-from emheap.memories.js_access import WINDOW, make_reader, make_writer
-from emheap.memories.views import HeapView, lend_indirectly
+from emheap.memories.heap_view import HeapView, lend_indirectly
+from emheap.memories.javascript_access import WINDOW, make_reader, make_writer
 from emheap.memories.window import HEAD, find_zero
-from emheap.options import PollingMode
 from emheap.types import Scalar, Text, WideInteger
 
 __all__ = ["JavaScriptMemory"]
@@ -48,7 +48,7 @@ class JavaScriptMemory(Memory):
 
     name: ClassVar[str] = "the JavaScript heap"
     zero_copy: ClassVar[bool] = False
-    static: ClassVar[bool] = False
+    stable: ClassVar[bool] = False
     in_javascript: ClassVar[bool] = True
 
     def __init__(
@@ -213,6 +213,11 @@ class JavaScriptMemory(Memory):
                 return (position - start + found) // width
             position, step = stop, min(step * 8, _LARGEST_STEP)
         return None
+
+    def open_atomics(self) -> Atomics:
+        from emheap.memories.atomics.javascript import JavaScriptAtomics
+
+        return JavaScriptAtomics(self)
 
     def js_view(self, scalar: type[Scalar[Any]], address: int, count: int) -> Any:
         if issubclass(scalar, WideInteger):

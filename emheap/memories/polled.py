@@ -6,10 +6,9 @@ import operator
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
-from emheap.memories.base import Elements, Loan, Memory, Reader, Writer
+from emheap.memories.base import Elements, Loan, Memory, PollingMode, Reader, Writer
 from emheap.memories.buffer import BufferMemory
 from emheap.memories.elements import indirect_elements
-from emheap.options import PollingMode
 from emheap.types import Scalar
 
 __all__ = ["PolledMemory"]
@@ -27,7 +26,7 @@ class PolledMemory(Memory):
     """
 
     name: ClassVar[str] = "the latest buffer"
-    static = False
+    stable = False
 
     def __init__(
         self, get_heap: Callable[[], Any], polling_mode: PollingMode, *, first: Any = None

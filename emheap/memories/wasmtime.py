@@ -21,10 +21,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from emheap.memories.base import Elements, Loan, Memory, Reader, Writer
-from emheap.memories.direct import exported
 from emheap.memories.elements import indirect_elements
-from emheap.memories.holding import Hold
-from emheap.memories.views import lend_indirectly
+from emheap.memories.heap_view import lend_indirectly
+from emheap.memories.process import exported
+from emheap.memories.wasmtime_lifetime import Hold
 from emheap.memories.window import ACCESS_ERRORS, WindowMemory
 from emheap.types import Scalar, Text
 from emheap.types.scalars import BYTE_ORDER
@@ -100,7 +100,7 @@ class MovingWasmtimeMemory(WasmtimeMemory):
 
     name: ClassVar[str] = "the wasmtime memory, which may move"
     zero_copy: ClassVar[bool] = False
-    static: ClassVar[bool] = False
+    stable: ClassVar[bool] = False
 
     def refresh(self) -> None:
         base, size = self._ask_base(), self._ask_size()

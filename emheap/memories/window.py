@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any, TypeVar, cast
 
-from emheap.home import IN_PYODIDE
+from emheap._util.platform import IN_PYODIDE
 from emheap.memories.base import Elements, Memory, Reader, Writer
 from emheap.memories.elements import DecodedElements, WideElements
 from emheap.types import Scalar, Text, as_wide

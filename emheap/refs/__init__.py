@@ -5,4 +5,4 @@ from __future__ import annotations
 from emheap.refs.array import ArrayRef as ArrayRef
 from emheap.refs.base import HeapRef as HeapRef
 from emheap.refs.scalar import ScalarRef as ScalarRef
-from emheap.refs.text import StringRef as StringRef
+from emheap.refs.string import StringRef as StringRef

@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from emheap import ownership
-from emheap.checks import check_count, check_integer
-from emheap.errors import (
-    NotAllocatedError,
-    NotSupportedError,
-    OutOfBoundsError,
-    format_address,
-)
-from emheap.records import describe_block
-from emheap.refs.base import HeapRef, Owner
-from emheap.sites import caller_site
-from emheap.types import Scalar, WideInteger, uint8
-from emheap.types.scalars import BYTE_ORDER
-from emheap.types.sequences import decode_elements, encode_elements
+from emheap._util.checks import check_count, check_integer
+from emheap._util.messages import format_address
+from emheap._util.sites import caller_site
+from emheap.blocks.block import describe_block
+from emheap.errors import NotAllocatedError, OutOfBoundsError
+from emheap.refs.base import HeapRef
+from emheap.refs.exchange import array_interface, cannot_share, to_numpy
+from emheap.refs.lifetime import Owner
+from emheap.refs.resize import resize
+from emheap.types import Scalar, WideInteger
+from emheap.types.arrays import decode_elements, encode_elements
 
 if TYPE_CHECKING:
     import numpy
@@ -114,11 +111,11 @@ class ArrayRef(HeapRef[T], Sequence[T]):
 
     def read_atomic_at(self, index: int) -> T:
         """The element at `index`, read in one indivisible step."""
-        return self._block[2].owner.atomics.reader(self._unit)(self._address_of(index))  # type: ignore[no-any-return]
+        return self._block[2].table.atomics.reader(self._unit)(self._address_of(index))  # type: ignore[no-any-return]
 
     def write_atomic_at(self, index: int, value: T) -> None:
         """Set the element at `index` in one indivisible step."""
-        self._block[2].owner.atomics.writer(self._unit)(self._address_of(index), value)
+        self._block[2].table.atomics.writer(self._unit)(self._address_of(index), value)
 
     def _address_of(self, index: int) -> int:
         position = self._check_index(index)
@@ -208,50 +205,20 @@ class ArrayRef(HeapRef[T], Sequence[T]):
     def __buffer__(self, flags: int) -> memoryview:
         self._check_alive()
         if not self._memory.zero_copy:
-            raise TypeError(self._no_sharing("buffer"))
+            raise TypeError(cannot_share(self._memory, "buffer"))
         return self.view
-
-    def _no_sharing(self, what: str) -> str:
-        return (
-            f"no {what} can share the bytes of {self._memory.name}: work on a copy "
-            "with array.edit(), which stores it back, or take array[:] or bytes(array)"
-        )
 
     @property
     def __array_interface__(self) -> dict[str, Any]:
-        # The exporter of a view, for numpy keeps the object but not a buffer of it: given a
-        # memoryview, or the bare address, the array would not be seen to use the block.
-        unit = self._unit
-        if not unit.format:
-            raise AttributeError(f"numpy has no type for {unit.name}")
-        if not self._memory.zero_copy:
-            # Without this numpy would copy the elements, and what is stored there be lost.
-            raise NotSupportedError(self._no_sharing("numpy array"))
-        kind = "f" if unit.format in "fd" else "i" if unit.format.islower() else "u"
-        return {
-            "version": 3,
-            "shape": (len(self),),
-            "typestr": f"{BYTE_ORDER if unit.size > 1 else '|'}{kind}{unit.size}",
-            "data": self._lend(uint8, self.allocated_byte_size, "numpy array").exporter,
-        }
+        return array_interface(self)
 
     def numpy(self) -> numpy.ndarray[Any, Any]:
         """A writable numpy array on the elements, with no copy; needs numpy.
 
         While it, or an array made of it with no copy, is in use the block cannot be freed.
-        Raises NotSupportedError where views are no memoryviews.
+        Raises NotSupportedError where views are not memoryviews.
         """
-        try:
-            import numpy
-        except ImportError:
-            raise ImportError(
-                "numpy() needs numpy: pip install emheap[numpy], or in Pyodide "
-                'await pyodide_js.loadPackage("numpy")'
-            ) from None
-        self._check_alive()
-        if not self._memory.zero_copy:
-            raise NotSupportedError(self._no_sharing("numpy array"))
-        return numpy.asarray(self.view)
+        return to_numpy(self)
 
     def _content(self) -> str:
         return f"of {len(self)} elements"
@@ -266,7 +233,7 @@ class ArrayRef(HeapRef[T], Sequence[T]):
         reference, UseAfterFreeError; then nothing changed.
         """
         number = check_count(count, "count", self._unit.size, self._memory.largest_block)
-        ownership.resize(self, number, self._unit, caller_site())
+        resize(self, number, self._unit, caller_site())
 
     # Freeing what pointers point to
 
@@ -285,7 +252,7 @@ class ArrayRef(HeapRef[T], Sequence[T]):
 
     def _free_pointed(self) -> None:
         self._check_alive()
-        owner = self._block[2].owner
+        owner = self._block[2].table
         if not self._unit.is_pointer:
             raise TypeError(
                 f"free_elements is for arrays of pointers; the elements here are {self._unit.name}"
@@ -338,8 +305,8 @@ class OwningEncodingArrayRef(Owner, EncodingArrayRef[T]):
     __hash__ = None
 
 
-ArrayRef._settled = ArrayRef
-EncodingArrayRef._settled = EncodingArrayRef
+ArrayRef._borrowed_class = ArrayRef
+EncodingArrayRef._borrowed_class = EncodingArrayRef
 EncodingArrayRef.__name__ = ArrayRef.__name__
 
 

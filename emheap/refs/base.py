@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import warnings
 from types import TracebackType
 from typing import Any, ClassVar, Generic, TypeVar
 
-from emheap import ownership
+from emheap._util.messages import add_note, format_address
+from emheap._util.sites import Site, caller_site, current_frame
 from emheap.allocators.pool import PoolAllocator
-from emheap.errors import HeapError, add_note, format_address
+from emheap.blocks import transfer
+from emheap.blocks.block import Block, is_released
+from emheap.blocks.table import BlockTable
+from emheap.errors import HeapError
 from emheap.memories.base import Elements, Loan, Memory
-from emheap.records import Block, is_released
-from emheap.refs.editing import Edit
-from emheap.sites import Site, caller_site, current_frame, describe_site
+from emheap.refs.edit import Edit
+from emheap.refs.lifetime import Holder
 from emheap.types import Scalar, Type, uint8
 
-__all__ = ["HeapRef", "Holder", "Owner", "make_ref"]
+__all__ = ["HeapRef", "SingleRef"]
 
 T = TypeVar("T")
 Self = TypeVar("Self", bound="HeapRef[Any]")
@@ -35,7 +37,7 @@ class HeapRef(Generic[T]):
     _elements: Elements
     _holder: Holder
 
-    _settled: ClassVar[Any]
+    _borrowed_class: ClassVar[Any]
     """The class of a reference that owns nothing: the one that users see."""
 
     def __init__(self) -> None:
@@ -71,8 +73,12 @@ class HeapRef(Generic[T]):
         return not is_released(self._elements)
 
     @property
+    def _table(self) -> BlockTable:
+        return self._block[2].table  # type: ignore[no-any-return]
+
+    @property
     def _memory(self) -> Memory:
-        return self._block[2].owner.raw_memory
+        return self._table.raw_memory
 
     @property
     def _unit(self) -> type[Scalar[Any]]:
@@ -125,7 +131,7 @@ class HeapRef(Generic[T]):
 
     def _check_alive(self) -> None:
         if is_released(self._elements):
-            raise self._block[2].owner.use_after_free(self._block)
+            raise self._block[2].table.use_after_free(self._block)
 
     def _lend(self, scalar: type[Scalar[Any]], count: int, what: str = "view") -> Loan[Any]:
         self._check_alive()
@@ -133,14 +139,14 @@ class HeapRef(Generic[T]):
         _, address, layout, _, _ = block
         if not layout.borrowed:  # another thread may have resized it since the count was made
             count = min(count, layout.byte_size // scalar.size)
-        loan = layout.owner.memory.lend(scalar, address, count)
-        layout.owner.loans.add(address, count * scalar.size, loan, what)
-        if not layout.borrowed and not layout.owner.is_live(block):
+        loan: Loan[Any] = layout.table.memory.lend(scalar, address, count)
+        layout.table.loans.add(address, count * scalar.size, loan, what)
+        if not layout.borrowed and not layout.table.is_live(block):
             loan.view.release()  # another thread freed the block meanwhile, or resized it
             if self._block is not block:
                 return self._lend(scalar, count, what)
-            raise layout.owner.use_after_free(block)
-        if layout.owner.options.enable_garbage_collection and not layout.borrowed:
+            raise layout.table.use_after_free(block)
+        if layout.table.options.enable_garbage_collection and not layout.borrowed:
             self._holder.attach(loan.exporter)
         return loan
 
@@ -164,7 +170,7 @@ class HeapRef(Generic[T]):
                     frame = current_frame(1)
                     layout.freed[address] = (block, frame.f_code, frame.f_lasti)
                     elements.release()
-                    self.__class__ = self._settled
+                    self.__class__ = self._borrowed_class
                     spare.append(address)
                     return
             except ValueError:
@@ -183,8 +189,8 @@ class HeapRef(Generic[T]):
 
     def _free_at(self, site: Site) -> None:
         """Free the block, for the library's own verbs: they say where the user's program is."""
-        self._block[2].owner.release(self._block, site)
-        self.__class__ = self._settled
+        self._block[2].table.release(self._block, site)
+        self.__class__ = self._borrowed_class
 
     def detach(self) -> int:
         """Hand the block over, to C or to JavaScript; gives its address, and this heap frees it
@@ -197,11 +203,11 @@ class HeapRef(Generic[T]):
         the program's own malloc does not give, UseAfterFreeError. Where an interrupt keeps the
         address from being returned, the block is live still or was freed.
         """
-        return ownership.detach(self._block, caller_site())
+        return transfer.detach(self._block, caller_site())
 
     def _hold(self, block: Block, holder: Holder | None = None) -> None:
         """Refer to another block, which `holder` keeps alive, or a new one if need be."""
-        owner = block[2].owner
+        owner = block[2].table
         if owner.options.enable_garbage_collection:
             self._holder = owner.holders[id(block)] = holder or Holder(block)
         self._elements, self._block = block[0], block
@@ -244,7 +250,7 @@ class HeapRef(Generic[T]):
 
     def __repr__(self) -> str:
         layout = self._block[2]
-        name = type(self)._settled.__name__
+        name = type(self)._borrowed_class.__name__
         if self.is_freed:
             state, content = "freed", ""
         else:
@@ -256,70 +262,27 @@ class HeapRef(Generic[T]):
         return f"<{name} {layout.kind.name}{content} at {format_address(self.address)} {state}>"
 
     def _repr_html_(self) -> str:
-        from emheap.notebook import show_ref
+        from emheap.diagnosis.notebook import show_ref
 
         return show_ref(self)
 
 
-class Owner:
-    """What a reference is, besides, while it owns a live block: it notices being dropped.
+class SingleRef(HeapRef[T]):
+    """A reference to one value.
 
-    A finalizer costs a tenth of an allocation even when it has nothing to do, so a reference
-    leaves this class when its block is freed (`_settled`).
+    It equals another that names the same place: the same heap, address and type.
     """
 
     __slots__ = ()
 
-    __init__ = object.__init__
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, SingleRef):
+            return NotImplemented
+        return self._place() == other._place()
 
-    def __del__(self) -> None:
-        try:
-            block: Block = self._block  # type: ignore[attr-defined]
-        except AttributeError:  # the allocation failed before there was a block
-            return
-        _, address, layout, code, offset = block
-        if layout.blocks.get(address) is block:
-            warnings.warn(
-                f"{layout.describe()} of {layout.byte_size} bytes at {format_address(address)} was "
-                f"dropped and not freed; it was allocated at {describe_site((code, offset))}",
-                ResourceWarning,
-                source=None,
-                stacklevel=2,
-            )
+    def __hash__(self) -> int:
+        return hash(self._place())
 
-
-class Holder:
-    """A hold on a block of a heap that collects garbage.
-
-    References and the exporters of their views share one; the block goes with it.
-    """
-
-    __slots__ = ("__weakref__", "_block")
-
-    def __init__(self, block: Block) -> None:
-        self._block = block
-
-    def attach(self, exporter: Any) -> None:
-        """Live at least as long as `exporter`."""
-        if hasattr(exporter, "__dict__"):
-            exporter.emheap_holder = self
-
-    def __del__(self) -> None:
-        try:
-            block = self._block
-        except AttributeError:  # an interrupt came before there was a block
-            return
-        owner = block[2].owner
-        if owner.is_live(block):
-            try:
-                owner.release(block, (None, 0))
-            except HeapError as error:  # nobody is there to catch it
-                warnings.warn(f"not collected: {error}", ResourceWarning, stacklevel=2)
-
-
-def make_ref(cls: Any, block: Block) -> Any:
-    """A reference of class `cls` to `block`."""
-    ref = object.__new__(cls)
-    ref._elements = block[0]
-    ref._block = block
-    return ref
+    def _place(self) -> tuple[Any, ...]:
+        _, address, layout, _, _ = self._block
+        return id(layout.table), address, layout.kind

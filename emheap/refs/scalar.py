@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from emheap.records import is_released
-from emheap.refs.base import Owner
-from emheap.refs.single import SingleRef
+from emheap.blocks.block import is_released
+from emheap.refs.base import SingleRef
+from emheap.refs.lifetime import Owner
 
 __all__ = ["ScalarRef", "owning_scalar_ref", "wrapping_scalar_ref"]
 
@@ -64,12 +64,12 @@ class ScalarRef(SingleRef[T]):
         UseAfterFreeError.
         """
         self._check_alive()
-        return self._block[2].owner.atomics.reader(self._unit)(self.address)  # type: ignore[no-any-return]
+        return self._block[2].table.atomics.reader(self._unit)(self.address)  # type: ignore[no-any-return]
 
     def write_atomic(self, value: T) -> None:
         """Set the number in one indivisible, sequentially consistent step."""
         self._check_alive()
-        self._block[2].owner.atomics.writer(self._unit)(self.address, value)
+        self._block[2].table.atomics.writer(self._unit)(self.address, value)
 
     def _content(self) -> str:
         return repr(self.value)
@@ -106,8 +106,8 @@ class OwningEncodingScalarRef(Owner, EncodingScalarRef[T]):
     __slots__ = ()
 
 
-ScalarRef._settled = ScalarRef
-EncodingScalarRef._settled = EncodingScalarRef
+ScalarRef._borrowed_class = ScalarRef
+EncodingScalarRef._borrowed_class = EncodingScalarRef
 EncodingScalarRef.__name__ = ScalarRef.__name__
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+from emheap._util.messages import format_address
 from emheap.allocators.base import Allocator
-from emheap.errors import OutOfBoundsError, format_address
+from emheap.errors import OutOfBoundsError
 from emheap.memories.base import Memory
 
 __all__ = ["check_allocator"]

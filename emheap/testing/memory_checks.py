@@ -7,12 +7,8 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from emheap.errors import (
-    NullPointerError,
-    OutOfBoundsError,
-    UnterminatedStringError,
-    format_address,
-)
+from emheap._util.messages import format_address
+from emheap.errors import NullPointerError, OutOfBoundsError, UnterminatedStringError
 from emheap.memories.base import Memory
 from emheap.types import Scalar, Text, as_wide, scalar_types, text_types, uint8, wide_types
 from emheap.types.scalars import BYTE_ORDER, FloatingPoint, Integer

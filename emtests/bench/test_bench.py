@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from emheap.home import IN_PYODIDE
+from emheap._util.platform import IN_PYODIDE
 from emtests.bench import measuring, worker
 from emtests.bench.measuring import Contest, Figures, Statement, measure
 from emtests.bench.results import Result, table

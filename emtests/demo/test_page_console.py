@@ -14,7 +14,7 @@ from pyodide_demo.environment import CHECKOUT
 
 pytestmark = pytest.mark.once
 
-FIRST = "emtests/behaviour/test_first_steps.py"
+FIRST = "emtests/heap/test_first_steps.py"
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_every_part_can_be_chosen(seen: dict[str, Any]) -> None:
     assert seen["parts"][0] == "first steps"
     assert seen["parts"][-1] == "all of them (many minutes)"
     assert set(seen["parts"][1:-1]) <= folders
-    assert {"behaviour", "javascript", "hostile", "model"} <= set(seen["parts"])
+    assert {"types", "backends", "hostile", "model"} <= set(seen["parts"])
 
 
 def test_they_can_be_stopped(seen: dict[str, Any]) -> None:

@@ -111,7 +111,7 @@ def test_every_part_is_there(server: SiteServer) -> None:
     parts = json.loads(request(server, "/site.json")[2])["parts"]
     with zipfile.ZipFile(io.BytesIO(request(server, "/tests/project.zip")[2])) as project:
         names = project.namelist()
-    assert [part["title"] for part in parts[:2]] == ["first steps", "behaviour"]
+    assert [part["title"] for part in parts[:2]] == ["first steps", "allocators"]
     for part in parts:
         assert any(name.startswith(part["path"]) for name in names)
 

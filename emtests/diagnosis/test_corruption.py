@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from emheap import HeapCorruptionError, HeapManager, OutOfMemoryError, uint8
+from emtests.blocks.long import LONG
 from emtests.conftest import OpenHeap
-from emtests.diagnosis.long import LONG
 from emtests.diagnosis.random_use import RandomUser
 from emtests.heaps import HeapKind
 

@@ -23,7 +23,7 @@ from emheap import (
     utf8,
     utf16,
 )
-from emheap.blocks import BlockTable
+from emheap.blocks.table import BlockTable
 from emtests.conftest import OpenHeap, skip_for_gap
 from emtests.heaps import IN_PYODIDE
 from emtests.processes import run_program

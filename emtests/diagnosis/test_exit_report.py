@@ -8,14 +8,14 @@ import pytest
 
 import emheap
 from emheap import int32, uint8
-from emheap.exit_report import report
+from emheap.diagnosis.debug_heap import report
 
 
 @pytest.fixture(autouse=True)
 def _these_heaps_only(monkeypatch: pytest.MonkeyPatch) -> None:
     # Those of other tests may be there still, damaged on purpose.
-    monkeypatch.setattr("emheap.exit_report._watched", WeakSet())
-    monkeypatch.setattr("emheap.exit_report._holding_blocks", {})
+    monkeypatch.setattr("emheap.diagnosis.debug_heap._watched", WeakSet())
+    monkeypatch.setattr("emheap.diagnosis.debug_heap._holding_blocks", {})
 
 
 def test_what_is_live_and_what_is_damaged_is_told(capsys: pytest.CaptureFixture[str]) -> None:

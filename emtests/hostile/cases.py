@@ -7,9 +7,8 @@ from typing import Any
 
 import emheap
 from emheap import Scalar, int32, uint8, utf8, utf16
-from emheap.names import ALLOC_NAMES, FLAT_NAMES
+from emheap.heap.flat_names import ALLOC_NAMES, FLAT_NAMES
 from emheap.types import Text
-from emtests.behaviour.values import SCALARS
 from emtests.hostile.parameters import (
     Case,
     anything,
@@ -24,6 +23,7 @@ from emtests.hostile.parameters import (
     or_none,
 )
 from emtests.hostile.victim import Victim
+from emtests.types.values import SCALARS
 
 Cases = Iterator[Case]
 SAMPLE: tuple[Any, ...] = (

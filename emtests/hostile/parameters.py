@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from emheap import ArrayRef, HeapManager, Scalar, clamped_uint8
-from emtests.behaviour.values import ALL_NUMBERS, FLOATS, boundary_values
+from emtests.types.values import ALL_NUMBERS, FLOATS, boundary_values
 
 Accepts = Callable[[Any], bool]
 

@@ -10,7 +10,7 @@ import pytest
 
 import emheap
 from emheap import Arena, ArrayRef, HeapError, HeapManager, ScalarRef, StringRef
-from emheap.names import FLAT_NAMES
+from emheap.heap.flat_names import FLAT_NAMES
 from emtests.heaps import HeapKind
 from emtests.hostile.cases import bulk_cases, flat_cases, generic_cases, maker_cases
 from emtests.hostile.parameters import Case, is_left_out

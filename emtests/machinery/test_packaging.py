@@ -48,7 +48,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
         for path in (CHECKOUT / "emheap").rglob("*")
         if path.is_file() and path.suffix not in (".pyc", ".pyo")
     }
-    assert {"emheap/__init__.py", "emheap/names.pyi", "emheap/py.typed"} <= library
+    assert {"emheap/__init__.py", "emheap/heap/flat_names.pyi", "emheap/py.typed"} <= library
     assert {name for name in names if ".dist-info/" not in name} == library
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import emheap
 from emheap import HeapManager
-from emheap.home import IN_PYODIDE
+from emheap._util.platform import IN_PYODIDE
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
@@ -140,7 +140,7 @@ class JavaScriptGuest(Guest):
     """A module in the engine that runs Pyodide."""
 
     def _run(self, name: str) -> None:
-        from emtests.javascript.instances import instantiate
+        from emtests.backends.javascript.instances import instantiate
 
         self.instance = instantiate(FIXTURES / f"{name}.wasm")
         self.parts = (self.instance,)
@@ -150,7 +150,7 @@ class JavaScriptGuest(Guest):
         return function(*(self._convert(*argument) for argument in arguments))
 
     def _convert(self, kind: str, value: Any) -> Any:
-        from emheap.js_bridge import big_int
+        from emheap.javascript.bridge import big_int
 
         wide = kind == "l" or (kind == "p" and self.heap.pointer_size == 8)
         return big_int(value) if wide else value

@@ -22,7 +22,7 @@ from emheap import (
     uint8,
     utf8,
 )
-from emheap.home import IN_PYODIDE
+from emheap._util.platform import IN_PYODIDE
 from emheap.testing import ROOM, check_allocator, check_memory
 from emtests.conftest import skip_for_gap
 from emtests.webassembly.guests import GUESTS, MISSING, Guest, open_guest

@@ -13,7 +13,7 @@ from itertools import repeat
 from typing import Any
 
 import emheap
-from emheap.home import c_runtime
+from emheap._util.platform import c_runtime
 from emtests.bench.measuring import Contest, Figures, Statement, measure
 from emtests.bench.rows.base import NATIVE, PYODIDE, Row, timed
 

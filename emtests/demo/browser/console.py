@@ -81,7 +81,7 @@ def _test(page: Page, seen: dict[str, Any]) -> None:
     seen["files"] = [
         row.locator("th, td").all_text_contents() for row in page.locator("#tests-files tr").all()
     ]
-    page.locator("#tests-part").select_option("emtests/behaviour")
+    page.locator("#tests-part").select_option("emtests/types")
     start.click()
     expect(page.locator("#tests-counts")).to_have_text(re.compile(r"^[1-9][\d,]* of "))
     start.click()

@@ -1,0 +1,109 @@
+"""What is recorded of a block, and what messages say of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from emheap._util.messages import format_address
+from emheap._util.sites import Origin, Site, describe_site
+from emheap.allocators.base import Allocator
+from emheap.memories.base import Elements
+from emheap.types import Scalar, Type
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from emheap.blocks.loans import LoanTable
+
+__all__ = ["Block", "Layout", "describe_block", "describe_freed", "end_of", "is_released"]
+
+Block: TypeAlias = "tuple[Elements, int, Layout, Origin, int]"
+"""Elements, address, layout, and the site of the allocation (its two halves)."""
+
+
+class _Table(Protocol):
+    """What a layout takes from the table of its heap."""
+
+    allocator: Allocator
+    freed: dict[int, Any]
+    loans: LoanTable
+    mixed: dict[int, Block]
+
+
+class Layout:
+    """What lies in a block. All scalars of one type on one heap share one."""
+
+    __slots__ = (
+        "blocks",
+        "borrowed",
+        "byte_size",
+        "count",
+        "freed",
+        "kind",
+        "loans",
+        "source",
+        "spare",
+        "table",
+    )
+
+    def __init__(
+        self,
+        table: _Table,
+        kind: type[Type[Any]],
+        count: int | None,
+        byte_size: int,
+        *,
+        blocks: dict[int, Block] | None = None,
+        borrowed: bool = False,
+        source: Allocator | None = None,
+    ) -> None:
+        self.table: Any = table
+        """The BlockTable of the heap. Its module imports this one, so the name is not to be had."""
+        self.kind = kind
+        self.count = count
+        """Elements of an array or a string with its terminator; None for a scalar."""
+        self.byte_size = byte_size
+        self.borrowed = borrowed
+        """Whether the block belongs to somebody else."""
+        self.blocks = table.mixed if blocks is None else blocks
+        """The table that a live block with this layout is in."""
+        self.source = table.allocator if source is None else source
+        """Where the block comes from and goes to."""
+        self.freed = table.freed
+        self.loans = table.loans.buckets
+        self.spare: list[int] | None = None
+        """The pool's list for blocks of this size, where the short cuts may use it."""
+
+    def describe(self) -> str:
+        """The kind of contents: ``int32``, ``float64 array``, ``utf8 string``."""
+        if self.count is None:
+            return self.kind.name
+        return f"{self.kind.name} {'array' if issubclass(self.kind, Scalar) else 'string'}"
+
+
+def describe_block(block: Block) -> str:
+    """A block as messages name it, with where it was allocated."""
+    _, address, layout, code, offset = block
+    named = f"the {layout.describe()} of {layout.byte_size} bytes at {format_address(address)}"
+    if layout.borrowed or code is None:
+        return named
+    return f"{named}, allocated at {describe_site((code, offset))}"
+
+
+def describe_freed(block: Block, site: Site) -> str:
+    """A freed block as messages name it, with where it was allocated and freed."""
+    return f"{describe_block(block)}, freed at {describe_site(site)}"
+
+
+def end_of(block: Block) -> int:
+    """The address after the last byte of a block."""
+    return block[1] + block[2].byte_size
+
+
+def is_released(elements: Elements) -> bool:
+    """Whether the block of these elements was freed."""
+    try:
+        len(elements)
+    except ValueError:
+        return True
+    return False

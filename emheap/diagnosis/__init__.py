@@ -1,0 +1,1 @@
+"""What a heap reports about itself: maps, dumps, reports, debug heaps."""

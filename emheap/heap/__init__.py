@@ -1,0 +1,1 @@
+"""The heap manager and its verbs."""

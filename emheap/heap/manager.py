@@ -1,0 +1,389 @@
+"""HeapManager: the verbs. It puts memory, allocator, types and lifetimes together."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Any, TypeVar, overload
+
+from emheap._util.checks import check_aligned, check_count, check_integer
+from emheap._util.free_each import raise_problems, try_each
+from emheap._util.sites import Site, caller_site
+from emheap.allocators.base import Allocator
+from emheap.allocators.counting import CountingAllocator
+from emheap.blocks.block import Block
+from emheap.blocks.options import Options
+from emheap.blocks.table import BlockTable
+from emheap.errors import NotAllocatedError, NotSupportedError
+from emheap.heap.arena import Arena
+from emheap.heap.bulk import BulkVerbs
+from emheap.heap.diagnosis_verbs import DiagnosisVerbs
+from emheap.heap.flat_names import FlatNames
+from emheap.memories.base import Memory
+from emheap.refs import ArrayRef, HeapRef, ScalarRef, StringRef, make
+from emheap.types import Scalar, Text, Type, WideInteger, check_type, uint8
+
+__all__ = ["HeapManager"]
+
+T = TypeVar("T")
+
+
+class HeapManager(BulkVerbs, DiagnosisVerbs, FlatNames):
+    """A heap: one memory, one allocator, and every block that is live on it.
+
+    Heaps are opened by :func:`emheap.open` and its sisters. The generic verbs below take a type;
+    the flat names (``read_int32``, ``alloc_float64_array`` ...) are bound to the same code and
+    are the fastest way to a raw address. Addresses and sizes are in bytes, counts in elements.
+
+    >>> import emheap
+    >>> heap = emheap.open()
+    >>> with heap.alloc(emheap.int32, 7) as number:
+    ...     heap.write(emheap.int32, number.address, 8)
+    ...     heap.read_int32(number.address), number.value
+    (8, 8)
+    """
+
+    def __init__(self, memory: Memory, allocator: Allocator, options: Options) -> None:
+        open_table: Callable[..., BlockTable] = BlockTable
+        if options.debug:
+            from emheap.diagnosis.debug_heap import GuardedTable, guard
+
+            open_table, allocator = GuardedTable, guard(memory, allocator, options)
+        if options.count_allocations and not isinstance(allocator, CountingAllocator):
+            allocator = CountingAllocator(allocator)
+        self._table = open_table(memory, allocator, options)
+        self._memory = self._table.raw_memory
+        self._allocators: dict[type[Scalar[Any]], make.ScalarAllocator[Any]] = {}
+        """What `alloc` calls for a number with no alignment of its own."""
+
+    # Raw addresses
+
+    @overload
+    def read(self, kind: type[Scalar[T]], address: int, /) -> T: ...
+    @overload
+    def read(
+        self,
+        kind: type[Text],
+        address: int,
+        /,
+        max_elements: int | None = None,
+        errors: str = "strict",
+    ) -> str: ...
+    def read(self, kind: type[Type[Any]], address: int, /, *limits: Any, **options: Any) -> Any:
+        """The number, or the null-terminated string, at an address.
+
+        The scan for the terminator stops after `max_elements`, or where the memory ends.
+        Raises OutOfBoundsError, NullPointerError, UnterminatedStringError, UnicodeDecodeError.
+        """
+        check_type(kind, Type, "int32 or utf8")
+        if issubclass(kind, Text):
+            return self._memory.cached_text_reader(kind)(address, *limits, **options)
+        if limits or options:
+            raise TypeError(f"reading {kind.name} takes an address and nothing else")
+        return self._memory.cached_reader(kind)(address)  # type: ignore[arg-type]
+
+    @overload
+    def write(self, kind: type[Scalar[T]], address: int, value: T, /) -> None: ...
+    @overload
+    def write(
+        self,
+        kind: type[Text],
+        address: int,
+        value: str,
+        /,
+        capacity: int | None = None,
+        errors: str = "strict",
+    ) -> int: ...
+    def write(
+        self, kind: type[Type[Any]], address: int, value: Any, /, *limits: Any, **options: Any
+    ) -> int | None:
+        """Store a number, or a string with its terminator, at an address.
+
+        A string gives the number of elements written before the terminator; `capacity` is how
+        many may be. Everything is checked before the first byte is written.
+        Raises OutOfBoundsError, NullPointerError, OverflowError, TypeError, CapacityError.
+        """
+        check_type(kind, Type, "int32 or utf8")
+        if issubclass(kind, Text):
+            return self._memory.cached_text_writer(kind)(address, value, *limits, **options)
+        if limits or options:
+            raise TypeError(f"writing {kind.name} takes an address, a value and nothing else")
+        self._memory.cached_writer(kind)(address, value)  # type: ignore[arg-type]
+        return None
+
+    def view(self, kind: type[Scalar[Any]], address: int, count: int, /) -> memoryview:
+        """A writable view of `count` elements at an address, with no copy.
+
+        If it lies on a live block, the block cannot be freed while the view, a slice of it or an
+        array on it is in use. Raises OutOfBoundsError, MisalignedError, OverflowError.
+        """
+        scalar: type[Scalar[Any]] = check_type(kind, Scalar, "float64")
+        number = check_count(count, "count", scalar.size, self._memory.largest_block)
+        size = number * scalar.size
+        start = self._memory.check_extent(address, size, f"view of {scalar.name}")
+        check_aligned(start, scalar.alignment, f"a view of {scalar.name}")
+        unit = uint8 if issubclass(scalar, WideInteger) else scalar
+        loan = self._memory.lend(unit, start, size // unit.size)
+        self._table.loans.add(start, size, loan, f"view of {scalar.name}")
+        return loan.view  # type: ignore[no-any-return]
+
+    def get_element_count_of_null_terminated_string(
+        self, address: int, bytes_per_element: int, max_elements: int | None = None
+    ) -> int:
+        """The elements, of 1, 2 or 4 bytes, before the terminator of a string."""
+        width = check_integer(bytes_per_element, "bytes_per_element")
+        if width not in (1, 2, 4):
+            raise ValueError(f"bytes_per_element must be 1, 2 or 4, got {width}")
+        return self._memory.count_elements(address, width, max_elements)
+
+    # Allocating
+
+    @overload
+    def alloc(
+        self, kind: type[Scalar[T]], initial: T | None = None, /, *, align: int | None = None
+    ) -> ScalarRef[T]: ...
+    @overload
+    def alloc(
+        self,
+        kind: type[Text],
+        text_or_capacity: str | int,
+        /,
+        *,
+        align: int | None = None,
+        errors: str = "strict",
+    ) -> StringRef: ...
+    def alloc(
+        self,
+        kind: type[Type[Any]],
+        initial: Any = None,
+        /,
+        *,
+        align: int | None = None,
+        errors: str = "strict",
+    ) -> Any:
+        """A reference to a new number or string.
+
+        A number is 0 or `initial`. A string holds the text given, sized to fit, or is empty with
+        room for as many elements as the int given. `align` is in bytes and a power of two.
+
+        Raises OverflowError or TypeError for a value that does not fit, OutOfMemoryError; then
+        nothing was allocated.
+        """
+        check_type(kind, Type, "int32 or utf8")
+        if issubclass(kind, Text):
+            site = caller_site()
+            return make.allocate_text(self._table, kind, initial, errors, align, site)
+        scalar: Any = kind
+        if align is None:
+            allocate = self._allocators.get(scalar)
+            if allocate is None:
+                allocate = make.scalar_allocator(self._table, scalar, depth=2)
+                self._allocators[scalar] = allocate
+            return allocate(0 if initial is None else initial)
+        return make.allocate_scalar(self._table, scalar, initial, align, caller_site())
+
+    def alloc_array(
+        self,
+        kind: type[Scalar[T]],
+        count_or_values: int | Iterable[T],
+        /,
+        *,
+        align: int | None = None,
+    ) -> ArrayRef[T]:
+        """A reference to a new array: `count` zeros, or the elements of an iterable or a buffer.
+
+        Raises OverflowError or TypeError naming the first element that does not fit, and
+        OutOfMemoryError; then nothing was allocated.
+        """
+        check_type(kind, Scalar, "float32")
+        return make.allocate_array(self._table, kind, count_or_values, align, caller_site())
+
+    def _scalar_allocator(self, scalar: type[Scalar[T]]) -> make.ScalarAllocator[T]:
+        return make.scalar_allocator(self._table, scalar)
+
+    # Wrapping what somebody else allocated
+
+    @overload
+    def wrap(self, kind: type[Scalar[T]], address: int, /) -> ScalarRef[T]: ...
+    @overload
+    def wrap(self, kind: type[Text], address: int, /, capacity: int | None = None) -> StringRef: ...
+    def wrap(self, kind: type[Type[Any]], address: int, /, *capacity: Any, **named: Any) -> Any:
+        """A reference to a number or a string that is there already, and is not ours to free.
+
+        If it lies on a block of this heap it ends with that block. A string without `capacity`
+        can grow no longer than it is.
+        """
+        check_type(kind, Type, "int32 or utf8")
+        if issubclass(kind, Text):
+            return _wrap_text(self._table, kind, address, *capacity, **named)
+        if capacity or named:
+            raise TypeError(f"wrapping {kind.name} takes an address and nothing else")
+        scalar: Any = kind
+        return make.wrap_scalar(self._table, scalar, address)
+
+    def wrap_array(self, kind: type[Scalar[T]], address: int, count: int, /) -> ArrayRef[T]:
+        """A reference to `count` elements that are there already, and are not ours to free."""
+        check_type(kind, Scalar, "float32")
+        return make.wrap_array(self._table, kind, address, count)
+
+    @overload
+    def adopt(
+        self,
+        kind: type[Scalar[T]],
+        address: int,
+        count: None = None,
+        free: Callable[[int], Any] | None = None,
+    ) -> ScalarRef[T]: ...
+    @overload
+    def adopt(
+        self,
+        kind: type[Scalar[T]],
+        address: int,
+        count: int,
+        free: Callable[[int], Any] | None = None,
+    ) -> ArrayRef[T]: ...
+    @overload
+    def adopt(
+        self,
+        kind: type[Text],
+        address: int,
+        count: int | None = None,
+        free: Callable[[int], Any] | None = None,
+    ) -> StringRef: ...
+    def adopt(
+        self,
+        kind: type[Type[Any]],
+        address: int,
+        count: int | None = None,
+        free: Callable[[int], Any] | None = None,
+    ) -> Any:
+        """A reference that owns what C allocated in this memory: one number, `count` elements, or
+        a string with room for `count` elements (as many as it has now, if that is None).
+
+        It is freed by ``free(address)``, or as the heap's own allocator does. Raises
+        AlreadyOwnedError for a live block of this heap, OutOfBoundsError, MisalignedError.
+        """
+        check_type(kind, Type, "int32 or utf8")
+        return make.adopt(self._table, kind, address, count, free, caller_site())
+
+    # Freeing
+
+    def free(self, ref_or_address: HeapRef[Any] | int, /) -> None:
+        """Free a block by its reference or its address.
+
+        Raises DoubleFreeError, NotAllocatedError for what this heap did not hand out, and
+        BufferInUseError while views of it are in use.
+        """
+        if isinstance(ref_or_address, HeapRef):
+            owner = ref_or_address._block[2].table
+            if owner is not self._table:
+                raise NotAllocatedError(
+                    f"{ref_or_address!r} belongs to another heap ({owner.memory.name}); "
+                    "free it there"
+                )
+            ref_or_address._free_at(caller_site())
+            return
+        address = check_integer(ref_or_address, "what is freed, if no reference,")
+        self._table.release_address(address, caller_site())
+
+    def free_all(self) -> None:
+        """Free every live block: the scalars, then arrays and strings, each kind last first.
+
+        Blocks with views in use stay, and one BufferInUseError at the end names them. Where
+        freeing a block fails otherwise, the others are freed first, then its error is raised.
+        """
+        self._check_tracking("free_all()")
+        raise_problems(self._free_each(caller_site()), "", None)
+
+    def _free_each(self, site: Site) -> list[Exception]:
+        problems: list[Exception] = []
+
+        def end(block: Block) -> None:
+            if self._table.is_live(block):
+                self._table.release(block, site)
+
+        try_each(list(self._table), end, problems)
+        return problems
+
+    def arena(self) -> Arena:
+        """A scope: ``with heap.arena() as scratch:`` frees at its end what it allocated."""
+        return Arena(self._table, caller_site())
+
+    def __enter__(self) -> HeapManager:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Free every live block, if the heap keeps track of them. An error of the body comes
+        before one of ours."""
+        if self._table.options.track_allocations:
+            raise_problems(self._free_each(caller_site()), "at the end of the heap: ", error)
+
+    # What there is
+
+    @property
+    def allocated_heap_refs(self) -> list[HeapRef[Any]]:
+        """A reference for each live block: the one that the program holds, or a new one.
+
+        The table of blocks holds no references, so they are looked for among all objects.
+        """
+        self._check_tracking("allocated_heap_refs")
+        living = {
+            id(candidate._block): candidate
+            for candidate in gc.get_objects()
+            # By its own type: isinstance would ask a dead weak proxy for its class.
+            if issubclass(type(candidate), HeapRef) and hasattr(candidate, "_block")
+        }
+        return [living.get(id(block)) or make.ref_of(block) for block in self._table]
+
+    @property
+    def total_allocated_byte_size(self) -> int:
+        """The bytes of all live blocks, without what alignment and the allocator add."""
+        self._check_tracking("total_allocated_byte_size")
+        return self._table.total_byte_size
+
+    @property
+    def memory(self) -> Memory:
+        """The memory that this heap is in. A debug heap does not see what is done to it directly,
+        until it looks for damage."""
+        return self._table.memory
+
+    @property
+    def allocator(self) -> Allocator:
+        """What hands out this heap's blocks."""
+        return self._table.allocator
+
+    @property
+    def options(self) -> Options:
+        """The options the heap was opened with."""
+        return self._table.options
+
+    @property
+    def pointer_size(self) -> int:
+        """The bytes of a pointer that programs in this memory use."""
+        return self._memory.pointer_size
+
+    def _check_tracking(self, what: str) -> None:
+        if not self._table.options.track_allocations:
+            raise NotSupportedError(
+                f"{what} needs a table of live blocks; open the heap with track_allocations=True"
+            )
+
+    def __repr__(self) -> str:
+        if not self._table.options.track_allocations:
+            return f"<HeapManager on {self._memory.name}, not tracking>"
+        return (
+            f"<HeapManager on {self._memory.name}: {self._table.block_count} blocks, "
+            f"{self._table.total_byte_size} bytes>"
+        )
+
+
+def _wrap_text(
+    table: BlockTable, text: type[Text], address: Any, capacity: int | None = None
+) -> StringRef:
+    return make.wrap_text(table, text, address, capacity)

@@ -1,0 +1,1 @@
+"""What only a JavaScript host has: bridges to its objects and to its modules."""

@@ -1,0 +1,122 @@
+"""What a JavaScript object has, found without touching what may bite.
+
+Emscripten puts getters in the place of what it does not export, and in builds with assertions those
+call ``abort()``, which leaves the module unusable: even ``hasattr`` from Python is enough. So
+properties are looked up by their descriptors, and only those that hold a value are read. This
+module is imported inside Pyodide only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import js
+from pyodide.ffi import JsException, JsProxy
+
+from emheap.javascript.bridge import big_int, tag_of
+
+__all__ = [
+    "adapt_function",
+    "data_member",
+    "data_names",
+    "find_buffer_source",
+    "is_memory64",
+    "memory_in",
+]
+
+_describe: Any = js.Object.getOwnPropertyDescriptor
+
+_HEAPS = ("HEAPU8", "HEAP8", "HEAPU32", "HEAP32", "HEAPU16", "HEAP16", "HEAPF64", "HEAPF32")
+
+
+def data_member(owner: Any, name: str) -> Any:
+    """The value of a property of an object or of what it inherits from; None if it has none, or
+    computes it."""
+    while isinstance(owner, JsProxy):
+        descriptor = _describe(owner, name)
+        if descriptor is not None:
+            return getattr(descriptor, "value", None)
+        owner = js.Object.getPrototypeOf(owner)
+    return None
+
+
+def data_names(owner: Any) -> list[str]:
+    """The names of an object's own properties."""
+    return [str(name) for name in js.Object.getOwnPropertyNames(owner)]
+
+
+def memory_in(exports: Any) -> Any:
+    """The first WebAssembly.Memory among an object's own values, or None."""
+    for name in data_names(exports):
+        value = data_member(exports, name)
+        if tag_of(value) == "WebAssembly.Memory":
+            return value
+    return None
+
+
+def find_buffer_source(module: Any) -> tuple[Callable[[], Any], Any] | None:
+    """A function that gives the latest buffer of an Emscripten module, and its WebAssembly.Memory
+    if that can be found. None if neither a memory nor a HEAP view is exported."""
+    memory = next(_memories(module), None)
+    if memory is not None:
+        return lambda: memory.buffer, memory
+    for name in _HEAPS:
+        if hasattr(data_member(module, name), "buffer"):
+            return _view_source(module, name), None
+    return None
+
+
+def _memories(module: Any) -> Iterator[Any]:
+    for name in ("wasmMemory", "memory"):
+        value = data_member(module, name)
+        if tag_of(value) == "WebAssembly.Memory":
+            yield value
+    for name in ("wasmExports", "asm"):
+        exports = data_member(module, name)
+        found = memory_in(exports) if isinstance(exports, JsProxy) else None
+        if found is not None:
+            yield found
+
+
+def _view_source(module: Any, name: str) -> Callable[[], Any]:
+    # Emscripten replaces its views when the memory grows: look for the latest each time.
+    return lambda: data_member(module, name).buffer
+
+
+def is_memory64(memory: Any) -> bool:
+    """Whether a WebAssembly.Memory has 64-bit addresses.
+
+    JavaScript cannot be asked, but a memory says how it takes a number of pages. This text is no
+    number: to a BigInt it is a SyntaxError, otherwise a TypeError. So nothing can grow, and no
+    view is detached. A BigInt of far too many pages will not do: V8 takes 2**60 for 0.
+    """
+    try:
+        memory.grow("pages")
+    except JsException as error:
+        return error.name == "SyntaxError"  # type: ignore[no-any-return]
+    raise AssertionError("a memory grew by a text")
+
+
+def adapt_function(function: Any) -> Callable[[int], Any]:
+    """A JavaScript function of one address or size, as a Python function.
+
+    A module with 64-bit memory may take a BigInt or, through Emscripten's wrappers, a number:
+    which it is shows at the first call, for the other is refused before anything happens.
+    """
+    if not isinstance(function, JsProxy):
+        return function  # type: ignore[no-any-return]
+    convert: Callable[[int], int] = int
+
+    def call(value: int) -> Any:
+        nonlocal convert
+        try:
+            result = function(convert(value))
+        except JsException as error:
+            if convert is big_int or error.name != "TypeError" or "BigInt" not in str(error):
+                raise
+            convert = big_int
+            result = function(big_int(value))
+        return int(result) if isinstance(result, int) else result
+
+    return call

@@ -1,0 +1,1 @@
+"""Indivisible, sequentially consistent reads and writes."""

@@ -1,0 +1,19 @@
+"""Atomic access where nothing runs at the same time: every access is indivisible."""
+
+from __future__ import annotations
+
+import sys
+
+from emheap.memories.atomics.base import Atomics
+
+__all__ = ["PlainAtomics"]
+
+
+class PlainAtomics(Atomics):
+    """For memory that one thread alone can see, as Pyodide's own heap."""
+
+    def load(self, address: int, size: int) -> int:
+        return int.from_bytes(self.memory.read_bytes(address, size), sys.byteorder)
+
+    def store(self, address: int, size: int, value: int) -> None:
+        self.memory.write_bytes(address, value.to_bytes(size, sys.byteorder))

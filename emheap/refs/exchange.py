@@ -1,0 +1,58 @@
+"""Sharing the bytes of an array with numpy and with other consumers of buffers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from emheap.errors import NotSupportedError
+from emheap.memories.base import Memory
+from emheap.refs.base import HeapRef
+from emheap.types import uint8
+from emheap.types.scalars import BYTE_ORDER
+
+if TYPE_CHECKING:
+    import numpy
+
+__all__ = ["array_interface", "cannot_share", "to_numpy"]
+
+
+def cannot_share(memory: Memory, what: str) -> str:
+    """Why nothing outside of Python's reach can be a buffer, and what to do instead."""
+    return (
+        f"no {what} can share the bytes of {memory.name}: work on a copy "
+        "with array.edit(), which stores it back, or take array[:] or bytes(array)"
+    )
+
+
+def array_interface(ref: HeapRef[Any]) -> dict[str, Any]:
+    """What numpy asks an array for; raises AttributeError where numpy has no such type."""
+    # The exporter of a view, for numpy keeps the object but not a buffer of it: given a
+    # memoryview, or the bare address, the array would not be seen to use the block.
+    unit = ref._unit
+    if not unit.format:
+        raise AttributeError(f"numpy has no type for {unit.name}")
+    if not ref._memory.zero_copy:
+        # Without this numpy would copy the elements, and what is stored there be lost.
+        raise NotSupportedError(cannot_share(ref._memory, "numpy array"))
+    kind = "f" if unit.format in "fd" else "i" if unit.format.islower() else "u"
+    return {
+        "version": 3,
+        "shape": (ref.allocated_byte_size // unit.size,),
+        "typestr": f"{BYTE_ORDER if unit.size > 1 else '|'}{kind}{unit.size}",
+        "data": ref._lend(uint8, ref.allocated_byte_size, "numpy array").exporter,
+    }
+
+
+def to_numpy(ref: Any) -> numpy.ndarray[Any, Any]:
+    """A writable numpy array on the elements of an array."""
+    try:
+        import numpy
+    except ImportError:
+        raise ImportError(
+            "numpy() needs numpy: pip install emheap[numpy], or in Pyodide "
+            'await pyodide_js.loadPackage("numpy")'
+        ) from None
+    ref._check_alive()
+    if not ref._memory.zero_copy:
+        raise NotSupportedError(cannot_share(ref._memory, "numpy array"))
+    return numpy.asarray(ref.view)

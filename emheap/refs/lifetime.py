@@ -1,0 +1,77 @@
+"""What a reference does when nothing refers to it any more."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from emheap._util.messages import format_address
+from emheap._util.sites import describe_site
+from emheap.blocks.block import Block
+from emheap.errors import HeapError
+
+__all__ = ["Holder", "Owner", "make_ref"]
+
+
+class Owner:
+    """What a reference is, besides, while it owns a live block: it notices being dropped.
+
+    A finalizer costs a tenth of an allocation even when it has nothing to do, so a reference
+    leaves this class when its block is freed (`_borrowed_class`).
+    """
+
+    __slots__ = ()
+
+    __init__ = object.__init__
+
+    def __del__(self) -> None:
+        try:
+            block: Block = self._block  # type: ignore[attr-defined]
+        except AttributeError:  # the allocation failed before there was a block
+            return
+        _, address, layout, code, offset = block
+        if layout.blocks.get(address) is block:
+            warnings.warn(
+                f"{layout.describe()} of {layout.byte_size} bytes at {format_address(address)} was "
+                f"dropped and not freed; it was allocated at {describe_site((code, offset))}",
+                ResourceWarning,
+                source=None,
+                stacklevel=2,
+            )
+
+
+class Holder:
+    """A hold on a block of a heap that collects garbage.
+
+    References and the exporters of their views share one; the block goes with it.
+    """
+
+    __slots__ = ("__weakref__", "_block")
+
+    def __init__(self, block: Block) -> None:
+        self._block = block
+
+    def attach(self, exporter: Any) -> None:
+        """Live at least as long as `exporter`."""
+        if hasattr(exporter, "__dict__"):
+            exporter.emheap_holder = self
+
+    def __del__(self) -> None:
+        try:
+            block = self._block
+        except AttributeError:  # an interrupt came before there was a block
+            return
+        owner = block[2].table
+        if owner.is_live(block):
+            try:
+                owner.release(block, (None, 0))
+            except HeapError as error:  # nobody is there to catch it
+                warnings.warn(f"not collected: {error}", ResourceWarning, stacklevel=2)
+
+
+def make_ref(cls: Any, block: Block) -> Any:
+    """A reference of class `cls` to `block`."""
+    ref = object.__new__(cls)
+    ref._elements = block[0]
+    ref._block = block
+    return ref

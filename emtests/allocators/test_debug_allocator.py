@@ -1,0 +1,69 @@
+"""Red zones, fill patterns and the quarantine of the debug allocator."""
+
+from __future__ import annotations
+
+import pytest
+
+from emheap import DebugAllocator, HeapCorruptionError, HeapManager, int32, uint8, utf8
+from emtests.blocks.consistency import check_consistent
+from emtests.conftest import OpenHeap
+
+
+def guarded_heap(heap: HeapManager) -> tuple[HeapManager, DebugAllocator]:
+    allocator = DebugAllocator(heap.allocator, heap.memory)
+    return HeapManager(heap.memory, allocator, heap.options), allocator
+
+
+SITE = r"allocated at .*test_debug_allocator.py:\d+ in test_"
+
+
+def test_overruns_are_found_when_the_block_is_freed(heap: HeapManager) -> None:
+    guarded, _ = guarded_heap(heap)
+    ref = guarded.alloc_array(uint8, 10)
+    heap.memory.write_bytes(ref.address + 12, b"\1")
+    with pytest.raises(HeapCorruptionError, match=SITE) as caught:
+        ref.free()
+    assert "was overrun: bytes 2 to 2 after its end" in str(caught.value)
+    ref.free()  # it was told once
+    low = guarded.alloc(int32, 5)
+    heap.memory.write_bytes(low.address - 1, b"\0")
+    with pytest.raises(HeapCorruptionError, match="was underrun: bytes 1 to 1 before its start"):
+        low.free()
+    assert low.value == 5
+    low.free()
+
+
+def test_writes_after_free_are_found(heap: HeapManager) -> None:
+    guarded, allocator = guarded_heap(heap)
+    ref = guarded.alloc(utf8, "some text")
+    ref.free()
+    allocator.verify()
+    heap.memory.write_bytes(ref.address + 3, b"\7")
+    with pytest.raises(HeapCorruptionError, match=rf"{SITE}.*, freed at .*: bytes 3 to 3"):
+        allocator.verify()
+    allocator.verify()
+
+
+def test_fresh_and_freed_bytes_have_a_pattern(open_heap: OpenHeap) -> None:
+    heap = open_heap(clear_allocated_regions=False)
+    guarded, _ = guarded_heap(heap)
+    ref = guarded.alloc_array(uint8, 5)
+    assert ref[:] == [0xCD] * 5
+    ref.free()
+    assert heap.memory.read_bytes(ref.address, 5) == b"\xdd" * 5
+
+
+def test_the_quarantine_gives_way_where_memory_is_short(heap: HeapManager) -> None:
+    allocator = DebugAllocator(heap.allocator, heap.memory, quarantine=1000)
+    guarded = HeapManager(heap.memory, allocator, heap.options)
+    for _ in range(300):
+        guarded.alloc_array(uint8, 500).free()
+    assert allocator._waiting_bytes < 2000
+    check_consistent(guarded)
+
+
+def test_a_detached_block_leaves_its_red_zones(heap: HeapManager) -> None:
+    guarded, _ = guarded_heap(heap)
+    address = guarded.alloc_array(int32, [1, 2, 3]).detach()
+    with heap.adopt(int32, address, 3) as plain:
+        assert plain[:] == [1, 2, 3]

@@ -1,0 +1,64 @@
+"""What takes more than one Pyodide, or a promise that Python awaits, under Node."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+
+import emheap
+from emtests.conftest import skip_for_gap
+from emtests.runtimes.pyodide_releases import MODULES
+from pyodide_demo.environment import (
+    CHECKOUT,
+    EnvironmentProblem,
+    find_node,
+    npm_install,
+    pyodide_distribution,
+)
+
+SECONDS = 300
+
+
+def run_program(program: str, shared: str | None = None) -> list[str]:
+    """Run a module of this package in Pyodide; gives the lines it printed."""
+    try:
+        node, pyodide = find_node(), pyodide_distribution()
+        modules = npm_install("modules", MODULES)
+    except EnvironmentProblem as problem:
+        skip_for_gap("Pyodide under Node", str(problem))
+    configuration = {
+        "pyodide": str(pyodide),
+        "modules": str(modules),
+        "checkout": str(CHECKOUT),
+        "program": f"emtests.backends.javascript.outside.{program}",
+        "shared": shared,
+    }
+    script = CHECKOUT / "emtests" / "backends" / "javascript" / "outside" / "run_program.mjs"
+    done = subprocess.run(
+        [node, script, json.dumps(configuration)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=SECONDS,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.splitlines()
+
+
+def test_natively_there_is_nothing_to_capture() -> None:
+    with pytest.raises(emheap.NotSupportedError, match="opens natively by wrap_wasm_instance"):
+        emheap.capture_memory(b"")
+
+
+@pytest.mark.parametrize("shared", ["SharedArrayBuffer", "WebAssembly.Memory"])
+def test_two_pyodides_exchange_data_both_ways(shared: str) -> None:
+    assert sorted(run_program("two_pyodides", shared)) == [
+        "first: got 0.5,-0.0,2.0 ✓",
+        "second: 0.5,-0.0,2.0",
+    ]
+
+
+def test_a_memory_is_captured_from_a_module_that_exports_none() -> None:
+    assert run_program("captured_module") == ["500500 grüße 0"]

@@ -1,0 +1,174 @@
+"""Opening heaps, and what is no heap."""
+
+from __future__ import annotations
+
+import array
+import ctypes
+import gc
+import mmap
+import sys
+from typing import Any
+
+import pytest
+
+import emheap
+from emheap import BumpAllocator, FreeListAllocator, int32, uint8, utf8
+from emheap._util.platform import c_runtime
+from emtests.conftest import skip_for_gap
+from emtests.heaps import IN_PYODIDE
+
+
+def test_home_is_the_memory_of_this_process() -> None:
+    heap = emheap.open()
+    assert heap.pointer_size == ctypes.sizeof(ctypes.c_void_p)
+    with heap.alloc(utf8, "hello") as ref:
+        assert ctypes.string_at(ref.address) == b"hello"
+    text = ctypes.create_string_buffer(b"from ctypes")
+    assert heap.read(utf8, ctypes.addressof(text)) == "from ctypes"
+    numbers = (ctypes.c_int32 * 4)(1, 2, 3, 4)
+    wrapped = heap.wrap_array(int32, ctypes.addressof(numbers), 4)
+    wrapped[2] = 99
+    assert numbers[2] == 99
+    assert heap.memory.host_address(ref.address) == ref.address
+
+
+def test_c_may_free_what_it_hands_out() -> None:
+    # Small blocks come from lists of freed ones, but each is a malloc of its own.
+    heap = emheap.open()
+    free = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(("free", c_runtime()))
+    if IN_PYODIDE:
+        import pyodide_js
+
+        free = getattr(pyodide_js._module, "_free", free)
+    for size in (1, 16, 300):
+        ref = heap.alloc_array(uint8, size)
+        address = ref.detach()
+        free(address)
+        assert ref.is_freed
+    assert heap.total_allocated_byte_size == 0
+
+
+def test_two_heaps_at_home_are_separate() -> None:
+    first, second = emheap.open(), emheap.open()
+    ref = first.alloc(int32, 5)
+    assert second.total_allocated_byte_size == 0
+    with pytest.raises(emheap.NotAllocatedError, match="was not handed out by this heap"):
+        second.free(ref.address)
+    assert second.wrap(int32, ref.address).value == 5
+    ref.free()
+
+
+BUFFERS: dict[str, Any] = {
+    "bytearray": lambda: bytearray(4096),
+    "memoryview": lambda: memoryview(bytearray(4096)),
+    "part of a memoryview": lambda: memoryview(bytearray(8192))[1024:5120],
+    "array": lambda: array.array("d", [0.0] * 512),
+    "array of int": lambda: array.array("i", [0] * 1024),
+    "ctypes array": lambda: (ctypes.c_int64 * 512)(),
+    "ctypes string": lambda: ctypes.create_string_buffer(4096),
+    "mmap": lambda: mmap.mmap(-1, 4096),
+    "two dimensions": lambda: memoryview(bytearray(4096)).cast("B", (64, 64)),
+}
+
+
+@pytest.mark.parametrize("name", BUFFERS)
+def test_any_writable_buffer_is_a_heap(name: str) -> None:
+    buffer = BUFFERS[name]()
+    heap = emheap.wrap_buffer(buffer)
+    assert heap.memory.size == 4096
+    assert heap.pointer_size == 4
+    with heap.alloc_array(int32, [1, 2, 3]) as ref:
+        assert ref.address > 0
+        content = memoryview(buffer).cast("B") if name != "array of int" else memoryview(buffer)
+        raw = bytes(content)
+        assert raw[ref.address : ref.address + 12] == b"".join(
+            n.to_bytes(4, sys.byteorder) for n in (1, 2, 3)
+        )
+        content.release()
+    assert heap.read(uint8, 4095) == 0
+
+
+def test_a_buffer_in_use_cannot_be_resized() -> None:
+    buffer = bytearray(4096)
+    heap = emheap.wrap_buffer(buffer)
+    with heap.alloc(int32, 5) as ref:
+        with pytest.raises(BufferError):
+            buffer.extend(b"more")
+        assert ref.value == 5
+    del heap, ref
+    gc.collect()
+    buffer.extend(b"more")
+
+
+def test_what_is_no_writable_buffer_is_refused() -> None:
+    wild: Any = emheap.wrap_buffer
+    for buffer, words in (
+        (b"bytes", "a heap needs a writable buffer; this bytes is read-only"),
+        (memoryview(b"bytes"), "a heap needs a writable buffer; this memoryview is read-only"),
+        ("text", "a heap needs a writable buffer, such as .* not str 'text'"),
+        (None, "a heap needs a writable buffer, such as .* not NoneType None"),
+        (4096, "a heap needs a writable buffer, such as .* not int 4096"),
+        ([0] * 10, "a heap needs a writable buffer, such as .* not list"),
+    ):
+        with pytest.raises(TypeError, match=words):
+            wild(buffer)
+    with pytest.raises(ValueError, match="a heap needs a contiguous buffer; this one has strides"):
+        wild(memoryview(bytearray(100))[::2])
+
+
+def test_the_smallest_buffers() -> None:
+    for size in range(40):
+        try:
+            heap = emheap.wrap_buffer(bytearray(size))
+        except emheap.OutOfBoundsError as error:
+            assert size < 16, error  # noqa: PT017 (no room for a block at all)
+            continue
+        assert heap.memory.size == size
+        with pytest.raises(emheap.OutOfMemoryError, match="no room for 100 bytes"):
+            heap.alloc_array(uint8, 100)
+        if size >= 24:
+            heap.alloc(uint8, 5).free()
+
+
+def test_the_allocator_may_be_chosen() -> None:
+    made = FreeListAllocator(128, 1024, alignment=32)
+    for allocator, first in (
+        (FreeListAllocator, 16),
+        (BumpAllocator, 16),
+        (made, 128),
+        (lambda start, end: BumpAllocator(start + 48, end), 64),
+    ):
+        heap = emheap.wrap_buffer(bytearray(1024), allocator=allocator)
+        with heap.alloc(uint8, 5) as ref:
+            assert ref.address == first
+    assert heap.allocator is not made
+
+
+def test_what_is_no_allocator_is_refused() -> None:
+    wild: Any = emheap.wrap_buffer
+    for allocator, words in (
+        (None, "allocator must be an allocator such as FreeListAllocator, not NoneType None"),
+        ("bump", "allocator must be an allocator such as FreeListAllocator, not str 'bump'"),
+        (lambda start, end: None, "allocator gave NoneType None, which is no Allocator"),
+        (lambda start, end: 16, "allocator gave int 16, which is no Allocator"),
+    ):
+        with pytest.raises(TypeError, match=words):
+            wild(bytearray(1024), allocator=allocator)
+
+
+def test_modules_need_javascript() -> None:
+    if IN_PYODIDE:
+        skip_for_gap("no JavaScript", "there is JavaScript here")
+    for module in (None, 5, "Module", object(), {}):
+        with pytest.raises(emheap.NotSupportedError, match=r"on native Python use emheap.open\(\)"):
+            emheap.wrap_emscripten_module_heap(module)
+
+
+def test_what_is_no_module_is_refused() -> None:
+    if not IN_PYODIDE:
+        skip_for_gap("Emscripten modules", "there is no JavaScript in this process")
+    import js
+
+    for module in (None, 5, "Module", object(), {}, js.Object.new(), js.JSON):
+        with pytest.raises((TypeError, emheap.NotSupportedError), match="module"):
+            emheap.wrap_emscripten_module_heap(module)

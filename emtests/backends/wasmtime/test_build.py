@@ -1,0 +1,47 @@
+"""The committed modules are what their source compiles to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import wasmtime
+
+from emtests.backends.wasmtime.running import make_store
+from emtests.conftest import skip_for_gap
+from emtests.webassembly.build import COMPILER, FIXTURES, NAMES, compile_fixture, compiler_version
+from emtests.webassembly.guests import GUESTS
+
+
+def interface(path: Path) -> dict[str, Any]:
+    module = wasmtime.Module.from_file(make_store().engine, str(path))
+    assert not module.imports, f"{path.name} imports something"
+    return {export.name: describe(export.type) for export in module.exports}
+
+
+def describe(kind: Any) -> Any:
+    if isinstance(kind, wasmtime.FuncType):
+        return [*map(str, kind.params)], [*map(str, kind.results)]
+    assert isinstance(kind, wasmtime.MemoryType)
+    return kind.is_64, kind.is_shared, kind.limits.min, kind.limits.max
+
+
+def test_every_module_is_there_and_small() -> None:
+    assert NAMES == GUESTS
+    for name in NAMES:
+        assert (FIXTURES / f"{name}.wasm").stat().st_size < 100_000
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_module_is_what_its_source_compiles_to(name: str, tmp_path: Path) -> None:
+    version = compiler_version()
+    if version is None:
+        skip_for_gap("compiling the modules anew", "there is no clang")
+    made = compile_fixture(name, tmp_path)
+    committed = FIXTURES / f"{name}.wasm"
+    assert interface(made) == interface(committed)
+    if version == COMPILER:  # another version of clang makes other code of the same source
+        assert made.read_bytes() == committed.read_bytes(), (
+            f"{committed} is not what guest.c compiles to: run python -m emtests.webassembly.build"
+        )

@@ -1,0 +1,301 @@
+"""What `wrap_wasm_instance` takes, and what it says of what it does not take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import wasmtime
+
+import emheap
+from emheap import NotSupportedError, PageAllocator, PoolAllocator, int32, uint8
+from emtests.backends.wasmtime.running import Running, make_store, run_module
+from emtests.processes import run_program
+from emtests.webassembly.guests import WasmtimeGuest
+
+BUMP = """
+(module
+  (memory (export "{memory}") 1)
+  (global $next (mut i32) (i32.const 1024))
+  (func (export "{malloc}") (param i32) (result i32)
+    (global.get $next)
+    (global.set $next (i32.add (global.get $next) (i32.and (i32.add (local.get 0) (i32.const 15))
+                                                           (i32.const -16)))))
+  (func (export "{free}") (param i32)))
+"""
+NAMES = {"memory": "memory", "malloc": "malloc", "free": "free"}
+
+
+def open_running(running: Running, **names: Any) -> emheap.HeapManager:
+    return emheap.wrap_wasm_instance(running.store, running.instance, **names)
+
+
+def test_the_names_of_the_exports_are_the_users() -> None:
+    names = {"memory": "mem", "malloc": "alloc", "free": "dealloc"}
+    heap = open_running(run_module(BUMP.format(**names)), **names)
+    with heap.alloc_array(int32, [1, 2, 3]) as ref:
+        assert ref.address == 1024
+        assert ref[:] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("missing", "cure"),
+    [
+        ("memory", "modules that import their memory need it passed, as memory=the_memory"),
+        ("malloc", "link it with -Wl,--export=malloc, name another function as malloc=, or, if"),
+        ("free", "link it with -Wl,--export=free, name another function as free=, or, if"),
+    ],
+)
+def test_a_missing_export_is_named_with_the_cure(missing: str, cure: str) -> None:
+    running = run_module(BUMP.format(**{**NAMES, missing: "other"}))
+    with pytest.raises(NotSupportedError) as caught:
+        open_running(running)
+    message = str(caught.value)
+    assert f"the module does not export '{missing}', its {missing}" in message
+    assert "it exports " in message
+    assert "other" in message
+    assert cure in message
+
+
+def test_a_module_without_exports() -> None:
+    with pytest.raises(NotSupportedError, match="it exports nothing; modules that import"):
+        open_running(run_module("(module)"))
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ({"memory": "malloc"}, "exports a Func as 'malloc', its memory"),
+        ({"malloc": "memory"}, "exports a Memory as 'memory', its malloc"),
+        ({"malloc": "free"}, r"'free' cannot be the module's malloc: it takes \['i32'\] and gives"),
+        (
+            {"free": "malloc"},
+            r"cannot be the module's free: .* free takes \['i32'\] and gives \[\]",
+        ),
+    ],
+)
+def test_an_export_of_another_kind(names: dict[str, str], message: str) -> None:
+    with pytest.raises(NotSupportedError, match=message):
+        open_running(run_module(BUMP.format(**NAMES)), **names)
+
+
+def test_functions_of_the_other_width() -> None:
+    text = BUMP.format(**NAMES).replace("(memory (export", "(memory i64 (export")
+    text = text.replace('"memory") 1', '"memory") i64 1').replace("memory i64 (", "memory (")
+    with pytest.raises(NotSupportedError, match=r"takes \['i32'\] .* malloc takes \['i64'\]"):
+        open_running(run_module(text))
+
+
+@pytest.mark.parametrize("name", ["malloc", "free", "memory"])
+@pytest.mark.parametrize("value", [5, b"malloc", object(), True])
+def test_a_name_that_is_none(name: str, value: Any) -> None:
+    with pytest.raises(TypeError, match=f"{name} must be the name of an export, not"):
+        open_running(run_module(BUMP.format(**NAMES)), **{name: value})
+
+
+def test_half_an_allocator() -> None:
+    running = run_module(BUMP.format(**NAMES))
+    for names in ({"malloc": None}, {"free": None}):
+        with pytest.raises(TypeError, match="must be the name of an export, not None"):
+            open_running(running, **names)
+
+
+def test_what_is_no_store_and_no_instance() -> None:
+    running = run_module(BUMP.format(**NAMES))
+    wild: Any = emheap.wrap_wasm_instance
+    with pytest.raises(TypeError, match=r"store must be a wasmtime.Store, not <wasmtime"):
+        wild(running.instance, running.store)
+    with pytest.raises(TypeError, match=r"store must be a wasmtime.Store, not None"):
+        wild(None, running.instance)
+    with pytest.raises(TypeError, match=r"instance must be a wasmtime.Instance, not 'x'"):
+        wild(running.store, "x")
+    for arguments in ((), (running.store,), (running.store, running.instance, 1)):
+        with pytest.raises(TypeError, match="takes a wasmtime store and an instance"):
+            wild(*arguments)
+    with pytest.raises(TypeError, match="unknown option 'memroy'"):
+        open_running(running, memroy="memory")
+
+
+def test_a_store_of_another_instance() -> None:
+    running = run_module(BUMP.format(**NAMES))
+    other = run_module(BUMP.format(**NAMES), store=wasmtime.Store(running.store.engine))
+    with pytest.raises(ValueError, match="the instance belongs to another store"):
+        emheap.wrap_wasm_instance(other.store, running.instance)
+    with pytest.raises(ValueError, match="the memory belongs to another store"):
+        open_running(running, memory=other.exports["memory"])
+
+
+def test_a_closed_store() -> None:
+    running = run_module(BUMP.format(**NAMES))
+    running.store.close()
+    with pytest.raises(ValueError, match="already closed"):
+        open_running(running)
+
+
+def test_a_caller_is_no_store() -> None:
+    errors: list[Exception] = []
+
+    def called(caller: Any) -> None:
+        with pytest.raises(TypeError, match=r"store must be a wasmtime.Store") as caught:
+            emheap.wrap_wasm_instance(caller, running.instance)
+        errors.append(caught.value)
+
+    store = make_store()
+    function = wasmtime.Func(store, wasmtime.FuncType([], []), called, access_caller=True)
+    running = run_module(
+        '(module (import "" "f" (func $f)) (func (export "run") call $f))', function, store=store
+    )
+    running.exports["run"](store)
+    assert len(errors) == 1
+
+
+# A memory that the module was given
+
+
+def test_an_imported_memory() -> None:
+    store = make_store()
+    kind = wasmtime.MemoryType(wasmtime.Limits(2, 5))
+    memory = wasmtime.Memory(store, kind)
+    text = """
+    (module
+      (import "env" "memory" (memory 1))
+      (func (export "load") (param i32) (result i32) (i32.load (local.get 0))))
+    """
+    running = run_module(text, memory, store=store)
+    heap = open_running(running, memory=memory, malloc=None, free=None)
+    with heap.alloc(int32, 77) as number:
+        assert number.address >= 2 * 65536
+        assert running.exports["load"](store, number.address) == 77
+
+
+# Blocks in pages that the heap adds
+
+
+def test_pages_of_our_own_leave_the_modules_bytes_alone() -> None:
+    guest = WasmtimeGuest("guest32", malloc=None, free=None)
+    heap = guest.heap
+    pool = heap.allocator
+    assert isinstance(pool, PoolAllocator)
+    assert isinstance(pool._allocator, PageAllocator)
+    before = heap.memory.size
+    held = heap.memory.read_bytes(1, before - 1)
+    refs = [heap.alloc_array(uint8, bytes([255]) * 5000) for _ in range(50)]
+    assert all(ref.address >= before for ref in refs)
+    assert heap.memory.read_bytes(1, before - 1) == held
+    theirs = heap.memory.size
+    guest.call("grow", 1)
+    more = [heap.alloc_array(uint8, bytes([254]) * 70_000) for _ in range(5)]
+    assert not any(theirs - 70_000 < ref.address < theirs + 65536 for ref in more)
+    assert heap.memory.read_bytes(theirs, 65536) == bytes(65536)
+    assert all(ref[:] == [255] * 5000 for ref in refs)
+    for ref in refs + more:
+        ref.free()
+
+
+def test_pages_run_out() -> None:
+    running = run_module('(module (memory (export "memory") 1 3))')
+    heap = open_running(running, malloc=None, free=None)
+    with pytest.raises(emheap.OutOfMemoryError, match="no room for 200000 bytes: 0 bytes are live"):
+        heap.alloc_array(uint8, 200_000)
+    with heap.alloc_array(uint8, 2 * 65536) as ref:
+        assert ref.address == 65536
+        with pytest.raises(emheap.OutOfMemoryError):
+            heap.alloc(int32)
+    with heap.alloc(int32, 5):
+        assert heap.memory.size == 3 * 65536
+
+
+def test_an_empty_memory() -> None:
+    heap = open_running(run_module('(module (memory (export "memory") 0))'), malloc=None, free=None)
+    assert heap.memory.size == 0
+    with pytest.raises(emheap.OutOfBoundsError):
+        heap.read(uint8, 1)
+    with heap.alloc_array(uint8, 65536) as ref:
+        assert ref.address == 16
+        ref[65535] = 9
+        assert heap.read(uint8, 16 + 65535) == 9
+
+
+@pytest.mark.parametrize("size", [0, 13, 64])
+def test_pages_of_a_single_byte(size: int) -> None:
+    text = f"""
+    (module
+      (memory (export "memory") {size} 20000 (pagesize 1))
+      (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0))))
+    """
+    running = run_module(text, store=make_store(wasm_custom_page_sizes=True))
+    heap = open_running(running, malloc=None, free=None)
+    refs = [heap.alloc_array(uint8, bytes([5]) * count) for count in (1000, 1, 700)]
+    theirs = running.exports["grow"](running.store, 5)
+    refs += [heap.alloc_array(uint8, bytes([6]) * count) for count in (900, 800, 700)]
+    # An empty memory's first 16 bytes stay unused, and at most 30 on either side of the module's.
+    assert heap.memory.size <= size + 16 + 5 + 60 + sum(-(-len(ref) // 16) * 16 for ref in refs)
+    assert all(ref.address >= size for ref in refs)
+    assert heap.memory.read_bytes(theirs, 5) == bytes(5)
+    assert [set(ref[:]) for ref in refs] == [{5}] * 3 + [{6}] * 3
+    with pytest.raises(emheap.OutOfMemoryError):
+        heap.alloc_array(uint8, 20_000)
+    refs.append(heap.alloc_array(uint8, 20_000 - heap.memory.size - 16))
+    assert 20_000 - 16 <= heap.memory.size <= 20_000
+    for ref in refs:
+        ref.free()
+
+
+# Addresses
+
+
+def test_addresses_above_2_gib_are_unsigned() -> None:
+    guest = WasmtimeGuest("guest32")
+    heap = guest.heap
+    low = heap.alloc(int32, 1)
+    filler = guest.call("malloc", 0x7FFF0000)
+    assert filler != 0
+    with heap.alloc_array(int32, range(1000)) as high, heap.alloc(int32, -5) as number:
+        assert high.address > 1 << 31
+        assert number.address > 1 << 31
+        assert guest.call("load_byte", high.address + 4 * 77) == 77
+        high.view[3] = 7
+        assert heap.read_int32(high.address + 12) == 7
+        assert sum(high) == sum(range(1000)) + 4
+    assert low.value == 1
+    low.free()
+    guest.call("free", filler)
+
+
+def test_sizes_of_nearly_4_gib_are_not_cut() -> None:
+    guest = WasmtimeGuest("guest32")
+    guest.call("malloc", 0x7FFF0000)
+    for size in ((1 << 32) - 65536, 1 << 31):
+        with pytest.raises(emheap.OutOfMemoryError, match=f"no room for {size + 8191} bytes"):
+            guest.heap.alloc_array(uint8, size, align=8192)
+    with pytest.raises(emheap.ValueOutOfRangeError, match="more than the 4294967296 bytes"):
+        guest.heap.alloc_array(uint8, (1 << 32) + 16)
+
+
+# Without wasmtime
+
+
+def test_without_wasmtime_the_error_says_what_to_install() -> None:
+    printed = run_program(
+        """
+        import sys
+        sys.modules["wasmtime"] = None
+        import emheap
+        try:
+            emheap.wrap_wasm_instance(1, 2)
+        except ImportError as error:
+            print(error)
+        """
+    )
+    assert "pip install emheap[wasmtime]" in printed
+
+
+def test_wasmtime_is_imported_when_it_is_needed() -> None:
+    printed = run_program(
+        """
+        import sys, emheap
+        emheap.open()
+        print([name for name in sys.modules if name.startswith("wasmtime")])
+        """
+    )
+    assert printed == "[]\n"

@@ -1,1 +1,0 @@
-"""What the library promises, one subject a file."""

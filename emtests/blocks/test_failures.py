@@ -1,0 +1,106 @@
+"""Running out of memory, wherever that can happen."""
+
+from __future__ import annotations
+
+import pytest
+
+import emheap
+from emheap import (
+    FailingAllocator,
+    FreeListAllocator,
+    HeapManager,
+    OutOfMemoryError,
+    QuotaAllocator,
+    int32,
+    uint8,
+)
+from emheap.allocators.wrapping import WrappingAllocator
+from emtests.blocks.consistency import check_consistent
+from emtests.blocks.scenarios import SCENARIOS, Scenario
+
+by_name = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
+
+
+def second_heap(heap: HeapManager, allocator: emheap.Allocator) -> HeapManager:
+    return HeapManager(heap.memory, allocator, heap.options)
+
+
+class Balance(WrappingAllocator):
+    """Knows the blocks that were not given back."""
+
+    def __init__(self, allocator: emheap.Allocator) -> None:
+        super().__init__(allocator)
+        self.out: set[int] = set()
+
+    def allocate(self, size: int) -> int:
+        address = super().allocate(size)
+        self.out |= {address} - {0}
+        return address
+
+    def allocate_zeroed(self, size: int) -> int | None:
+        address = super().allocate_zeroed(size)
+        self.out |= {address or 0} - {0}
+        return address
+
+    def free(self, address: int) -> None:
+        self.out.remove(address)
+        super().free(address)
+
+    def free_sized(self, address: int, size: int) -> None:
+        self.out.remove(address)
+        super().free_sized(address, size)
+
+
+@by_name
+def test_nothing_leaks_whichever_allocation_fails(heap: HeapManager, scenario: Scenario) -> None:
+    balance = Balance(heap.allocator)
+    passed = 0
+    for count in range(100):
+        failing = FailingAllocator(balance, after=count)
+        limited = second_heap(heap, failing)
+        try:
+            scenario(limited)
+        except OutOfMemoryError:
+            assert not balance.out, f"with {count} allocations"
+            failing.after = 1000
+            check_consistent(limited)
+        else:
+            passed = count
+            assert not failing.failures
+            break
+    assert passed
+
+
+def test_a_quota_counts_what_is_live(heap: HeapManager) -> None:
+    quota = QuotaAllocator(heap.allocator, 1000)
+    limited = second_heap(heap, quota)
+    blocks = [limited.alloc_array(uint8, 100) for _ in range(10)]
+    assert quota.live_byte_size == 1000
+    with pytest.raises(OutOfMemoryError, match="no room for 4 bytes: 1000 bytes are live in 10"):
+        limited.alloc(int32)
+    for block in blocks[:5]:
+        block.free()
+    assert quota.live_byte_size == 500
+    with limited.arena() as scratch:
+        for _ in range(125):
+            scratch.alloc(int32)
+        with pytest.raises(OutOfMemoryError):
+            scratch.alloc(int32)
+    assert quota.live_byte_size == 500
+    blocks[5].resize(400)
+    assert quota.live_byte_size == 800
+    heap.adopt(uint8, blocks[6].detach(), 100).free()
+    assert quota.live_byte_size == 700
+    limited.free_all()
+    assert quota.live_byte_size == 0
+
+
+def test_bad_limits() -> None:
+    inner = FreeListAllocator(16, 4096)
+    for wrong in (None, "1", 1.0, True):
+        with pytest.raises(TypeError, match="must be an int"):
+            QuotaAllocator(inner, wrong)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="must be an int"):
+            FailingAllocator(inner, after=wrong)  # type: ignore[arg-type]
+    with pytest.raises(OverflowError, match="must not be negative"):
+        QuotaAllocator(inner, -1)

@@ -1,0 +1,326 @@
+"""Blocks that change hands, or their size."""
+
+from __future__ import annotations
+
+import gc
+import warnings
+from typing import Any
+
+import pytest
+
+import emheap
+from emheap import (
+    AlreadyOwnedError,
+    BufferInUseError,
+    CapacityError,
+    DoubleFreeError,
+    FreeListAllocator,
+    HeapManager,
+    LibcAllocator,
+    NotAllocatedError,
+    NotSupportedError,
+    NullPointerError,
+    UseAfterFreeError,
+    ValueOutOfRangeError,
+    int32,
+    uint8,
+    utf8,
+    utf16,
+    wrap_buffer,
+)
+from emtests.conftest import OpenHeap
+
+# Handing over, and taking
+
+
+@pytest.mark.needs("plain blocks")
+def test_a_detached_block_is_no_longer_ours(heap: HeapManager) -> None:
+    ref = heap.alloc_array(uint8, [1, 2, 3])
+    address = ref.detach()
+    assert address == ref.address
+    assert ref.is_freed
+    assert heap.total_allocated_byte_size == 0
+    assert [heap.read_uint8(address + index) for index in range(3)] == [1, 2, 3]
+    with pytest.raises(UseAfterFreeError, match=r"detached at .*test_transfer.py:\d+"):
+        ref[0]
+    for again in (ref, address):
+        with pytest.raises(NotAllocatedError, match=r"detached at .*heap.adopt\(\) it back"):
+            heap.free(again)
+    with pytest.raises(NotAllocatedError, match="adopt"):
+        ref.detach()
+    others = [heap.alloc_array(uint8, [9] * 3) for _ in range(50)]
+    assert address not in {other.address for other in others}
+    for other in others:
+        other.free()
+    heap.adopt(uint8, address, 3).free()
+
+
+def test_no_warning_for_a_detached_block(heap: HeapManager) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        address = heap.alloc(int32, 5).detach()
+        gc.collect()
+    owned = heap.adopt(int32, address)
+    assert owned.value == 5
+    owned.free()
+
+
+def test_what_is_not_detached(heap: HeapManager) -> None:
+    ref = heap.alloc_array(int32, 4)
+    part = ref.view[1:]
+    with pytest.raises(BufferInUseError, match="still in use"):
+        ref.detach()
+    part.release()
+    with pytest.raises(NotAllocatedError, match="wrapped reference"):
+        heap.wrap(int32, ref.address).detach()
+    ref.free()
+    with pytest.raises(UseAfterFreeError, match="freed at"):
+        ref.detach()
+
+
+def test_an_alignment_of_ours_cannot_be_handed_over(heap: HeapManager) -> None:
+    refs = [heap.alloc(int32, align=4096) for _ in range(3)]
+    padded = [ref for ref in refs if heap._table.padding(ref.address)[0]]
+    assert padded, "the blocks of malloc lie at multiples of 4096 by chance only"
+    for ref in padded:
+        with pytest.raises(NotSupportedError, match="aligned to 4096 bytes it lies"):
+            ref.detach()
+    heap.free_all()
+
+
+@pytest.mark.needs("plain blocks")
+def test_a_block_of_an_arena_is_copied_out(heap: HeapManager) -> None:
+    with heap.arena() as scratch:
+        assert scratch._chunks is not None
+        ref = scratch.alloc_array(int32, [1, 2, 3])
+        scratch.alloc(int32, 4)
+        address = ref.detach()
+        assert address != ref.address
+        assert ref.is_freed
+    owned = heap.adopt(int32, address, 3)
+    assert owned[:] == [1, 2, 3]
+    owned.free()
+
+
+def test_adopted_blocks_are_freed_by_the_function_given(heap: HeapManager) -> None:
+    freed: list[int] = []
+    base = heap.alloc_array(uint8, b"text\0" + bytes(11), align=16)
+    number = heap.adopt(int32, base.address + 8, free=freed.append)
+    text = heap.adopt(utf8, base.address + 1, free=freed.append)
+    array = heap.adopt(uint8, base.address + 12, 4, free=freed.append)
+    assert (text.value, text.capacity) == ("ext", 3)
+    array[:] = [4, 3, 2, 1]
+    number.value = -1
+    assert base[8:16] == [255, 255, 255, 255, 4, 3, 2, 1]
+    assert heap.total_allocated_byte_size == 16 + 4 + 4 + 4
+    for ref in (number, text, array):
+        ref.free()
+        assert ref.is_freed
+    assert freed == [base.address + offset for offset in (8, 1, 12)]
+    base.free()
+
+
+def test_an_adopted_block_is_tracked_like_any_other(heap: HeapManager) -> None:
+    block = heap.alloc_array(int32, 2)
+    freed: list[int] = []
+    ref = heap.adopt(int32, block.address + 4, free=freed.append)
+    with pytest.raises(AlreadyOwnedError, match=r"int32 array of 8 bytes .* is live there"):
+        heap.adopt(int32, block.address, free=freed.append)
+    with pytest.raises(AlreadyOwnedError):
+        heap.adopt(int32, block.address + 4, free=freed.append)
+    with pytest.warns(ResourceWarning, match=r"dropped.*test_transfer.py"):  # noqa: PT031
+        del ref
+        gc.collect()
+    heap.free(block.address + 4)
+    assert freed == [block.address + 4]
+    block.free()
+
+
+def test_what_cannot_be_adopted(heap: HeapManager) -> None:
+    block = heap.alloc_array(int32, 4)
+    arguments: list[tuple[tuple[Any, ...], type[Exception]]] = [
+        ((int32, 0), NullPointerError),
+        ((int32, "8"), TypeError),
+        ((int32, block.address + 1, 2), emheap.MisalignedError),
+        ((int32, block.address + 4, -1), ValueOutOfRangeError),
+        ((int32, block.address + 4, 1, 7), TypeError),
+        ((None, block.address + 4), TypeError),
+        ((int, block.address + 4), TypeError),
+    ]
+    for given, error in arguments:
+        with pytest.raises(error):
+            heap.adopt(*given)
+    assert heap.total_allocated_byte_size == 16
+    block.free()
+
+
+def test_a_failing_free_function_leaves_the_block(heap: HeapManager) -> None:
+    def refuse(address: int) -> None:
+        if refusing:
+            raise RuntimeError("busy")
+
+    refusing = [True]
+    block = heap.alloc_array(int32, 2)
+    ref = heap.adopt(int32, block.address + 4, free=refuse)
+    with pytest.raises(RuntimeError, match="busy"):
+        ref.free()
+    ref.value = 3
+    refusing.clear()
+    ref.free()
+    assert block[1] == 3
+    block.free()
+
+
+def test_c_and_we_free_what_the_other_allocated() -> None:
+    libc = LibcAllocator()
+    heap = emheap.open()
+    for _ in range(1000):
+        address = libc.allocate(7)
+        heap.write(utf8, address, "héllo")
+        text = heap.adopt(utf8, address)
+        assert (text.value, text.capacity) == ("héllo", 6)
+        text.free()
+        libc.free(heap.alloc_array(int32, [1, 2, 3]).detach())
+    # A block of C's is smaller than the pool's: had the pool taken one, this would overrun it.
+    assert heap.total_allocated_byte_size == 0
+
+
+# Another size
+
+
+def test_an_array_keeps_what_fits_and_the_rest_is_zero(open_heap: OpenHeap) -> None:
+    for clear in (True, False):
+        heap = open_heap(clear_allocated_regions=clear)
+        ref = heap.alloc_array(int32, range(10))
+        for count in (25, 3, 100, 0, 7, 20_000, 7):
+            kept = ref[:count]
+            ref.resize(count)
+            assert len(ref) == count
+            assert ref[:] == kept + [0] * (count - len(kept))
+            assert heap.total_allocated_byte_size == 4 * count
+            ref[:] = [value + 1 for value in ref]
+            assert heap.read(int32, ref.address) == ref[0] if count else True
+        ref.free()
+        assert heap.total_allocated_byte_size == 0
+
+
+def test_a_string_gets_more_room_or_less(heap: HeapManager) -> None:
+    for text in (utf8, utf16):
+        ref = heap.alloc(text, "abc")
+        with pytest.raises(CapacityError):
+            ref.value = "abcd"
+        ref.resize(100)
+        assert (ref.value, ref.capacity) == ("abc", 100)
+        ref.value = "x" * 100
+        with pytest.raises(CapacityError, match="its text has 100; shorten that first"):
+            ref.resize(99)
+        assert ref.value == "x" * 100
+        ref.value = "xy"
+        ref.resize(2)
+        assert (ref.value, ref.capacity) == ("xy", 2)
+        ref.free()
+
+
+def test_views_forbid_it(heap: HeapManager) -> None:
+    ref = heap.alloc_array(int32, [1, 2, 3])
+    part = ref.view[1:]
+    with pytest.raises(BufferInUseError, match="still in use"):
+        ref.resize(1000)
+    assert ref[:] == [1, 2, 3]
+    assert heap.total_allocated_byte_size == 12
+    part.release()
+    ref.resize(4)
+    assert ref[:] == [1, 2, 3, 0]
+    ref.free()
+
+
+def test_a_failed_resize_changes_nothing(heap: HeapManager) -> None:
+    ref = heap.alloc_array(int32, [1, 2, 3])
+    address = ref.address
+    for count, error in ((-1, OverflowError), (1 << 70, OverflowError), ("4", TypeError)):
+        with pytest.raises(error):
+            ref.resize(count)  # type: ignore[arg-type]
+    assert (ref.address, ref[:]) == (address, [1, 2, 3])
+    ref.free()
+    with pytest.raises(UseAfterFreeError, match="freed at"):
+        ref.resize(4)
+    other = heap.alloc_array(int32, 3)
+    with pytest.raises(NotAllocatedError, match="wrapped reference"):
+        heap.wrap_array(int32, other.address, 3).resize(4)
+    other.free()
+
+
+class Meddling(FreeListAllocator):
+    """Frees a block of the heap before it allocates the next one, as another thread may."""
+
+    victim: Any = None
+
+    def allocate(self, size: int) -> int:
+        victim, self.victim = self.victim, None
+        if victim is not None:
+            victim.free()
+        return super().allocate(size)
+
+
+def test_a_block_that_is_freed_while_it_is_resized_leaves_nothing() -> None:
+    meddling = Meddling(16, 4096)
+    heap = wrap_buffer(bytearray(4096), allocator=meddling)
+    ref = meddling.victim = heap.alloc_array(int32, [1, 2, 3])
+    with pytest.raises(DoubleFreeError, match="double free: the int32 array of 12 bytes"):
+        ref.resize(100)
+    assert ref.is_freed
+    assert heap.total_allocated_byte_size == 0
+
+
+def test_the_alignment_stays(heap: HeapManager) -> None:
+    refs = [heap.alloc_array(uint8, [1, 2, 3], align=256) for _ in range(4)]
+    for ref in refs:
+        ref.resize(1000)
+        assert ref.address % 256 == 0
+        assert ref[:3] == [1, 2, 3]
+        ref.free()
+
+
+def test_other_references_end_at_a_resize(heap: HeapManager) -> None:
+    ref = heap.alloc_array(int32, [1, 2, 3])
+    wrapped = heap.wrap(int32, ref.address)
+    ref.resize(5000)
+    with pytest.raises(UseAfterFreeError, match=r"freed at .*test_transfer.py"):
+        wrapped.value = 5
+    assert ref[0] == 1
+    ref.free()
+
+
+def test_a_resized_block_in_an_arena_goes_with_it(heap: HeapManager) -> None:
+    with heap.arena() as scratch:
+        ref = scratch.alloc_array(int32, [1, 2])
+        ref.resize(10_000)
+        assert ref[:3] == [1, 2, 0]
+    assert ref.is_freed
+
+
+def test_an_adopted_block_can_grow(heap: HeapManager) -> None:
+    block = heap.alloc_array(int32, [1, 2])
+    freed: list[int] = []
+    ref = heap.adopt(int32, block.address + 4, 1, free=freed.append)
+    ref.resize(3)
+    assert ref[:] == [2, 0, 0]
+    assert freed == [block.address + 4]
+    ref.free()
+    assert len(freed) == 1
+    block.free()
+
+
+def test_a_resized_block_is_collected(open_heap: OpenHeap) -> None:
+    heap = open_heap(enable_garbage_collection=True)
+    ref = heap.alloc_array(int32, [1, 2])
+    ref.resize(10)
+    gc.collect()
+    assert ref[:2] == [1, 2]
+    part = ref.view[1:2]
+    del ref
+    gc.collect()
+    assert part[0] == 2
+    del part
+    gc.collect()
+    assert heap.total_allocated_byte_size == 0

@@ -1,0 +1,305 @@
+"""Hexdumps, the map of a heap, and what notebooks show."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+import emheap
+from emheap import (
+    HeapManager,
+    NotSupportedError,
+    OutOfBoundsError,
+    UseAfterFreeError,
+    clamped_uint8,
+    float32,
+    float64,
+    hexdump,
+    int16,
+    int32,
+    pointer53,
+    uint8,
+    uint128,
+    utf8,
+    utf16,
+)
+from emheap.diagnosis.heap_map import HeapMap
+from emtests.conftest import OpenHeap
+
+HERE = r"\S*test_hexdump.py:\d+ in \w+"
+
+# Hexdumps
+
+
+def lines_of(dump: str) -> list[str]:
+    return dump.split("\n")
+
+
+def test_a_dump_has_bytes_characters_and_values(heap: HeapManager) -> None:
+    with heap.alloc_array(int16, [1, -2, 0x4241, 3, 4, 5, 6, 7, -9], align=16) as array:
+        head, first, second = lines_of(hexdump(array))
+        assert re.fullmatch(
+            rf"the int16 array of 18 bytes at 0x{array.address:x}, allocated at {HERE}", head
+        )
+        assert first == (
+            f"  0x{array.address:x}  01 00 fe ff 41 42 03 00  04 00 05 00 06 00 07 00  "
+            "|....AB..........|  1 -2 16961 3 4 5 6 7"
+        )
+        assert second == f"  0x{array.address + 16:x}  f7 ff{' ' * 43}  |..|  -9"
+
+
+def test_every_kind_of_value_is_told(heap: HeapManager) -> None:
+    with heap.arena() as scratch:
+        refs: list[tuple[Any, str]] = [
+            (scratch.alloc(float64, 0.5), "|.......?|  0.5"),
+            (scratch.alloc(uint128, 1 << 100), f"|  {1 << 100}"),
+            (scratch.alloc_array(float32, [0.25, 2]), "  0.25 2.0"),
+            (scratch.alloc_array(clamped_uint8, [300, -1]), "|..|  255 0"),
+            (scratch.alloc(pointer53, 1 << 52), f"  {1 << 52}"),
+            (scratch.alloc_array(uint128, [1, 2]), "|  2"),
+        ]
+        for ref, end in refs:
+            assert hexdump(ref).endswith(end), hexdump(ref)
+        for text in (utf8, utf16):
+            dump = hexdump(scratch.alloc(text, "héllo\n"))
+            assert ": 'héllo\\n'" in lines_of(dump)[0]
+        assert hexdump(scratch.alloc(utf8, "x" * 100)).splitlines()[0].endswith("x'...")
+        assert lines_of(hexdump(scratch.alloc_array(int32, 0)))[1:] == []
+
+
+def test_a_stretch_of_the_heap_is_divided_by_blocks(heap: HeapManager) -> None:
+    block = heap.alloc_array(uint8, [7] * 12, align=64)
+    inside = hexdump(heap, block.address + 4, 8)
+    head, row = lines_of(inside)
+    assert head.startswith(f"the uint8 array of 12 bytes at 0x{block.address:x}, allocated at ")
+    assert row.endswith("07 07 07 07 07 07 07 07" + " " * 27 + "|........|  7 7 7 7 7 7 7 7")
+    beyond = lines_of(hexdump(heap, block.address, 14))
+    assert beyond[1].startswith(f"  0x{block.address:x}  07 07 07 07 07 07 07 07  07 07 07 07   ")
+    assert beyond[3].startswith(f"  0x{block.address + 12:x}  ")
+    block.free()
+    late = lines_of(hexdump(heap, block.address, 12))
+    assert re.fullmatch(
+        rf"freed: the uint8 array of 12 .*, allocated at {HERE}, freed at {HERE}", late[0]
+    )
+
+
+def test_red_zones_are_shown(open_heap: OpenHeap) -> None:
+    heap = open_heap(debug=True, site_depth=1)
+    with heap.alloc_array(uint8, [1, 2]) as block:
+        before, _, named, inside, after, _ = lines_of(hexdump(heap, block.address - 4, 10))
+        assert before == after == "no known block"
+        assert named.startswith("the uint8 array of 2 bytes")
+        assert "01 02" in inside
+    assert "dd dd" in hexdump(heap, block.address, 2)
+
+
+def test_elements_are_told_where_they_begin(heap: HeapManager) -> None:
+    with heap.alloc_array(int32, [1, 2, 3], align=64) as array:
+        assert hexdump(heap, array.address + 4, 8).endswith("|........|  2 3")
+        assert hexdump(heap, array.address + 2, 8).endswith("|........|")
+        assert hexdump(heap, array.address, 7).endswith("|.......|  1")
+
+
+def test_a_long_block_is_cut(heap: HeapManager) -> None:
+    with heap.alloc_array(uint8, 5000) as array:
+        lines = lines_of(hexdump(array))
+        assert len(lines) == 1 + 4096 // 16 + 1
+        assert lines[-1] == "  ... 904 bytes more; hexdump(ref, length=...) shows them"
+        assert len(lines_of(hexdump(array, length=5000))) == 1 + 313
+        assert len(lines_of(hexdump(array, length=10))) == 3
+
+
+def test_what_cannot_be_dumped(heap: HeapManager) -> None:
+    wild: Any = hexdump
+    ref = heap.alloc(int32, 5)
+    for arguments in ((), (None,), (5,), (heap,), (heap, ref.address), (ref, 4), (heap, 1, 2, 3)):
+        with pytest.raises(TypeError):
+            wild(*arguments)
+    with pytest.raises(OverflowError):
+        hexdump(ref, length=5)
+    with pytest.raises(OverflowError):
+        hexdump(heap, ref.address, -1)
+    with pytest.raises(OutOfBoundsError):
+        hexdump(heap, 0, 1)
+    with pytest.raises(TypeError):
+        wild(heap, "8", 1)
+    ref.free()
+    with pytest.raises(UseAfterFreeError):
+        hexdump(ref)
+
+
+def test_a_dump_shows_itself() -> None:
+    heap = emheap.wrap_buffer(bytearray(64))
+    with heap.alloc(int32, 5) as ref:
+        dump = hexdump(ref)
+        assert repr(dump) == str(dump) == dump
+        assert "05 00 00 00" in dump._repr_html_()
+
+
+# The map
+
+
+def test_the_map_tells_blocks_from_gaps() -> None:
+    heap = emheap.wrap_buffer(bytearray(4096))
+    blocks = [heap.alloc_array(uint8, size) for size in (64, 48, 8, 160, 16)]
+    blocks[1].free()
+    blocks[3].free()
+    drawn = heap.map()
+    [region] = drawn.regions
+    assert (region.start, region.end) == (16, 16 + 64 + 48 + 8 + 160 + 16)
+    assert (region.used, region.largest_gap, region.cell_size) == (88, 160, 16)
+    assert list(region.rows()) == ["####...-.........--"]
+    assert [cell.used for cell in region.cells] == [16] * 4 + [0] * 3 + [8] + [0] * 9 + [8, 8]
+    heap.free_all()
+
+
+def test_a_full_row_and_small_cells() -> None:
+    drawn = HeapMap("a heap", [(16 * cell, 16 * cell + 16, "x") for cell in range(200)])
+    assert [len(row) for row in drawn.regions[0].rows()] == [64, 64, 64, 8]
+    large = HeapMap("a heap", [(1000, 1000 + (1 << 20), "x")])
+    assert large.regions[0].cell_size == 1024
+    assert "".join(large.regions[0].rows()) == "#" * 1024
+
+
+def test_blocks_far_apart_lie_in_regions_of_their_own() -> None:
+    far = 1 << 30
+    drawn = HeapMap("a heap", [(far * number, far * number + number, "x") for number in range(20)])
+    assert len(drawn.regions) == 20
+    text = str(drawn)
+    assert text.startswith("a heap: 20 blocks of 190 bytes in 20 regions\n")
+    assert text.endswith("... and 4 smaller regions")
+    assert text.count(" in use") == 16 + 1
+    assert "... and 4 smaller regions" in drawn._repr_html_()
+
+
+def test_blocks_that_overlap_are_counted_once() -> None:
+    drawn = HeapMap("a heap", [(100, 200, "whole"), (120, 140, "adopted"), (190, 220, "more")])
+    assert drawn.regions[0].used == 120
+
+
+def test_an_empty_heap_has_an_empty_map(heap: HeapManager) -> None:
+    drawn = heap.map()
+    assert drawn.regions == []
+    assert str(drawn) == f"{heap.memory.name}: 0 blocks of 0 bytes in 0 regions"
+
+
+def test_the_map_of_every_heap(open_heap: OpenHeap) -> None:
+    heap = open_heap()
+    with heap.arena() as scratch:
+        for size in range(0, 300, 7):
+            scratch.alloc_array(uint8, size)
+        drawn = heap.map()
+        assert sum(region.used for region in drawn.regions) == sum(range(0, 300, 7))
+        assert "blocks of 6321 bytes in" in str(drawn)
+    untracked = open_heap(track_allocations=False)
+    with pytest.raises(NotSupportedError, match="map"):
+        untracked.map()
+
+
+# Notebooks
+
+
+class Page(HTMLParser):
+    """Sees to it that HTML is whole and fetches nothing, and keeps its text."""
+
+    KNOWN = frozenset(["div", "pre", "table", "tr", "th", "td", "svg", "rect", "title"])
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self._open: list[str] = []
+        self.tags: list[str] = []
+        self.text = ""
+        self.feed(html)
+        self.close()
+        assert not self._open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag in self.KNOWN
+        for name, value in attrs:
+            assert not name.startswith("on")
+            assert name not in ("src", "href", "xlink:href")
+            assert "url(" not in (value or "")
+        self._open.append(tag)
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+HOSTILE = '<script>alert("1")</script> & \' </pre></td>'
+
+
+def test_references_in_a_notebook(heap: HeapManager) -> None:
+    name = heap.alloc(utf8, HOSTILE)
+    samples = heap.alloc_array(float32, [0.5] * 100)
+    number = heap.alloc(int32, 42)
+    borrowed = heap.wrap(int32, number.address)
+    page = Page(name._repr_html_())
+    assert repr(HOSTILE) in page.text
+    assert "script" not in page.tags
+    assert "100 elements: [0.5, 0.5," in Page(samples._repr_html_()).text
+    assert ", ...]" in Page(samples._repr_html_()).text
+    page = Page(number._repr_html_())
+    for told in (f"0x{number.address:x}", "42", "owned", heap.memory.name, "test_hexdump.py"):
+        assert told in page.text
+    assert "2a 00 00 00" in page.text
+    assert "borrowed" in Page(borrowed._repr_html_()).text
+    for ref in (name, samples, number):
+        ref.free()
+        page = Page(ref._repr_html_())
+        assert re.search(rf"freed at {HERE}", page.text)
+        assert "value" not in page.text
+    Page(borrowed._repr_html_())
+
+
+def test_a_damaged_string_in_a_notebook(heap: HeapManager) -> None:
+    name = heap.alloc(utf8, "abc")
+    heap.memory.write_bytes(name.address, b"\xff\xff\xff\xff")
+    assert "unreadable: no null terminator" in Page(name._repr_html_()).text
+    name.free()
+
+
+def test_a_place_that_looks_like_html(heap: HeapManager) -> None:
+    source = "ref = heap.alloc(int32, 5)"
+    names = {"heap": heap, "int32": int32}
+    exec(compile(source, "<img src=x onerror=alert(1)>", "exec"), names)
+    ref: Any = names["ref"]
+    for shown in (ref, heap.live(), heap.statistics(), heap):
+        page = Page(shown._repr_html_())
+        assert "img" not in page.tags
+    assert "<img src=x onerror=alert(1)>:1 in <module>" in Page(heap.live()._repr_html_()).text
+    ref.free()
+
+
+def test_heaps_and_reports_in_a_notebook(open_heap: OpenHeap) -> None:
+    heap = open_heap(count_allocations=True)
+    before = heap.snapshot()
+    refs = [heap.alloc_array(uint8, size) for size in range(150)]
+    page = Page(heap._repr_html_())
+    assert "svg" in page.tags
+    for told in ("live blocks150", "uint8 array", "largest gap", "count_allocations"):
+        assert told in page.text
+    page = Page(heap.statistics()._repr_html_())
+    for told in ("most blocks at once150", "up to 128", "test_hexdump.py"):
+        assert told in page.text
+    page = Page(heap.live()._repr_html_())
+    assert page.text.startswith("live blocks: 150, 11175 bytes")
+    assert page.text.endswith("... and 50 more")
+    refs[0].free()
+    page = Page(before.diff(heap.snapshot())._repr_html_())
+    assert "allocated: 149," in page.text
+    assert "freed: 0, 0 bytes" in page.text
+    heap.free_all()
+    for shown in (heap, heap.live(), heap.statistics(), heap.map()):
+        Page(shown._repr_html_())
+
+
+def test_a_heap_that_tracks_nothing_in_a_notebook(open_heap: OpenHeap) -> None:
+    heap = open_heap(track_allocations=False)
+    assert "not tracked" in Page(heap._repr_html_()).text

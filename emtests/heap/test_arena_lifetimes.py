@@ -1,0 +1,367 @@
+"""Arenas: blocks that die together."""
+
+from __future__ import annotations
+
+import gc
+import re
+import warnings
+from contextlib import suppress
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from emheap import (
+    BufferInUseError,
+    FreeListAllocator,
+    HeapManager,
+    HeapRef,
+    NotAllocatedError,
+    OutOfMemoryError,
+    UseAfterFreeError,
+    float64,
+    int32,
+    uint8,
+    utf8,
+    wrap_buffer,
+)
+from emheap.allocators.chunks import ChunkAllocator
+from emtests.conftest import OpenHeap
+
+
+class Counting(FreeListAllocator):
+    """Remembers what it was asked for."""
+
+    def __init__(self, start: int, end: int) -> None:
+        super().__init__(start, end)
+        self.calls: list[tuple[str, int]] = []
+
+    def allocate(self, size: int) -> int:
+        self.calls.append(("allocate", size))
+        return super().allocate(size)
+
+    def free(self, address: int) -> None:
+        self.calls.append(("free", address))
+        super().free(address)
+
+
+def counting_heap(size: int) -> tuple[HeapManager, Counting]:
+    allocator = Counting(16, size)
+    heap = wrap_buffer(bytearray(size), allocator=allocator)
+    allocator.calls.clear()
+    return heap, allocator
+
+
+def test_ten_thousand_small_blocks_cost_a_few_calls_of_malloc() -> None:
+    heap, allocator = counting_heap(1 << 20)
+    room = allocator.available_byte_size
+    with heap.arena() as scratch:
+        refs = [scratch.alloc(int32, index) for index in range(10_000)]
+        assert len(allocator.calls) < 10
+        assert [ref.value for ref in refs] == list(range(10_000))
+        assert heap.total_allocated_byte_size == 40_000
+    assert len(allocator.calls) < 20
+    assert allocator.available_byte_size == room
+    assert all(ref.is_freed for ref in refs)
+
+
+def test_blocks_of_all_kinds_do_not_overlap(heap: HeapManager) -> None:
+    with heap.arena() as scratch:
+        numbers = [scratch.alloc(float64, index / 2) for index in range(100)]
+        names = [scratch.alloc(utf8, f"name {index}") for index in range(100)]
+        arrays = [scratch.alloc_array(uint8, [index] * (index + 1)) for index in range(100)]
+        aligned = [scratch.alloc(int32, index, align=64) for index in range(20)]
+        large = scratch.alloc_array(uint8, 50_000)
+        assert large[:] == [0] * 50_000
+        for index in range(100):
+            assert numbers[index].value == index / 2
+            assert names[index].value == f"name {index}"
+            assert arrays[index][:] == [index] * (index + 1)
+        assert [ref.value for ref in aligned] == list(range(20))
+        assert not any(ref.address % 64 for ref in aligned)
+        refs: list[HeapRef[Any]] = [*numbers, *names, *arrays, large]
+        everything = sorted((ref.address, ref.allocated_byte_size) for ref in refs)
+        for (address, size), (following, _) in pairwise(everything):
+            assert address + size <= following
+    assert heap.total_allocated_byte_size == 0
+
+
+def test_blocks_in_an_arena_are_zeroed_though_others_lay_there(heap: HeapManager) -> None:
+    with heap.arena() as scratch:
+        for _ in range(50):
+            block = scratch.alloc_array(uint8, [255] * 40)
+            block.free()
+            fresh = scratch.alloc_array(uint8, 40)
+            assert fresh[:] == [0] * 40
+            fresh.free()
+
+
+def test_exit_frees_last_first() -> None:
+    heap, allocator = counting_heap(1 << 20)
+    with heap.arena() as scratch:
+        blocks = [scratch.alloc_array(uint8, 20_000) for _ in range(5)]
+        allocator.calls.clear()
+    assert allocator.calls == [("free", ref.address) for ref in reversed(blocks)]
+
+
+def test_a_block_freed_by_hand_is_not_freed_again(heap: HeapManager) -> None:
+    with heap.arena() as scratch:
+        by_ref, by_address, kept = (scratch.alloc(int32, 1) for _ in range(3))
+        by_ref.free()
+        heap.free(by_address.address)
+        assert heap.total_allocated_byte_size == 4
+    assert kept.is_freed
+
+
+def test_an_arena_in_an_arena_ends_with_it(heap: HeapManager) -> None:
+    with heap.arena() as outer:
+        first = outer.alloc(int32, 1)
+        with outer.arena() as inner:
+            second = inner.alloc(int32, 2)
+        assert second.is_freed
+        assert first.value == 1
+        unfinished = outer.arena()
+        third = unfinished.alloc(int32, 3)
+    assert first.is_freed
+    assert third.is_freed
+    with pytest.raises(UseAfterFreeError, match=r"was closed at .*test_arena_lifetimes.py"):
+        unfinished.alloc(int32)
+
+
+def test_one_error_names_every_block_in_use(heap: HeapManager) -> None:
+    outer = heap.arena()
+    blocks = [outer.alloc_array(uint8, [1, 2, 3]) for _ in range(3)]
+    inner = outer.arena().alloc_array(uint8, 4)
+    slices = [blocks[0].view[:1], blocks[2].view[1:], inner.view[2:]]
+    with pytest.raises(BufferInUseError) as caught:
+        outer.__exit__(None, None, None)
+    message = str(caught.value)
+    assert re.search(r"at the end of the arena opened at .*test_arena_lifetimes.py:\d+", message)
+    for ref in (blocks[0], blocks[2], inner):
+        assert f"at 0x{ref.address:x}," in message
+        assert not ref.is_freed
+    assert blocks[1].is_freed
+    assert blocks[2][1] == 2
+    for part in slices:
+        part.release()
+    for ref in (blocks[0], blocks[2], inner):
+        ref.free()
+
+
+def test_an_error_of_the_body_comes_first(heap: HeapManager) -> None:
+    scratch = heap.arena()
+    block = scratch.alloc_array(uint8, 3)
+    part = block.view[1:]
+    error = KeyError("body")
+    scratch.__exit__(KeyError, error, None)
+    notes = getattr(error, "__notes__", ["and then, at the end of the arena"])
+    assert "and then, at the end of the arena" in notes[0]
+    part.release()
+    block.free()
+
+
+def test_use_after_the_end_says_which_arena(heap: HeapManager) -> None:
+    with heap.arena() as scratch:
+        block = scratch.alloc(int32, 1)
+    here = r".*test_arena_lifetimes.py:\d+"
+    where = rf"arena opened at {here} in test_use.* was closed at {here}"
+    for use in (
+        lambda: scratch.alloc(int32),
+        lambda: scratch.alloc_array(int32, 3),
+        lambda: scratch.alloc_uint8(),
+        scratch.arena,
+        scratch.__enter__,
+        lambda: scratch.keep(block),
+    ):
+        with pytest.raises(UseAfterFreeError, match=where):
+            use()
+    with pytest.raises(UseAfterFreeError, match=r"freed at .*test_arena_lifetimes.py"):
+        block.value = 2
+
+
+def test_a_detached_block_outlives_the_arena(heap: HeapManager) -> None:
+    with heap.arena() as scratch:
+        before = scratch.alloc(int32, 1)
+        kept = scratch.keep(scratch.alloc_array(uint8, [7, 8]))
+        after = scratch.alloc(int32, 2)
+    assert before.is_freed
+    assert after.is_freed
+    assert kept[:] == [7, 8]
+    assert heap.total_allocated_byte_size == 2
+    others = [heap.alloc_array(uint8, [9] * 64) for _ in range(100)]
+    assert kept[:] == [7, 8]
+    for ref in others:
+        ref.free()
+    kept.free()
+
+
+def test_the_chunk_goes_back_with_the_last_detached_block() -> None:
+    heap, allocator = counting_heap(1 << 16)
+    room = allocator.available_byte_size
+    with heap.arena() as scratch:
+        kept = [scratch.keep(scratch.alloc(int32, index)) for index in range(100)]
+    for ref in kept:
+        assert allocator.available_byte_size < room
+        ref.free()
+    assert allocator.available_byte_size == room
+
+
+def test_only_its_own_live_blocks_are_detached(heap: HeapManager) -> None:
+    foreign = heap.alloc(int32)
+    with heap.arena() as scratch:
+        freed = scratch.alloc(int32)
+        freed.free()
+        twice = scratch.keep(scratch.alloc(int32))
+        inner = scratch.arena()
+        for wrong in (foreign, freed, twice, inner, None, 7):
+            with pytest.raises(NotAllocatedError, match="no live block of the arena opened at"):
+                scratch.keep(wrong)  # type: ignore[type-var]
+    twice.free()
+    foreign.free()
+
+
+def test_a_dropped_reference_does_not_warn_while_the_arena_lives(heap: HeapManager) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with heap.arena() as scratch:
+            scratch.alloc(int32, 1)
+            gc.collect()
+
+
+def test_a_full_heap_leaves_the_arena_usable() -> None:
+    heap, allocator = counting_heap(2048)
+    room = allocator.available_byte_size
+    with heap.arena() as scratch:
+        refs = []
+        with pytest.raises(OutOfMemoryError):  # noqa: PT012 (which of them fails is not the point)
+            for index in range(1000):
+                refs.append(scratch.alloc(int32, index))  # noqa: PERF401
+        assert [ref.value for ref in refs] == list(range(len(refs)))
+        assert len(refs) > 100, "what is left is handed out singly when no chunk fits"
+        refs.pop().free()
+        scratch.alloc(int32, 5)
+    assert allocator.available_byte_size == room
+
+
+def test_arenas_work_without_tracking_and_with_collection(open_heap: OpenHeap) -> None:
+    for options in ({"track_allocations": False}, {"enable_garbage_collection": True}):
+        heap = open_heap(**options)
+        with heap.arena() as scratch:
+            refs = [scratch.alloc(int32, index) for index in range(50)]
+            assert [ref.value for ref in refs] == list(range(50))
+        assert all(ref.is_freed for ref in refs)
+
+
+def test_a_chunk_grows_up_to_a_bound() -> None:
+    allocator = Counting(16, 1 << 24)
+    chunks = ChunkAllocator(allocator)
+    for _ in range(50_000):
+        chunks.allocate(16)
+    sizes = [size for _, size in allocator.calls]
+    assert sizes[0] == ChunkAllocator.SMALLEST
+    assert max(sizes) == ChunkAllocator.LARGEST
+    assert sizes == sorted(sizes)
+
+
+# A free function that fails
+
+
+class Refusing(FreeListAllocator):
+    """Raises when it should free certain blocks."""
+
+    def __init__(self, start: int, end: int) -> None:
+        super().__init__(start, end)
+        self.refused: set[int] = set()
+
+    def free(self, address: int) -> None:
+        if address in self.refused:
+            raise RuntimeError(f"no, not {address}")
+        super().free(address)
+
+
+def refusing_heap() -> tuple[HeapManager, Refusing, int]:
+    allocator = Refusing(16, 1 << 20)
+    heap = wrap_buffer(bytearray(1 << 20), allocator=allocator)
+    return heap, allocator, allocator.available_byte_size
+
+
+def notes_of(error: BaseException, otherwise: list[str]) -> list[str]:
+    """The notes of an error; before Python 3.11 there are none."""
+    return getattr(error, "__notes__", otherwise)
+
+
+def test_the_others_are_freed_where_freeing_one_fails() -> None:
+    heap, allocator, room = refusing_heap()
+    scratch = heap.arena()
+    inner = scratch.arena()
+    large = [arena.alloc_array(uint8, 20_000) for arena in (scratch, inner, scratch, scratch)]
+    small = [scratch.alloc(int32, number) for number in range(10)]
+    allocator.refused = {large[2].address, large[1].address}
+    part = large[0].view[:1]
+    with pytest.raises(RuntimeError, match=f"no, not {large[2].address}") as caught:
+        scratch.__exit__(None, None, None)
+    expected = [f"RuntimeError('no, not {large[1].address}')", "is not freed: still in use"]
+    for words, note in zip(expected, notes_of(caught.value, expected), strict=True):
+        assert words in note
+    assert [ref.is_freed for ref in large] == [False, False, False, True]
+    assert all(ref.is_freed for ref in small)
+    part.release()
+    allocator.refused.clear()
+    for ref in large[:3]:
+        ref.free()
+    assert allocator.available_byte_size == room
+
+
+def test_a_failing_free_hides_no_error_of_the_body() -> None:
+    heap, allocator, room = refusing_heap()
+    scratch = heap.arena()
+    block = scratch.alloc_array(uint8, 20_000)
+    allocator.refused = {block.address}
+    with pytest.raises(KeyError, match="body") as caught, scratch:
+        raise KeyError("body")
+    expected = ["and then, at the end of the arena opened at "]
+    for words, note in zip(expected, notes_of(caught.value, expected), strict=True):
+        assert note.startswith(words)
+    allocator.refused.clear()
+    block.free()
+    assert allocator.available_byte_size == room
+
+
+def test_a_chunk_whose_free_fails_goes_back_later() -> None:
+    heap, allocator, room = refusing_heap()
+    scratch = heap.arena()
+    first = scratch.alloc(int32, 1)
+    chunk = first.address
+    kept = [scratch.keep(scratch.alloc(int32, number)) for number in range(100)]
+    allocator.refused = {chunk}
+    scratch.__exit__(None, None, None)
+    assert first.is_freed
+    for ref in kept:
+        with suppress(RuntimeError):
+            ref.free()
+    [last] = [ref for ref in kept if not ref.is_freed]
+    assert last.value == kept.index(last)
+    allocator.refused.clear()
+    last.free()
+    assert allocator.available_byte_size == room
+
+
+def test_a_heap_frees_all_that_it_can() -> None:
+    heap, allocator, room = refusing_heap()
+    blocks = [heap.alloc_array(uint8, 100) for _ in range(4)]
+    allocator.refused = {blocks[2].address}
+    with pytest.raises(RuntimeError, match="no, not"), heap:
+        pass
+    assert [ref.is_freed for ref in blocks] == [True, True, False, True]
+    with pytest.raises(RuntimeError, match="no, not"):
+        heap.free_all()
+    late = heap.alloc(int32)
+    with pytest.raises(KeyError, match="body") as caught, heap:
+        raise KeyError("body")
+    assert late.is_freed
+    expected = ["and then, at the end of the heap: RuntimeError('no, not"]
+    for words, note in zip(expected, notes_of(caught.value, expected), strict=True):
+        assert note.startswith(words)
+    allocator.refused.clear()
+    heap.free_all()
+    assert allocator.available_byte_size == room

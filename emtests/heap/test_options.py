@@ -1,0 +1,162 @@
+"""The options: what each value means, and what a bad one gets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import emheap
+from emheap import HeapManager, float64, int32, uint8, uint128, utf8, utf32
+from emtests.conftest import OpenHeap
+from emtests.heaps import HeapKind
+from emtests.types.values import ALL_NUMBERS
+
+DEFAULTS = {
+    "clear_allocated_regions": True,
+    "polling_mode": "when_empty",
+    "track_allocations": True,
+    "enable_garbage_collection": False,
+}
+
+
+def test_the_options_have_these_names_and_defaults(heap: HeapManager) -> None:
+    assert {name: getattr(heap.options, name) for name in DEFAULTS} == DEFAULTS
+
+
+def test_an_unknown_option_is_refused_with_the_known_ones(kind: HeapKind) -> None:
+    for name in ("polling", "clear", "trackAllocations", "enable_garbage_collection_"):
+        with pytest.raises(TypeError) as caught, kind.open(**{name: True}):
+            pass
+        assert f"unknown option {name!r}; the options are " in str(caught.value)
+        assert all(option in str(caught.value) for option in DEFAULTS)
+
+
+def test_a_bad_value_is_refused_with_the_good_ones(kind: HeapKind) -> None:
+    wrong: dict[str, tuple[Any, ...]] = {
+        "clear_allocated_regions": (None, 1, 0, "yes", []),
+        "track_allocations": (None, 1, 0, "yes", []),
+        "enable_garbage_collection": (None, 1, 0, "yes", []),
+        "polling_mode": (None, True, 1, b"always", []),
+    }
+    for name, values in wrong.items():
+        for value in values:
+            with (
+                pytest.raises(TypeError, match=rf"option {name} must be "),
+                kind.open(**{name: value}),
+            ):
+                pass
+    for value in ("", "Always", "whenEmpty", "sometimes"):
+        words = (
+            rf"option polling_mode must be one of 'when_empty', 'always', 'never', got '{value}'"
+        )
+        with pytest.raises(ValueError, match=words), kind.open(polling_mode=value):
+            pass
+
+
+def test_every_good_value_is_taken(kind: HeapKind) -> None:
+    for name, values in (
+        ("clear_allocated_regions", (True, False)),
+        ("track_allocations", (True, False)),
+        ("enable_garbage_collection", (True, False)),
+        ("polling_mode", ("when_empty", "always", "never")),
+    ):
+        for value in values:
+            with kind.open(**{name: value}) as heap:
+                assert getattr(heap.options, name) == value
+                with heap.alloc(int32, 5) as ref:
+                    assert heap.read(int32, ref.address) == 5
+
+
+def test_options_are_keyword_only(kind: HeapKind) -> None:
+    wild: Any = kind.open
+    with pytest.raises(TypeError, match="positional argument"), wild(True):
+        pass
+
+
+# clear_allocated_regions
+
+
+def dirty(heap: HeapManager, size: int) -> None:
+    """Fill what the next allocation of `size` bytes may be given."""
+    refs = [heap.alloc_array(uint8, size) for _ in range(4)]
+    for ref in refs:
+        ref[:] = b"\xee" * size
+    for ref in reversed(refs):
+        ref.free()
+
+
+MAKERS: dict[str, tuple[int, Callable[[HeapManager], Any]]] = {
+    "alloc": (4, lambda heap: heap.alloc(int32)),
+    "flat alloc": (4, lambda heap: heap.alloc_int32()),
+    "wide": (16, lambda heap: heap.alloc(uint128)),
+    "array": (4, lambda heap: heap.alloc_array(int32, 1)),
+    "larger array": (80, lambda heap: heap.alloc_array(float64, 10)),
+    "large array": (5000, lambda heap: heap.alloc_array(uint8, 5000)),
+    "aligned": (40, lambda heap: heap.alloc_array(uint8, 40, align=64)),
+    "string": (40, lambda heap: heap.alloc(utf8, 39)),
+}
+
+
+def test_a_block_is_zero_whatever_was_there(heap: HeapManager) -> None:
+    for name, (size, make) in MAKERS.items():
+        dirty(heap, size)
+        with make(heap) as ref:
+            assert bytes(ref) == bytes(size), name
+    for scalar in ALL_NUMBERS:
+        dirty(heap, scalar.size)
+        with heap.alloc(scalar) as ref:
+            assert bytes(ref) == bytes(scalar.size), scalar.name
+    with heap.arena() as scratch:
+        dirty(heap, 24)
+        zeros = scratch.alloc_array(uint8, 24)
+        assert bytes(zeros) == bytes(24)
+
+
+@pytest.mark.needs("plain blocks")
+def test_a_block_is_left_as_it_was_if_that_is_asked_for(open_heap: OpenHeap) -> None:
+    heap = open_heap(clear_allocated_regions=False)
+    left = 0
+    for size, make in MAKERS.values():
+        dirty(heap, size)
+        with make(heap) as ref:
+            assert len(bytes(ref)) == size
+            left += size - bytes(ref).count(0)
+    # malloc may write its own records into free blocks, and for MALLOC_PERTURB_ all of them.
+    assert left > 1000
+    for value in (5, [1, 2]):
+        dirty(heap, 8)
+        with heap.alloc(int32, 5) as number, heap.alloc_array(int32, [1, 2]) as array:
+            assert (number.value, array.tolist()) == (5, [1, 2]), value
+
+
+def test_a_string_is_empty_even_so(open_heap: OpenHeap) -> None:
+    heap = open_heap(clear_allocated_regions=False)
+    for text in (utf8, utf32):
+        for capacity in (0, 1, 7, 500):
+            dirty(heap, (capacity + 1) * text.size)
+            with heap.alloc(text, capacity) as ref:
+                assert ref.value == ""
+                ref.value = "x" * capacity
+                assert ref.value == "x" * capacity
+
+
+def test_all_options_together(open_heap: OpenHeap) -> None:
+    for clear in (True, False):
+        for track in (True, False):
+            for collect in (True, False):
+                heap = open_heap(
+                    clear_allocated_regions=clear,
+                    track_allocations=track,
+                    enable_garbage_collection=collect,
+                    polling_mode="always",
+                )
+                with heap.arena() as scratch:
+                    number = scratch.alloc(int32, 5)
+                    array = scratch.alloc_array(float64, [0.5] * 100)
+                    text = scratch.alloc(utf8, "h\u00e9llo")
+                    array[3] = number.value
+                    assert (array[3], text.value) == (5.0, "h\u00e9llo")
+                with pytest.raises(emheap.UseAfterFreeError):
+                    _ = number.value

@@ -1,0 +1,146 @@
+"""Indivisible reads and writes: the same bytes as ordinary ones, at aligned addresses."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import Any
+
+import pytest
+
+import emheap
+from emheap import (
+    Arena,
+    HeapManager,
+    clamped_uint8,
+    float32,
+    int32,
+    uint8,
+    uint64,
+    uint128,
+)
+from emtests.types.values import CLAMPED, SCALARS, boundary_values, packed
+
+pytestmark = pytest.mark.needs("atomics")
+
+
+def test_they_store_and_read_what_ordinary_ones_do(heap: HeapManager, scratch: Arena) -> None:
+    flat: Any = heap
+    for scalar in SCALARS:
+        ref, array = scratch.alloc(scalar), scratch.alloc_array(scalar, 3)
+        read = getattr(flat, f"read_{scalar.name}_atomic")
+        write = getattr(flat, f"write_{scalar.name}_atomic")
+        for value in boundary_values(scalar):
+            for atomic_write, ordinary_read in (
+                (partial(write, ref.address), partial(heap.read, scalar, ref.address)),
+                (ref.write_atomic, ref.read),
+                (partial(array.write_atomic_at, 1), partial(array.read_at, 1)),
+                (partial(array.write_atomic_at, -2), partial(array.read_at, 1)),
+            ):
+                ref.clear()
+                array.clear()
+                assert atomic_write(value) is None
+                assert packed(scalar, ordinary_read()) == packed(scalar, value)
+            ref.value = value
+            array[1] = value
+            for found in (
+                read(ref.address),
+                ref.read_atomic(),
+                array.read_atomic_at(1),
+                array.read_atomic_at(-2),
+            ):
+                assert packed(scalar, found) == packed(scalar, value)
+                assert type(found) is type(heap.read(scalar, ref.address))
+        assert (array[0], array[2]) == (0, 0)
+
+
+def test_neighbours_are_left_alone(heap: HeapManager, scratch: Arena) -> None:
+    for scalar in SCALARS:
+        room = scratch.alloc_array(uint8, b"\xaa" * 24, align=8)
+        array = heap.wrap_array(scalar, room.address + 8, 1)
+        array.write_atomic_at(0, 0)
+        assert bytes(room) == b"\xaa" * 8 + bytes(scalar.size) + b"\xaa" * (16 - scalar.size)
+
+
+def test_values_are_checked_and_converted_likewise(heap: HeapManager, scratch: Arena) -> None:
+    pixel = scratch.alloc(clamped_uint8)
+    value: Any
+    for value, stored in CLAMPED:
+        pixel.write_atomic(value)
+        assert pixel.read_atomic() == stored
+    number: Any = scratch.alloc(int32, 5)
+    for value, error in ((2**31, OverflowError), (1.5, TypeError), ("5", TypeError)):
+        for write in (number.write_atomic, partial(heap.write_int32_atomic, number.address)):
+            with pytest.raises(error, match="int32"):
+                write(value)
+    assert number.value == 5
+    single = scratch.alloc(float32)
+    for value in (math.inf, -math.inf, -0.0):
+        single.write_atomic(value)
+        assert packed(float32, single.read_atomic()) == packed(float32, value)
+    single.write_atomic(math.nan)
+    assert math.isnan(single.read_atomic())
+    with pytest.raises(emheap.ValueOutOfRangeError):
+        single.write_atomic(1e39)
+    heap.write(uint64, scratch.alloc(uint64).address, 2**60)
+
+
+def test_a_pointer53_is_checked_when_it_is_read(heap: HeapManager, scratch: Arena) -> None:
+    room = scratch.alloc(uint64, 2**60)
+    with pytest.raises(emheap.ValueOutOfRangeError, match="read them as pointer64"):
+        heap.read_pointer53_atomic(room.address)
+
+
+def test_they_need_their_natural_alignment(heap: HeapManager, scratch: Arena) -> None:
+    flat: Any = heap
+    room = scratch.alloc_array(uint8, 32, align=8)
+    for scalar in SCALARS:
+        for offset in range(1, scalar.size):
+            address = room.address + offset
+            ref: Any = heap.wrap(scalar, address)
+            words = f"atomic .* of {scalar.name} needs an address that is a multiple of "
+            for call in (
+                partial(getattr(flat, f"read_{scalar.name}_atomic"), address),
+                partial(getattr(flat, f"write_{scalar.name}_atomic"), address, 1),
+                ref.read_atomic,
+                partial(ref.write_atomic, 1),
+            ):
+                with pytest.raises(emheap.MisalignedError, match=words):
+                    call()
+    assert not any(room)
+
+
+def test_addresses_and_indices_are_checked(heap: HeapManager, scratch: Arena) -> None:
+    wild: Any = heap
+    array: Any = scratch.alloc_array(int32, 2)
+    with pytest.raises(emheap.NullPointerError, match="atomic read of int32"):
+        heap.read_int32_atomic(0)
+    with pytest.raises(emheap.NullPointerError, match="atomic write of int32"):
+        heap.write_int32_atomic(0, 1)
+    for address in (-8, 2**64, 2**100):
+        with pytest.raises(emheap.OutOfBoundsError, match="lies outside"):
+            heap.read_int32_atomic(address)
+    for wrong in (None, 1.5, "8", True):
+        with pytest.raises(TypeError, match="address must be an int"):
+            wild.read_int32_atomic(wrong)
+    for index in (2, -3, 2**40):
+        with pytest.raises(emheap.OutOfBoundsError, match="outside the 2 elements"):
+            array.read_atomic_at(index)
+        with pytest.raises(emheap.OutOfBoundsError, match="outside the 2 elements"):
+            array.write_atomic_at(index, 1)
+        with pytest.raises(TypeError, match="index must be an int"):
+            array.write_atomic_at(wrong, 1)
+    assert array.tolist() == [0, 0]
+
+
+def test_wide_integers_have_none(heap: HeapManager, scratch: Arena) -> None:
+    ref, array = scratch.alloc(uint128, 5), scratch.alloc_array(uint128, 2)
+    for call in (
+        ref.read_atomic,
+        partial(ref.write_atomic, 1),
+        partial(array.read_atomic_at, 0),
+        partial(array.write_atomic_at, 0, 1),
+    ):
+        with pytest.raises(emheap.NotSupportedError, match="no processor reads 16 bytes at once"):
+            call()
+    assert not hasattr(heap, "read_uint128_atomic")

@@ -1,0 +1,206 @@
+"""What an array can be made of, or assigned: iterables, buffers, numpy arrays, and itself."""
+
+from __future__ import annotations
+
+import array
+import ctypes
+from typing import Any
+
+import pytest
+
+import emheap
+from emheap import (
+    Arena,
+    ArrayRef,
+    HeapManager,
+    clamped_uint8,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    pointer53,
+    uint8,
+    uint16,
+    uint64,
+    uint128,
+)
+from emtests.types.values import ALL_NUMBERS, SCALARS
+
+
+def check_source(heap: HeapManager, scalar: Any, source: Any, expected: list[Any]) -> None:
+    """Allocate from `source` and assign it; both give the same elements."""
+    with heap.alloc_array(scalar, source) as ref:
+        assert ref.tolist() == expected
+    with heap.alloc_array(scalar, len(expected)) as ref:
+        ref[:] = source
+        assert ref.tolist() == expected
+
+
+def test_any_iterable_of_numbers(heap: HeapManager) -> None:
+    for scalar in ALL_NUMBERS:
+        for source in ([1, 2, 3], (1, 2, 3), range(1, 4), dict.fromkeys((1, 2, 3)), b"\1\2\3"):
+            check_source(heap, scalar, source, [1, 2, 3])
+        with heap.alloc_array(scalar, (number for number in (1, 2, 3))) as ref:
+            assert ref.tolist() == [1, 2, 3]
+            ref[:] = map(int, "789")
+            assert ref.tolist() == [7, 8, 9]
+        check_source(heap, scalar, [], [])
+        check_source(heap, scalar, b"", [])
+
+
+def test_a_bytes_like_is_a_sequence_of_small_integers(heap: HeapManager) -> None:
+    for scalar in (uint8, clamped_uint8, uint16, int32, float64, pointer53, uint128):
+        for source in (b"\x00\x7f\xff", bytearray(b"\x00\x7f\xff"), memoryview(b"\x00\x7f\xff")):
+            check_source(heap, scalar, source, [0, 127, 255])
+    with pytest.raises(OverflowError, match="element 2: 255 does not fit int8"):
+        heap.alloc_array(int8, b"\x00\x7f\xff")
+
+
+def test_a_buffer_is_a_sequence_of_its_elements(heap: HeapManager) -> None:
+    source: Any
+    for code, values in (("b", [-1, 5]), ("H", [500, 5]), ("i", [-70000, 5]), ("q", [2**40, 5])):
+        source = array.array(code, values)
+        check_source(heap, int64, source, values)
+        check_source(heap, float64, source, values)
+        check_source(heap, int64, memoryview(source), values)
+    check_source(heap, float32, array.array("d", [0.5, 1.5]), [0.5, 1.5])
+    check_source(heap, float64, array.array("f", [0.5, 1.5]), [0.5, 1.5])
+    check_source(heap, int32, (ctypes.c_int32 * 2)(-7, 7), [-7, 7])
+    check_source(heap, clamped_uint8, array.array("d", [-1, 2.5, 300.0]), [0, 2, 255])
+    for scalar, source, words in (
+        (int16, array.array("i", [1, 40000]), "element 1: 40000 does not fit int16"),
+        (uint64, array.array("q", [1, -1]), "element 1: -1 does not fit uint64"),
+        (int32, array.array("d", [1.0]), "element 0: int32 takes an int, not float 1.0"),
+        (float32, array.array("d", [0.0, 1e39]), r"element 1: 1e\+39 does not fit float32"),
+        (pointer53, array.array("Q", [0, 2**53]), f"element 1: {2**53} does not fit pointer53"),
+    ):
+        wild: Any = heap
+        with pytest.raises((OverflowError, TypeError), match=words):
+            wild.alloc_array(scalar, source)
+
+
+def test_strided_and_reversed_buffers(heap: HeapManager) -> None:
+    for scalar in (int16, int32, float64):
+        numbers = memoryview(array.array("h", range(10)))
+        check_source(heap, scalar, numbers[::3], [0, 3, 6, 9])
+        check_source(heap, scalar, numbers[::-1], list(range(9, -1, -1)))
+        check_source(heap, scalar, numbers[2:5], [2, 3, 4])
+
+
+def test_buffers_of_more_dimensions_are_read_in_c_order(heap: HeapManager) -> None:
+    grid = memoryview(bytes(range(6))).cast("B", (2, 3))
+    for scalar in (uint8, clamped_uint8, int32, float64):
+        check_source(heap, scalar, grid, [0, 1, 2, 3, 4, 5])
+
+
+def test_text_and_single_numbers_are_no_contents(heap: HeapManager) -> None:
+    wild: Any = heap
+    for source, words in (
+        ("123", "takes numbers, not a str; strings are allocated with heap.alloc"),
+        (object(), "takes a count, an iterable or a buffer, not object "),
+        (None, "count must be an int, not NoneType None"),
+        (2.0, "count must be an int, not float 2.0"),
+        (True, "count must be an int, not the bool True"),
+    ):
+        for scalar in (int32, float64, clamped_uint8, uint128):
+            with pytest.raises(TypeError, match=words):
+                wild.alloc_array(scalar, source)
+    with heap.alloc_array(int32, 3) as ref:
+        for source, words in (
+            ("123", "takes numbers, not a str"),
+            (object(), "takes a count, an iterable or a buffer, not object "),
+            (None, "takes a count, an iterable or a buffer, not NoneType None"),
+            (3, "takes a count, an iterable or a buffer, not int 3"),
+            (["1", 2, 3], "element 0: int32 takes an int, not str '1'"),
+            ([[1], [2], [3]], r"element 0: int32 takes an int, not list \[1\]"),
+            ([1, 2, None], "element 2: int32 takes an int, not NoneType None"),
+        ):
+            wild = source
+            with pytest.raises(TypeError, match=words):
+                ref[:] = wild
+        assert ref.tolist() == [0, 0, 0]
+    assert heap.total_allocated_byte_size == 0
+
+
+def test_the_first_element_that_does_not_fit_is_named(heap: HeapManager) -> None:
+    wild: Any = heap
+    for scalar in SCALARS:
+        bad: Any = "x" if scalar in (float32, float64, clamped_uint8) else 10**30
+        with pytest.raises((OverflowError, TypeError), match=r"^element 2: "):
+            wild.alloc_array(scalar, [0, 1, bad, bad])
+    with pytest.raises(TypeError, match=r"^element 1: float64 takes a float, not str '1.5'"):
+        wild.alloc_array(float64, [0.5, "1.5"])
+    with pytest.raises(OverflowError, match=r"^element 0: -1 does not fit uint128"):
+        wild.alloc_array(uint128, [-1])
+    assert heap.total_allocated_byte_size == 0
+
+
+def sources_of(ref: ArrayRef[int]) -> list[Any]:
+    return [ref, ref[:], ref.view, ref.view[:]]
+
+
+def test_an_array_of_the_same_heap_is_a_source(heap: HeapManager) -> None:
+    for scalar in (uint8, int32, uint64):
+        with heap.alloc_array(scalar, range(100)) as ref:
+            for source in sources_of(ref):
+                with heap.alloc_array(scalar, source) as copy:
+                    assert copy.tolist() == list(range(100))
+                del source
+            with heap.alloc_array(float64, ref) as converted:
+                assert converted == ref
+
+
+def test_a_source_on_the_same_heap_survives_its_growth(heap: HeapManager) -> None:
+    # Each round allocates as much again, so a memory that grows does so on the way.
+    with heap.arena() as scratch:
+        ref = scratch.alloc_array(int32, range(800))
+        for number in range(5):
+            # Sources are taken one at a time: a view taken before a buffer was replaced is of the
+            # old one.
+            kinds = range(len(sources_of(ref)))
+            copies = [scratch.alloc_array(int32, sources_of(ref)[index]) for index in kinds]
+            for copy in copies:
+                assert copy.tolist() == list(range(800)), f"round {number}"
+            ref = copies[-1]
+
+
+@pytest.mark.needs("numpy")
+def test_numpy_arrays_are_sources(heap: HeapManager, scratch: Arena) -> None:
+    import numpy
+
+    for scalar in SCALARS:
+        for source in (
+            numpy.array([1, 2, 3]),
+            numpy.array([1, 2, 3], dtype=numpy.uint8),
+            numpy.array([3, 2, 1])[::-1],
+            numpy.array([[1, 2, 3]]),
+            numpy.array([1, 2, 3], dtype=">i4"),
+        ):
+            check_source(heap, scalar, source, [1, 2, 3])
+        if scalar in (float32, float64, clamped_uint8):
+            check_source(heap, scalar, numpy.array([1.0, 2.0]), [1, 2])
+            check_source(heap, scalar, numpy.array([1.0, 2.0], dtype=">f8"), [1, 2])
+            check_source(heap, scalar, numpy.array([1.0, 2.0], dtype=numpy.float16), [1, 2])
+    grid = numpy.arange(6, dtype=numpy.int32).reshape(2, 3)
+    check_source(heap, int32, grid, [0, 1, 2, 3, 4, 5])
+    check_source(heap, int32, grid.T, [0, 3, 1, 4, 2, 5])
+    check_source(heap, int16, grid.T, [0, 3, 1, 4, 2, 5])
+    check_source(heap, clamped_uint8, grid * 100.0, [0, 100, 200, 255, 255, 255])
+    wild: Any = heap
+    with pytest.raises(OverflowError, match="element 3: 300 does not fit uint8"):
+        wild.alloc_array(uint8, grid * 100)
+    with pytest.raises(TypeError, match="element 0: int32 takes an int, not "):
+        wild.alloc_array(int32, numpy.array([1.0]))
+    with pytest.raises(TypeError, match="element 0: int32 takes an int, not "):
+        wild.alloc_array(int32, numpy.array([1j]))
+    on_heap = scratch.alloc_array(int32, 6).numpy().reshape(2, 3)
+    on_heap[:] = grid
+    check_source(heap, int32, on_heap, [0, 1, 2, 3, 4, 5])
+
+
+def test_bools_are_integers(heap: HeapManager) -> None:
+    check_source(heap, int32, [True, False], [1, 0])
+    check_source(heap, uint8, memoryview(b"\1\0").cast("?"), [1, 0])
+    assert emheap.uint8 is uint8

@@ -1,0 +1,75 @@
+"""Views on a memory that Python cannot point into, on one that it can: both must agree."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import pytest
+
+import emheap
+from emheap import NotSupportedError, int32
+from emheap.memories.heap_view import lend_indirectly
+
+
+def make() -> tuple[Any, Any]:
+    """An indirect view of four numbers, and memoryview's own."""
+    memory = emheap.wrap_buffer(bytearray(1 << 10)).memory
+    memory.write_bytes(64, struct.pack("<4i", 1, -2, 3, 4))
+    real: Any = memory.lend(int32, 64, 4).view
+    return lend_indirectly(memory, int32, 64, 4).view, real
+
+
+def test_casts_as_memoryview_does() -> None:
+    view, real = make()
+    for format_ in ("B", "b", "@B"):
+        assert view.cast(format_).tolist() == real.cast(format_).tolist()
+    assert view.cast("B").cast("h").tolist() == real.cast("B").cast("h").tolist()
+    assert view[1:3].cast("B").tolist() == real[1:3].cast("B").tolist()
+    for which in (view, real):
+        with pytest.raises(TypeError):
+            which.cast("h")
+        with pytest.raises(TypeError):
+            which[::2].cast("B")
+        with pytest.raises(TypeError):
+            which.cast("B")[:3].cast("h")
+        with pytest.raises(ValueError, match="format"):
+            which.cast("x")
+
+
+def test_tells_what_memoryview_tells() -> None:
+    view, real = make()
+    for part in (slice(None), slice(None, None, 2), slice(3, 3)):
+        one, other = view[part], real[part]
+        assert (one.shape, one.strides, one.contiguous) == (
+            other.shape,
+            other.strides,
+            other.contiguous,
+        )
+        assert (one.tobytes(), one.hex(), one.tolist()) == (
+            other.tobytes(),
+            other.hex(),
+            other.tolist(),
+        )
+
+
+def test_read_only_and_equal() -> None:
+    view, real = make()
+    locked = view.toreadonly()
+    for which in (locked, real.toreadonly()):
+        with pytest.raises(TypeError, match="read-only"):
+            which[0] = 5
+        with pytest.raises(TypeError, match="read-only"):
+            which[:2] = real[:2]
+    assert view == locked
+    assert view == real
+    assert view != [1, -2, 3, 4]
+    assert view[:2] != view[1:3]
+    view[:2] = real[2:]
+    assert real.tolist() == [3, 4, 3, 4]
+
+
+def test_no_array_shares_the_bytes() -> None:
+    view, _ = make()
+    with pytest.raises(NotSupportedError, match="no numpy array can share the bytes"):
+        view.__array__()

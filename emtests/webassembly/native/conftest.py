@@ -1,6 +1,0 @@
-from __future__ import annotations
-
-from emheap.home import IN_PYODIDE
-
-# wasmtime runs native code.
-collect_ignore_glob = ["test_*"] if IN_PYODIDE else []
