@@ -19,6 +19,7 @@ from pyodide_demo import comparison, runs
 from pyodide_demo.environment import (
     PYODIDE_VERSION,
     EnvironmentProblem,
+    build_documentation,
     npm_install,
     pyodide_site,
 )
@@ -65,6 +66,7 @@ def _make_page(options: argparse.Namespace, filters: Sequence[str]) -> int:
             homes.wheel,
             npm_install("modules", MODULES, say=say),
             pyodide_site(PYODIDE_VERSION, REQUIREMENTS, say=say),
+            build_documentation(say=say),
         )
     files = site_files(parts, options.image, filters)
     if options.build is not None:

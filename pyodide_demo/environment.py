@@ -25,8 +25,15 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 PYODIDE_VERSION = "314.0.7"
 OLDEST_PYTHON = (3, 10)
 
+DOCS_REQUIREMENTS = ("sphinx>=8.1", "myst-parser>=4", "furo>=2024.8.6")
+"""What builds the documentation."""
+
 Say = Callable[[str], None]
 
+_DOCS_CODE = [
+    CHECKOUT / "pyodide_demo" / name
+    for name in ("docs_blocks.py", "docs_extension.py", "flat_reference.py", "policy.py")
+]
 _STAMP = ".made-of"
 _MINUTES_PER_STEP = 15
 _SIGNS_OF_NO_NETWORK = re.compile(
@@ -242,6 +249,26 @@ def build_wheel(*, say: Say = say_to_stderr) -> Path:
     if len(wheels) != 1:
         raise EnvironmentProblem(f"Expected one wheel, found {[wheel.name for wheel in wheels]}.")
     return wheels[0]
+
+
+def build_documentation(*, say: Say = say_to_stderr) -> Path:
+    """Build the documentation from the checkout as it is now; return the folder of its pages.
+
+    Raises EnvironmentProblem, also where Sphinx warns of anything.
+    """
+    sources = [CHECKOUT / "README.md", CHECKOUT / "CHANGELOG.md", *_DOCS_CODE]
+    for folder in (CHECKOUT / "emheap", CHECKOUT / "pyodide_demo" / "docs"):
+        sources += sorted(path for path in folder.rglob("*") if path.suffix not in ("", ".pyc"))
+    key = [f"{path.relative_to(CHECKOUT)} {_digest(path)}" for path in sources]
+
+    def make(folder: Path) -> None:
+        python = virtual_environment("docs", DOCS_REQUIREMENTS, say=say)
+        say("Building the documentation ...")
+        strictly = ["-W", "--keep-going", "-q", "-b", "html", "-d", str(folder / "doctrees")]
+        places = [str(CHECKOUT / "pyodide_demo" / "docs"), str(folder / "html")]
+        _run([str(python), "-m", "sphinx", *strictly, *places], "The documentation does not build")
+
+    return _made("documentation", [*DOCS_REQUIREMENTS, *key], make) / "html"
 
 
 def _build_tools(say: Say) -> Path:

@@ -17,6 +17,12 @@ TESTS_POLICY = PAGE_POLICY.replace("'wasm-unsafe-eval'", "'unsafe-eval'")
 """For the worker that runs the tests: they evaluate JavaScript, and so does one of the modules that
 they load."""
 
+DOCS_POLICY = (
+    "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; base-uri 'none'; form-action 'self'"
+)
+"""For the documentation, which runs no Python and searches by a form."""
+
 ISOLATION = {
     # Together these two make the page cross-origin isolated: exact timers, and SharedArrayBuffer.
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -29,7 +35,10 @@ ISOLATION = {
 
 def headers_of(address: str) -> dict[str, str]:
     """The headers that the file at an address of the site is answered with."""
-    policy = TESTS_POLICY if address.startswith("tests/") else PAGE_POLICY
+    policy = PAGE_POLICY
+    for folder, other in (("tests/", TESTS_POLICY), ("docs/", DOCS_POLICY)):
+        if address.startswith(folder):
+            policy = other
     # Only a header can say the last part.
     return {**ISOLATION, "Content-Security-Policy": f"{policy}; frame-ancestors 'none'"}
 
@@ -43,6 +52,7 @@ def headers_file() -> str:
         "/*": ISOLATION,
         "/worker.js": {"Content-Security-Policy": PAGE_POLICY},
         "/tests/*": {"Content-Security-Policy": TESTS_POLICY},
+        "/docs/*": {"Content-Security-Policy": DOCS_POLICY},
     }
     lines = []
     for address, headers in sections.items():

@@ -67,7 +67,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     @property
     def _address(self) -> str:
-        return unquote(urlsplit(self.path).path).removeprefix("/") or "index.html"
+        path = unquote(urlsplit(self.path).path).removeprefix("/")
+        return f"{path}index.html" if path == "" or path.endswith("/") else path
 
     def _answer(self, *, with_body: bool) -> None:
         address = self._address

@@ -59,6 +59,8 @@ class Parts(NamedTuple):
     """The folder that npm put C libraries into."""
     tests_site: Path
     """The folder of the packages that the tests need in Pyodide."""
+    documentation: Path
+    """The folder of the built documentation."""
 
 
 def site_files(parts: Parts, picture: Path, chosen: Sequence[str]) -> dict[str, Content]:
@@ -68,6 +70,7 @@ def site_files(parts: Parts, picture: Path, chosen: Sequence[str]) -> dict[str, 
     files |= {f"pyodide/{name}": distribution / name for name in _RUNTIME}
     files |= {f"modules/{name}": parts.modules / name for name in MODULE_FILES}
     files |= tests_files(parts.tests_site)
+    files |= {f"docs/{name}": path for name, path in _files_in(parts.documentation).items()}
     files |= {f"python/pyodide_demo/{name}": HERE / name for name in _PROGRAM}
     files[f"wheel/{wheel.name}"] = wheel
     files[f"picture{picture.suffix}"] = picture
@@ -123,8 +126,13 @@ def write_site(files: Mapping[str, Content], folder: Path) -> int:
 
 def _page() -> dict[str, Content]:
     root = HERE / "page"
-    paths = sorted(path for path in root.rglob("*") if path.is_file())
-    files: dict[str, Content] = {path.relative_to(root).as_posix(): path for path in paths}
+    files: dict[str, Content] = {**_files_in(root)}
     page = (root / "index.html").read_text(encoding="utf-8")
     files["index.html"] = page.replace("POLICY", PAGE_POLICY).encode()
     return files
+
+
+def _files_in(root: Path) -> dict[str, Path]:
+    """The files of a folder by their address in it."""
+    paths = sorted(path for path in root.rglob("*") if path.is_file())
+    return {path.relative_to(root).as_posix(): path for path in paths}

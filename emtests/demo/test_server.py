@@ -40,7 +40,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SiteServer]:
         place.write_text(name)
     site.mkdir()
     (site / "pytest.py").write_text("pytest")
-    parts = Parts(folder, folder / "emheap-1.0-py3-none-any.whl", modules, site)
+    documentation = folder / "documentation"
+    documentation.mkdir()
+    (documentation / "index.html").write_text("documentation")
+    wheel = folder / "emheap-1.0-py3-none-any.whl"
+    parts = Parts(folder, wheel, modules, site, documentation)
     files = site_files(parts, folder / "my picture.PNG", ["sepia", "blur"])
     with SiteServer(files, 0) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))

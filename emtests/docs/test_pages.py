@@ -62,8 +62,10 @@ def test_every_python_block_is_a_session(block: Block) -> None:
 def test_every_page_is_in_a_table_of_contents() -> None:
     index = (DOCS / "index.md").read_text(encoding="utf-8")
     tables = re.findall(r"(?ms)^```\{toctree\}\n(.*?)^```", index)
-    listed = {line for table in tables for line in table.split() if not line.startswith(":")}
-    assert {page.stem for page in pages() if page.parent == DOCS} - {"index"} <= listed
+    lines = [line for table in tables for line in table.splitlines()]
+    listed = {line for line in lines if line and not line.startswith(":")}
+    found = {page.relative_to(DOCS).with_suffix("").as_posix() for page in pages()}
+    assert found - {"index"} == listed
 
 
 def test_the_readme_is_short() -> None:
@@ -74,3 +76,14 @@ def test_the_readme_links_nowhere_that_an_index_lacks() -> None:
     text = (_ROOT / "README.md").read_text(encoding="utf-8")
     targets = re.findall(r"\]\(([^)]+)\)", text)
     assert [target for target in targets if not target.startswith("https://")] == []
+
+
+def test_the_paths_in_contributing_exist() -> None:
+    contributing = _ROOT / ".github" / "CONTRIBUTING.md"
+    if not contributing.is_file():
+        skip_for_gap("the steps for contributors", "only a checkout has .github")
+    named = re.findall(
+        r"`((?:emheap|emtests|pyodide_demo|\.ci)/[\w./]*)`", contributing.read_text()
+    )
+    assert len(named) > 10
+    assert [name for name in named if not (_ROOT / name).exists()] == []

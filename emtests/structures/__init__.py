@@ -1,1 +1,0 @@
-"""Structures: their layout is the compilers', and what programs do with them."""

@@ -1,0 +1,41 @@
+"""How Sphinx builds these pages; see pyodide_demo/documentation.py, which runs it."""
+
+from __future__ import annotations
+
+import emheap
+
+project = "emheap"
+author = "The emheap authors"
+project_copyright = "The emheap authors"
+release = version = emheap.__version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "pyodide_demo.docs_extension"]
+root_doc = "index"
+source_suffix = {".md": "markdown"}
+nitpicky = False
+# Docstrings set names in single backticks.
+default_role = "code"
+myst_enable_extensions = ["deflist", "colon_fence"]
+myst_heading_anchors = 3
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 88
+add_module_names = False
+
+html_theme = "furo"
+html_title = "emheap"
+html_favicon = "../page/icon.svg"
+# docs_extension puts the address of the page in, which depends on where the link stands.
+html_theme_options = {
+    "announcement": 'Python, JavaScript and C share one memory on <a href="THE-PAGE">the page of '
+    "this site</a>.",
+}
+html_static_path = ["_static"]
+html_css_files = ["docs.css"]
+html_copy_source = False
+html_show_sphinx = False
+pygments_style = "tango"
