@@ -26,7 +26,7 @@ class Arena(AllocNames):
     """Allocates as its heap does, and frees all of it, last first, when its ``with`` block ends.
 
     Small blocks lie in chunks, so that many cost few calls of malloc: C must not free one. A
-    block may be freed earlier by hand, or taken out by `detach`. One that a view is still using
+    block may be freed earlier by hand, or taken out by `keep`. One that a view is still using
     at the end stays live and belongs to the heap; a single BufferInUseError names all of those,
     and never hides an error of the body. Where freeing a block fails the others are freed first,
     then the error is raised. Arenas that were opened in it end with it.
@@ -123,7 +123,7 @@ class Arena(AllocNames):
         if found is None or isinstance(found, Arena) or found is not ref or found.is_freed:
             raise NotAllocatedError(
                 f"{ref!r} is no live block of the arena opened at {describe_site(self._opened)}; "
-                "detach what this arena allocated, and by the reference that it returned"
+                "keep what this arena allocated, by the reference that it returned"
             )
         del self._contents[id(ref)]
         return ref

@@ -132,8 +132,8 @@ NO_ARGUMENT = {
     "tolist",
 }
 """What takes nothing that could be wrong. (A detached block is somebody else's to free.)"""
-ELSEWHERE = {"adopt"}
-"""Tested with the blocks of real programs, for what it is told it must believe."""
+ELSEWHERE = {"adopt", "keep"}
+"""Tested with the blocks of real programs, and with the arenas that the blocks come from."""
 
 
 def public_callables(owner: type[Any]) -> set[str]:
