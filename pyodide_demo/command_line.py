@@ -14,7 +14,6 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from emtests.runtimes.pyodide_releases import MODULES, REQUIREMENTS
 from pyodide_demo import comparison, runs
 from pyodide_demo.environment import (
     PYODIDE_VERSION,
@@ -28,6 +27,7 @@ from pyodide_demo.progress import Progress
 from pyodide_demo.runs import DemoError, RunFailedError
 from pyodide_demo.server import serve
 from pyodide_demo.site import Parts, check_target, site_files, write_site
+from pyodide_demo.site_tests import MODULES, REQUIREMENTS
 
 PHOTOGRAPH = Path(__file__).resolve().parent / "photograph.jpg"
 DEFAULT_FILTERS = ["mirror", "equalize", "sepia"]

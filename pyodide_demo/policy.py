@@ -6,6 +6,9 @@ compiled, and nothing more. The worker that runs the tests does need it.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; "
     "connect-src 'self'; style-src 'self'; img-src 'self' blob:; base-uri 'none'; "
@@ -22,6 +25,8 @@ DOCS_POLICY = (
     "img-src 'self' data:; base-uri 'none'; form-action 'self'"
 )
 """For the documentation, which runs no Python and searches by a form."""
+
+FOR_EVER = "public, max-age=31536000, immutable"
 
 ISOLATION = {
     # Together these two make the page cross-origin isolated: exact timers, and SharedArrayBuffer.
@@ -40,19 +45,31 @@ def headers_of(address: str) -> dict[str, str]:
         if address.startswith(folder):
             policy = other
     # Only a header can say the last part.
-    return {**ISOLATION, "Content-Security-Policy": f"{policy}; frame-ancestors 'none'"}
+    return {
+        **ISOLATION,
+        "Content-Security-Policy": f"{policy}; frame-ancestors 'none'",
+        "Cache-Control": FOR_EVER if is_immutable(address) else "no-cache",
+    }
 
 
-def headers_file() -> str:
+def is_immutable(address: str) -> bool:
+    """Whether the name of a file changes with its contents, by a digest of them in its folder."""
+    return re.match(r"[\w.-]+-[0-9a-f]{12}/", address) is not None
+
+
+def headers_file(immutable: Iterable[str]) -> str:
     """The same for hosts that read a file `_headers`; others serve the page without isolation.
+
+    `immutable` are the folders whose files never change.
 
     Such hosts add up what they find for an address, so the policies are not for all of them.
     """
-    sections = {
+    sections: dict[str, dict[str, str]] = {
         "/*": ISOLATION,
         "/worker.js": {"Content-Security-Policy": PAGE_POLICY},
         "/tests/*": {"Content-Security-Policy": TESTS_POLICY},
         "/docs/*": {"Content-Security-Policy": DOCS_POLICY},
+        **{f"/{folder}/*": {"Cache-Control": FOR_EVER} for folder in immutable},
     }
     lines = []
     for address, headers in sections.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from urllib.parse import quote
 from pyodide_demo.breaking import MISTAKES
 from pyodide_demo.contents import Content, size_of
 from pyodide_demo.filters import FILTERS, summary
-from pyodide_demo.policy import PAGE_POLICY, headers_file
+from pyodide_demo.policy import PAGE_POLICY, headers_file, is_immutable
 from pyodide_demo.runs import DemoError
 from pyodide_demo.site_tests import TESTS_MODULES, tests_files, tests_parts
 
@@ -67,18 +68,26 @@ def site_files(parts: Parts, picture: Path, chosen: Sequence[str]) -> dict[str, 
     """Everything the page needs, by address; it starts with `picture` and the `chosen` filters."""
     files = _page()
     distribution, wheel = parts.distribution, parts.wheel
-    files |= {f"pyodide/{name}": distribution / name for name in _RUNTIME}
-    files |= {f"modules/{name}": parts.modules / name for name in MODULE_FILES}
+    pyodide, runtime = in_folder_of_its_digest(
+        "pyodide", {name: distribution / name for name in _RUNTIME}
+    )
+    modules, others = in_folder_of_its_digest(
+        "modules", {name: parts.modules / name for name in MODULE_FILES}
+    )
+    wheels, built = in_folder_of_its_digest("wheel", {wheel.name: wheel})
+    files |= {**runtime, **others, **built}
     files |= tests_files(parts.tests_site)
     files |= {f"docs/{name}": path for name, path in _files_in(parts.documentation).items()}
     files |= {f"python/pyodide_demo/{name}": HERE / name for name in _PROGRAM}
-    files[f"wheel/{wheel.name}"] = wheel
     files[f"picture{picture.suffix}"] = picture
-    files["_headers"] = headers_file().encode()
-    fetched = [f"pyodide/{name}" for name in _RUNTIME if not name.endswith(".mjs")]
+    kept = {address.partition("/")[0] for address in files if is_immutable(address)}
+    files["_headers"] = headers_file(sorted(kept)).encode()
+    fetched = [f"{pyodide}{name}" for name in _RUNTIME if not name.endswith(".mjs")]
     files[_MARK] = json.dumps(
         {
-            "wheel": f"wheel/{quote(wheel.name)}",
+            "pyodide": pyodide,
+            "modules": modules,
+            "wheel": f"{wheels}{quote(wheel.name)}",
             "program": [f"pyodide_demo/{name}" for name in _PROGRAM],
             "picture": {"address": f"picture{quote(picture.suffix)}", "name": picture.name},
             "filters": [{"name": name, "summary": summary(name)} for name in FILTERS],
@@ -93,6 +102,16 @@ def site_files(parts: Parts, picture: Path, chosen: Sequence[str]) -> dict[str, 
         }
     ).encode()
     return files
+
+
+def in_folder_of_its_digest(name: str, files: Mapping[str, Path]) -> tuple[str, dict[str, Content]]:
+    """Files in a folder that is named after their contents, so that a browser may keep them."""
+    digest = hashlib.sha256()
+    for address, path in files.items():
+        digest.update(f"{address}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    folder = f"{name}-{digest.hexdigest()[:12]}/"
+    return folder, {f"{folder}{address}": path for address, path in files.items()}
 
 
 def check_target(folder: Path) -> None:

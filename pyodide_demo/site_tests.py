@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
-from collections.abc import Iterable
 from pathlib import Path
 
+from pyodide_demo.archives import archive
 from pyodide_demo.contents import Content
 from pyodide_demo.environment import CHECKOUT
 
 _PROJECT = ("emheap", "emtests", "pyodide_demo", "README.md", "pyproject.toml")
 # For the runs that are measured.
 _NOT_NEEDED = ("coverage", "a1_coverage", "bin", "__pycache__")
+REQUIREMENTS = ("pytest>=8.2", "hypothesis>=6.115", "coverage>=7.10")
+"""What the tests need inside Pyodide."""
+
+MODULES = (
+    "@echogarden/pffft-wasm@0.4.2",
+    "@echogarden/kissfft-wasm@0.2.0",
+    "harfbuzzjs@1.6.4",
+    "laz-perf@0.0.7",
+    "sql.js@1.16.0",
+)
+"""Modules of other people's, from npm, whose heaps the page and the tests work on."""
+
 TESTS_MODULES = (
     "@echogarden/kissfft-wasm/kissfft.js",
     "@echogarden/kissfft-wasm/kissfft.wasm",
@@ -37,8 +47,8 @@ def tests_files(site: Path) -> dict[str, Content]:
     packages = [path for path in site.iterdir() if not path.name.startswith((*_NOT_NEEDED, "."))]
     return {
         **{f"tests/{name}": scripts / name for name in _SCRIPTS},
-        "tests/project.zip": _archive(CHECKOUT, [CHECKOUT / name for name in _PROJECT]),
-        "tests/site.zip": _archive(site, packages),
+        "tests/project.zip": archive(CHECKOUT, [CHECKOUT / name for name in _PROJECT]),
+        "tests/site.zip": archive(site, packages),
     }
 
 
@@ -52,14 +62,3 @@ def tests_parts() -> list[dict[str, str]]:
         *({"path": f"emtests/{name}", "title": name} for name in names),
         {"path": "emtests", "title": "all of them (many minutes)"},
     ]
-
-
-def _archive(root: Path, parts: Iterable[Path]) -> bytes:
-    """A zip of files under `root`, without caches."""
-    memory = io.BytesIO()
-    with zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED) as file:
-        for part in sorted(parts):
-            for path in [part] if part.is_file() else sorted(part.rglob("*")):
-                if path.is_file() and "__pycache__" not in path.parts:
-                    file.write(path, path.relative_to(root))
-    return memory.getvalue()

@@ -25,6 +25,19 @@ def test_the_picture_is_drawn(seen: dict[str, Any]) -> None:
     assert seen["isolated"] is True
 
 
+def test_it_is_drawn_again(seen: dict[str, Any]) -> None:
+    filtered, _ = run(served_pixels(), *SERVED, ["sepia", "invert"])
+    assert seen["picture error"] == ""
+    assert seen["second caption"].endswith("original → sepia → invert")
+    assert seen["second picture"] == hashlib.sha256(filtered).hexdigest()
+
+
+def test_the_spectrogram_goes_on(seen: dict[str, Any]) -> None:
+    assert seen["spectrum error"] == ""
+    assert seen["second peak"] == "128 of 1,024"
+    assert seen["columns"] > 2
+
+
 def test_every_panel_works(seen: dict[str, Any]) -> None:
     assert seen["peak"] == "19 of 1,024"
     assert "clamped_uint8 array" in seen["blocks"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 import threading
 from collections.abc import Iterator
@@ -12,11 +13,12 @@ from typing import Any
 
 import pytest
 
+import pyodide_demo
 from emtests.demo.conftest import Drive
 from emtests.demo.homes import Homes
 from emtests.demo.pictures import SERVED, served_pixels, write_png
 from emtests.demo.test_command import assert_refused, command
-from pyodide_demo.policy import ISOLATION, PAGE_POLICY, TESTS_POLICY
+from pyodide_demo.policy import FOR_EVER, ISOLATION, PAGE_POLICY, TESTS_POLICY
 
 pytestmark = pytest.mark.once
 
@@ -69,6 +71,13 @@ def test_it_says_what_a_host_should_send(built: Path) -> None:
     assert lines[lines.index("/tests/*") + 1] == f"  Content-Security-Policy: {TESTS_POLICY}"
 
 
+def test_what_never_changes_is_named_to_the_host(built: Path) -> None:
+    lines = (built / "_headers").read_text(encoding="utf-8").splitlines()
+    folders = [path.name for path in built.iterdir() if path.name.startswith("pyodide-")]
+    assert len(folders) == 1
+    assert lines[lines.index(f"/{folders[0]}/*") + 1] == f"  Cache-Control: {FOR_EVER}"
+
+
 def test_it_holds_no_path_of_this_machine(built: Path) -> None:
     for name in ("index.html", "site.json", "_headers"):
         words = (built / name).read_text(encoding="utf-8")
@@ -88,3 +97,12 @@ def test_another_folder_is_not(tmp_path: Path) -> None:
     assert_refused(command("--build", tmp_path), "is not empty", "Name an empty folder")
     assert_refused(command("--build", tmp_path / "mine"), "mine is a file; name a folder")
     assert (tmp_path / "mine").read_text() == "mine"
+
+
+def test_the_demonstration_does_not_import_the_tests() -> None:
+    for path in Path(pyodide_demo.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            assert not [name for name in names if name.partition(".")[0] == "emtests"], path

@@ -16,7 +16,7 @@ from pathlib import Path
 from emtests.runtimes.base import Job, Outcome
 from emtests.runtimes.events import judge
 from emtests.runtimes.find_chromium import find_chromium
-from emtests.runtimes.page_server import PageServer
+from emtests.runtimes.page_server import PageReports, page_server
 from emtests.runtimes.processes import Command, Ended, start, stop
 from emtests.runtimes.pyodide_releases import NEWEST, fetch_modules
 
@@ -49,33 +49,34 @@ class PyodideInChromium:
     def run(self, job: Job) -> Outcome:
         browser = find_chromium(job)
         pyodide, site = NEWEST.fetch(job)
-        folders = {"/pyodide": pyodide, "/modules": fetch_modules(job)}
-        with PageServer(job, folders, site, NEWEST.configuration(job)) as server:
+        folders = {"pyodide": pyodide, "modules": fetch_modules(job)}
+        reports = PageReports(job)
+        with page_server(reports, folders, site, NEWEST.configuration(job)) as server:
             address = f"{server.address}{'?worker' if self.worker else ''}"
-            return judge(job.folder, _browse(browser, address, server))
+            return judge(job.folder, _browse(browser, address, reports))
 
 
-def _browse(browser: Path, address: str, server: PageServer) -> Ended:
+def _browse(browser: Path, address: str, reports: PageReports) -> Ended:
     with ExitStack() as stack:
         # The browser goes on writing to its profile while it is being ended.
         profile = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
-        words = stack.enter_context((server.job.folder / "browser.txt").open("wb"))
+        words = stack.enter_context((reports.job.folder / "browser.txt").open("wb"))
         command: Command = [browser, *_FLAGS, f"--user-data-dir={profile}", address]
         process = start(command, output=words)
         stack.callback(stop, process)
-        return _wait_for_the_page(process, server)
+        return _wait_for_the_page(process, reports)
 
 
-def _wait_for_the_page(process: subprocess.Popen[bytes], server: PageServer) -> Ended:
+def _wait_for_the_page(process: subprocess.Popen[bytes], reports: PageReports) -> Ended:
     deadline = time.monotonic() + MINUTES * 60
     while time.monotonic() < deadline:
         with suppress(queue.Empty):
-            return server.ended.get(timeout=1)
+            return reports.ended.get(timeout=1)
         code = process.poll()
         if code is not None:
             return Ended(code, f"the browser ended by itself with exit code {code}")
         # The process of one page can die while the browser's own lives on.
-        if time.monotonic() > server.last_heard + MINUTES_OF_SILENCE * 60:
+        if time.monotonic() > reports.last_heard + MINUTES_OF_SILENCE * 60:
             return Ended(
                 -1, f"stopped: nothing came from the page for {MINUTES_OF_SILENCE} minutes"
             )

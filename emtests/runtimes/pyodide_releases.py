@@ -12,16 +12,7 @@ from pyodide_demo.environment import (
     pyodide_distribution,
     pyodide_site,
 )
-
-REQUIREMENTS = ("pytest>=8.2", "hypothesis>=6.115", "coverage>=7.10")
-MODULES = (
-    "@echogarden/pffft-wasm@0.4.2",
-    "@echogarden/kissfft-wasm@0.2.0",
-    "harfbuzzjs@1.6.4",
-    "laz-perf@0.0.7",
-    "sql.js@1.16.0",
-)
-"""Modules of other people's, whose heaps the tests work on; see modules.mjs."""
+from pyodide_demo.site_tests import MODULES, REQUIREMENTS
 
 
 def fetch_modules(job: Job) -> Path:

@@ -14,6 +14,7 @@ from emtests.demo.browser import (
     heap_map,
     picture,
     plain,
+    returning,
     spectrum,
     structure,
 )
@@ -26,6 +27,7 @@ PANELS = {
     "map": heap_map.drive,
     "picture": picture.drive,
     "plain": plain.drive,
+    "returning": returning.drive,
     "spectrum": spectrum.drive,
     "structure": structure.drive,
 }
@@ -38,7 +40,7 @@ def main(panel: str, browser: str, address: str, folder: str) -> None:
         # Containers are often root's, with a /dev/shm too small for a browser.
         flags = ["--no-sandbox", "--disable-dev-shm-usage", *MEDIA]
         chromium = playwright.chromium.launch(executable_path=browser, args=flags)
-        visit = Visit(chromium, address, folder)
+        visit = Visit(chromium, browser, flags, address, folder)
         try:
             PANELS[panel](visit)
         except (Error, AssertionError) as error:

@@ -69,6 +69,22 @@ class Walk:
             last, now = now, self._digest(place)
         return now
 
+    def columns(self, place: str) -> int:
+        """How many different columns a canvas shows."""
+        return int(
+            self.driver.execute_script(
+                """
+                const canvas = document.getElementById(arguments[0]);
+                const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d");
+                copy.drawImage(canvas, 0, 0);
+                const columns = Array.from({ length: canvas.width }, (_, x) =>
+                    copy.getImageData(x, 0, 1, canvas.height).data.join());
+                return new Set(columns).size;
+                """,
+                place,
+            )
+        )
+
     def _digest(self, place: str) -> str:
         return str(
             self.driver.execute_async_script(
@@ -94,11 +110,24 @@ def drive(walk: Walk, address: str) -> dict[str, Any]:
     walk.driver.get(address)
     seen["caption"] = walk.wait_for("caption", "→ sepia")
     seen["picture"] = walk.digest("canvas")
+    # A canvas that came from the page is drawn on again and again.
+    walk.driver.find_element(By.NAME, "invert").click()
+    seen["second caption"] = walk.wait_for("caption", "→ invert")
+    seen["second picture"] = walk.digest("canvas")
+    seen["picture error"] = walk.text("picture-error")
     seen["isolated"] = walk.driver.execute_script("return crossOriginIsolated")
 
     walk.type("tab-picture", Keys.ARROW_RIGHT)
     walk.click("sound-start")
     seen["peak"] = walk.wait_for("peak-bin", "19 of")
+    walk.driver.execute_script(
+        """const slider = document.getElementById("frequency");
+        slider.value = 3000;
+        slider.dispatchEvent(new Event("input", { bubbles: true }));"""
+    )
+    seen["second peak"] = walk.wait_for("peak-bin", "128 of")
+    seen["columns"] = walk.columns("spectrogram")
+    seen["spectrum error"] = walk.text("spectrum-error")
     walk.type("tab-spectrum", Keys.ARROW_RIGHT)
     seen["blocks"] = walk.wait_for("map-rows", "utf8 string")
     walk.type("tab-map", Keys.ARROW_RIGHT)

@@ -15,23 +15,31 @@ SECONDS = 90
 class Visit:
     """What a panel's driver is given."""
 
-    def __init__(self, browser: Browser, address: str, folder: str) -> None:
+    def __init__(
+        self, browser: Browser, executable: str, flags: list[str], address: str, folder: str
+    ) -> None:
         self.browser = browser
+        self.executable = executable
+        self.flags = flags
         self.address = address
         self.folder = Path(folder)
         self.seen: dict[str, Any] = {"requests": [], "complaints": []}
 
     def page(self, **options: Any) -> Page:
         """A new page that waits for ever so long, and whose requests and complaints are kept."""
+        page = self.browser.new_page(**options)
+        self.watch(page)
+        return page
+
+    def watch(self, page: Page) -> None:
+        """Let a page wait for ever so long, and keep its requests and complaints."""
         from playwright.sync_api import expect
 
-        page = self.browser.new_page(**options)
         page.set_default_timeout(SECONDS * 1000)
         expect.set_options(timeout=SECONDS * 1000)
         page.context.on("request", lambda request: self.seen["requests"].append(request.url))
         page.on("console", self._note)
         page.on("pageerror", lambda error: self.seen["complaints"].append(str(error)))
-        return page
 
     def started(self, name: str = "", **options: Any) -> Page:
         """A page on which Python has started, at a tab."""

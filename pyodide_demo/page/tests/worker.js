@@ -18,16 +18,17 @@ async function unpack(pyodide, name) {
 
 async function run({ parts }) {
   tell("stage", "", "Starting another Python …");
-  const { loadPyodide } = await import("../pyodide/pyodide.mjs");
+  const site = await fetchFile(address("site.json"), "json");
+  const { loadPyodide } = await import(address(`${site.pyodide}pyodide.mjs`));
   const env = { HOME: "/home/pyodide", HYPOTHESIS_STORAGE_DIRECTORY: "/tmp/hypothesis" };
-  const pyodide = await watchDownloads(() => loadPyodide({ indexURL: address("pyodide/"), env }), () => {});
+  const pyodide = await watchDownloads(() => loadPyodide({ indexURL: address(site.pyodide), env }), () => {});
   const quiet = { write: (bytes) => bytes.length, isatty: false };
   pyodide.setStdout(quiet);
   pyodide.setStderr(quiet);
   tell("stage", "", "Fetching the tests …");
   await Promise.all([unpack(pyodide, "project"), unpack(pyodide, "site")]);
   const isolated = self.crossOriginIsolated;
-  if (isolated) pyodide.registerJsModule("emtests_modules", await loadModules(address("modules/")));
+  if (isolated) pyodide.registerJsModule("emtests_modules", await loadModules(address(site.modules)));
   pyodide.runPython(`import sys; sys.path[:0] = ["/project", "/site"]`);
   tell("stage", "", isolated ? "Collecting the tests …" : "Collecting the tests, without those that share memory …");
   // Not awaited in Python: a fatal error is thrown by this call, and a promise of it would never settle.

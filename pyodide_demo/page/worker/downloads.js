@@ -53,15 +53,22 @@ async function fetchWell(fetch, address, ...options) {
   return response;
 }
 
-/** The same response, whose bytes are counted as they are read. */
+/** The response itself, while the bytes of a copy of it are counted.
+ *
+ * A response that was made here would have no place in the browser's cache of compiled WebAssembly, and every
+ * start would compile Pyodide again.
+ */
 function counted(response, count) {
-  if (response.body === null) return response;
-  const counter = new TransformStream({
-    transform(chunk, controller) {
-      count(chunk.byteLength);
-      controller.enqueue(chunk);
-    },
-  });
-  const { status, statusText, headers } = response;
-  return new Response(response.body.pipeThrough(counter), { status, statusText, headers });
+  const copy = response.clone();
+  if (copy.body !== null) countBytes(copy.body, count);
+  return response;
+}
+
+async function countBytes(stream, count) {
+  const reader = stream.getReader();
+  try {
+    for (let part = await reader.read(); !part.done; part = await reader.read()) count(part.value.byteLength);
+  } catch {
+    // Whoever reads the response itself gets the same error.
+  }
 }

@@ -9,10 +9,12 @@ const LONGEST_OF_CAMERA = 480; // many times a second
 const MEASURED_MILLISECONDS = 1000;
 
 let canvas;
+let context; // asked for once: Firefox refuses a second getContext on a canvas that came from the page
 let picture; // the Picture of program.py, a proxy
 
 export function start(python, details) {
   canvas = details.canvas;
+  context = canvas.getContext("2d");
 }
 
 /** Put another picture on the heap: an address of this site, or a file. */
@@ -74,10 +76,10 @@ function putOnHeap(python, bitmap, longest) {
   const scale = Math.min(1, longest / Math.max(bitmap.width, bitmap.height));
   const width = Math.max(1, Math.round(bitmap.width * scale));
   const height = Math.max(1, Math.round(bitmap.height * scale));
-  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
-  context.drawImage(bitmap, 0, 0, width, height);
+  const scaled = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+  scaled.drawImage(bitmap, 0, 0, width, height);
   bitmap.close();
-  const { data } = context.getImageData(0, 0, width, height);
+  const { data } = scaled.getImageData(0, 0, width, height);
 
   if (picture?.width !== width || picture.height !== height) {
     picture?.close(); // before the next one is allocated: two large ones need not fit
@@ -96,7 +98,7 @@ function putOnHeap(python, bitmap, longest) {
 /** Draw the pixels; return how many of their bytes were copied on the way from Python to JavaScript. */
 function draw(python, way) {
   const bytes = ways[way](python);
-  canvas.getContext("2d").putImageData(new ImageData(bytes, canvas.width, canvas.height), 0, 0);
+  context.putImageData(new ImageData(bytes, canvas.width, canvas.height), 0, 0);
   return bytes.buffer === python.pyodide._module.HEAPU8.buffer ? 0 : bytes.byteLength;
 }
 

@@ -36,6 +36,7 @@ export async function startPython(report, siteFound) {
   const observer = program("heap_map").Observer();
   observer.add("Python's heap", heap);
   return {
+    site,
     pyodide,
     program,
     heap,
@@ -47,8 +48,8 @@ export async function startPython(report, siteFound) {
 async function startPyodide(site) {
   const address = (relative) => new URL(relative, self.location.href).href;
   try {
-    const { loadPyodide } = await import("../pyodide/pyodide.mjs");
-    const pyodide = await loadPyodide({ indexURL: address("pyodide/") });
+    const { loadPyodide } = await import(address(`${site.pyodide}pyodide.mjs`));
+    const pyodide = await loadPyodide({ indexURL: address(site.pyodide) });
     await pyodide.loadPackage(address(site.wheel), { messageCallback() {} });
     return pyodide;
   } catch (error) {

@@ -8,15 +8,17 @@ const COUNT = 2048; // samples of a spectrum
 const TONE_RATE = 48_000;
 
 let canvas;
+let context; // asked for once, as in picture.js
 let spectrogram; // the Spectrogram of spectrum.py, a proxy
 let tone; // the Tone of spectrum.py, a proxy
 
 /** Make the C library's module, and all that lies on the two heaps. */
 export async function start(python, details) {
   canvas = details.canvas;
+  context = canvas.getContext("2d");
   let module;
   try {
-    const { default: createModule } = await import("../modules/@echogarden/pffft-wasm/dist/simd/pffft.js");
+    const { default: createModule } = await import(`../${python.site.modules}@echogarden/pffft-wasm/dist/simd/pffft.js`);
     module = await createModule();
   } catch (error) {
     throw new Problem(`The C library pffft could not be loaded: ${error.message ?? error}`);
@@ -48,7 +50,6 @@ export function addTone(python, { frequency }) {
 }
 
 function column(reading) {
-  const context = canvas.getContext("2d");
   context.drawImage(canvas, -1, 0);
   const pixels = spectrogram.column;
   try {

@@ -9,7 +9,6 @@ import pytest
 
 import emheap
 from emtests.conftest import skip_for_gap
-from emtests.runtimes.pyodide_releases import MODULES
 from pyodide_demo.environment import (
     CHECKOUT,
     EnvironmentProblem,
@@ -17,6 +16,7 @@ from pyodide_demo.environment import (
     npm_install,
     pyodide_distribution,
 )
+from pyodide_demo.site_tests import MODULES
 
 SECONDS = 300
 

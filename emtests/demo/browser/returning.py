@@ -1,0 +1,64 @@
+"""The first visit and the second, by a browser that keeps what it fetched and compiled."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext, CDPSession, Page
+
+    from emtests.demo.browser.visit import Visit
+
+MILLISECONDS_TO_WRITE = 5000
+"""Chromium keeps compiled code two seconds after the last of it was compiled."""
+
+
+def drive(visit: Visit) -> None:
+    """Needs a folder that may hold the browser's profile."""
+    for name in ("first", "second"):
+        # Each in a browser of its own: within one, a module stays compiled in memory.
+        context = visit.browser.browser_type.launch_persistent_context(
+            visit.folder / "profile", executable_path=visit.executable, args=visit.flags
+        )
+        page = context.new_page()
+        visit.watch(page)
+        visit.seen[name] = _start(context, page, visit.address)
+        context.close()
+
+
+def _start(context: BrowserContext, page: Page, address: str) -> dict[str, Any]:
+    session = context.new_cdp_session(page)
+    ended: list[dict[str, Any]] = []
+    session.on("Tracing.tracingComplete", lambda event: ended.append(event))
+    configuration = {"includedCategories": ["v8.wasm"]}
+    session.send("Tracing.start", {"transferMode": "ReturnAsStream", "traceConfig": configuration})
+    page.goto(address)
+    page.locator("#loading").wait_for(state="hidden")
+    seconds = page.evaluate("performance.now() / 1000")
+    entries = _entries(page)
+    page.wait_for_timeout(MILLISECONDS_TO_WRITE)
+    session.send("Tracing.end")
+    while not ended:
+        page.wait_for_timeout(100)
+    events = {event["name"] for event in _trace(session, ended[0]["stream"])}
+    return {"seconds": seconds, "entries": entries, "events": sorted(events)}
+
+
+def _entries(page: Page) -> list[list[Any]]:
+    """What the page and its worker fetched, and how many bytes of each came over the network."""
+    script = """() => ["navigation", "resource"].flatMap((kind) =>
+        performance.getEntriesByType(kind).map(({ name, transferSize }) => [name, transferSize]))"""
+    found: list[list[Any]] = page.evaluate(script)
+    for worker in page.workers:
+        found += worker.evaluate(script)
+    return found
+
+
+def _trace(session: CDPSession, stream: str) -> list[dict[str, Any]]:
+    text, end = "", False
+    while not end:
+        part = session.send("IO.read", {"handle": stream})
+        text, end = text + part["data"], part["eof"]
+    events: list[dict[str, Any]] = json.loads(text)["traceEvents"]
+    return events

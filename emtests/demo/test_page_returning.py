@@ -1,0 +1,42 @@
+"""What a first visit and a return transfer and compile, in headless Chromium."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from emtests.demo.conftest import Drive
+
+pytestmark = pytest.mark.once
+
+MOST_OF_A_RETURN = 30_000
+"""Bytes, mostly headers: the files whose names do not change are asked for once more."""
+
+
+@pytest.fixture(scope="module")
+def seen(drive: Drive, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    found = drive("returning", tmp_path_factory.mktemp("returning"))
+    for name in ("first", "second"):  # figures of this machine, for -rP
+        transferred = sum(size for _, size in found[name]["entries"])
+        words = f"{name} visit: {found[name]['seconds']:.1f} s, {transferred:,} bytes"
+        sys.stdout.write(f"{words}\n")
+    return found
+
+
+def transferred(visit: dict[str, Any], word: str = "") -> int:
+    return sum(size for name, size in visit["entries"] if word in urlsplit(name).path)
+
+
+def test_a_return_does_not_compile_pyodide_again(seen: dict[str, Any]) -> None:
+    assert "wasm.SerializeModule" in seen["first"]["events"]
+    assert "wasm.Deserialize" in seen["second"]["events"]
+
+
+def test_a_return_transfers_nothing_of_pyodide(seen: dict[str, Any]) -> None:
+    names = [name for name, _ in seen["second"]["entries"]]
+    assert any(name.endswith("pyodide.asm.wasm") for name in names)
+    assert transferred(seen["second"], "/pyodide-") == 0
+    assert transferred(seen["second"]) < MOST_OF_A_RETURN
