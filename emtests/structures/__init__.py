@@ -1,0 +1,1 @@
+"""Structures: their layout is the compilers', and what programs do with them."""
