@@ -40,9 +40,9 @@ def setup(app: Sphinx) -> dict[str, Any]:
 def add_run_buttons(app: Sphinx, doctree: nodes.document, page: str) -> None:
     """Put a link below every Python block that opens it in the page's console."""
     source = Path(app.env.doc2path(page))
-    found = [
-        node for node in doctree.findall(nodes.literal_block) if node.get("language") == "python"
-    ]
+    literal = doctree.findall(nodes.literal_block)
+    # Without the programs that are files of their own.
+    found = [node for node in literal if node.astext().startswith(">>> ")]
     blocks = list(blocks_of(source))
     if len(found) != len(blocks):
         raise ValueError(f"{page}: {len(blocks)} Python blocks were written, {len(found)} came out")

@@ -26,8 +26,8 @@ def _run(blocks: list[Block]) -> None:
     parser = doctest.DocTestParser()
     for block in blocks:
         example = parser.get_doctest(block.code, scope, block.name, str(block.page), block.line - 1)
+        example.globs = scope  # and not a copy, for functions look for names in theirs
         runner.run(example, clear_globs=False)
-        scope.update(example.globs)
     assert not runner.failures
 
 
