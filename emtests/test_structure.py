@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,6 +40,9 @@ UPWARD = {("refs.base", "diagnosis.notebook")}
 
 PUBLIC = {"emheap", "emheap.testing", "emheap.c", "emheap.memories.base", "emheap.allocators.base"}
 """The modules whose names users may rely on; all others may move."""
+
+REFERENCE = {"docs_extension.py", "flat_reference.py"}
+"""What writes the reference of the flat names, from their table."""
 
 FOR_JAVASCRIPT = {"js", "pyodide", "pyodide_js"}
 MAY_SEE_JAVASCRIPT = ("javascript/", "javascript.py", "javascript_access.py")
@@ -181,6 +185,33 @@ def test_flat_names_are_attributes_with_a_name_and_a_docstring() -> None:
         assert name in dir(heap)
     with pytest.raises(AttributeError, match="'HeapManager' object has no attribute 'read_int33'"):
         heap.read_int33  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_a_star_import_hides_no_builtin() -> None:
+    names: dict[str, object] = {}
+    exec("from emheap import *", names)
+    assert set(emheap.__all__) <= names.keys()
+    assert not {name for name in emheap.__all__ if hasattr(builtins, name)}
+    assert {"open", "ascii"} <= vars(emheap).keys() - names.keys()
+
+
+@pytest.mark.parametrize("path", modules(), ids=name_of)
+def test_a_module_says_what_it_offers(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assigned = [ast.unparse(node.targets[0]) for node in tree.body if isinstance(node, ast.Assign)]
+    has_code = any(isinstance(node, (ast.FunctionDef, ast.ClassDef)) for node in tree.body)
+    assert "__all__" in assigned or not has_code or path.name == "__main__.py"
+
+
+def test_a_program_needs_public_modules_only() -> None:
+    # The demonstration is a program like any user's. What it needs is what is public.
+    demo = ROOT.parent / "pyodide_demo"
+    for path in demo.rglob("*.py"):
+        for imported in imports_of(path):
+            assert imported.split(".")[0] != "emtests", f"{path.name} imports {imported}"
+            if imported.startswith("emheap.") and path.name not in REFERENCE:
+                module = imported.rpartition(".")[0]
+                assert module in PUBLIC or imported in PUBLIC, f"{path.name} imports {imported}"
 
 
 def test_public_names_are_real_and_errors_fit_a_builtin() -> None:

@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import TypedDict
 
-from emheap import HeapManager
-from emheap.diagnosis.reports import LiveBlock, Usage
+from emheap import HeapManager, LiveBlock, Usage
 
 MOST_BLOCKS = 400
 """The blocks that are listed one by one, the largest first."""

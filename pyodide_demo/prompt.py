@@ -8,8 +8,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from typing import Any, TypedDict
 
 import emheap
-from emheap import HeapManager
-from emheap.types import Type
+from emheap import HeapManager, Type
 
 
 class Answer(TypedDict):
