@@ -45,6 +45,7 @@ from emheap.errors import (
     BufferInUseError,
     CapacityError,
     DoubleFreeError,
+    ForeignTrapError,
     HeapCorruptionError,
     HeapError,
     LeakError,
@@ -91,6 +92,7 @@ from emheap.types import (
 from emheap.types import ascii as ascii  # noqa: A004 (used as emheap.ascii)
 
 if TYPE_CHECKING:
+    from emheap.calls.library import Function, Library
     from emheap.diagnosis.heap_map import HeapMap
     from emheap.diagnosis.reports import (
         Change,
@@ -119,7 +121,9 @@ __all__ = [
     "DebugAllocator",
     "DoubleFreeError",
     "FailingAllocator",
+    "ForeignTrapError",
     "FreeListAllocator",
+    "Function",
     "FunctionsAllocator",
     "HeapCorruptionError",
     "HeapError",
@@ -129,6 +133,7 @@ __all__ = [
     "HeapView",
     "LeakError",
     "LibcAllocator",
+    "Library",
     "LiveBlock",
     "LiveBlocks",
     "Memory",
@@ -183,6 +188,8 @@ __all__ = [
 """Without `open` and `ascii`: a star import must not hide builtins."""
 
 _LATE = {
+    "Function": "emheap.calls.library",
+    "Library": "emheap.calls.library",
     "HeapMap": "emheap.diagnosis.heap_map",
     "LiveBlock": "emheap.diagnosis.reports",
     "LiveBlocks": "emheap.diagnosis.reports",

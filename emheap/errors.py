@@ -11,6 +11,7 @@ __all__ = [
     "BufferInUseError",
     "CapacityError",
     "DoubleFreeError",
+    "ForeignTrapError",
     "HeapCorruptionError",
     "HeapError",
     "LeakError",
@@ -90,3 +91,13 @@ class LeakError(HeapError):
 class HeapCorruptionError(HeapError):
     """Raised when the bytes around a block, or of a freed one, were written to; and when an
     allocator hands out what is live."""
+
+
+class ForeignTrapError(HeapError, RuntimeError):
+    """Raised when a library's function did not return: it trapped, aborted or ended its program.
+
+    `reason` says what happened, `function` names the C function.
+    """
+
+    reason: str = ""
+    function: str = ""

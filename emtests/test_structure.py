@@ -27,6 +27,7 @@ FLOORS = (
     "blocks",
     "refs",
     "calls",
+    "c",
     "diagnosis",
     "heap",
     "backends",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import js
 import pyodide_js
@@ -13,6 +13,7 @@ from emheap.allocators.base import Allocator
 from emheap.allocators.functions import FunctionsAllocator
 from emheap.allocators.pages import PageAllocator
 from emheap.allocators.pool import PoolAllocator
+from emheap.backends.process import open_own_linker
 from emheap.blocks.options import Options
 from emheap.errors import NotSupportedError, OutOfMemoryError
 from emheap.heap.manager import HeapManager
@@ -29,6 +30,9 @@ from emheap.javascript.own_module import is_own_buffer
 from emheap.memories.javascript import JavaScriptMemory
 from emheap.memories.polled import PolledMemory
 from emheap.memories.process import ProcessMemory
+
+if TYPE_CHECKING:
+    from emheap.calls.linker import Linker
 
 __all__ = [
     "make_grow",
@@ -52,14 +56,17 @@ def open_latest_buffer(
     """The heap of three functions; see `emheap.create_wasm_heap_manager`."""
     first = get_heap()
     if is_own_buffer(first):
-        return HeapManager(ProcessMemory(), FunctionsAllocator(allocate, free), options)
+        own = FunctionsAllocator(allocate, free)
+        return HeapManager(ProcessMemory(), own, options, open_own_linker)
     memory: JavaScriptMemory | PolledMemory
     if isinstance(first, JsProxy):
         memory = JavaScriptMemory(get_heap, options.polling_mode, first=first)
     else:
         memory = PolledMemory(get_heap, options.polling_mode, first=first)
     functions = adapt_function(allocate), adapt_function(free)
-    return HeapManager(memory, FunctionsAllocator(*functions, memory.pointer_size), options)
+    allocator = FunctionsAllocator(*functions, memory.pointer_size)
+    open_linker = _linker_opener(memory) if isinstance(memory, JavaScriptMemory) else None
+    return HeapManager(memory, allocator, options, open_linker)
 
 
 def open_module(module: Any, memory: Any, options: Options) -> HeapManager:
@@ -80,7 +87,9 @@ def open_module(module: Any, memory: Any, options: Options) -> HeapManager:
             raise NotSupportedError(f"the module does not export {name}; {_EXPORT_FUNCTIONS}")
         functions.append(adapt_function(function))
     allocator = FunctionsAllocator(_noticing_exhaustion(functions[0]), functions[1], pointer_size)
-    return HeapManager(opened, PoolAllocator(allocator), options)
+    instance = memory.instance if isinstance(memory, CapturedMemory) else None
+    open_linker = _linker_opener(opened, module, instance)
+    return HeapManager(opened, PoolAllocator(allocator), options, open_linker)
 
 
 def _check_module(module: Any) -> None:
@@ -158,7 +167,26 @@ def open_instance(
         pointer_size=pointer_size,
     )
     allocator = _instance_allocator(exports, checked, malloc, free, pointer_size)
-    return HeapManager(opened, PoolAllocator(allocator), options)
+    open_linker = _linker_opener(opened, instance if exports is not None else None)
+    return HeapManager(opened, PoolAllocator(allocator), options, open_linker)
+
+
+def _linker_opener(memory: JavaScriptMemory, *own: Any) -> Callable[[Any], Linker]:
+    """What finds the functions of a module: by default those of the one that the heap is of."""
+
+    def open_linker(source: Any) -> Linker:
+        from emheap.calls.linker_javascript import JavaScriptLinker, linker_sources
+
+        sources = linker_sources(*(own if source is None else (source,)))
+        if not sources:
+            given = "nothing" if source is None else f"{type(source).__name__} {source!r:.60}"
+            raise TypeError(
+                "a library of a JavaScript heap needs the module, its instance or its exports, "
+                f"as the second argument of heap.library(); it was given {given}"
+            )
+        return JavaScriptLinker(sources, memory.pointer_size == 8, "the module")
+
+    return open_linker
 
 
 def _instance_allocator(

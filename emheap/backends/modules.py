@@ -8,7 +8,7 @@ from typing import Any
 from emheap._util.platform import IN_PYODIDE
 from emheap.allocators.functions import FunctionsAllocator
 from emheap.allocators.pool import PoolAllocator
-from emheap.backends.process import own_allocator
+from emheap.backends.process import open_own_linker, own_allocator
 from emheap.blocks.options import check_options
 from emheap.errors import NotSupportedError
 from emheap.heap.manager import HeapManager
@@ -67,7 +67,9 @@ def wrap_emscripten_module_heap(module: Any, *, memory: Any = None, **options: A
     from emheap.javascript.own_module import is_own_module
 
     if is_own_module(module):
-        return HeapManager(ProcessMemory(), PoolAllocator(own_allocator()), checked)
+        return HeapManager(
+            ProcessMemory(), PoolAllocator(own_allocator()), checked, open_own_linker
+        )
     from emheap.backends.javascript import open_module
 
     return open_module(module, memory, checked)

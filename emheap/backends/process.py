@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from emheap._util.platform import IN_PYODIDE
 from emheap.allocators.base import Allocator
@@ -13,7 +13,10 @@ from emheap.blocks.options import check_options
 from emheap.heap.manager import HeapManager
 from emheap.memories.process import ProcessMemory
 
-__all__ = ["open", "own_allocator"]
+if TYPE_CHECKING:
+    from emheap.calls.linker import Linker
+
+__all__ = ["open", "open_own_linker", "own_allocator"]
 
 
 def open(**options: Any) -> HeapManager:  # noqa: A001 (used as emheap.open)
@@ -30,7 +33,15 @@ def open(**options: Any) -> HeapManager:  # noqa: A001 (used as emheap.open)
     Raises TypeError or ValueError for a bad option.
     """
     checked = check_options(options)
-    return HeapManager(ProcessMemory(), PoolAllocator(own_allocator()), checked)
+    allocator = PoolAllocator(own_allocator())
+    return HeapManager(ProcessMemory(), allocator, checked, open_own_linker)
+
+
+def open_own_linker(source: Any) -> Linker:
+    """What finds the functions of this process; see `HeapManager.library`."""
+    from emheap.calls.linker_process import open_process_linker
+
+    return open_process_linker(source)
 
 
 def own_allocator() -> Allocator:

@@ -20,6 +20,8 @@ from emheap.memories.wasmtime_lifetime import is_open
 if TYPE_CHECKING:
     import wasmtime
 
+    from emheap.calls.linker import Linker
+
 __all__ = ["open_wasmtime_heap"]
 
 
@@ -43,7 +45,18 @@ def open_wasmtime_heap(
     found = _find_memory(store, exports, memory)
     opened = open_wasmtime_memory(store, found)
     allocator = _find_allocator(store, exports, found, malloc, free, opened.pointer_size)
-    return HeapManager(opened, PoolAllocator(allocator), options)
+
+    def open_linker(source: Any) -> Linker:
+        from emheap.calls.linker_wasmtime import WasmtimeLinker
+
+        if source is not None and source is not instance:
+            raise TypeError(
+                "a heap of wasmtime's calls the functions of its own instance: leave the source "
+                f"out, or pass that, not {source!r:.60}"
+            )
+        return WasmtimeLinker(store, instance, opened.pointer_size == 8)
+
+    return HeapManager(opened, PoolAllocator(allocator), options, open_linker)
 
 
 def _check_owner(store: wasmtime.Store, handle: Any, what: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from emheap._util.checks import check_aligned, check_count, check_integer
 from emheap._util.free_each import raise_problems, try_each
@@ -24,9 +24,14 @@ from emheap.memories.base import Memory
 from emheap.refs import ArrayRef, HeapRef, ScalarRef, StringRef, make
 from emheap.types import Scalar, Text, Type, WideInteger, check_type, uint8
 
+if TYPE_CHECKING:
+    from emheap.calls.library import Library
+    from emheap.calls.linker import Linker
+
 __all__ = ["HeapManager"]
 
 T = TypeVar("T")
+L = TypeVar("L", bound="Library")
 
 
 class HeapManager(BulkVerbs, DiagnosisVerbs, FlatNames):
@@ -44,7 +49,13 @@ class HeapManager(BulkVerbs, DiagnosisVerbs, FlatNames):
     (8, 8)
     """
 
-    def __init__(self, memory: Memory, allocator: Allocator, options: Options) -> None:
+    def __init__(
+        self,
+        memory: Memory,
+        allocator: Allocator,
+        options: Options,
+        open_linker: Callable[[Any], Linker] | None = None,
+    ) -> None:
         open_table: Callable[..., BlockTable] = BlockTable
         if options.debug:
             from emheap.diagnosis.debug_heap import GuardedTable, guard
@@ -56,6 +67,7 @@ class HeapManager(BulkVerbs, DiagnosisVerbs, FlatNames):
         self._memory = self._table.raw_memory
         self._allocators: dict[type[Scalar[Any]], make.ScalarAllocator[Any]] = {}
         """What `alloc` calls for a number with no alignment of its own."""
+        self._open_linker = open_linker
 
     # Raw addresses
 
@@ -323,6 +335,28 @@ class HeapManager(BulkVerbs, DiagnosisVerbs, FlatNames):
         before one of ours."""
         if self._table.options.track_allocations:
             raise_problems(self._free_each(caller_site()), "at the end of the heap: ", error)
+
+    # Calling C
+
+    def library(self, library: type[L], source: Any = None, /) -> L:
+        """The functions that a `Library` class declares, found in `source` and ready to be called.
+
+        On a heap of this process `source` is the path or the name of a shared library, a
+        ``ctypes.CDLL``, or None for the program itself and its C library. On the heap of a module
+        it may be left out.
+
+        Raises NotSupportedError where a function is missing, or is another one than is declared
+        as far as that can be known, TypeError for a declaration that C cannot have, and OSError
+        for a shared library that cannot be loaded.
+        """
+        from emheap.calls.library import bind_library
+
+        if self._open_linker is None:
+            raise NotSupportedError(
+                f"{self._memory.name} has no code whose functions could be called: open the heap "
+                "of a module, or of this process"
+            )
+        return bind_library(library, self, self._open_linker(source))
 
     # What there is
 

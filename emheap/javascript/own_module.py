@@ -22,7 +22,7 @@ if TYPE_CHECKING or IN_PYODIDE:
 
     _module: Any = pyodide_js._module
 
-__all__ = ["is_own_buffer", "is_own_module", "module_functions", "typed_array"]
+__all__ = ["is_own_buffer", "is_own_module", "module_functions", "own_function", "typed_array"]
 
 
 class _LatestBuffer:
@@ -85,3 +85,19 @@ def module_functions() -> tuple[Callable[[int], int], Callable[[int], None]] | N
     if any(describe(_module, name) is None for name in ("_malloc", "_free")):
         return None
     return _module._malloc, _module._free
+
+
+def own_function(name: str) -> Any:
+    """The WebAssembly function of this name in C, or None.
+
+    The dynamic linker of Pyodide must not be asked for any name: it ends the interpreter for one
+    that is JavaScript's.
+    """
+    from emheap.javascript.trampolines import is_exported_function
+
+    loaded = js.Reflect.get(_module.LDSO.loadedLibsByName, "__main__")
+    descriptor = js.Object.getOwnPropertyDescriptor(loaded.exports, name)
+    function = getattr(descriptor, "value", None)
+    if not isinstance(function, JsProxy) or js.Reflect.get(function, "call") is None:
+        return None
+    return function if is_exported_function(function) else None

@@ -15,12 +15,9 @@ COMPILER = "14.0.6"
 """The version of clang and lld that made the committed files."""
 
 _FREESTANDING = ["-nostdlib", "-ffreestanding", "-fno-builtin", "-Wl,--no-entry"]
+_REACTOR = ["--target=wasm32-wasi", "-mexec-model=reactor", "-Wl,--export=malloc,--export=free"]
 _BUILDS = {
-    "guest32": [
-        "--target=wasm32-wasi",
-        "-mexec-model=reactor",
-        "-Wl,--export=malloc,--export=free",
-    ],
+    "guest32": _REACTOR,
     "guest64": ["--target=wasm64", *_FREESTANDING],
     "guest_shared": [
         "--target=wasm32",
@@ -29,15 +26,20 @@ _BUILDS = {
         *_FREESTANDING,
         "-Wl,--shared-memory,--max-memory=268435456",
     ],
+    "calls": [
+        *_REACTOR,
+        "-mmutable-globals",
+        "-Wl,--export=__stack_pointer,--export-table,--growable-table",
+    ],
 }
 NAMES = tuple(_BUILDS)
-"""The modules, all compiled from guest.c."""
+"""The modules, each compiled from the source of its name, and those of guests from guest.c."""
 
 
 def compile_fixture(name: str, folder: Path) -> Path:
     """Compile one module into a folder; return its path."""
     made = folder / f"{name}.wasm"
-    source = FIXTURES / "guest.c"
+    source = FIXTURES / ("guest.c" if name.startswith("guest") else f"{name}.c")
     options = ["-O2", "-Wl,--strip-all", *_BUILDS[name]]
     subprocess.run(["clang", *options, str(source), "-o", str(made)], check=True)
     made.chmod(0o644)

@@ -1,0 +1,162 @@
+"""C's own names, for the signatures of a `Library`: ``from emheap import c``.
+
+To a type checker they are the Python types that go in and come out, so that calls are checked; at
+run time they say how C has the value. Numbers have C's names. Beside them:
+
+- `string`: a ``const char *`` parameter; a str is encoded as UTF-8 and passed for the call.
+- `text`: a ``const char *`` result, decoded; ``c.text | None`` where it may be null.
+- `data`, `buffer`: a ``const void *`` and a ``void *`` parameter: any bytes-like object or
+  reference. What C writes to a buffer is there afterwards, in every backend.
+- `out[c.int]`, `pointer[c.float]`: the address of one value, or of an array.
+- `callback[Callable[[c.int], c.int]]`: a function that C calls.
+- `owned("free")`: in ``Annotated[StringRef, c.owned("free")]``, a result to be freed.
+- An Enum is C's int and a Flag its unsigned int; `stored` says otherwise.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from emheap.calls.kinds import (
+    Buffer,
+    Kind,
+    Number,
+    Owned,
+    Reference,
+    String,
+    Text,
+)
+from emheap.calls.signature import enumeration_of, kind_of
+from emheap.types import utf8
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    from typing_extensions import Buffer as BytesLike
+
+    from emheap.refs import ArrayRef, HeapRef, ScalarRef, StringRef
+
+__all__ = [
+    "address", "bool", "buffer", "callback", "char", "data", "double", "float", "int", "int8",
+    "int16", "int32", "int64", "long", "longlong", "out", "owned", "pointer", "short", "size_t",
+    "ssize_t", "stored", "string", "text", "uchar", "uint", "uint8", "uint16", "uint32", "uint64",
+    "ulong", "ulonglong", "ushort", "vararg",
+]  # fmt: skip
+
+T = TypeVar("T")
+F = TypeVar("F")
+
+bool: TypeAlias = Annotated[builtins.bool, Number("bool", "?")]
+char: TypeAlias = Annotated[builtins.int, Number("char", "b")]
+uchar: TypeAlias = Annotated[builtins.int, Number("unsigned char", "B")]
+short: TypeAlias = Annotated[builtins.int, Number("short", "h")]
+ushort: TypeAlias = Annotated[builtins.int, Number("unsigned short", "H")]
+int: TypeAlias = Annotated[builtins.int, Number("int", "i")]
+uint: TypeAlias = Annotated[builtins.int, Number("unsigned int", "I")]
+long: TypeAlias = Annotated[builtins.int, Number("long", "l")]
+ulong: TypeAlias = Annotated[builtins.int, Number("unsigned long", "L")]
+longlong: TypeAlias = Annotated[builtins.int, Number("long long", "q")]
+ulonglong: TypeAlias = Annotated[builtins.int, Number("unsigned long long", "Q")]
+size_t: TypeAlias = Annotated[builtins.int, Number("size_t", "N")]
+ssize_t: TypeAlias = Annotated[builtins.int, Number("ssize_t", "n")]
+float: TypeAlias = Annotated[builtins.float, Number("float", "f")]
+double: TypeAlias = Annotated[builtins.float, Number("double", "d")]
+int8: TypeAlias = Annotated[builtins.int, Number("int8_t", "b")]
+uint8: TypeAlias = Annotated[builtins.int, Number("uint8_t", "B")]
+int16: TypeAlias = Annotated[builtins.int, Number("int16_t", "h")]
+uint16: TypeAlias = Annotated[builtins.int, Number("uint16_t", "H")]
+int32: TypeAlias = Annotated[builtins.int, Number("int32_t", "i")]
+uint32: TypeAlias = Annotated[builtins.int, Number("uint32_t", "I")]
+int64: TypeAlias = Annotated[builtins.int, Number("int64_t", "q")]
+uint64: TypeAlias = Annotated[builtins.int, Number("uint64_t", "Q")]
+address: TypeAlias = Annotated[builtins.int, Number("uintptr_t", "N")]
+"""An address as a number: what `ref.address` is."""
+
+
+class _Completed:
+    """Metadata that makes a kind of what it is the metadata of."""
+
+    def __init__(self, make: Callable[[Any], Kind]) -> None:
+        self.complete = make
+
+
+def owned(free: str, kind: Any = None) -> Any:
+    """``Annotated[StringRef, c.owned("free")]``: a result that C hands over, to be freed by its
+    function `free`. `kind` is the type of what lies there; a `StringRef` is utf8 without it."""
+
+    def complete(reference: Any) -> Kind:
+        return Owned(kind or _type_of_reference(reference), free)
+
+    return _Completed(complete)
+
+
+def stored(number: Any) -> Any:
+    """``Annotated[Color, c.stored(c.uint8)]``: an Enum or Flag whose C type is not int."""
+
+    def complete(members: Any) -> Kind:
+        return enumeration_of(members, number_of(number))
+
+    return _Completed(complete)
+
+
+def number_of(annotation: Any) -> Number:
+    """The C type that a name of this module stands for. Raises TypeError for what is no number."""
+    kind = kind_of(annotation, "the type")
+    if not isinstance(kind, Number):
+        raise TypeError(f"{kind} is no number of C's: pass a name such as c.long")
+    return kind
+
+
+class vararg:  # noqa: N801 (it stands among C's names)
+    """A number of a given C type among variable arguments: ``c.vararg(c.size_t, 5)``.
+
+    Without it an int goes as C's int, or as long long where that is too small, a float as double.
+    """
+
+    def __init__(self, kind: Any, value: Any) -> None:
+        self.number = number_of(kind)
+        self.value = value
+
+
+def _type_of_reference(reference: Any) -> Any:
+    from emheap.refs import StringRef
+
+    if reference is StringRef:
+        return utf8
+    raise TypeError(f"what lies behind {reference!r:.60}? Say it, as in c.owned('free', utf8)")
+
+
+if TYPE_CHECKING:
+    string: TypeAlias = Annotated[
+        str | bytes | bytearray | StringRef | ArrayRef[builtins.int] | None, String()
+    ]
+    text: TypeAlias = Annotated[str, Text()]
+    data: TypeAlias = Annotated[BytesLike | HeapRef[Any] | None, Buffer(constant=True)]
+    buffer: TypeAlias = Annotated[BytesLike | HeapRef[Any] | None, Buffer()]
+    out: TypeAlias = Annotated[ScalarRef[T] | ArrayRef[T] | None, "out"]
+    pointer: TypeAlias = Annotated[ArrayRef[T] | ScalarRef[T] | BytesLike | None, "pointer"]
+    callback: TypeAlias = Annotated[F | None, "callback"]
+else:
+    string = Annotated[Any, String()]
+    text = Annotated[str, Text()]
+    data = Annotated[Any, Buffer(constant=True)]
+    buffer = Annotated[Any, Buffer()]
+
+    class _Generic:
+        """``c.out[...]`` and its like: makes a kind of what stands between the brackets."""
+
+        def __init__(self, make: Callable[[Any], Kind]) -> None:
+            self._make = make
+
+        def __getitem__(self, argument: Any) -> Any:
+            return Annotated[Any, self._make(argument)]
+
+    def _target(argument: Any) -> Any:
+        """A type of emheap's, or the number that a name of C's stands for."""
+        return argument if isinstance(argument, type) else kind_of(argument, "what is pointed to")
+
+    out = _Generic(lambda argument: Reference(_target(argument), "out"))
+    pointer = _Generic(lambda argument: Reference(_target(argument), "pointer"))
+    callback = _Generic(lambda argument: kind_of(argument, "a callback"))

@@ -1,0 +1,76 @@
+"""The table of a WebAssembly module's functions, where callbacks get their addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from emheap.errors import NotSupportedError
+
+__all__ = ["WASM_FROM_C", "FunctionTable", "TableSlot", "no_table"]
+
+_CHUNK = 16
+"""How many entries the table grows by: each growth may move it."""
+
+WASM_FROM_C = {
+    "?": "({} & 255 != 0)",
+    "b": "((({}) + 128 & 255) - 128)",
+    "B": "({} & 255)",
+    "h": "((({}) + 32768 & 65535) - 32768)",
+    "H": "({} & 65535)",
+    "I": "({} & 4294967295)",
+    "Q": "({} & 18446744073709551615)",
+}
+"""What makes a number of its C type of the one that WebAssembly has, which is wider or signed."""
+
+
+class TableSlot:
+    """One entry of a table."""
+
+    __slots__ = ("_keep", "_table", "address")
+
+    def __init__(self, table: FunctionTable, address: int, keep: Any) -> None:
+        self._table = table
+        self._keep = keep
+        self.address = address
+
+    def release(self) -> None:
+        """Empty the entry: a call of it traps, until another function has it."""
+        if self._keep is not None:
+            self._table.clear(self.address)
+            destroy = getattr(self._keep, "destroy", None)
+            if destroy is not None:
+                destroy()
+            self._keep = None
+
+
+class FunctionTable:
+    """Hands out entries of a table, and takes them back."""
+
+    def __init__(self, grow: Callable[[int], int], store: Callable[[int, Any], Any]) -> None:
+        self._grow = grow
+        self._store = store
+        self._free: list[int] = []
+
+    def add(self, function: Any, keep: Any) -> TableSlot:
+        """An entry for a function; `keep` is what must live as long as it."""
+        if not self._free:
+            first = self._grow(_CHUNK)
+            # Index 0 is C's null pointer.
+            self._free = [*range(first + _CHUNK - 1, max(first, 1) - 1, -1)]
+        address = self._free.pop()
+        self._store(address, function)
+        return TableSlot(self, address, keep)
+
+    def clear(self, address: int) -> None:
+        """Take an entry back."""
+        self._store(address, None)
+        self._free.append(address)
+
+
+def no_table(name: str) -> NotSupportedError:
+    """The error for a callback to a module whose table cannot be reached, or cannot grow."""
+    return NotSupportedError(
+        f"{name} cannot take a callback: its table of functions is not exported, or cannot grow; "
+        "link it with -Wl,--export-table,--growable-table, or emcc -sALLOW_TABLE_GROWTH"
+    )

@@ -1,0 +1,173 @@
+"""Libraries: a class that declares C's functions, and its instances, which call them."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from emheap.calls.callbacks import ScopedCallback
+from emheap.calls.kinds import Signature
+from emheap.calls.linker import Linker
+from emheap.calls.lowering import compile_call, wire_of
+from emheap.calls.services import Services
+from emheap.calls.signature import Declaration, annotations_of, read_signature
+from emheap.errors import NotSupportedError
+
+if TYPE_CHECKING:
+    from typing_extensions import ParamSpec
+
+    P = ParamSpec("P")
+    R = TypeVar("R", covariant=True)
+
+__all__ = ["Function", "Library", "bind_library"]
+
+L = TypeVar("L", bound="Library")
+
+if TYPE_CHECKING:
+
+    class Function(Generic[P, R]):
+        """A function of C, as a `Library` declares it: ``Function[[c.int, c.int], c.int]``."""
+
+        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+            """Call it. Arguments are checked before anything is passed."""
+            ...
+
+else:
+
+    class Function:
+        """A function of C, as a `Library` declares it: ``Function[[c.int, c.int], c.int]``."""
+
+        def __class_getitem__(cls, signature: Any) -> Declaration:
+            if not isinstance(signature, tuple) or len(signature) != 2:
+                raise TypeError("a signature is Function[[parameter, ...], result]")
+            return Declaration(*signature)
+
+
+class Library:
+    """The functions of a C library, each declared once, with types that a checker understands.
+
+    `HeapManager.library` binds them: to a shared library, a module of wasmtime's or of
+    JavaScript's, or to the heap's own program. Then they are called as methods are. ``prefix=``
+    is what C's names have before those of the class; ``lazy=True``, or a list of names, lets
+    functions be missing until they are called.
+
+    >>> import emheap
+    >>> from emheap import Function, Library, c
+    >>> class Libc(Library):
+    ...     abs: Function[[c.int], c.int]
+    ...     strlen: Function[[c.string], c.size_t]
+    >>> libc = emheap.open().library(Libc)
+    >>> libc.abs(-5), libc.strlen("héllo")
+    (5, 6)
+    """
+
+    _scope: ClassVar[dict[str, Any]] = {}
+    _prefix: ClassVar[str] = ""
+    _lazy: ClassVar[frozenset[str] | bool] = False
+    _services: Services
+
+    def __init_subclass__(cls, *, prefix: str = "", lazy: bool | list[str] = False) -> None:
+        super().__init_subclass__()
+        frame = sys._getframe(1)  # the class statement's: annotations may name what it sees
+        cls._scope = {**frame.f_globals, **frame.f_locals}
+        cls._prefix = prefix
+        cls._lazy = lazy if isinstance(lazy, bool) else frozenset(lazy)
+
+    def __init__(self) -> None:
+        raise TypeError(
+            f"{type(self).__name__} is opened by a heap: heap.library({type(self).__name__}, ...)"
+        )
+
+    def callback(self, function: Callable[..., Any], error_result: Any = 0) -> Any:
+        """``with library.callback(f) as callback:`` lets C call `f` until the block ends.
+
+        What is passed without it stays callable as long as the library, for C may keep it.
+        `error_result` is what C gets when `f` raises. Passing the callback after its block raises
+        UseAfterFreeError; C must not call it then either.
+        """
+        return ScopedCallback(function, error_result)
+
+    def __repr__(self) -> str:
+        state = f", closed since {self._services.state.closed}" if self.is_closed else ""
+        return f"<{type(self).__name__} in {self._services.linker.name}{state}>"
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the library's program has ended, by ``exit`` or ``abort``: calls then raise
+        ForeignTrapError."""
+        return bool(self._services.state.closed)
+
+
+def bind_library(cls: type[L], heap: Any, linker: Linker) -> L:
+    """An instance of a library, its functions found and checked; see `HeapManager.library`."""
+    given: Any = cls
+    if not isinstance(given, type) or not issubclass(given, Library) or given is Library:
+        raise TypeError(f"expected a class derived from Library, got {cls!r:.60}")
+    library = object.__new__(cls)
+    library._services = Services(heap, linker, cls.__module__)
+    for name, (signature, owner) in _declared(cls).items():
+        binder = _Binder(library._services, name, owner._prefix + name, signature)
+        lazy = owner._lazy
+        library.__dict__[name] = binder.bind(lazy if isinstance(lazy, bool) else name in lazy)
+    return library
+
+
+def _declared(cls: type[Library]) -> dict[str, tuple[Signature, type[Library]]]:
+    """The functions of a class and its bases, by name, each with the class that declares it."""
+    found: dict[str, tuple[Signature, type[Library]]] = {}
+    for base in reversed(cls.__mro__):
+        if not issubclass(base, Library) or base is Library:
+            continue
+        for name, annotation in annotations_of(base, base._scope).items():
+            if not isinstance(annotation, Declaration):
+                raise TypeError(
+                    f"{base.__name__}.{name} is {annotation!r:.60}: a library declares "
+                    "Function[[parameter, ...], result]"
+                )
+            try:
+                signature = read_signature(annotation.params, annotation.result)
+            except TypeError as error:
+                raise TypeError(f"{base.__name__}.{name}: {error}") from None
+            found[name] = signature, base
+    return found
+
+
+class _Binder:
+    """Binds one function."""
+
+    def __init__(self, services: Services, name: str, c_name: str, signature: Signature) -> None:
+        self.services = services
+        self.name = name
+        self.c_name = c_name
+        self.signature = signature
+
+    def bind(self, lazy: bool) -> Callable[..., Any]:
+        linker = self.services.linker
+        symbol = linker.find(self.c_name)
+        if symbol is None:
+            if not lazy:
+                raise NotSupportedError(self._missing())
+            return self._absent
+        contradiction = linker.check(
+            self.c_name, symbol, wire_of(self.signature, linker.convention)
+        )
+        if contradiction:
+            raise NotSupportedError(
+                f"{self.c_name}{self.signature} is not what {linker.name} has: {contradiction}"
+            )
+        function, namespace = compile_call(self.name, self.signature, symbol, self.services)
+        self.services.state.add_function(self.c_name, namespace)
+        return function
+
+    def _absent(self, *_: Any) -> Any:
+        raise NotSupportedError(self._missing())
+
+    def _missing(self) -> str:
+        linker = self.services.linker
+        close = difflib.get_close_matches(self.c_name, list(linker.names()), 3)
+        nearest = f" (the nearest it has: {', '.join(close)})" if close else ""
+        return (
+            f"{linker.name} has no function {self.c_name}{nearest}; {linker.missing(self.c_name)}"
+        )

@@ -1,0 +1,138 @@
+"""The contract of a linker: how one backend finds, checks and calls C's functions.
+
+A linker deals in numbers only. Everything else, strings, references, structures, is turned into
+numbers by `lowering` and `arguments`, in the same way for every backend.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+from emheap.types.abi import ABI
+
+__all__ = ["WASM_TYPES", "CallbackSlot", "Convention", "Linker", "TrapReport", "Wire"]
+
+WASM_TYPES = {
+    "?": "i32", "b": "i32", "B": "i32", "h": "i32", "H": "i32", "i": "i32", "I": "i32",
+    "q": "i64", "Q": "i64", "f": "f32", "d": "f64", "P": "i32",
+}  # fmt: skip
+"""The WebAssembly type that carries each of ``struct``'s letters; addresses in Pyodide's heap."""
+
+
+@dataclass(frozen=True)
+class Convention:
+    """How large C's types are, and how their values travel."""
+
+    is_wasm: bool
+    abi: ABI
+
+    def letter(self, format: str) -> str:  # noqa: A002 (what struct calls it)
+        """The letter of fixed size for a letter whose size the ABI decides."""
+        if format in "lL":
+            wide, narrow = ("q", "i") if format == "l" else ("Q", "I")
+            return wide if self.abi.long_size == 8 else narrow
+        if format in "nN":
+            wide, narrow = ("q", "i") if format == "n" else ("Q", "I")
+            return wide if self.abi.pointer_size == 8 else narrow
+        return format
+
+    @property
+    def address(self) -> str:
+        """The letter of an address."""
+        if not self.is_wasm:
+            return "P"
+        return "Q" if self.abi.pointer_size == 8 else "I"
+
+
+class Wire(NamedTuple):
+    """A function as the machine sees it: letters of ``struct``, or a ctypes structure where one
+    goes by value; the result is empty for void."""
+
+    params: tuple[Any, ...]
+    result: Any
+    variadic: bool = False
+
+    def wasm(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The function type in WebAssembly."""
+        results = (WASM_TYPES[self.result],) if self.result else ()
+        return tuple(WASM_TYPES[letter] for letter in self.params), results
+
+
+class TrapReport(NamedTuple):
+    """What an exception means that came out of C."""
+
+    reason: str
+    closes: bool = False
+    """Whether nothing can be called any more."""
+
+
+class CallbackSlot(Protocol):
+    """A Python function that C can call, at an address."""
+
+    address: int
+
+    def release(self) -> None:
+        """Take the function back: C must not call it any more."""
+        ...
+
+
+class Linker(ABC):
+    """One module's, or one shared library's, functions."""
+
+    name: str
+    """What messages call it."""
+    convention: Convention
+    can_trap: ClassVar[bool] = False
+    """Whether C's failures show as exceptions."""
+    argument_templates: ClassVar[Mapping[str, str]] = {}
+    """Python source, by letter, that turns a checked number into what `raw` takes; a letter
+    without one needs nothing."""
+    result_templates: ClassVar[Mapping[str, str]] = {}
+    """The same for what `raw` gives."""
+    callback_argument_templates: ClassVar[Mapping[str, str]] = {}
+    """The same for the numbers that C calls a callback with."""
+    callback_result_templates: ClassVar[Mapping[str, str]] = {}
+    """The same for what a callback returns."""
+    template_names: ClassVar[Mapping[str, Any]] = {}
+    """What the templates name."""
+    no_stack: ClassVar[str] = ""
+    """What to say after a trap where `stack_mark` gives None."""
+
+    @abstractmethod
+    def names(self) -> Iterable[str]:
+        """The functions there are, where that can be known."""
+
+    @abstractmethod
+    def find(self, name: str) -> Any:
+        """The symbol of a function, or None."""
+
+    @abstractmethod
+    def missing(self, name: str) -> str:
+        """What to do about a function that is not there."""
+
+    def check(self, name: str, symbol: Any, wire: Wire) -> str:
+        """Why the module's own type of a function contradicts `wire`; empty if it does not, or if
+        that cannot be known."""
+        return ""
+
+    @abstractmethod
+    def raw(self, symbol: Any, wire: Wire) -> Callable[..., Any]:
+        """A function of numbers."""
+
+    @abstractmethod
+    def make_callback(self, wire: Wire, adapter: Callable[..., Any]) -> CallbackSlot:
+        """Let C call `adapter`, which takes and gives numbers and never raises."""
+
+    def explain(self, error: BaseException) -> TrapReport | None:
+        """What an exception that came out of a call means; None if it is not C's."""
+        return None
+
+    def stack_mark(self) -> Any:
+        """Where the stack of C ends now; None where it cannot be known, or unwinds by itself."""
+        return None
+
+    def stack_restore(self, mark: Any) -> None:  # noqa: B027 (most have nothing to do)
+        """Put the end of the stack back."""

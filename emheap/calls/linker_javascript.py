@@ -1,0 +1,208 @@
+"""Functions of modules that JavaScript's engine runs, seen from Pyodide.
+
+This module is imported inside Pyodide only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from pyodide.ffi import JsException, JsProxy
+
+from emheap.calls.function_table import WASM_FROM_C, FunctionTable, TableSlot, no_table
+from emheap.calls.linker import Convention, Linker, TrapReport, Wire
+from emheap.calls.verifying import contradiction
+from emheap.javascript.bridge import big_int, tag_of
+from emheap.javascript.exports import data_member, data_names
+from emheap.javascript.trampolines import (
+    Trampoline,
+    fits_type,
+    is_exported_function,
+    keep_sign,
+    type_of_function,
+)
+from emheap.types.abi import WASM32, WASM64
+
+__all__ = ["JavaScriptLinker"]
+
+_INTO_JAVASCRIPT = {"q": "big({})", "Q": "big({})", "?": "int({})"}
+_FROM_JAVASCRIPT = {**WASM_FROM_C, "q": "int({})", "Q": "(int({}) & 18446744073709551615)"}
+_TO_CALLBACK = {**_FROM_JAVASCRIPT, "f": "float({})", "d": "float({})"}
+_NAMES = {"big": big_int}
+
+
+class JavaScriptLinker(Linker):
+    """The functions of one module: the exports of an instance, or an Emscripten module, which has
+    them under their names in C with an underscore before them."""
+
+    can_trap = True
+    argument_templates = _INTO_JAVASCRIPT
+    result_templates = _FROM_JAVASCRIPT
+    callback_argument_templates = _TO_CALLBACK
+    callback_result_templates = _INTO_JAVASCRIPT
+    template_names = _NAMES
+    no_stack = (
+        "what it had on its stack stays there, for the module exports neither __stack_pointer nor "
+        "stackSave and stackRestore"
+    )
+
+    def __init__(self, sources: list[Any], is_64: bool, name: str) -> None:
+        self.name = name
+        self.convention = Convention(True, WASM64 if is_64 else WASM32)
+        self._sources = sources
+        """Objects that may have the functions, the table and the stack pointer, first first."""
+        self._table: FunctionTable | None = None
+        self._save, self._restore = self._find_stack()
+
+    # Functions
+
+    def names(self) -> Iterable[str]:
+        for source in self._sources:
+            for name in data_names(source):
+                if tag_of(data_member(source, name)) == "Function":
+                    yield name.removeprefix("_")
+
+    def find(self, name: str) -> Any:
+        found = [self._member(one) for one in (name, f"_{name}")]
+        functions = [one for one in found if tag_of(one) == "Function"]
+        # Emscripten's own wrappers of a function hide its type.
+        exported = [one for one in functions if is_exported_function(one)]
+        return next(iter(exported or functions), None)
+
+    def _member(self, name: str) -> Any:
+        for source in self._sources:
+            found = data_member(source, name)
+            if found is not None:
+                return found
+        return None
+
+    def missing(self, name: str) -> str:
+        return f"export it: emcc -sEXPORTED_FUNCTIONS=_{name}, or clang -Wl,--export={name}"
+
+    def check(self, name: str, symbol: Any, wire: Wire) -> str:
+        declared = wire.wasm()
+        if not is_exported_function(symbol):
+            return self._check_count(symbol, declared)
+        if fits_type(declared, symbol):
+            return ""
+        found = type_of_function(symbol)
+        text = contradiction(declared, found)
+        return text if found else f"{text}: a function of {symbol.length} parameters"
+
+    def _check_count(self, symbol: Any, declared: Any) -> str:
+        params, results = declared
+        given, count = symbol.length, len(params)
+        if given in (0, count):  # 0 where a wrapper passes on whatever it is called with
+            return ""
+        if given == count + params.count("i64"):
+            return contradiction(declared, (("i32",) * given, results[:0] or ("i32",)))
+        return f"it is declared with {count} parameters, and the module's function has {given}"
+
+    def raw(self, symbol: Any, wire: Wire) -> Callable[..., Any]:
+        if wire.result and wire.result in "fd":
+            return _float_function(symbol, wire)
+        return symbol  # type: ignore[no-any-return]
+
+    # Callbacks
+
+    def make_callback(self, wire: Wire, adapter: Callable[..., Any]) -> TableSlot:
+        trampoline = Trampoline(wire.wasm(), adapter)
+        if self._table is None:
+            self._table = self._find_table()
+        return self._table.add(trampoline.function, trampoline)
+
+    def _find_table(self) -> FunctionTable:
+        for source in self._sources:
+            for name in data_names(source):
+                table = data_member(source, name)
+                if tag_of(table) == "WebAssembly.Table":
+                    return _open_table(table, self.name)
+        raise no_table(self.name)
+
+    # What goes wrong
+
+    def explain(self, error: BaseException) -> TrapReport | None:
+        if isinstance(error, RecursionError):
+            return TrapReport("call stack exhausted")
+        if not isinstance(error, JsException):
+            return None
+        thrown: Any = error
+        name, message = str(thrown.name), str(thrown.message)
+        if name == "ExitStatus":
+            return TrapReport(f"its program ended: {message}", closes=True)
+        if message.startswith("Aborted(") or "abort(" in message:
+            return TrapReport(message, closes=True)
+        if name == "RangeError" and "stack" in message:
+            return TrapReport("call stack exhausted")
+        return TrapReport(message if name == "RuntimeError" else f"{name}: {message}")
+
+    def _find_stack(self) -> tuple[Callable[[], Any] | None, Callable[[Any], Any]]:
+        pointer = self._member("__stack_pointer")
+        if tag_of(pointer) == "WebAssembly.Global":
+            return lambda: pointer.value, lambda mark: setattr(pointer, "value", mark)
+        for save, restore in (
+            ("stackSave", "stackRestore"),
+            ("emscripten_stack_get_current", "_emscripten_stack_restore"),
+        ):
+            functions = self._member(save), self._member(restore)
+            if all(tag_of(one) == "Function" for one in functions):
+                return functions
+        return None, lambda mark: None
+
+    def stack_mark(self) -> Any:
+        return None if self._save is None else self._save()
+
+    def stack_restore(self, mark: Any) -> None:
+        self._restore(mark)
+
+
+def _float_function(symbol: Any, wire: Wire) -> Callable[..., Any]:
+    """A function whose results are floats, and -0.0 where they are."""
+    kind = wire.wasm()
+    sign: Any = None
+    if is_exported_function(symbol):
+        symbol, sign = keep_sign(kind, symbol)
+
+    def call(*arguments: Any) -> float:
+        result = symbol(*arguments)
+        if type(result) is float or result:
+            return float(result)
+        return -0.0 if sign is not None and sign.value else 0.0
+
+    return call
+
+
+def _open_table(table: Any, name: str) -> FunctionTable:
+    def grow(count: int) -> int:
+        try:
+            return int(table.grow(count))
+        except JsException as error:
+            if error.name != "RangeError":
+                raise
+            raise no_table(name) from None
+
+    def store(index: int, function: Any) -> None:
+        if function is None:
+            table.set(index)
+        else:
+            table.set(index, function)
+
+    return FunctionTable(grow, store)
+
+
+def linker_sources(*objects: Any) -> list[Any]:
+    """Where a module's functions may be: its object, what that has of its exports, the exports."""
+    found = []
+    for one in objects:
+        if not isinstance(one, JsProxy):
+            continue
+        if tag_of(one) == "WebAssembly.Instance":
+            found.append(one.exports)
+            continue
+        found.append(one)
+        for name in ("wasmExports", "asm"):
+            exports = data_member(one, name)
+            if isinstance(exports, JsProxy):
+                found.append(exports)
+    return found

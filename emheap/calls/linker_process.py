@@ -1,0 +1,110 @@
+"""Functions of this process: shared libraries, the C library, and Pyodide's own module."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterable
+from os import PathLike, fspath
+from typing import Any
+
+from emheap._util.platform import IN_PYODIDE, c_runtime
+from emheap.calls.linker import Convention, Linker, Wire
+from emheap.calls.verifying import contradiction
+from emheap.types.abi import native_abi
+
+__all__ = ["ProcessLinker", "open_process_linker"]
+
+_C_TYPES: dict[Any, Any] = {
+    "": None, "?": ctypes.c_bool, "b": ctypes.c_int8, "B": ctypes.c_uint8,
+    "h": ctypes.c_int16, "H": ctypes.c_uint16, "i": ctypes.c_int32, "I": ctypes.c_uint32,
+    "q": ctypes.c_int64, "Q": ctypes.c_uint64, "f": ctypes.c_float, "d": ctypes.c_double,
+    "P": ctypes.c_void_p,
+}  # fmt: skip
+
+_immortal: list[Any] = []
+"""Callbacks that C may call as long as the process lives: a library's code outlasts its object."""
+
+
+def open_process_linker(source: Any) -> ProcessLinker:
+    """The functions of a shared library by its path or name, of one that ctypes has loaded, or,
+    for None, of this process: those of the C library at least."""
+    if source is None:
+        return ProcessLinker(c_runtime(), "this process")
+    if isinstance(source, ctypes.CDLL):
+        return ProcessLinker(source, source._name or "this process")
+    if not isinstance(source, (str, bytes, PathLike)):
+        raise TypeError(
+            "a library of this process is the path or name of a shared library, a ctypes.CDLL, or "
+            f"None, not {type(source).__name__} {source!r:.60}"
+        )
+    path = fspath(source)
+    shown = path.decode(errors="replace") if isinstance(path, bytes) else path
+    return ProcessLinker(ctypes.CDLL(shown), shown)
+
+
+class _Slot:
+    """A callback by ctypes."""
+
+    def __init__(self, function: Any) -> None:
+        self._function = function
+        self.address = ctypes.cast(function, ctypes.c_void_p).value or 0
+        _immortal.append(function)
+
+    def release(self) -> None:
+        """Give the memory of its code back."""
+        _immortal.remove(self._function)
+        self._function = None
+
+
+class ProcessLinker(Linker):
+    """One shared library, by ctypes. Its traps are faults of the process: no exception."""
+
+    def __init__(self, library: ctypes.CDLL, name: str) -> None:
+        self._library = library
+        self.name = name
+        self.convention = Convention(False, native_abi())
+        self._in_pyodide = IN_PYODIDE and library._handle == c_runtime()._handle
+
+    def names(self) -> Iterable[str]:
+        return ()
+
+    def find(self, name: str) -> Any:
+        if self._in_pyodide:
+            from emheap.javascript.own_module import own_function
+
+            # Asking Pyodide's dynamic linker for a name that JavaScript has ends the interpreter.
+            if own_function(name) is None:
+                return None
+        try:
+            return self._library[name]
+        except AttributeError:
+            return None
+
+    def missing(self, name: str) -> str:
+        return "check its spelling and the library's version, or declare the class with lazy=True"
+
+    def check(self, name: str, symbol: Any, wire: Wire) -> str:
+        if not self._in_pyodide or wire.variadic or not _is_plain(wire):
+            return ""
+        # A call by another type would end the interpreter.
+        from emheap.javascript.own_module import own_function
+        from emheap.javascript.trampolines import fits_type, type_of_function
+
+        function, declared = own_function(name), wire.wasm()
+        if fits_type(declared, function):
+            return ""
+        return contradiction(declared, type_of_function(function))
+
+    def raw(self, symbol: Any, wire: Wire) -> Callable[..., Any]:
+        symbol.argtypes = [_C_TYPES.get(letter, letter) for letter in wire.params]
+        symbol.restype = _C_TYPES.get(wire.result, wire.result)
+        return symbol  # type: ignore[no-any-return]
+
+    def make_callback(self, wire: Wire, adapter: Callable[..., Any]) -> _Slot:
+        types = [_C_TYPES.get(letter, letter) for letter in (wire.result, *wire.params)]
+        return _Slot(ctypes.CFUNCTYPE(*types)(adapter))
+
+
+def _is_plain(wire: Wire) -> bool:
+    """Whether numbers and addresses are all that goes over."""
+    return all(isinstance(letter, str) for letter in (*wire.params, wire.result))

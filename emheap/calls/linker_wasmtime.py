@@ -1,0 +1,145 @@
+"""Functions of a module that runs in wasmtime."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from emheap.calls.function_table import WASM_FROM_C, FunctionTable, TableSlot, no_table
+from emheap.calls.linker import Convention, Linker, TrapReport, Wire
+from emheap.calls.verifying import FunctionType, contradiction
+from emheap.calls.wasmtime_call import bind_function
+from emheap.types.abi import WASM32, WASM64
+
+if TYPE_CHECKING:
+    import wasmtime
+
+__all__ = ["WasmtimeLinker"]
+
+_TO_SIGNED = {
+    "?": "int({})",
+    "I": "(({} + 2147483648 & 4294967295) - 2147483648)",
+    "Q": "(({} + 9223372036854775808 & 18446744073709551615) - 9223372036854775808)",
+}
+
+
+class WasmtimeLinker(Linker):
+    """The exports of one instance."""
+
+    # What is called takes and gives C's numbers, so that there are no templates for them.
+    can_trap = True
+    callback_argument_templates = WASM_FROM_C
+    callback_result_templates = _TO_SIGNED
+    no_stack = (
+        "what it had on its stack stays there, for the module does not export __stack_pointer "
+        "(link it with -Wl,--export=__stack_pointer)"
+    )
+
+    def __init__(self, store: wasmtime.Store, instance: wasmtime.Instance, is_64: bool) -> None:
+        import wasmtime
+
+        self.name = "the module"
+        self.convention = Convention(True, WASM64 if is_64 else WASM32)
+        self._store = store
+        self._exports: Any = instance.exports(store)
+        self._table: FunctionTable | None = None
+        self._functions: dict[FunctionType, list[_ReusedFunction]] = {}
+        stack = self._exports.get("__stack_pointer")
+        self._stack = stack if isinstance(stack, wasmtime.Global) else None
+
+    def names(self) -> Iterable[str]:
+        import wasmtime
+
+        return [name for name in self._exports if isinstance(self._exports[name], wasmtime.Func)]
+
+    def find(self, name: str) -> Any:
+        import wasmtime
+
+        found = self._exports.get(name)
+        return found if isinstance(found, wasmtime.Func) else None
+
+    def missing(self, name: str) -> str:
+        return f'export it: -Wl,--export={name}, or __attribute__((export_name("{name}")))'
+
+    def check(self, name: str, symbol: Any, wire: Wire) -> str:
+        kind = symbol.type(self._store)
+        return contradiction(wire.wasm(), (_names(kind.params), _names(kind.results)))
+
+    def raw(self, symbol: Any, wire: Wire) -> Callable[..., Any]:
+        return bind_function(self._store, symbol, "".join(wire.params), wire.result)
+
+    def make_callback(self, wire: Wire, adapter: Callable[..., Any]) -> TableSlot:
+        if self._table is None:
+            self._table = self._find_table()
+        kind = wire.wasm()
+        free = self._functions.setdefault(kind, [])
+        function = free.pop() if free else _ReusedFunction(self._store, kind, free)
+        function.adapter = adapter
+        return self._table.add(function.function, function)
+
+    def _find_table(self) -> FunctionTable:
+        import wasmtime
+
+        for name in self._exports:
+            table = self._exports[name]
+            if isinstance(table, wasmtime.Table):
+                break
+        else:
+            raise no_table(self.name)
+        store = self._store
+
+        def grow(count: int) -> int:
+            try:
+                return table.grow(store, count, None)
+            except wasmtime.WasmtimeError:
+                raise no_table(self.name) from None
+
+        return FunctionTable(grow, lambda index, function: table.set(store, index, function))
+
+    def explain(self, error: BaseException) -> TrapReport | None:
+        import wasmtime
+
+        if isinstance(error, wasmtime.ExitTrap):
+            return TrapReport(f"its program ended with status {error.code}", closes=True)
+        if isinstance(error, (wasmtime.Trap, wasmtime.WasmtimeError)):
+            last = str(error).strip().splitlines()[-1]
+            return TrapReport(last.rpartition("wasm trap: ")[2].strip())
+        return None
+
+    def stack_mark(self) -> Any:
+        return None if self._stack is None else self._stack.value(self._store)
+
+    def stack_restore(self, mark: Any) -> None:
+        if self._stack is not None:
+            self._stack.set_value(self._store, mark)
+
+
+class _ReusedFunction:
+    """A function of the store's that calls what it is told to: a store frees none of its own
+    before it ends, so that they are used again."""
+
+    def __init__(
+        self, store: wasmtime.Store, kind: FunctionType, free: list[_ReusedFunction]
+    ) -> None:
+        import wasmtime
+
+        params, results = ([getattr(wasmtime.ValType, name)() for name in names] for names in kind)
+        self.adapter: Callable[..., Any] | None = None
+        self.function = wasmtime.Func(store, wasmtime.FuncType(params, results), self._call)
+        self._free = free
+
+    def _call(self, *arguments: Any) -> Any:
+        import wasmtime
+
+        if self.adapter is None:
+            raise wasmtime.WasmtimeError("a callback was called whose scope is over")
+        return self.adapter(*arguments)
+
+    def destroy(self) -> None:
+        """Let go of what it calls, and be used again."""
+        self.adapter = None
+        self._free.append(self)
+
+
+def _names(types: list[Any]) -> tuple[str, ...]:
+    return tuple(map(str, types))

@@ -1,0 +1,148 @@
+"""What the functions of one library share: how its kinds are converted, each way."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from emheap.calls.arguments import Arguments, Converter, ForeignArguments, ProcessArguments
+from emheap.calls.callbacks import CallbackTable
+from emheap.calls.conversions import Conversions
+from emheap.calls.kinds import (
+    VOID,
+    Address,
+    Buffer,
+    Callback,
+    Enumeration,
+    Kind,
+    Number,
+    Owned,
+    Reference,
+    Signature,
+    Text,
+)
+from emheap.calls.linker import Linker
+from emheap.calls.lowering import compile_call
+from emheap.calls.ranges import checked_number
+from emheap.calls.temporaries import Temporaries
+from emheap.calls.traps import CallState
+from emheap.calls.variable import VariableArguments
+from emheap.errors import NotSupportedError, NullPointerError
+from emheap.types import utf8
+
+if TYPE_CHECKING:
+    from emheap.blocks.table import BlockTable
+
+__all__ = ["Services"]
+
+
+class Services(Conversions):
+    """The conversions of one library on one heap."""
+
+    def __init__(self, heap: Any, linker: Linker, module: str) -> None:
+        table: BlockTable = heap._table
+        self.heap = heap
+        self.linker = linker
+        self.module = module
+        """The module of the library's class."""
+        self.convention = linker.convention
+        self.state = CallState(linker)
+        self.template_names = linker.template_names
+        self._memory = table.raw_memory
+        self.arguments: Arguments
+        if self.convention.is_wasm:
+            temporaries = Temporaries(table.raw_memory, table.allocator)
+            self.arguments = ForeignArguments(table, self.convention, temporaries)
+        else:
+            self.arguments = ProcessArguments(table, self.convention)
+        self.callbacks = CallbackTable(self)
+
+    # From Python to C
+
+    def converter(self, kind: Kind, described: str) -> Converter:
+        """What turns an argument of one kind into an address and what is held for it."""
+        if isinstance(kind, Callback):
+            return self.callbacks.converter(kind.signature, described)
+        return self.arguments.converter(kind, described)
+
+    def enumeration_value(
+        self, kind: Enumeration, letter: str, described: str
+    ) -> Callable[[Any], int]:
+        """What turns a member of an Enum into C's number."""
+        check, members = checked_number(letter, described), kind.members
+
+        def convert(value: Any) -> int:
+            if isinstance(value, members):
+                return check(value.value)  # type: ignore[no-any-return]
+            raise TypeError(
+                f"{described} takes a {members.__name__}, not {type(value).__name__} {value!r:.60}"
+            )
+
+        return convert
+
+    def variable_arguments(self, name: str) -> Callable[[tuple[Any, ...]], tuple[Any, Any]]:
+        """What turns the arguments at ``...`` into what is passed for them."""
+        made = VariableArguments(self, f"the variable arguments of {name}()")
+        return made.in_memory if self.convention.is_wasm else made.by_ctypes
+
+    # From C to Python
+
+    def lifter(self, kind: Kind, described: str) -> Callable[[Any], Any]:
+        """What turns a number that C gave into a value of one kind."""
+        if isinstance(kind, Text):
+            return self._text(kind, described)
+        if isinstance(kind, Enumeration):
+            return _member(kind.members, described)
+        if isinstance(kind, (Address, Buffer, Reference, Callback)):
+            return lambda address: address or 0
+        if isinstance(kind, Owned):
+            return self._owned(kind, described)
+        raise TypeError(f"{described} cannot be a {kind}")
+
+    def _text(self, kind: Text, described: str) -> Callable[[Any], str | None]:
+        read = self._memory.cached_text_reader(utf8)
+
+        def lift(address: int | None) -> str | None:
+            if address:
+                return read(address)
+            if kind.nullable:
+                return None
+            raise NullPointerError(
+                f"{described} is a null pointer, not a text: declare c.text | None if it may be"
+            )
+
+        return lift
+
+    def _owned(self, kind: Owned, described: str) -> Callable[[Any], Any]:
+        adopt, free = self.heap.adopt, self._free_function(kind.free)
+
+        def lift(address: int | None) -> Any:
+            if address:
+                return adopt(kind.target, address, free=free)
+            if kind.nullable:
+                return None
+            raise NullPointerError(f"{described} is a null pointer: add | None where that is right")
+
+        return lift
+
+    def _free_function(self, name: str) -> Callable[[int], Any]:
+        symbol = self.linker.find(name)
+        if symbol is None:
+            raise NotSupportedError(
+                f"{self.linker.name} has no function {name}, which is to free a result"
+            )
+        signature = Signature((Number("void *", "N"),), VOID)
+        free, namespace = compile_call(name, signature, symbol, self)
+        self.state.add_function(name, namespace)
+        return free
+
+
+def _member(members: type[enum.Enum], described: str) -> Callable[[int], enum.Enum]:
+    def lift(number: int) -> enum.Enum:
+        try:
+            return members(number)
+        except ValueError:
+            raise ValueError(f"{described} is {number}, which is no {members.__name__}") from None
+
+    return lift

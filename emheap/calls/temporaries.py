@@ -1,0 +1,93 @@
+"""Copies of arguments that lie in C's memory for the time of a call.
+
+They lie on the heap, never on the stack of a WebAssembly module, which is small: strings of some
+size overrun it. Short ones go to cells that are kept, so that passing one costs no call of malloc.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from emheap.allocators.base import Allocator
+from emheap.errors import OutOfMemoryError
+from emheap.memories.base import Memory
+
+__all__ = ["Temporaries", "Temporary", "as_bytes"]
+
+_CELL = 256
+"""The bytes of a cell."""
+_KEPT = 16
+"""How many cells are kept: each serves one argument of one call that is under way."""
+
+
+class Temporary:
+    """Bytes in C's memory until `release`."""
+
+    __slots__ = ("_owner", "_target", "address", "size")
+
+    def __init__(self, owner: Temporaries, address: int, size: int) -> None:
+        self._owner = owner
+        self.address = address
+        self.size = size
+        self._target: memoryview | None = None
+
+    def copy_back(self, target: memoryview) -> None:
+        """Store what C leaves here into `target`, when released."""
+        self._target = target
+
+    def release(self) -> None:
+        """Give the bytes back."""
+        target, self._target = self._target, None
+        try:
+            if target is not None:
+                target[:] = self._owner.memory.read_bytes(self.address, len(target))
+        finally:
+            self._owner.take_back(self)
+
+
+class Temporaries:
+    """Hands out bytes of one heap for the time of a call."""
+
+    def __init__(self, memory: Memory, allocator: Allocator) -> None:
+        self.memory = memory
+        self._allocator = allocator
+        self._cells: list[Temporary] = []
+
+    def store(self, data: bytes | memoryview) -> Temporary:
+        """A copy of `data` in C's memory. Raises OutOfMemoryError."""
+        made = self.reserve(len(data))
+        try:
+            if len(data):
+                self.memory.write_bytes(made.address, data)
+        except BaseException:
+            made.release()
+            raise
+        return made
+
+    def reserve(self, size: int) -> Temporary:
+        """Bytes that hold anything."""
+        if size <= _CELL:
+            try:
+                return self._cells.pop()
+            except IndexError:
+                size = _CELL
+        address = self._allocator.allocate(size)
+        if not address:
+            raise OutOfMemoryError(f"no room for {size} bytes of an argument in {self.memory.name}")
+        return Temporary(self, address, size)
+
+    def take_back(self, made: Temporary) -> None:
+        """Keep a cell for the next call, and free everything else."""
+        if made.size == _CELL and len(self._cells) < _KEPT:
+            self._cells.append(made)
+        else:
+            self._allocator.free(made.address)
+
+
+def as_bytes(value: Any) -> memoryview | None:
+    """The bytes of a bytes-like object in one row, or None for anything else."""
+    try:
+        view = memoryview(value)
+    except TypeError:
+        return None
+    return view.cast("B") if view.c_contiguous and view.nbytes else memoryview(bytes(view))

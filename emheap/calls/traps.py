@@ -1,0 +1,152 @@
+"""What goes wrong between Python and C: exceptions in callbacks, and traps in C.
+
+An exception that is raised in a callback must not unwind the frames of C above it: they would
+never give back their locks, their memory or, in WebAssembly, their stack. So it is remembered
+here, the callback returns, and when the call that C was in is over it is raised there. Callbacks
+that C makes in between return at once. A trap in C is the other way round: C's frames are gone,
+and what is left is to put the end of its stack back and to say what happened.
+"""
+
+from __future__ import annotations
+
+import sys
+from _thread import get_ident
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from emheap.calls.linker import Linker
+from emheap.errors import ForeignTrapError
+
+__all__ = ["GENERATED", "CallState"]
+
+GENERATED = "<emheap library>"
+"""The file name of generated functions, in tracebacks."""
+
+
+class CallState:
+    """What the functions and callbacks of one library have in common."""
+
+    def __init__(self, linker: Linker) -> None:
+        self.linker = linker
+        self.pending: list[tuple[int, BaseException | None]] = []
+        """What is to be done when a call is over, by thread: an exception to raise, or, for None,
+        the stack to put back."""
+        self.depth = 0
+        """How many callbacks are under way, where C's stack does not unwind by itself."""
+        self.closed = ""
+        """Why nothing can be called any more; empty while it can."""
+        self.damage = ""
+        """What a failed call left behind that cannot be put right."""
+        self._mark = linker.stack_mark()
+        self._namespaces: list[tuple[str, dict[str, Any]]] = []
+
+    def add_function(self, name: str, namespace: dict[str, Any]) -> None:
+        """Remember a function, for it to refuse when the library closes."""
+        self._namespaces.append((name, namespace))
+
+    # Callbacks that raised
+
+    def remember(self, error: BaseException) -> None:
+        """Keep an exception of a callback for the call that C is in; if there is none, as when a
+        thread of C's own called back, report it as Python reports those of finalizers."""
+        if _in_a_call(sys._getframe(1)):
+            self.pending.append((get_ident(), error))
+        else:
+            sys.unraisablehook(_Unraisable(error))  # type: ignore[arg-type]
+
+    def is_ending(self) -> bool:
+        """Whether an exception waits for this thread's call to be over."""
+        thread = get_ident()
+        return any(one == thread and error is not None for one, error in list(self.pending))
+
+    def settle(self) -> None:
+        """After a call: raise what waits for this thread."""
+        thread = get_ident()
+        for item in [item for item in self.pending if item[0] == thread]:
+            if item[1] is not None:
+                self.pending.remove(item)
+                raise item[1]
+            if not self.depth:
+                self.pending.remove(item)
+                self._restore()
+
+    # Calls that did not return
+
+    def failure_of(self, name: str) -> Callable[[BaseException], BaseException]:
+        """A function that makes of what came out of a call what is to be raised."""
+
+        def failed(error: BaseException) -> BaseException:
+            report = self.linker.explain(error)
+            self._unwind()
+            waiting = self._take_pending()
+            if report is None:
+                return error
+            if report.closes:
+                self.close(f"{report.reason} in {name}()")
+            made = ForeignTrapError(self._describe(name, report.reason, report.closes))
+            made.reason, made.function = report.reason, name
+            made.__cause__ = waiting or error
+            return made
+
+        return failed
+
+    def _take_pending(self) -> BaseException | None:
+        thread = get_ident()
+        for item in [item for item in self.pending if item[0] == thread and item[1] is not None]:
+            self.pending.remove(item)
+            return item[1]
+        return None
+
+    def _describe(self, name: str, reason: str, closes: bool) -> str:
+        text = f"{name}() did not return: {reason}"
+        if closes:
+            return f"{text}; the library is closed, for its code cannot go on: open it anew"
+        return f"{text}; {self.damage or 'the library can be used further'}"
+
+    def _unwind(self) -> None:
+        if (
+            self.depth
+        ):  # frames of C's are live below: what they need is put back when they are over
+            self.pending.append((get_ident(), None))
+        else:
+            self._restore()
+
+    def _restore(self) -> None:
+        if self._mark is None:
+            self.damage = self.linker.no_stack
+        else:
+            self.linker.stack_restore(self._mark)
+
+    def close(self, why: str) -> None:
+        """Let every function refuse from now on."""
+        self.closed = why
+        for name, namespace in self._namespaces:
+            namespace["raw"] = self._refusal(name)
+
+    def _refusal(self, name: str) -> Callable[..., Any]:
+        def refuse(*_: Any) -> Any:
+            raise ForeignTrapError(
+                f"{name}() was not called: the library is closed since {self.closed}; open it anew"
+            )
+
+        return refuse
+
+
+class _Unraisable:
+    """What `sys.unraisablehook` takes."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.exc_type = type(error)
+        self.exc_value = error
+        self.exc_traceback = error.__traceback__
+        self.err_msg = "Exception in a callback that no call of the library waits for"
+        self.object = None
+
+
+def _in_a_call(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename == GENERATED and "raw" in frame.f_globals:
+            return True
+        frame = frame.f_back
+    return False

@@ -1,0 +1,104 @@
+"""C's variable arguments: the ``...`` of printf.
+
+Nothing says of what types they are, so each goes as C would pass a value like it: an int as int,
+or as long long where it is too large, a float as double, text and references as addresses.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+from typing import Any
+
+from emheap.calls.conversions import Conversions
+from emheap.calls.kinds import Buffer, String
+from emheap.calls.ranges import checked_number
+
+__all__ = ["VariableArguments"]
+
+_CTYPES = {"i": ctypes.c_int, "q": ctypes.c_longlong, "Q": ctypes.c_ulonglong, "d": ctypes.c_double}
+_PROMOTED = {"?": "i", "b": "i", "B": "i", "h": "i", "H": "i", "f": "d", "I": "q"}
+"""What C makes of small types here. An unsigned int may go as the long long of the same value:
+machines pass both in one register, and WebAssembly has room for each."""
+
+
+class _Held:
+    """What several arguments need during the call."""
+
+    def __init__(self) -> None:
+        self.holds: list[Any] = []
+
+    def release(self) -> None:
+        """Release all of it."""
+        while self.holds:
+            self.holds.pop().release()
+
+
+class VariableArguments:
+    """Converts the variable arguments of one function."""
+
+    def __init__(self, services: Conversions, described: str) -> None:
+        self._described = described
+        self._convention = services.convention
+        self._arguments = services.arguments
+        self._text = services.converter(String(), described).convert
+        self._bytes = services.converter(Buffer(), described).convert
+
+    def by_ctypes(self, values: tuple[Any, ...]) -> tuple[list[Any], _Held]:
+        """As objects of ctypes."""
+        held = _Held()
+        made = []
+        for value in values:
+            letter, number = self._classify(value, held)
+            made.append(_pointer(number) if letter == "P" else _CTYPES[letter](number))
+        return made, held
+
+    def in_memory(self, values: tuple[Any, ...]) -> tuple[int, _Held]:
+        """As bytes in C's memory, each aligned to its size; gives their address."""
+        held = _Held()
+        data = bytearray()
+        try:
+            for value in values:
+                letter, number = self._classify(value, held)
+                data += bytes(-len(data) % struct.calcsize(f"={letter}"))
+                data += struct.pack(f"<{letter}", number)
+            made = self._arguments.temporaries.store(bytes(data))  # type: ignore[attr-defined]
+        except BaseException:
+            held.release()
+            raise
+        held.holds.append(made)
+        return made.address, held
+
+    def _classify(self, value: Any, held: _Held) -> tuple[str, Any]:
+        if hasattr(value, "number") and hasattr(value, "value") and not hasattr(value, "address"):
+            letter = self._convention.letter(value.number.format)
+            number = checked_number(letter, f"{value.number} among {self._described}")(value.value)
+            return _PROMOTED.get(letter, letter), number
+        if isinstance(value, bool):
+            return "i", int(value)
+        if isinstance(value, float):
+            return "d", value
+        if hasattr(type(value), "__index__"):
+            return self._integer(value)
+        if isinstance(value, bytes):
+            address, hold = self._bytes(value + b"\0")  # it may be meant as a string
+        else:
+            convert = self._text if isinstance(value, (str, type(None))) else self._bytes
+            address, hold = convert(value)
+        if hold is not None:
+            held.holds.append(hold)
+        return self._convention.address, address
+
+    def _integer(self, value: Any) -> tuple[str, int]:
+        number = value.__index__()
+        if -(1 << 31) <= number < 1 << 31:
+            return "i", number
+        letter = "Q" if number >= 1 << 63 else "q"
+        return letter, checked_number(letter, self._described)(number)
+
+
+def _pointer(address: Any) -> Any:
+    """An address, bytes, or an array of ctypes', as an object that stands for a pointer."""
+    if isinstance(address, bytes):
+        return ctypes.c_char_p(address)
+    return ctypes.c_void_p(address) if isinstance(address, int) else address

@@ -1,0 +1,139 @@
+"""Small WebAssembly modules between Python and another module's functions.
+
+JavaScript cannot say of what type a WebAssembly function is, nor make one of a function of its
+own: ``WebAssembly.Function`` is in no engine yet. But an instance that imports a function does
+both: instantiating it fails where an exported function has another type than the import, and what
+is exported again is a WebAssembly function. This module is imported inside Pyodide only.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import js
+from pyodide.ffi import JsException, create_proxy, to_js
+
+from emheap._util.wasm_binary import (
+    function_type,
+    import_of,
+    module_of,
+    section,
+    unsigned,
+    vector,
+    wasm_text,
+)
+
+__all__ = ["Trampoline", "fits_type", "is_exported_function", "keep_sign", "type_of_function"]
+
+FunctionType = tuple[tuple[str, ...], tuple[str, ...]]
+
+_modules: dict[tuple[str, FunctionType], Any] = {}
+"""One compiled module for each type."""
+
+_FUNCTION, _GLOBAL = b"\x00", b"\x03"
+_LOCAL_GET, _LOCAL_TEE, _CALL, _GLOBAL_SET, _END = b"\x20", b"\x22", b"\x10", b"\x24", b"\x0b"
+
+
+def _module(shape: str, kind: FunctionType) -> Any:
+    if (shape, kind) not in _modules:
+        binary = _passing(kind) if shape == "pass" else _keeping_sign(kind)
+        _modules[shape, kind] = js.WebAssembly.Module.new(to_js(binary))
+    return _modules[shape, kind]
+
+
+def _passing(kind: FunctionType) -> bytes:
+    """Imports a function and exports it again."""
+    return module_of(
+        section(1, vector([function_type(*kind)])),
+        section(2, vector([import_of("e", "f", _FUNCTION + unsigned(0))])),
+        section(7, vector([wasm_text("f") + _FUNCTION + unsigned(0)])),
+    )
+
+
+def _keeping_sign(kind: FunctionType) -> bytes:
+    """Exports a function that calls the imported one, and a global with its result's sign bit."""
+    params, (result,) = kind
+    wide = result == "f64"
+    number = unsigned(len(params))
+    reinterpret = b"\xbd\x42\x3f\x88\xa7" if wide else b"\xbc\x41\x1f\x76"  # ... shifted right
+    code = (
+        vector([unsigned(1) + (b"\x7c" if wide else b"\x7d")])
+        + b"".join(_LOCAL_GET + unsigned(index) for index in range(len(params)))
+        + _CALL + unsigned(0) + _LOCAL_TEE + number + reinterpret
+        + _GLOBAL_SET + unsigned(0) + _LOCAL_GET + number + _END
+    )  # fmt: skip
+    return module_of(
+        section(1, vector([function_type(*kind)])),
+        section(2, vector([import_of("e", "f", _FUNCTION + unsigned(0))])),
+        section(3, vector([unsigned(0)])),
+        section(6, vector([b"\x7f\x01\x41\x00" + _END])),
+        section(
+            7,
+            vector(
+                [
+                    wasm_text("f") + _FUNCTION + unsigned(1),
+                    wasm_text("s") + _GLOBAL + unsigned(0),
+                ]
+            ),
+        ),
+        section(10, vector([unsigned(len(code)) + code])),
+    )
+
+
+def _exports_with(module: Any, function: Any) -> Any:
+    imports = js.Object.new()
+    imports.e = js.Object.new()
+    imports.e.f = function
+    return js.WebAssembly.Instance.new(module, imports).exports
+
+
+class Trampoline:
+    """A WebAssembly function that calls a Python function, for a table's entry."""
+
+    def __init__(self, kind: FunctionType, function: Callable[..., Any]) -> None:
+        self._proxy = create_proxy(function)
+        self.function = _exports_with(_module("pass", kind), self._proxy).f
+
+    def destroy(self) -> None:
+        """Let go of the Python function; a call of the other raises in JavaScript."""
+        self._proxy.destroy()
+
+
+def keep_sign(kind: FunctionType, function: Any) -> tuple[Any, Any]:
+    """A function that does as `function` does, which returns a float, and a global whose value is
+    not 0 if the last result was negative: JavaScript's numbers reach Python as integers where they
+    are whole, and then -0.0 is 0."""
+    exports = _exports_with(_module("sign", kind), function)
+    return exports.f, exports.s
+
+
+def is_exported_function(function: Any) -> bool:
+    """Whether a JavaScript function is one of WebAssembly, which has a type."""
+    text = js.Function.prototype.toString.call(function)
+    return "[native code]" in text and str(function.name).isdigit()
+
+
+def fits_type(kind: FunctionType, function: Any) -> bool:
+    """Whether an exported function has this type."""
+    try:
+        _exports_with(_module("pass", kind), function)
+    except JsException as error:
+        if error.name != "LinkError":
+            raise
+        return False
+    return True
+
+
+def type_of_function(function: Any) -> FunctionType | None:
+    """The type of an exported function of few parameters, found by trying; None for others."""
+    count = function.length
+    if count > 4:
+        return None
+    names: Sequence[str] = ("i32", "f64", "f32", "i64")
+    for params in itertools.product(names, repeat=count):
+        for results in ((), *((name,) for name in names)):
+            if fits_type((params, results), function):
+                return params, results
+    return None

@@ -1,0 +1,1 @@
+"""Tests of calls of C functions: one library, compiled natively and to WebAssembly."""

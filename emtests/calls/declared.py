@@ -1,0 +1,97 @@
+"""The library of the tests, fixtures/calls.c, as Python declares it."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from typing import Annotated, Concatenate
+
+from emheap import Function, Library, StringRef, c
+
+
+class Color(enum.Enum):
+    RED = 0
+    GREEN = 1
+    BLUE = 2
+
+
+class Flags(enum.IntFlag):
+    ONE = 1
+    TWO = 2
+    HIGH = 1 << 31
+
+
+OnInt = c.callback[Callable[[c.int], c.int]]
+Compare = c.callback[Callable[[c.address, c.address], c.int]]
+
+
+class Calls(Library):
+    same_bool: Function[[c.bool], c.bool]
+    same_char: Function[[c.char], c.char]
+    same_uchar: Function[[c.uchar], c.uchar]
+    same_short: Function[[c.short], c.short]
+    same_ushort: Function[[c.ushort], c.ushort]
+    same_int: Function[[c.int], c.int]
+    same_uint: Function[[c.uint], c.uint]
+    same_long: Function[[c.long], c.long]
+    same_ulong: Function[[c.ulong], c.ulong]
+    same_longlong: Function[[c.longlong], c.longlong]
+    same_ulonglong: Function[[c.ulonglong], c.ulonglong]
+    same_size: Function[[c.size_t], c.size_t]
+    same_ssize: Function[[c.ssize_t], c.ssize_t]
+    same_float: Function[[c.float], c.float]
+    same_double: Function[[c.double], c.double]
+    same_pointer: Function[[c.buffer], c.address]
+    add: Function[[c.int, c.int], c.int]
+    mix: Function[[c.char, c.uint, c.longlong, c.float, c.double], c.double]
+    half: Function[[c.float], c.float]
+    negative_zero: Function[[], c.double]
+    nothing: Function[[], None]
+
+    length: Function[[c.string], c.size_t]
+    version: Function[[], c.text]
+    no_text: Function[[], c.text | None]
+    duplicate: Function[[c.string], Annotated[StringRef, c.owned("release")] | None]
+    release: Function[[c.address], None]
+    releases: Function[[], c.int]
+    sum_bytes: Function[[c.data, c.size_t], c.uint]
+    add_one: Function[[c.buffer, c.size_t], None]
+    scale: Function[[c.pointer[c.float], c.size_t, c.float], None]
+
+    divide: Function[[c.int, c.int, c.out[c.int]], c.int]
+    split: Function[[c.double, c.out[c.int], c.out[c.double]], None]
+    increment: Function[[c.out[c.longlong]], None]
+
+    sum_ints: Function[Concatenate[c.int, ...], c.int]
+    sum_all: Function[Concatenate[c.string, ...], c.double]
+
+    next_color: Function[[Color], Color]
+    both: Function[[Flags, Flags], Flags]
+
+    apply: Function[[OnInt, c.int], c.int]
+    apply_twice: Function[[OnInt, c.int], c.int]
+    apply_deep: Function[[OnInt, c.int], c.int]
+    apply_wide: Function[
+        [c.callback[Callable[[c.longlong, c.double], c.longlong]], c.longlong], c.longlong
+    ]
+    apply_all: Function[
+        [c.callback[Callable[[c.bool, c.char, c.ushort, c.uint, c.ulonglong, c.float], c.double]]],
+        c.double,
+    ]
+    apply_text: Function[[c.callback[Callable[[c.text], c.int]], c.string], c.int]
+    apply_void: Function[[c.callback[Callable[[], None]]], None]
+    keep: Function[[OnInt], None]
+    call_kept: Function[[c.int], c.int]
+    sort: Function[[c.pointer[c.int], c.size_t, Compare], None]
+    search: Function[[c.pointer[c.int], c.pointer[c.int], c.size_t, Compare], c.address]
+
+
+class Traps(Library):
+    """What natively would end the process."""
+
+    boom: Function[[], None]
+    recurse: Function[[c.int], c.int]
+    load: Function[[c.address], c.int]
+    spin: Function[[], None]
+    trap_deep: Function[[c.int], c.int]
+    stack_address: Function[[], c.address]

@@ -1,0 +1,234 @@
+"""Strings, buffers, references, out-parameters, enumerations and variable arguments."""
+
+from __future__ import annotations
+
+import array
+from typing import Any
+
+import pytest
+
+import emheap
+from emheap import (
+    HeapManager,
+    NotAllocatedError,
+    NullPointerError,
+    UseAfterFreeError,
+    c,
+    float32,
+    float64,
+    int32,
+    int64,
+    uint8,
+    uint32,
+    utf8,
+    utf16,
+)
+from emtests.calls.declared import Calls, Color, Flags
+
+# Strings
+
+
+def test_a_string_may_be_a_str_bytes_or_a_reference(calls: Calls, c_heap: HeapManager) -> None:
+    for text in ("", "abc", "héllo €", "x" * 255, "x" * 256, "€" * 10_000):
+        assert calls.length(text) == len(text.encode())
+        assert calls.length(text.encode()) == len(text.encode())
+    assert calls.length(bytearray(b"four")) == 4
+    with c_heap.alloc(utf8, "in the heap") as text_ref:
+        assert calls.length(text_ref) == 11
+    with c_heap.alloc_array(uint8, b"bytes\0") as row:
+        assert calls.length(row) == 5
+
+
+def test_a_null_string(calls: Calls) -> None:
+    assert calls.length(None) in (2**64 - 1, 2**32 - 1)
+
+
+def test_what_is_no_string_raises(calls: Calls, c_heap: HeapManager) -> None:
+    for wrong in (5, 1.5, ["a"], object()):
+        with pytest.raises(TypeError, match=r"of length\(\) \(const char \*\) takes a str, bytes"):
+            calls.length(wrong)  # type: ignore[arg-type]
+    for text in ("a\0b", b"a\0b", "\0"):
+        with pytest.raises(ValueError, match="holds a null at byte"):
+            calls.length(text)
+    with pytest.raises(UnicodeEncodeError):
+        calls.length("\ud800")
+    with c_heap.alloc(utf16, "wide") as wide, pytest.raises(TypeError, match="does not take"):
+        calls.length(wide)
+
+
+def test_texts_that_come_back(calls: Calls) -> None:
+    assert calls.version() == "1.0 é"
+    assert calls.no_text() is None
+
+
+def test_a_null_text_raises_where_it_is_not_declared(c_heap: HeapManager, way: Any) -> None:
+    class Wrong(emheap.Library):
+        no_text: emheap.Function[[], c.text]
+
+    with pytest.raises(NullPointerError, match=r"no_text\(\) is a null pointer, not a text"):
+        way.bind(Wrong, c_heap).no_text()
+
+
+def test_an_owned_result_is_freed_by_the_librarys_function(calls: Calls) -> None:
+    before = calls.releases()
+    copy = calls.duplicate("héllo")
+    assert copy is not None
+    assert copy.value == "héllo"
+    copy.free()
+    assert calls.releases() == before + 1
+    with pytest.raises(UseAfterFreeError):
+        copy.read()
+    assert calls.duplicate(None) is None
+
+
+# Buffers
+
+
+def test_bytes_are_read(calls: Calls, c_heap: HeapManager) -> None:
+    data = bytes(range(256)) * 10
+    readonly = memoryview(data)
+    for source in (data, bytearray(data), readonly, readonly[::-1], array.array("B", data)):
+        assert calls.sum_bytes(source, len(data)) == sum(data)
+    assert calls.sum_bytes(array.array("H", [1, 2]), 4) == 3
+    assert calls.sum_bytes(b"", 0) == 0
+    assert calls.sum_bytes(None, 0) == 0
+    with c_heap.alloc_array(uint8, data) as block:
+        assert calls.sum_bytes(block, len(block)) == sum(data)
+
+
+def test_what_c_writes_to_a_buffer_is_there_afterwards(calls: Calls, c_heap: HeapManager) -> None:
+    buffer = bytearray(b"HAL" * 100)
+    calls.add_one(buffer, 300)
+    assert buffer == b"IBM" * 100
+    half = memoryview(buffer)[150:]
+    calls.add_one(half, 150)
+    assert buffer == b"IBM" * 50 + b"JCN" * 50
+    with c_heap.alloc_array(uint8, b"HAL") as block:
+        calls.add_one(block, 3)
+        assert bytes(block) == b"IBM"
+
+
+def test_c_cannot_write_to_bytes(calls: Calls) -> None:
+    data = b"HAL"
+    calls.add_one(data, 3)
+    assert data == b"HAL"
+    calls.add_one(b"\0", 1)
+    assert bytes([0]) == b"\0"  # Python has one such object only
+
+
+def test_what_is_no_buffer_raises(calls: Calls) -> None:
+    for wrong in ("text", 5, 1.5, object()):
+        with pytest.raises(TypeError, match="takes a bytes-like object, a reference, or None, not"):
+            calls.sum_bytes(wrong, 0)  # type: ignore[arg-type]
+
+
+def test_arrays_of_numbers(calls: Calls, c_heap: HeapManager) -> None:
+    values = array.array("f", [1, 2, 3])
+    calls.scale(values, 3, 0.5)
+    assert list(values) == [0.5, 1, 1.5]
+    with c_heap.alloc_array(float32, [1, 2, 3]) as block:
+        calls.scale(block, len(block), 2)
+        assert block[:] == [2, 4, 6]
+    for wrong in (array.array("d", [1]), array.array("i", [1]), bytearray(4), [1.0], "x", 5):
+        with pytest.raises(
+            TypeError, match=r"of scale\(\) \(float \*\) takes a reference to float"
+        ):
+            calls.scale(wrong, 1, 1)  # type: ignore[arg-type]
+    with c_heap.alloc_array(float64, 3) as wide, pytest.raises(TypeError, match="does not take"):
+        calls.scale(wide, 3, 1)
+
+
+# References
+
+
+def test_out_parameters(calls: Calls, c_heap: HeapManager) -> None:
+    with c_heap.arena() as scratch:
+        rest, whole, fraction = scratch.alloc(int32), scratch.alloc(int32), scratch.alloc(float64)
+        assert calls.divide(17, 5, rest) == 3
+        assert rest.value == 2
+        assert calls.divide(17, 5, None) == 3
+        calls.split(2.75, whole, fraction)
+        assert (whole.value, fraction.value) == (2, 0.75)
+        big = scratch.alloc(int64, 2**40)
+        calls.increment(big)
+        assert big.value == 2**40 + 1
+        several = scratch.alloc_array(int32, 3)
+        calls.divide(9, 5, several)
+        assert several[:] == [4, 0, 0]
+        for wrong in (scratch.alloc(uint32), scratch.alloc(float32), scratch.alloc(int64), whole):
+            with pytest.raises(TypeError, match=r"of split\(\) \(double \*\) does not take"):
+                calls.split(1.0, whole, wrong)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="takes a reference to int, an array of it, or None"):
+            calls.divide(1, 1, 4096)  # type: ignore[arg-type]
+
+
+def test_a_freed_reference_raises(calls: Calls, c_heap: HeapManager) -> None:
+    number, block = c_heap.alloc(int32), c_heap.alloc_array(uint8, 4)
+    text = c_heap.alloc(utf8, "gone")
+    for ref in (number, block, text):
+        ref.free()
+    with pytest.raises(UseAfterFreeError, match="use after free"):
+        calls.divide(1, 1, number)
+    with pytest.raises(UseAfterFreeError, match="use after free"):
+        calls.sum_bytes(block, 4)
+    with pytest.raises(UseAfterFreeError, match="use after free"):
+        calls.length(text)
+
+
+def test_a_reference_of_another_heap_raises(calls: Calls) -> None:
+    other = emheap.wrap_buffer(bytearray(256))
+    with (
+        other.alloc(int32) as number,
+        pytest.raises(NotAllocatedError, match=r"of this library's heap, in .*: allocate it on"),
+    ):
+        calls.divide(1, 1, number)
+
+
+def test_arguments_are_released_after_a_failure(calls: Calls, c_heap: HeapManager) -> None:
+    with c_heap.alloc(int32) as number, pytest.raises(TypeError):
+        calls.split(1.0, number, "wrong")  # type: ignore[arg-type]
+
+
+# Enumerations
+
+
+def test_enumerations(calls: Calls) -> None:
+    assert calls.next_color(Color.RED) is Color.GREEN
+    with pytest.raises(ValueError, match=r"result of next_color\(\) is 3, which is no Color"):
+        calls.next_color(Color.BLUE)
+    with pytest.raises(TypeError, match="takes a Color, not int 1"):
+        calls.next_color(1)  # type: ignore[arg-type]
+    both = calls.both(Flags.ONE, Flags.HIGH)
+    assert both is Flags.ONE | Flags.HIGH
+    assert calls.both(Flags(0), Flags.TWO) is Flags.TWO
+
+
+# Variable arguments
+
+
+def test_variable_arguments(calls: Calls, c_heap: HeapManager) -> None:
+    assert calls.sum_ints(0) == 0
+    assert calls.sum_ints(3, 10, 20, -5) == 25
+    assert calls.sum_ints(8, *range(8)) == 28
+    assert calls.sum_all("idls", 1, 0.5, 2**40, "four") == 1 + 0.5 + 2**40 + 4
+    assert calls.sum_all("dddddddddd", *(float(n) for n in range(10))) == 45
+    with c_heap.alloc(utf8, "in the heap") as text:
+        assert calls.sum_all("sis", text, True, b"bytes") == 11 + 1 + 5
+    assert calls.sum_all("il", 5, c.vararg(c.longlong, 7)) == 12
+    with pytest.raises(OverflowError, match=r"variable arguments of sum_ints\(\)"):
+        calls.sum_ints(1, 1 << 64)
+    with pytest.raises(TypeError, match=r"variable arguments of sum_ints\(\) takes a bytes-like"):
+        calls.sum_ints(1, [5])
+    with pytest.raises(ValueError, match="holds a null"):
+        calls.sum_all("s", "a\0b")
+
+
+def test_many_calls_leave_nothing_behind(calls: Calls, c_heap: HeapManager) -> None:
+    size = c_heap.memory.size
+    buffer = bytearray(5000)
+    for _ in range(2000):
+        calls.length("x" * 300)
+        calls.length("short")
+        calls.add_one(buffer, len(buffer))
+        calls.sum_all("ss", "one", "two")
+    assert c_heap.memory.size == size

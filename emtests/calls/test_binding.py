@@ -1,0 +1,212 @@
+"""Binding: what is missing, what contradicts the module, what a declaration cannot have."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import emheap
+from emheap import Function, HeapManager, Library, NotSupportedError, c
+from emheap._util.platform import IN_PYODIDE
+from emtests.calls.declared import Calls
+from emtests.calls.ways import Way, shared_library
+from emtests.conftest import skip_for_gap
+
+
+def test_a_missing_function_is_named_with_a_cure(way: Way, c_heap: HeapManager) -> None:
+    class Wrong(Library):
+        ad: Function[[c.int, c.int], c.int]
+
+    with pytest.raises(NotSupportedError, match="has no function ad") as caught:
+        way.bind(Wrong, c_heap)
+    if way.is_wasm:
+        assert "the nearest it has: add" in str(caught.value)
+        assert "-Wl,--export=ad" in str(caught.value)
+
+
+def test_a_lazy_function_may_be_missing_until_it_is_called(way: Way, c_heap: HeapManager) -> None:
+    class Partly(Library, lazy=["newer"]):
+        add: Function[[c.int, c.int], c.int]
+        newer: Function[[], None]
+
+    library = way.bind(Partly, c_heap)
+    assert library.add(1, 2) == 3
+    with pytest.raises(NotSupportedError, match="has no function newer"):
+        library.newer()
+
+    class All(Library, lazy=True):
+        newer: Function[[], None]
+
+    assert way.bind(All, c_heap).newer is not None
+
+
+def test_a_prefix_and_a_base_class(way: Way, c_heap: HeapManager) -> None:
+    class Base(Library, prefix="same_"):
+        int: Function[[c.int], c.int]
+
+    class Derived(Base):
+        add: Function[[c.int, c.int], c.int]
+
+    library = way.bind(Derived, c_heap)
+    assert (library.int(5), library.add(1, 2)) == (5, 3)
+
+
+def test_a_contradiction_is_found(way: Way, c_heap: HeapManager) -> None:
+    if not way.is_wasm:
+        skip_for_gap("a function's type", "shared libraries do not tell")
+
+    class Wide(Library):
+        add: Function[[c.int, c.longlong], c.int]
+
+    class Long(Library):
+        add: Function[[c.int, c.int, c.int], c.int]
+
+    class Short(Library):
+        mix: Function[[c.char, c.uint], c.double]
+
+    class Void(Library):
+        add: Function[[c.int, c.int], None]
+
+    for wrong, declared, found in (
+        (
+            Wide,
+            r"add\(int, long long\) -> int is not .* declared as \(i32, i64\) -> i32",
+            "i32, i32",
+        ),
+        (Long, r"declared as \(i32, i32, i32\) -> i32", r"\(i32, i32\) -> i32"),
+        (Short, r"declared as \(i32, i32\) -> f64", "5 parameters|i32, i32, i64, f32, f64"),
+        (Void, r"declared as \(i32, i32\) -> nothing", r"\(i32, i32\) -> i32"),
+    ):
+        with pytest.raises(NotSupportedError, match=f"{declared}.*{found}"):
+            way.bind(wrong, c_heap)
+
+
+def test_what_c_cannot_have(way: Way, c_heap: HeapManager) -> None:
+    class PlainInt(Library):
+        add: Function[[int, c.int], c.int]
+
+    class PlainText(Library):
+        add: Function[[c.int], str]
+
+    class Type(Library):
+        add: Function[[emheap.int32], c.int]
+
+    class NoFunction(Library):
+        add: c.int
+
+    class NoneParameter(Library):
+        add: Function[[None], c.int]
+
+    class Optional(Library):
+        add: Function[[c.int], c.int | None]
+
+    for wrong, words in (
+        (PlainInt, r"PlainInt\.add: parameter 1 is int, .*; write the C type, such as c\.int"),
+        (PlainText, r"PlainText\.add: the result is str, .*; write c\.string .* and c\.text"),
+        (Type, r"parameter 1 is int32, .*; write c\.int32 for the number, or c\.out"),
+        (NoFunction, r"NoFunction\.add is .*: a library declares Function"),
+        (NoneParameter, r"parameter 1 cannot be None: write \[\] for no parameters"),
+        (Optional, r"only c\.text and owned results can be None"),
+    ):
+        with pytest.raises(TypeError, match=words):
+            way.bind(wrong, c_heap)
+    with pytest.raises(TypeError, match="expected a class derived from Library, got"):
+        c_heap.library(int)  # type: ignore[type-var]
+    with pytest.raises(TypeError, match=r"Calls is opened by a heap: heap\.library\(Calls"):
+        Calls()
+
+
+def test_a_heap_without_code() -> None:
+    heap = emheap.wrap_buffer(bytearray(256))
+    with pytest.raises(NotSupportedError, match="has no code whose functions could be called"):
+        heap.library(Calls)
+
+
+def test_a_library_says_what_it_is(calls: Calls) -> None:
+    assert repr(calls).startswith("<Calls in ")
+    assert calls.add.__doc__ == "C's add(int, int) -> int."
+
+
+def test_names_that_the_class_statement_sees(way: Way, c_heap: HeapManager) -> None:
+    names: dict[str, Any] = {"Function": Function, "Library": Library, "c": c}
+    exec(_IN_A_FUNCTION, names)
+    assert way.bind(names["declare"](), c_heap).add(1, 2) == 3
+
+
+_IN_A_FUNCTION = """
+from __future__ import annotations
+
+def declare():
+    Local = c.int
+
+    class InAFunction(Library):
+        add: Function[[Local, Local], Local]
+
+    return InAFunction
+"""
+
+
+def test_a_name_that_is_not_there_at_run_time(way: Way, c_heap: HeapManager) -> None:
+    class Unknown(Library):
+        add: Function[[NoSuchName], c.int]  # type: ignore[name-defined]  # noqa: F821
+
+    words = r"Unknown\.add: name 'NoSuchName' is not defined; the types of a library must be"
+    with pytest.raises(TypeError, match=words):
+        way.bind(Unknown, c_heap)
+
+
+def test_sources_of_this_process() -> None:
+    if IN_PYODIDE:
+        skip_for_gap("a shared library", "Pyodide has no compiler")
+    heap = emheap.open()
+    loaded = ctypes.CDLL(shared_library())
+    assert heap.library(Calls, loaded).add(1, 2) == 3
+    assert heap.library(Calls, shared_library().encode()).add(1, 2) == 3
+    with pytest.raises(OSError, match="no_such_library"):
+        heap.library(Calls, "no_such_library.so")
+    with pytest.raises(
+        TypeError, match=r"path or name of a shared library, a ctypes\.CDLL, or None"
+    ):
+        heap.library(Calls, 5)
+
+
+class Libc(Library):
+    strlen: Function[[c.string], c.size_t]
+    abs: Function[[c.int], c.int]
+    qsort: Function[
+        [c.buffer, c.size_t, c.size_t, c.callback[Callable[[c.address, c.address], c.int]]], None
+    ]
+
+
+def test_the_programs_own_c_library() -> None:
+    heap = emheap.open()
+    libc = heap.library(Libc)
+    assert libc.strlen("héllo") == 6
+    assert libc.abs(-5) == 5
+
+    def compare(a: int, b: int) -> int:
+        return heap.read_int32(a) - heap.read_int32(b)
+
+    with heap.alloc_array(emheap.int32, [5, 3, 9, 1]) as numbers:
+        libc.qsort(numbers, len(numbers), emheap.int32.size, compare)
+        assert numbers[:] == [1, 3, 5, 9]
+
+    class Missing(Library):
+        stackAlloc: Function[[c.int], c.address]  # noqa: N815 (in Pyodide it is JavaScript's)
+
+    with pytest.raises(NotSupportedError, match="this process has no function stackAlloc"):
+        heap.library(Missing)
+
+
+def test_a_contradiction_in_pyodides_own_module() -> None:
+    if not IN_PYODIDE:
+        skip_for_gap("a function's type", "shared libraries do not tell")
+
+    class Wrong(Library):
+        abs: Function[[c.longlong], c.int]
+
+    with pytest.raises(NotSupportedError, match=r"\(i64\) -> i32, and the module has \(i32\)"):
+        emheap.open().library(Wrong)

@@ -1,0 +1,253 @@
+"""Python functions that C calls."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+import warnings
+import weakref
+from typing import Any
+
+import pytest
+
+from emheap import HeapManager, UseAfterFreeError, int32
+from emheap._util.platform import IN_PYODIDE
+from emtests.calls.declared import Calls
+from emtests.calls.ways import Way
+from emtests.conftest import skip_for_gap
+
+
+def test_a_callback_gets_what_c_passes(calls: Calls) -> None:
+    seen: list[Any] = []
+
+    def receive(*values: Any) -> float:
+        seen.extend(values)
+        return 0.25
+
+    assert calls.apply_all(receive) == 0.25
+    assert seen == [True, -128, 65535, 2**32 - 1, 2**64 - 1, 0.5]
+    assert list(map(type, seen)) == [bool, int, int, int, int, float]
+    assert calls.apply_wide(lambda a, b: int(a * 2 + b * 2), 2**40) == 2**41 + 1
+    assert calls.apply_text(len, "héllo") == 5
+    assert calls.apply(lambda x: -x, -(2**31) + 1) == 2**31 - 1
+    calls.apply_void(lambda: seen.append("void"))
+    assert seen[-1] == "void"
+
+
+def test_qsort_and_bsearch(calls: Calls, c_heap: HeapManager) -> None:
+    read = c_heap.read_int32
+
+    def compare(a: int, b: int) -> int:
+        return read(a) - read(b)
+
+    with c_heap.alloc_array(int32, [5, 3, 9, 1, 7]) as values, c_heap.alloc(int32, 7) as key:
+        calls.sort(values, len(values), compare)
+        assert values[:] == [1, 3, 5, 7, 9]
+        found = calls.search(key, values, len(values), compare)
+        assert found == values.address + 3 * 4
+        key.value = 8
+        assert calls.search(key, values, len(values), compare) == 0
+
+
+def test_a_result_that_does_not_fit_raises_where_the_call_was(calls: Calls) -> None:
+    with pytest.raises(OverflowError, match=r"the result of the callback .* does not fit"):
+        calls.apply(lambda x: 2**31, 0)
+    with pytest.raises(TypeError, match=r"the result of the callback .* takes an int, not str"):
+        calls.apply(lambda x: "x", 0)  # type: ignore[arg-type, return-value]
+    with pytest.raises(TypeError, match="takes an int, not NoneType"):
+        calls.apply(lambda x: None, 0)  # type: ignore[arg-type, return-value]
+
+
+def test_what_cannot_be_called_raises(calls: Calls) -> None:
+    for wrong in (5, "f", object()):
+        with pytest.raises(TypeError, match="takes a callable or None, not"):
+            calls.apply(wrong, 0)  # type: ignore[arg-type]
+    calls.keep(None)
+    assert calls.call_kept(1) == -1
+
+
+# Exceptions
+
+
+def test_an_exception_arrives_once_after_c_has_ended(calls: Calls) -> None:
+    asked = []
+
+    def fail(value: int) -> int:
+        asked.append(value)
+        raise KeyError("inside")
+
+    for call in (calls.apply, calls.apply_twice, calls.apply_deep):
+        del asked[:]
+        with pytest.raises(KeyError, match="inside"):
+            call(fail, 7)
+        assert asked == [7]  # C went on, but Python was not asked again
+        assert call(lambda x: x, 7) in (7, 14)
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, GeneratorExit, StopIteration])
+def test_every_exception_passes(calls: Calls, kind: Any) -> None:
+    def fail(value: int) -> int:
+        raise kind
+
+    with pytest.raises(kind):
+        calls.apply(fail, 0)
+    assert calls.add(1, 1) == 2
+
+
+def test_what_c_gets_of_a_callback_that_raised(calls: Calls) -> None:
+    def fail(value: int) -> int:
+        raise KeyError
+
+    with calls.callback(fail, error_result=-3) as callback:
+        with pytest.raises(KeyError):
+            calls.apply(callback, 0)
+        got = []
+
+        def outer(value: int) -> int:
+            try:
+                return calls.apply(callback, value)
+            except KeyError:
+                got.append("caught")
+                return 5
+
+        assert calls.apply(outer, 0) == 5
+    assert got == ["caught"]
+    words = "error_result 2147483648 is not what the callback"
+    with calls.callback(fail, error_result=2**31) as wrong, pytest.raises(ValueError, match=words):
+        calls.apply(wrong, 0)
+
+
+def test_calls_and_callbacks_within_each_other(calls: Calls) -> None:
+    def countdown(value: int) -> int:
+        return 1 + calls.apply(countdown, value - 1) if value else 0
+
+    assert calls.apply(countdown, 20) == 20
+
+    def fail_below(value: int) -> int:
+        if value:
+            return calls.apply_deep(fail_below, value - 1)
+        raise KeyError("at the bottom")
+
+    with pytest.raises(KeyError, match="at the bottom"):
+        calls.apply(fail_below, 10)
+    assert calls.apply(countdown, 3) == 3
+
+
+def test_a_callback_that_c_calls_later(calls: Calls) -> None:
+    def later(value: int) -> int:
+        return value * 3
+
+    calls.keep(later)
+    alive = weakref.ref(later)
+    del later
+    gc.collect()
+    assert alive() is not None
+    assert calls.call_kept(5) == 15
+    calls.keep(None)
+
+
+def test_an_exception_in_a_thread_that_c_was_not_called_in(calls: Calls, way: Way) -> None:
+    if IN_PYODIDE or way.is_wasm:
+        skip_for_gap("two threads in one library", "its module is for one thread at a time")
+    entered, leave = threading.Event(), threading.Event()
+
+    def fail(value: int) -> int:
+        entered.set()
+        leave.wait(10)
+        raise KeyError("in the other thread")
+
+    caught: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            calls.apply(fail, 0)
+        except KeyError as error:
+            caught.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert entered.wait(10)
+    assert calls.apply(lambda x: x, 5) == 5
+    leave.set()
+    thread.join(10)
+    assert calls.apply(lambda x: x, 5) == 5
+    assert len(caught) == 1
+
+
+def test_an_exception_that_no_call_waits_for_is_reported(
+    calls: Calls, way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reported: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", reported.append)
+    services = calls._services
+    services.state.remember(KeyError("from a thread of C's own"))
+    assert [type(one.exc_value) for one in reported] == [KeyError]
+    assert calls.apply(lambda x: x, 5) == 5
+
+
+# Their lives
+
+
+def test_the_same_callable_takes_one_slot(calls: Calls) -> None:
+    class Holder:
+        def method(self, value: int) -> int:
+            return value + 1
+
+    holder = Holder()
+    kept = calls._services.callbacks._kept
+
+    def count() -> int:
+        return sum(len(one.slots) for one in kept.values())
+
+    before = count()
+    for _ in range(100):
+        assert calls.apply(abs, -3) == 3
+        assert calls.apply(holder.method, 3) == 4
+    assert count() == before + 2
+
+
+def test_many_round_trips_grow_nothing(calls: Calls, c_heap: HeapManager) -> None:
+    def step(value: int) -> int:
+        return value + 1
+
+    calls.apply(step, 0)
+    size = c_heap.memory.size
+    for _ in range(20_000):
+        calls.apply(step, 1)
+    with calls.callback(step):
+        pass
+    for _ in range(500):
+        with calls.callback(lambda value: value) as callback:
+            assert calls.apply(callback, 4) == 4
+    assert c_heap.memory.size == size
+
+
+def test_a_scoped_callback_ends_with_its_block(calls: Calls) -> None:
+    def step(value: int) -> int:
+        return value + 1
+
+    alive = weakref.ref(step)
+    with calls.callback(step) as callback:
+        assert calls.apply(callback, 1) == 2
+        assert calls.apply_twice(callback, 1) == 5
+    with pytest.raises(UseAfterFreeError, match=r"the scope of the callback .* is over"):
+        calls.apply(callback, 1)
+    del step, callback
+    gc.collect()
+    assert alive() is None
+    with pytest.raises(TypeError, match="a callback must be callable, not 5"):
+        calls.callback(5)  # type: ignore[arg-type]
+
+
+def test_fresh_functions_that_pile_up_are_reported_once(calls: Calls) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for number in range(100):
+            calls.apply(lambda value, number=number: number, 0)  # type: ignore[misc]
+    messages = [str(one.message) for one in caught if one.category is ResourceWarning]
+    assert len(messages) == 1
+    assert "was given 64 functions made at line" in messages[0]
+    assert "test_callbacks.py" in messages[0]
+    assert "with library.callback(function) as callback" in messages[0]
+    assert caught[0].filename == __file__
