@@ -92,6 +92,7 @@ from emheap.types import (
 from emheap.types import ascii as ascii  # noqa: A004 (used as emheap.ascii)
 
 if TYPE_CHECKING:
+    from emheap.backends.wasm_file import load_wasm
     from emheap.calls.library import Function, Library
     from emheap.diagnosis.heap_map import HeapMap
     from emheap.diagnosis.reports import (
@@ -169,6 +170,7 @@ __all__ = [
     "int16",
     "int32",
     "int64",
+    "load_wasm",
     "pointer32",
     "pointer53",
     "pointer64",
@@ -189,6 +191,7 @@ __all__ = [
 
 _LATE = {
     "Function": "emheap.calls.library",
+    "load_wasm": "emheap.backends.wasm_file",
     "Library": "emheap.calls.library",
     "HeapMap": "emheap.diagnosis.heap_map",
     "LiveBlock": "emheap.diagnosis.reports",

@@ -139,7 +139,6 @@ def _compile_adapter(
         "pending": state.pending,
         "is_ending": state.is_ending,
         "remember": state.remember,
-        "state": state,
         **services.template_names,
     }
     given = []
@@ -155,14 +154,12 @@ def _compile_adapter(
     body = [
         f"def adapter({', '.join(f'a{number}' for number in range(len(given)))}):",
         " if pending and is_ending(): return error_result",
-        *([" state.depth += 1"] if linker.can_trap else []),
         " try:",
         f"  r = function({', '.join(given)})",
         *finish,
         " except BaseException as error:",
         "  remember(error)",
         "  return error_result",
-        *([" finally:", "  state.depth -= 1"] if linker.can_trap else []),
     ]
     exec(compile("\n".join(body), GENERATED, "exec"), names)
     return names["adapter"]  # type: ignore[no-any-return]

@@ -69,6 +69,7 @@ class _Writer:
         self.names: dict[str, Any] = {
             "pending": services.state.pending,
             "settle": services.state.settle,
+            "state": services.state,
         }
         self.checks: list[str] = []
         self.passed: list[str] = []

@@ -47,7 +47,7 @@ class Services(Conversions):
         self.module = module
         """The module of the library's class."""
         self.convention = linker.convention
-        self.state = CallState(linker)
+        heap._calls = self.state = heap._calls or CallState(linker)
         self.template_names = linker.template_names
         self._memory = table.raw_memory
         self.arguments: Arguments

@@ -11,29 +11,35 @@ from __future__ import annotations
 
 import sys
 from _thread import get_ident
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-from emheap.calls.linker import Linker
+from emheap.calls.linker import Linker, TrapReport
 from emheap.errors import ForeignTrapError
 
-__all__ = ["GENERATED", "CallState"]
+__all__ = ["GENERATED", "CallState", "ProgramExitError"]
 
 GENERATED = "<emheap library>"
 """The file name of generated functions, in tracebacks."""
 
 
+class ProgramExitError(Exception):
+    """Raised by a library's ``exit``, through its frames."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
 class CallState:
-    """What the functions and callbacks of one library have in common."""
+    """What the functions and callbacks of all libraries on one heap have in common."""
 
     def __init__(self, linker: Linker) -> None:
         self.linker = linker
         self.pending: list[tuple[int, BaseException | None]] = []
         """What is to be done when a call is over, by thread: an exception to raise, or, for None,
         the stack to put back."""
-        self.depth = 0
-        """How many callbacks are under way, where C's stack does not unwind by itself."""
         self.closed = ""
         """Why nothing can be called any more; empty while it can."""
         self.damage = ""
@@ -50,7 +56,7 @@ class CallState:
     def remember(self, error: BaseException) -> None:
         """Keep an exception of a callback for the call that C is in; if there is none, as when a
         thread of C's own called back, report it as Python reports those of finalizers."""
-        if _in_a_call(sys._getframe(1)):
+        if next(_calls_under_way(sys._getframe(1)), None) is not None:
             self.pending.append((get_ident(), error))
         else:
             sys.unraisablehook(_Unraisable(error))  # type: ignore[arg-type]
@@ -67,7 +73,7 @@ class CallState:
             if item[1] is not None:
                 self.pending.remove(item)
                 raise item[1]
-            if not self.depth:
+            if not self._is_within_another(sys._getframe(2)):
                 self.pending.remove(item)
                 self._restore()
 
@@ -77,8 +83,8 @@ class CallState:
         """A function that makes of what came out of a call what is to be raised."""
 
         def failed(error: BaseException) -> BaseException:
-            report = self.linker.explain(error)
-            self._unwind()
+            report = self._explain(error)
+            self._unwind(sys._getframe(2))
             waiting = self._take_pending()
             if report is None:
                 return error
@@ -90,6 +96,11 @@ class CallState:
             return made
 
         return failed
+
+    def _explain(self, error: BaseException) -> TrapReport | None:
+        if isinstance(error, ProgramExitError):
+            return TrapReport(f"its program ended with status {error.status}", closes=True)
+        return self.linker.explain(error)
 
     def _take_pending(self) -> BaseException | None:
         thread = get_ident()
@@ -104,10 +115,9 @@ class CallState:
             return f"{text}; the library is closed, for its code cannot go on: open it anew"
         return f"{text}; {self.damage or 'the library can be used further'}"
 
-    def _unwind(self) -> None:
-        if (
-            self.depth
-        ):  # frames of C's are live below: what they need is put back when they are over
+    def _unwind(self, caller: FrameType | None) -> None:
+        if self._is_within_another(caller):
+            # Frames of C's are live below: the stack is put back when they are over.
             self.pending.append((get_ident(), None))
         else:
             self._restore()
@@ -117,6 +127,13 @@ class CallState:
             self.damage = self.linker.no_stack
         else:
             self.linker.stack_restore(self._mark)
+
+    def _is_within_another(self, frame: FrameType | None) -> bool:
+        """Whether C of the same module is on the stack, below a callback or an import of its.
+
+        The frames are looked at when something went wrong, for to count costs something each time.
+        """
+        return self in _calls_under_way(frame)
 
     def close(self, why: str) -> None:
         """Let every function refuse from now on."""
@@ -144,9 +161,9 @@ class _Unraisable:
         self.object = None
 
 
-def _in_a_call(frame: FrameType | None) -> bool:
+def _calls_under_way(frame: FrameType | None) -> Iterator[CallState]:
+    """The states of the generated functions among a frame and its callers, innermost first."""
     while frame is not None:
         if frame.f_code.co_filename == GENERATED and "raw" in frame.f_globals:
-            return True
+            yield frame.f_globals["state"]
         frame = frame.f_back
-    return False

@@ -27,6 +27,7 @@ from emheap.types import Scalar, Text, Type, WideInteger, check_type, uint8
 if TYPE_CHECKING:
     from emheap.calls.library import Library
     from emheap.calls.linker import Linker
+    from emheap.calls.traps import CallState
 
 __all__ = ["HeapManager"]
 
@@ -68,6 +69,8 @@ class HeapManager(BulkVerbs, DiagnosisVerbs, FlatNames):
         self._allocators: dict[type[Scalar[Any]], make.ScalarAllocator[Any]] = {}
         """What `alloc` calls for a number with no alignment of its own."""
         self._open_linker = open_linker
+        self._calls: CallState | None = None
+        """What the libraries on this heap share."""
 
     # Raw addresses
 

@@ -31,6 +31,7 @@ _BUILDS = {
         "-mmutable-globals",
         "-Wl,--export=__stack_pointer,--export-table,--growable-table",
     ],
+    "printing": [*_REACTOR, "-mmutable-globals", "-Wl,--export=__stack_pointer"],
 }
 NAMES = tuple(_BUILDS)
 """The modules, each compiled from the source of its name, and those of guests from guest.c."""

@@ -1,0 +1,96 @@
+"""Loading a .wasm file into JavaScript's engine. This module is imported inside Pyodide only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import js
+from pyodide.ffi import JsException, JsProxy, create_proxy, to_js
+
+from emheap.backends.javascript import open_instance
+from emheap.blocks.options import Options
+from emheap.calls.host_functions import find_imports, host_function
+from emheap.calls.module_types import Import, ModuleTypes
+from emheap.calls.wasi import WASI_MODULES, Wasi
+from emheap.heap.manager import HeapManager
+from emheap.javascript.bridge import big_int
+from emheap.javascript.exports import data_member
+
+__all__ = ["load_in_javascript"]
+
+
+def load_in_javascript(
+    binary: bytes,
+    types: ModuleTypes,
+    imports: Mapping[str, Any] | None,
+    wasi: Wasi,
+    names: tuple[Any, Any, Any],
+    options: Options,
+) -> HeapManager:
+    """The heap of a module; see `emheap.load_wasm`."""
+    own = [one for one in types.imports if one.module not in WASI_MODULES and one.kind != "memory"]
+    given = find_imports(own, imports)
+    try:
+        module = js.WebAssembly.Module.new(to_js(binary))
+    except JsException as error:
+        raise ValueError(f"JavaScript's engine does not take the module: {error.message}") from None
+    memory: Any = names[0]
+    made = js.Object.new()
+    for one in types.imports:
+        value = given.get((one.module, one.name))
+        if one.kind == "memory" and value is None:
+            memory = value = _make_memory(one)
+        elif one.module in WASI_MODULES and one.type is not None:
+            value = _function(one, wasi.function(one.name, one.type))
+        elif not isinstance(value, JsProxy):
+            value = _as_import(one, value)
+        _set(made, one.module, one.name, value)
+    instance = js.WebAssembly.Instance.new(module, made)
+    heap = open_instance(instance, memory, names[1], names[2], options)
+    wasi.attach(heap.memory)
+    for start in ("_initialize", "__wasm_call_ctors"):
+        function = data_member(instance.exports, start)
+        if function is not None:
+            function()
+            break
+    return heap
+
+
+def _set(imports: Any, module: str, name: str, value: Any) -> None:
+    if not js.Object.hasOwn(imports, module):
+        js.Reflect.set(imports, module, js.Object.new())
+    js.Reflect.set(js.Reflect.get(imports, module), name, value)
+
+
+def _make_memory(one: Import) -> Any:
+    assert one.limits is not None
+    limits = one.limits
+    number: Callable[[int], Any] = big_int if limits.is_64 else int
+    description = {"initial": number(limits.minimum), "shared": limits.is_shared}
+    if limits.maximum is not None:
+        description["maximum"] = number(limits.maximum)
+    if limits.is_64:
+        description["address"] = "i64"
+    return js.WebAssembly.Memory.new(to_js(description, dict_converter=js.Object.fromEntries))
+
+
+def _as_import(one: Import, value: Any) -> Any:
+    if one.kind != "function" or one.type is None or not callable(value):
+        raise TypeError(f"{one} was given as {type(value).__name__} {value!r:.60}")
+    return _function(one, host_function(one.name, value, one.type))
+
+
+def _function(one: Import, function: Callable[..., Any]) -> Any:
+    """A Python function as JavaScript calls it, with numbers of the types that the module has."""
+    assert one.type is not None
+    params, results = one.type
+    convert: list[Callable[[Any], Any]] = [float if name[0] == "f" else int for name in params]
+    wide = results == ("i64",)
+
+    def call(*arguments: Any) -> Any:
+        given = (one(value) for one, value in zip(convert, arguments, strict=False))
+        result = function(*given)
+        return big_int(result) if wide else result
+
+    return create_proxy(call)

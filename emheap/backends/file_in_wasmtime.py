@@ -1,0 +1,189 @@
+"""Loading a .wasm file into wasmtime."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from os import fspath
+from typing import TYPE_CHECKING, Any
+
+from emheap.backends.wasmtime import open_wasmtime_heap
+from emheap.blocks.options import Options
+from emheap.calls.host_functions import find_imports, host_function
+from emheap.calls.module_types import Import, ModuleTypes
+from emheap.calls.wasi import WASI_MODULES, Wasi
+from emheap.heap.manager import HeapManager
+
+if TYPE_CHECKING:
+    import wasmtime
+
+__all__ = ["load_in_wasmtime"]
+
+_LARGE = 1 << 16
+"""Smaller modules compile faster than wasmtime's cache is opened."""
+
+_FORWARD = """(module
+  (import "guest" "memory" (memory 0))
+  (import "wasi_snapshot_preview1" "fd_write"
+    (func $write (param i32 i32 i32 i32) (result i32)))
+  (export "memory" (memory 0))
+  (func (export "fd_write") (param i32 i32 i32 i32) (result i32)
+    local.get 0 local.get 1 local.get 2 local.get 3 call $write))"""
+"""wasmtime's functions of WASI look for the memory of the module that calls them. This one has the
+library's, and calls on its behalf."""
+
+
+def load_in_wasmtime(
+    binary: bytes,
+    types: ModuleTypes,
+    imports: Mapping[str, Any] | None,
+    wasi: Wasi,
+    preopens: Mapping[str, Any] | None,
+    cache: bool,
+    progress: Callable[[float], object] | None,
+    names: tuple[Any, Any, Any],
+    options: Options,
+) -> HeapManager:
+    """The heap of a module; see `emheap.load_wasm`."""
+    try:
+        import wasmtime
+    except ImportError:
+        raise ImportError(
+            "load_wasm() needs wasmtime on native Python: pip install emheap[wasmtime]"
+        ) from None
+    given = find_imports(_own_imports(types), imports)
+    engine = _make_engine(cache and len(binary) >= _LARGE)
+    module = _compile(engine, binary, progress)
+    store = wasmtime.Store(engine)
+    linker = wasmtime.Linker(engine)
+    linker.allow_shadowing = True
+    memory: Any = names[0]
+    for one in types.imports:
+        if one.module in WASI_MODULES:
+            continue
+        if one.kind == "memory" and (one.module, one.name) not in given:
+            memory = _make_memory(store, one)
+            linker.define(store, one.module, one.name, memory)
+        else:
+            value = given[one.module, one.name]
+            linker.define(store, one.module, one.name, _as_import(store, one, value))
+    forward = _define_wasi(store, linker, types, wasi, preopens)
+    instance = linker.instantiate(store, module)
+    heap = open_wasmtime_heap(store, instance, memory, names[1], names[2], options)
+    wasi.attach(heap.memory)
+    exports: Any = instance.exports(store)
+    forward(memory if not isinstance(memory, str) else exports[memory])
+    start = exports.get("_initialize") or exports.get("__wasm_call_ctors")
+    if start is not None:
+        start(store)
+    return heap
+
+
+def _own_imports(types: ModuleTypes) -> list[Import]:
+    """What the caller has to give: not WASI, and no memory, which can be made."""
+    return [one for one in types.imports if one.module not in WASI_MODULES and one.kind != "memory"]
+
+
+def _make_engine(cache: bool) -> wasmtime.Engine:
+    import wasmtime
+
+    configuration = wasmtime.Config()
+    for name in ("wasm_memory64", "wasm_threads"):
+        setattr(configuration, name, True)
+    if cache:
+        configuration.cache = True
+    return wasmtime.Engine(configuration)
+
+
+def _compile(
+    engine: wasmtime.Engine, binary: bytes, progress: Callable[[float], object] | None
+) -> wasmtime.Module:
+    import wasmtime
+
+    if progress is None:
+        return wasmtime.Module(engine, binary)
+    done: list[Any] = []
+
+    def compile_module() -> None:
+        try:
+            done.append(wasmtime.Module(engine, binary))
+        except wasmtime.WasmtimeError as error:
+            done.append(error)
+
+    # wasmtime lets go of the interpreter's lock meanwhile.
+    thread = threading.Thread(target=compile_module, daemon=True)
+    start = time.monotonic()
+    thread.start()
+    progress(0.0)
+    while thread.is_alive():
+        thread.join(0.1)
+        progress(time.monotonic() - start)
+    if isinstance(done[0], BaseException):
+        raise done[0]
+    return done[0]  # type: ignore[no-any-return]
+
+
+def _make_memory(store: wasmtime.Store, one: Import) -> wasmtime.Memory:
+    import wasmtime
+
+    assert one.limits is not None
+    limits = wasmtime.Limits(one.limits.minimum, one.limits.maximum)
+    kind = wasmtime.MemoryType(limits, is_64=one.limits.is_64, shared=one.limits.is_shared)
+    return wasmtime.Memory(store, kind)
+
+
+def _as_import(store: wasmtime.Store, one: Import, value: Any) -> Any:
+    import wasmtime
+
+    if isinstance(value, (wasmtime.Func, wasmtime.Memory, wasmtime.Table, wasmtime.Global)):
+        return value
+    if one.kind != "function" or one.type is None or not callable(value):
+        raise TypeError(f"{one} was given as {type(value).__name__} {value!r:.60}")
+    return _function(store, one, host_function(one.name, value, one.type))
+
+
+def _function(store: wasmtime.Store, one: Import, function: Callable[..., Any]) -> wasmtime.Func:
+    import wasmtime
+
+    assert one.type is not None
+    params, results = ([getattr(wasmtime.ValType, name)() for name in side] for side in one.type)
+    return wasmtime.Func(store, wasmtime.FuncType(params, results), function)
+
+
+def _define_wasi(
+    store: wasmtime.Store,
+    linker: wasmtime.Linker,
+    types: ModuleTypes,
+    wasi: Wasi,
+    preopens: Mapping[str, Any] | None,
+) -> Callable[[Any], None]:
+    """Define WASI; returns what is to be told the module's memory."""
+    import wasmtime
+
+    needed = [one for one in types.imports if one.module in WASI_MODULES and one.type is not None]
+    if preopens is None:
+        for one in needed:
+            assert one.type is not None
+            function = _function(store, one, wasi.function(one.name, one.type))
+            linker.define(store, one.module, one.name, function)
+        return lambda memory: None
+    configuration = wasmtime.WasiConfig()
+    wasi.configure(configuration)
+    for name, folder in preopens.items():
+        configuration.preopen_dir(fspath(folder), name)
+    store.set_wasi(configuration)
+    linker.define_wasi()
+    forward = wasmtime.Module(store.engine, bytes(wasmtime.wat2wasm(_FORWARD)))
+    writing: Any = linker.get(store, WASI_MODULES[0], "fd_write")
+    write_file: list[Any] = []
+
+    def receive(memory: Any) -> None:
+        instance = wasmtime.Instance(store, forward, [memory, writing])
+        write_file.append(instance.exports(store)["fd_write"])
+
+    for one in needed:
+        if one.name == "fd_write" and one.type is not None:
+            print_or_write = wasi.writing(lambda *given: write_file[0](store, *given))
+            linker.define(store, one.module, one.name, _function(store, one, print_or_write))
+    return receive

@@ -1,0 +1,89 @@
+"""Python functions that a WebAssembly module imports.
+
+They get WebAssembly's numbers, integers signed, and give one back. An exception leaves the module
+at once, as a trap does: an import may be there to end the program, and then there is nothing to go
+on with. That is what callbacks must not do, which C expects to return.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from emheap.calls.module_types import Import
+from emheap.calls.ranges import checked_number
+from emheap.calls.verifying import FunctionType
+from emheap.errors import NotSupportedError
+
+__all__ = ["find_imports", "host_function"]
+
+
+def host_function(
+    name: str, function: Callable[..., Any], kind: FunctionType
+) -> Callable[..., Any]:
+    """A function that a module may call: checked in what it returns."""
+    results = kind[1]
+    if not results:
+
+        def call_for_nothing(*arguments: Any) -> None:
+            function(*arguments)
+
+        return call_for_nothing
+    described = f"the result of the imported function {name}"
+    if results[0] in ("f32", "f64"):
+        check = checked_number("f" if results[0] == "f32" else "d", described)
+        return lambda *arguments: check(function(*arguments))
+    return _integer_function(function, 32 if results[0] == "i32" else 64, described)
+
+
+def _integer_function(
+    function: Callable[..., Any], bits: int, described: str
+) -> Callable[..., Any]:
+    check = checked_number("q", described)
+    check_unsigned = checked_number("Q", described)
+    half = 1 << bits - 1
+
+    def call(*arguments: Any) -> int:
+        result = function(*arguments)
+        number: int = check_unsigned(result) if _is_large(result) else check(result)
+        if not -half <= number < 2 * half:
+            raise OverflowError(f"{described} takes an integer of {bits} bits, and got {number}")
+        return number if number < half else number - 2 * half
+
+    return call
+
+
+def _is_large(value: Any) -> bool:
+    return isinstance(value, int) and value >= 1 << 63
+
+
+def find_imports(
+    needed: list[Import], given: Mapping[str, Any] | None
+) -> dict[tuple[str, str], Any]:
+    """What was given for each import that is looked for, by module and name.
+
+    `given` has functions by name, or a mapping of them by module. Raises NotSupportedError naming
+    all that are missing with their types, and TypeError for what nobody asks for.
+    """
+    left = {(one.module, one.name): one for one in needed}
+    found: dict[tuple[str, str], Any] = {}
+    unused = []
+    for name, value in (given or {}).items():
+        if isinstance(value, Mapping):
+            places = {(name, inner): one for inner, one in value.items()}
+        else:
+            places = {place: value for place in left if place[1] == name} or {("", name): value}
+        for place, one in places.items():
+            if place in left:
+                found[place] = one
+            else:
+                unused.append(".".join(filter(None, place)))
+    missing = [one for place, one in left.items() if place not in found]
+    if missing:
+        raise NotSupportedError(
+            f"the module imports {', '.join(map(str, missing))}; give what is missing as "
+            f"imports={{{missing[0].module!r}: {{{missing[0].name!r}: ...}}}}"
+        )
+    if unused:
+        raise TypeError(f"the module does not import {', '.join(unused)}")
+    return found

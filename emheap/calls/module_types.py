@@ -1,0 +1,151 @@
+"""What the binary of a WebAssembly module says of its imports and its functions.
+
+JavaScript's engines give names only, so the sections are read here: types, imports, functions and
+exports. What comes later in the file, the code, is not looked at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from emheap.calls.verifying import FunctionType, show_type
+
+__all__ = ["Import", "Limits", "ModuleTypes", "read_module_types"]
+
+_VALUE_TYPES = {0x7F: "i32", 0x7E: "i64", 0x7D: "f32", 0x7C: "f64", 0x7B: "v128"}
+_KINDS = ("function", "table", "memory", "global", "tag")
+
+
+class Limits(NamedTuple):
+    """How large a memory or a table is at first, and may become."""
+
+    minimum: int
+    maximum: int | None
+    is_shared: bool
+    is_64: bool
+
+
+class Import(NamedTuple):
+    """One thing that a module needs."""
+
+    module: str
+    name: str
+    kind: str
+    """function, table, memory, global or tag."""
+    type: FunctionType | None = None
+    limits: Limits | None = None
+
+    def __str__(self) -> str:
+        shown = "" if self.type is None else show_type(self.type)
+        return f"{self.module}.{self.name}{shown or f' (a {self.kind})'}"
+
+
+@dataclass
+class ModuleTypes:
+    """What a module imports, and the types of the functions that it exports."""
+
+    imports: list[Import] = field(default_factory=list)
+    functions: dict[str, FunctionType] = field(default_factory=dict)
+    exports: set[str] = field(default_factory=set)
+
+
+def read_module_types(binary: bytes) -> ModuleTypes:
+    """Read a module. Raises ValueError for what is none."""
+    if binary[:8] != b"\0asm\1\0\0\0":
+        what = "a component" if binary[:4] == b"\0asm" else "no WebAssembly"
+        raise ValueError(f"the file is {what}: a module begins with 00 61 73 6d 01 00 00 00")
+    try:
+        return _Reader(binary).read()
+    except IndexError:
+        raise ValueError("the file ends in the middle of a section: it is not whole") from None
+
+
+class _Reader:
+    def __init__(self, binary: bytes) -> None:
+        self._data = binary
+        self._at = 8
+        self._types: list[FunctionType | None] = []
+        self._functions: list[FunctionType | None] = []
+        self._found = ModuleTypes()
+
+    def read(self) -> ModuleTypes:
+        sections = {1: self._read_type, 2: self._read_import, 3: self._read_function}
+        sections[7] = self._read_export
+        while self._at < len(self._data):
+            number = self._byte()
+            end = self._number() + self._at
+            if number in sections:
+                for _ in range(self._number()):
+                    sections[number]()
+            self._at = end
+            if number == 7:
+                break
+        return self._found
+
+    # Sections
+
+    def _read_type(self) -> None:
+        if self._byte() != 0x60:  # newer kinds of types: what follows cannot be told apart here
+            raise IndexError
+        params = self._value_types()
+        results = self._value_types()
+        self._types.append((params, results))
+
+    def _value_types(self) -> tuple[str, ...]:
+        return tuple(_VALUE_TYPES.get(self._byte(), "ref") for _ in range(self._number()))
+
+    def _read_import(self) -> None:
+        module, name, kind = self._name(), self._name(), _KINDS[self._byte()]
+        function, limits = None, None
+        if kind == "function":
+            function = self._types[self._number()]
+            self._functions.append(function)
+        elif kind == "global":
+            self._at += 2
+        elif kind == "tag":
+            self._byte()
+            self._number()
+        else:
+            if kind == "table":
+                self._byte()
+            limits = self._limits()
+        self._found.imports.append(Import(module, name, kind, function, limits))
+
+    def _limits(self) -> Limits:
+        flags, minimum = self._byte(), self._number()
+        maximum = self._number() if flags & 1 else None
+        if flags & 8:  # pages of another size
+            self._number()
+        return Limits(minimum, maximum, bool(flags & 2), bool(flags & 4))
+
+    def _read_function(self) -> None:
+        self._functions.append(self._types[self._number()])
+
+    def _read_export(self) -> None:
+        name, kind, index = self._name(), self._byte(), self._number()
+        self._found.exports.add(name)
+        if kind == 0:
+            function = self._functions[index]
+            if function is not None:
+                self._found.functions[name] = function
+
+    # Pieces
+
+    def _byte(self) -> int:
+        self._at += 1
+        return self._data[self._at - 1]
+
+    def _number(self) -> int:
+        number = shift = 0
+        while True:
+            byte = self._byte()
+            number |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return number
+
+    def _name(self) -> str:
+        size = self._number()
+        self._at += size
+        return self._data[self._at - size : self._at].decode()

@@ -1,0 +1,246 @@
+"""Opening a .wasm file with its heap in one call: what it prints, asks for and imports."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import emheap
+from emheap import ForeignTrapError, Function, HeapManager, Library, NotSupportedError, c, load_wasm
+from emheap._util.platform import IN_PYODIDE
+from emtests.calls.declared import Calls
+from emtests.conftest import skip_for_gap
+from emtests.webassembly.guests import FIXTURES, why_missing
+
+PRINTING = FIXTURES / "printing.wasm"
+
+if why_missing("printing"):
+    skip_for_gap("WebAssembly", why_missing("printing"))
+
+
+class Printing(Library):
+    was_initialized: Function[[], c.int]
+    greet: Function[[c.string, c.int], c.int]
+    print_byte: Function[[c.int], None]
+    seconds: Function[[], c.double]
+    chance: Function[[], c.uint64]
+    variable: Function[[c.string], c.text | None]
+    file_size: Function[[c.string], c.int]
+    append: Function[[c.string, c.string], c.int]
+    call_host: Function[[c.int], c.int]
+    call_wide: Function[[c.longlong], c.longlong]
+    use_stack_and_call: Function[[c.int], c.int]
+    leave: Function[[c.int], None]
+
+
+def double_it(value: int) -> int:
+    return 2 * value
+
+
+def wide(value: int, other: float) -> int:
+    return value + int(other * 2)
+
+
+def load(**options: Any) -> HeapManager:
+    imports = {"double_it": double_it, "wide": wide, **options.pop("imports", {})}
+    return load_wasm(PRINTING, imports, **options)
+
+
+@pytest.fixture
+def printing() -> Printing:
+    return load().library(Printing)
+
+
+def test_a_library_is_initialized(printing: Printing) -> None:
+    assert printing.was_initialized() == 7
+
+
+def test_the_heap_is_the_modules(printing: Printing) -> None:
+    heap = load()
+    with heap.alloc(emheap.utf8, "HOME") as name:
+        assert heap.library(Printing).variable(name) is None
+
+
+@pytest.mark.parametrize("read", [Path.read_bytes, str, Path, lambda p: memoryview(p.read_bytes())])
+def test_a_path_or_bytes(read: Callable[[Path], Any]) -> None:
+    heap = load_wasm(read(FIXTURES / "calls.wasm"))
+    assert heap.library(Calls).add(2, 3) == 5
+
+
+def test_printing_reaches_pythons_streams_in_order(
+    printing: Printing, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print("before")  # noqa: T201
+    assert printing.greet("wörld", 2) == 2
+    print("after")  # noqa: T201
+    out, err = capsys.readouterr()
+    assert out == "before\n1: héllo, wörld\n2: héllo, wörld\nafter\n"
+    assert err == "done\n"
+    for byte in "é€".encode():
+        printing.print_byte(byte)
+    printing.print_byte(ord("!"))
+    printing.print_byte(0xFF)
+    printing.print_byte(ord("?"))
+    assert capsys.readouterr().out == "é€!\ufffd?"
+
+
+def test_time_chance_and_environment(printing: Printing) -> None:
+    assert abs(printing.seconds() - time.time()) < 60
+    assert len({printing.chance() for _ in range(10)}) == 10
+    assert printing.variable("HOME") is None
+    other = load(environ={"NAME": "héllo", "EMPTY": ""}).library(Printing)
+    assert (other.variable("NAME"), other.variable("EMPTY")) == ("héllo", "")
+    assert other.variable("HOME") is None
+
+
+def test_files_are_refused(printing: Printing) -> None:
+    assert printing.file_size("/etc/passwd") < 0
+    assert printing.file_size(str(PRINTING)) < 0
+
+
+def test_a_folder_that_was_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if IN_PYODIDE:
+        with pytest.raises(NotSupportedError, match="preopens need wasmtime"):
+            load(preopens={"/data": tmp_path})
+        return
+    (tmp_path / "file").write_text("12345")
+    printing = load(preopens={"/data": tmp_path}, environ={"NAME": "x"}).library(Printing)
+    assert printing.file_size("/data/file") == 5
+    assert printing.append("/data/file", "678") == 0
+    assert (tmp_path / "file").read_text() == "12345678"
+    assert printing.file_size("/etc/passwd") < 0
+    assert printing.file_size("/data/../../etc/passwd") < 0
+    printing.greet("x", 1)
+    assert capsys.readouterr().out == "appended\n1: héllo, x\n"
+    assert printing.variable("NAME") == "x"
+    with pytest.raises(ForeignTrapError, match="status 5"):
+        printing.leave(5)
+    assert printing.is_closed
+
+
+# Imports
+
+
+def test_imported_functions(printing: Printing) -> None:
+    assert printing.call_host(5) == 11
+    assert printing.call_host(-5) == -9
+    assert printing.call_wide(2**40) == 2**40 + 1
+    assert printing.call_wide(-(2**63)) == -(2**63) + 1
+    by_module = {"host": {"double_it": lambda value: 2**32 - 1, "wide": lambda a, b: 2**63}}
+    other = load_wasm(PRINTING, by_module).library(Printing)
+    assert other.call_host(0) == 0  # -1, as C has 2**32 - 1, and one more
+    assert other.call_wide(0) == -(2**63)
+
+
+def test_what_an_imported_function_cannot_return() -> None:
+    for result, error in ((2**32, OverflowError), (-(2**31) - 1, OverflowError), ("x", TypeError)):
+        library = load(imports={"double_it": lambda value, result=result: result}).library(Printing)
+        with pytest.raises(error, match="the result of the imported function double_it"):
+            library.call_host(0)
+
+
+def test_an_exception_in_an_imported_function_ends_the_call() -> None:
+    asked = []
+
+    def fail(value: int) -> int:
+        asked.append(value)
+        if value:
+            raise KeyError("inside")
+        return 0
+
+    library = load(imports={"double_it": fail}).library(Printing)
+    for _ in range(200):  # a frame of 4 KiB each time, which must not stay
+        with pytest.raises(KeyError, match="inside"):
+            library.use_stack_and_call(1)
+    assert library.use_stack_and_call(0) == 0
+    assert len(asked) == 201
+
+
+def test_an_imported_function_that_calls_the_library() -> None:
+    holder: list[Printing] = []
+
+    def again(value: int) -> int:
+        if value > 0:
+            return holder[0].use_stack_and_call(value - 1) + 1
+        with pytest.raises(KeyError):
+            holder[0].use_stack_and_call(-1)
+        return 0
+
+    def either(value: int) -> int:
+        if value < 0:
+            raise KeyError
+        return again(value)
+
+    holder.append(load(imports={"double_it": either}).library(Printing))
+    for _ in range(50):
+        assert holder[0].use_stack_and_call(5) == 5
+
+
+def test_missing_imports_are_named_with_their_types() -> None:
+    with pytest.raises(NotSupportedError, match="the module imports") as caught:
+        load_wasm(PRINTING)
+    assert "host.double_it(i32) -> i32, host.wide(i64, f64) -> i64" in str(caught.value)
+    assert "imports={'host': {'double_it': ...}}" in str(caught.value)
+    with pytest.raises(NotSupportedError, match=r"imports host\.wide\(i64, f64\) -> i64; give"):
+        load_wasm(PRINTING, {"double_it": double_it})
+
+
+def test_imports_that_nobody_asks_for_or_that_are_none() -> None:
+    with pytest.raises(TypeError, match=r"the module does not import triple_it, other\.double_it"):
+        load(imports={"triple_it": double_it, "other": {"double_it": double_it}})
+    with pytest.raises(TypeError, match=r"host\.double_it\(i32\) -> i32 was given as int 5"):
+        load(imports={"double_it": 5})
+
+
+# Its end
+
+
+def test_exit_closes_the_library(printing: Printing) -> None:
+    with pytest.raises(ForeignTrapError, match=r"leave\(\) did not return: its program ended with"):
+        printing.leave(3)
+    assert printing.is_closed
+    assert "closed since its program ended with status 3 in leave()" in repr(printing)
+    for call in (lambda: printing.was_initialized(), lambda: printing.leave(0)):
+        with pytest.raises(ForeignTrapError, match="was not called: the library is closed since"):
+            call()
+
+
+# Files that are none
+
+
+def test_what_is_no_module() -> None:
+    with pytest.raises(ValueError, match="the file is no WebAssembly"):
+        load_wasm(b"\x7fELF")
+    with pytest.raises(ValueError, match="the file is a component"):
+        load_wasm(b"\0asm\x0d\0\1\0")
+    with pytest.raises(ValueError, match="ends in the middle of a section"):
+        load_wasm(PRINTING.read_bytes()[:100])
+    with pytest.raises(FileNotFoundError):
+        load_wasm("no_such_file.wasm")
+    with pytest.raises(TypeError, match=r"is the path of a .wasm file, or its bytes, not int 5"):
+        load_wasm(5)  # type: ignore[arg-type]
+
+
+def test_a_program_is_no_library() -> None:
+    program = bytes.fromhex(
+        "0061736d01000000 0104016000000302010007 0a01065f737461727400000a040102000b"
+    )
+    with pytest.raises(NotSupportedError, match=r"the module is a program.*-mexec-model=reactor"):
+        load_wasm(program)
+
+
+# Natively
+
+
+def test_progress_and_cache() -> None:
+    if IN_PYODIDE:
+        skip_for_gap("compiling in another thread", "JavaScript's engine compiles as it likes")
+    seen: list[float] = []
+    heap = load_wasm(FIXTURES / "calls.wasm", progress=seen.append, cache=False)
+    assert heap.library(Calls).add(2, 3) == 5
+    assert seen[0] == 0.0
+    assert seen == sorted(seen)
