@@ -8,7 +8,7 @@ from emheap._util.messages import format_address
 from emheap._util.sites import Origin, Site, describe_site
 from emheap.allocators.base import Allocator
 from emheap.memories.base import Elements
-from emheap.types import Scalar, Type
+from emheap.types import Scalar, Text, Type
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -76,9 +76,19 @@ class Layout:
 
     def describe(self) -> str:
         """The kind of contents: ``int32``, ``float64 array``, ``utf8 string``."""
+        name = self.kind.__name__  # a structure's `name` may be a field
         if self.count is None:
-            return self.kind.name
-        return f"{self.kind.name} {'array' if issubclass(self.kind, Scalar) else 'string'}"
+            return name
+        return f"{name} {'string' if issubclass(self.kind, Text) else 'array'}"
+
+    def open_elements(self, unit: type[Scalar[Any]], address: int, count: int) -> Elements:
+        """The inside of a block with this layout."""
+        elements: Elements = self.table.memory.elements(unit, address, count)
+        return elements
+
+    def resized(self, count: int, byte_size: int, source: Allocator) -> Layout:
+        """The layout of a block of the same kind and another length."""
+        return Layout(self.table, self.kind, count, byte_size, source=source)
 
 
 def describe_block(block: Block) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 from weakref import WeakValueDictionary
 
 from emheap._util.messages import format_address
@@ -31,7 +31,7 @@ from emheap.errors import (
 )
 from emheap.memories.atomics.base import Atomics
 from emheap.memories.base import Memory
-from emheap.types import Scalar, Type
+from emheap.types import Scalar
 
 __all__ = ["BlockTable"]
 
@@ -41,6 +41,11 @@ _REMEMBERED = 2048
 
 class BlockTable:
     """The live blocks of one heap."""
+
+    for_values: ClassVar[bool] = False
+    """Whether the blocks are structures on no heap of the program's."""
+    places: Any
+    """Opens references at addresses of the heap; see `emheap.refs.places`."""
 
     def __init__(self, memory: Memory, allocator: Allocator, options: Options) -> None:
         self.memory = memory
@@ -57,7 +62,7 @@ class BlockTable:
         """For blocks aligned by us: the allocator's address and the alignment, by ours."""
         self.detached: dict[int, Block] = {}
         """The late blocks that live on in other hands, by address."""
-        self._scalars: dict[type[Type[Any]], Layout] = {}
+        self._scalars: dict[type[Any], Layout] = {}
         self.holders: WeakValueDictionary[int, Any] = WeakValueDictionary()
         """What keeps a block alive, by the block's id, where garbage is collected."""
 
@@ -69,14 +74,20 @@ class BlockTable:
     def scalar_layout(self, scalar: type[Scalar[Any]]) -> Layout:
         """The layout that all scalars of a type share. Their table is theirs alone, so that its
         length, which is always right, counts their bytes."""
-        layout = self._scalars.get(scalar)
+        return self.shared_layout(
+            scalar, lambda: Layout(self, scalar, None, scalar.size, blocks={})
+        )
+
+    def shared_layout(self, kind: type[Any], make: Callable[[], Layout]) -> Layout:
+        """The layout that all single values of a type share; made, with a table, if need be."""
+        layout = self._scalars.get(kind)
         if layout is None:
-            layout = Layout(self, scalar, None, scalar.size, blocks={})
+            layout = make()
             options = self.options
             tracked = options.track_allocations and not options.enable_garbage_collection
             if tracked and isinstance(self.allocator, PoolAllocator):
-                layout.spare = self.allocator.spare(scalar.size)
-            layout = self._scalars.setdefault(scalar, layout)  # another thread may have been here
+                layout.spare = self.allocator.spare(layout.byte_size)
+            layout = self._scalars.setdefault(kind, layout)  # another thread may have been here
         return layout
 
     # Allocation
@@ -103,7 +114,7 @@ class BlockTable:
                 self.memory.fill(address, size)
             if data is not None and len(data):
                 self.memory.write_bytes(address, data)
-            elements = self.memory.elements(unit, address, count)
+            elements = layout.open_elements(unit, address, count)
             block = (elements, address, layout, *site)
             self.register(block)
             return block

@@ -90,7 +90,7 @@ def adopt(
         )
     count = 1 if layout.count is None else layout.count
     block: Block = (
-        table.memory.elements(unit, start, count),
+        layout.open_elements(unit, start, count),
         start,
         layout,
         *table.with_stack(site),

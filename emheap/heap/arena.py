@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Any, TypeVar, overload
+from typing import Any, ParamSpec, TypeVar, overload
 
 from emheap._util.free_each import raise_problems, try_each
 from emheap._util.sites import Site, caller_site, describe_site
 from emheap.allocators.chunks import ChunkAllocator
 from emheap.blocks.table import BlockTable
 from emheap.errors import NotAllocatedError, UseAfterFreeError
+from emheap.heap import struct_verbs
 from emheap.heap.flat_names import AllocNames
 from emheap.refs import ArrayRef, HeapRef, ScalarRef, StringRef, make
-from emheap.types import Scalar, Text, Type, check_type
+from emheap.refs.pointer import Pointer
+from emheap.refs.struct import Struct
+from emheap.refs.struct_array import StructArrayRef
+from emheap.types import Scalar, Text, Type
 
 __all__ = ["Arena"]
 
 T = TypeVar("T")
+K = TypeVar("K")
+P = ParamSpec("P")
+S = TypeVar("S", bound=Struct)
 Ref = TypeVar("Ref", bound="HeapRef[Any]")
 Item = TypeVar("Item", bound="HeapRef[Any] | Arena")
 
@@ -67,24 +74,39 @@ class Arena(AllocNames):
         align: int | None = None,
         errors: str = "strict",
     ) -> StringRef: ...
+    @overload
     def alloc(
+        self, kind: type[Pointer[K]], target: Any = None, /, *, align: int | None = None
+    ) -> ScalarRef[Pointer[K]]: ...
+    @overload
+    def alloc(self, kind: type[S], value: S | None = None, /) -> S: ...
+    @overload
+    def alloc(self, kind: Callable[P, S], /, *args: P.args, **fields: P.kwargs) -> S: ...
+    def alloc(  # type: ignore[misc]  # the last overload has *args, for type checkers only
         self,
-        kind: type[Type[Any]],
+        kind: Any,
         initial: Any = None,
         /,
         *,
         align: int | None = None,
         errors: str = "strict",
+        **fields: Any,
     ) -> Any:
-        """A reference to a new number or string, as `HeapManager.alloc` makes it."""
+        """A reference to a new number, string, structure or pointer, as `HeapManager.alloc` makes
+        it."""
         self._check_open()
-        check_type(kind, Type, "int32 or utf8")
         site = caller_site()
         table, source = self._table, self._chunks
+        if isinstance(kind, struct_verbs.COMPOUND):
+            return self._keep(struct_verbs.alloc, table, kind, initial, fields, align, site, source)
+        kind = struct_verbs.resolve(kind, Type, "int32 or utf8", table)
+        if fields:
+            raise TypeError(f"a new {kind.name} takes no {', '.join(fields)}")
         if issubclass(kind, Text):
             return self._keep(make.allocate_text, table, kind, initial, errors, align, site, source)
         return self._keep(make.allocate_scalar, table, kind, initial, align, site, source)
 
+    @overload
     def alloc_array(
         self,
         kind: type[Scalar[T]],
@@ -92,14 +114,31 @@ class Arena(AllocNames):
         /,
         *,
         align: int | None = None,
-    ) -> ArrayRef[T]:
+    ) -> ArrayRef[T]: ...
+    @overload
+    def alloc_array(
+        self, kind: type[S], count_or_values: int | Iterable[S | tuple[Any, ...]], /
+    ) -> StructArrayRef[S]: ...
+    @overload
+    def alloc_array(
+        self,
+        kind: type[Pointer[K]],
+        count_or_values: int | Iterable[Any],
+        /,
+        *,
+        align: int | None = None,
+    ) -> ArrayRef[Pointer[K]]: ...
+    def alloc_array(self, kind: Any, count_or_values: Any, /, *, align: int | None = None) -> Any:
         """A reference to a new array, as `HeapManager.alloc_array` makes it."""
         self._check_open()
-        check_type(kind, Scalar, "float32")
         site, source = caller_site(), self._chunks
-        return self._keep(
-            make.allocate_array, self._table, kind, count_or_values, align, site, source
-        )
+        table = self._table
+        if isinstance(kind, struct_verbs.COMPOUND):
+            return self._keep(
+                struct_verbs.alloc_array, table, kind, count_or_values, align, site, source
+            )
+        scalar = struct_verbs.resolve(kind, Scalar, "float32", table)
+        return self._keep(make.allocate_array, table, scalar, count_or_values, align, site, source)
 
     def _scalar_allocator(self, scalar: type[Scalar[T]]) -> make.ScalarAllocator[T]:
         def allocate(initial: T | None = None) -> ScalarRef[T]:

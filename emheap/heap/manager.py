@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from emheap._util.checks import check_aligned, check_count, check_integer
 from emheap._util.free_each import raise_problems, try_each
@@ -16,13 +16,19 @@ from emheap.blocks.block import Block
 from emheap.blocks.options import Options
 from emheap.blocks.table import BlockTable
 from emheap.errors import NotAllocatedError, NotSupportedError
+from emheap.heap import struct_verbs
 from emheap.heap.arena import Arena
 from emheap.heap.bulk import BulkVerbs
 from emheap.heap.diagnosis_verbs import DiagnosisVerbs
 from emheap.heap.flat_names import FlatNames
 from emheap.memories.base import Memory
 from emheap.refs import ArrayRef, HeapRef, ScalarRef, StringRef, make
+from emheap.refs.places import Places
+from emheap.refs.pointer import Pointer
+from emheap.refs.struct import Struct
+from emheap.refs.struct_array import StructArrayRef
 from emheap.types import Scalar, Text, Type, WideInteger, check_type, uint8
+from emheap.types.structs import StructLayout, layout_of
 
 if TYPE_CHECKING:
     from emheap.calls.library import Library
@@ -33,6 +39,9 @@ __all__ = ["HeapManager"]
 
 T = TypeVar("T")
 L = TypeVar("L", bound="Library")
+K = TypeVar("K")
+P = ParamSpec("P")
+S = TypeVar("S", bound=Struct)
 
 
 class HeapManager(BulkVerbs, DiagnosisVerbs, FlatNames):
@@ -65,6 +74,7 @@ class HeapManager(BulkVerbs, DiagnosisVerbs, FlatNames):
         if options.count_allocations and not isinstance(allocator, CountingAllocator):
             allocator = CountingAllocator(allocator)
         self._table = open_table(memory, allocator, options)
+        self._table.places = Places(self._table)
         self._memory = self._table.raw_memory
         self._allocators: dict[type[Scalar[Any]], make.ScalarAllocator[Any]] = {}
         """What `alloc` calls for a number with no alignment of its own."""
@@ -85,18 +95,25 @@ class HeapManager(BulkVerbs, DiagnosisVerbs, FlatNames):
         max_elements: int | None = None,
         errors: str = "strict",
     ) -> str: ...
-    def read(self, kind: type[Type[Any]], address: int, /, *limits: Any, **options: Any) -> Any:
-        """The number, or the null-terminated string, at an address.
+    @overload
+    def read(self, kind: type[S], address: int | Pointer[S], /) -> S: ...
+    @overload
+    def read(self, kind: type[Pointer[K]], address: int, /) -> Pointer[K]: ...
+    def read(self, kind: Any, address: Any, /, *limits: Any, **options: Any) -> Any:
+        """The number, the null-terminated string, the pointer or a copy of the structure at an
+        address.
 
         The scan for the terminator stops after `max_elements`, or where the memory ends.
         Raises OutOfBoundsError, NullPointerError, UnterminatedStringError, UnicodeDecodeError.
         """
+        if isinstance(kind, struct_verbs.COMPOUND):
+            return struct_verbs.read(self._table, kind, address, *limits, **options)
         check_type(kind, Type, "int32 or utf8")
         if issubclass(kind, Text):
             return self._memory.cached_text_reader(kind)(address, *limits, **options)
         if limits or options:
             raise TypeError(f"reading {kind.name} takes an address and nothing else")
-        return self._memory.cached_reader(kind)(address)  # type: ignore[arg-type]
+        return self._memory.cached_reader(kind)(address)
 
     @overload
     def write(self, kind: type[Scalar[T]], address: int, value: T, /) -> None: ...
@@ -110,21 +127,31 @@ class HeapManager(BulkVerbs, DiagnosisVerbs, FlatNames):
         capacity: int | None = None,
         errors: str = "strict",
     ) -> int: ...
+    @overload
     def write(
-        self, kind: type[Type[Any]], address: int, value: Any, /, *limits: Any, **options: Any
+        self, kind: type[S], address: int | Pointer[S], value: S | tuple[Any, ...], /
+    ) -> None: ...
+    @overload
+    def write(self, kind: type[Pointer[K]], address: int, value: Any, /) -> None: ...
+    def write(
+        self, kind: Any, address: Any, value: Any, /, *limits: Any, **options: Any
     ) -> int | None:
-        """Store a number, or a string with its terminator, at an address.
+        """Store a number, a string with its terminator, a pointer or a whole structure at an
+        address.
 
         A string gives the number of elements written before the terminator; `capacity` is how
         many may be. Everything is checked before the first byte is written.
         Raises OutOfBoundsError, NullPointerError, OverflowError, TypeError, CapacityError.
         """
+        if isinstance(kind, struct_verbs.COMPOUND):
+            struct_verbs.write(self._table, kind, address, value, *limits, **options)
+            return None
         check_type(kind, Type, "int32 or utf8")
         if issubclass(kind, Text):
             return self._memory.cached_text_writer(kind)(address, value, *limits, **options)
         if limits or options:
             raise TypeError(f"writing {kind.name} takes an address, a value and nothing else")
-        self._memory.cached_writer(kind)(address, value)  # type: ignore[arg-type]
+        self._memory.cached_writer(kind)(address, value)
         return None
 
     def view(self, kind: type[Scalar[Any]], address: int, count: int, /) -> memoryview:
@@ -133,7 +160,7 @@ class HeapManager(BulkVerbs, DiagnosisVerbs, FlatNames):
         If it lies on a live block, the block cannot be freed while the view, a slice of it or an
         array on it is in use. Raises OutOfBoundsError, MisalignedError, OverflowError.
         """
-        scalar: type[Scalar[Any]] = check_type(kind, Scalar, "float64")
+        scalar: type[Scalar[Any]] = struct_verbs.resolve(kind, Scalar, "float64", self._table)
         number = check_count(count, "count", scalar.size, self._memory.largest_block)
         size = number * scalar.size
         start = self._memory.check_extent(address, size, f"view of {scalar.name}")
@@ -168,23 +195,44 @@ class HeapManager(BulkVerbs, DiagnosisVerbs, FlatNames):
         align: int | None = None,
         errors: str = "strict",
     ) -> StringRef: ...
+    @overload
     def alloc(
+        self, kind: type[Pointer[K]], target: Any = None, /, *, align: int | None = None
+    ) -> ScalarRef[Pointer[K]]: ...
+    @overload
+    def alloc(self, kind: type[S], value: S | None = None, /) -> S: ...
+    @overload
+    def alloc(self, kind: Callable[P, S], /, *args: P.args, **fields: P.kwargs) -> S: ...
+    def alloc(  # type: ignore[misc]  # the last overload has *args, for type checkers only
         self,
-        kind: type[Type[Any]],
+        kind: Any,
         initial: Any = None,
         /,
         *,
         align: int | None = None,
         errors: str = "strict",
+        **fields: Any,
     ) -> Any:
-        """A reference to a new number or string.
+        """A reference to a new number, string, structure or pointer.
 
         A number is 0 or `initial`. A string holds the text given, sized to fit, or is empty with
-        room for as many elements as the int given. `align` is in bytes and a power of two.
+        room for as many elements as the int given. A structure has the fields given, or is like
+        another one given, or is zeros. A pointer points to what is given, or is null. `align` is
+        in bytes and a power of two.
 
         Raises OverflowError or TypeError for a value that does not fit, OutOfMemoryError; then
         nothing was allocated.
+
+        >>> import emheap
+        >>> class Point(emheap.Struct):
+        ...     x: emheap.int32
+        ...     y: emheap.int32
+        >>> with emheap.open().alloc(Point, x=1, y=2) as point:
+        ...     point.to_tuple()
+        (1, 2)
         """
+        if fields or isinstance(kind, struct_verbs.COMPOUND):
+            return self._alloc_compound(kind, initial, fields, align)
         check_type(kind, Type, "int32 or utf8")
         if issubclass(kind, Text):
             site = caller_site()
@@ -193,11 +241,20 @@ class HeapManager(BulkVerbs, DiagnosisVerbs, FlatNames):
         if align is None:
             allocate = self._allocators.get(scalar)
             if allocate is None:
-                allocate = make.scalar_allocator(self._table, scalar, depth=2)
+                own = scalar.for_abi(self._memory.abi)
+                allocate = make.scalar_allocator(self._table, own, depth=2)
                 self._allocators[scalar] = allocate
             return allocate(0 if initial is None else initial)
-        return make.allocate_scalar(self._table, scalar, initial, align, caller_site())
+        own = scalar.for_abi(self._memory.abi)
+        return make.allocate_scalar(self._table, own, initial, align, caller_site())
 
+    def _alloc_compound(self, kind: Any, initial: Any, fields: dict[str, Any], align: Any) -> Any:
+        if not isinstance(kind, struct_verbs.COMPOUND):
+            check_type(kind, Type, "int32 or utf8")
+            raise TypeError(f"a new {kind.__name__} takes no {', '.join(fields)}")
+        return struct_verbs.alloc(self._table, kind, initial, fields, align, caller_site())
+
+    @overload
     def alloc_array(
         self,
         kind: type[Scalar[T]],
@@ -205,14 +262,32 @@ class HeapManager(BulkVerbs, DiagnosisVerbs, FlatNames):
         /,
         *,
         align: int | None = None,
-    ) -> ArrayRef[T]:
+    ) -> ArrayRef[T]: ...
+    @overload
+    def alloc_array(
+        self, kind: type[S], count_or_values: int | Iterable[S | tuple[Any, ...]], /
+    ) -> StructArrayRef[S]: ...
+    @overload
+    def alloc_array(
+        self,
+        kind: type[Pointer[K]],
+        count_or_values: int | Iterable[Any],
+        /,
+        *,
+        align: int | None = None,
+    ) -> ArrayRef[Pointer[K]]: ...
+    def alloc_array(self, kind: Any, count_or_values: Any, /, *, align: int | None = None) -> Any:
         """A reference to a new array: `count` zeros, or the elements of an iterable or a buffer.
 
         Raises OverflowError or TypeError naming the first element that does not fit, and
         OutOfMemoryError; then nothing was allocated.
         """
-        check_type(kind, Scalar, "float32")
-        return make.allocate_array(self._table, kind, count_or_values, align, caller_site())
+        if isinstance(kind, struct_verbs.COMPOUND):
+            return struct_verbs.alloc_array(
+                self._table, kind, count_or_values, align, caller_site()
+            )
+        scalar = struct_verbs.resolve(kind, Scalar, "float32", self._table)
+        return make.allocate_array(self._table, scalar, count_or_values, align, caller_site())
 
     def _scalar_allocator(self, scalar: type[Scalar[T]]) -> make.ScalarAllocator[T]:
         return make.scalar_allocator(self._table, scalar)
@@ -223,13 +298,21 @@ class HeapManager(BulkVerbs, DiagnosisVerbs, FlatNames):
     def wrap(self, kind: type[Scalar[T]], address: int, /) -> ScalarRef[T]: ...
     @overload
     def wrap(self, kind: type[Text], address: int, /, capacity: int | None = None) -> StringRef: ...
-    def wrap(self, kind: type[Type[Any]], address: int, /, *capacity: Any, **named: Any) -> Any:
-        """A reference to a number or a string that is there already, and is not ours to free.
+    @overload
+    def wrap(self, kind: type[S], address: int | Pointer[S], /, *, tail: int = 0) -> S: ...
+    @overload
+    def wrap(self, kind: type[Pointer[K]], address: int, /) -> ScalarRef[Pointer[K]]: ...
+    def wrap(self, kind: Any, address: Any, /, *capacity: Any, **named: Any) -> Any:
+        """A reference to a number, a string, a structure or a pointer that is there already, and
+        is not ours to free.
 
         If it lies on a block of this heap it ends with that block. A string without `capacity`
-        can grow no longer than it is.
+        can grow no longer than it is; a structure that ends with a flexible array has `tail`
+        elements in it.
         """
-        check_type(kind, Type, "int32 or utf8")
+        if isinstance(kind, struct_verbs.COMPOUND):
+            return struct_verbs.wrap(self._table, kind, address, *capacity, **named)
+        kind = struct_verbs.resolve(kind, Type, "int32 or utf8", self._table)
         if issubclass(kind, Text):
             return _wrap_text(self._table, kind, address, *capacity, **named)
         if capacity or named:
@@ -237,10 +320,27 @@ class HeapManager(BulkVerbs, DiagnosisVerbs, FlatNames):
         scalar: Any = kind
         return make.wrap_scalar(self._table, scalar, address)
 
-    def wrap_array(self, kind: type[Scalar[T]], address: int, count: int, /) -> ArrayRef[T]:
-        """A reference to `count` elements that are there already, and are not ours to free."""
-        check_type(kind, Scalar, "float32")
-        return make.wrap_array(self._table, kind, address, count)
+    @overload
+    def wrap_array(self, kind: type[Scalar[T]], address: int, count: int, /) -> ArrayRef[T]: ...
+    @overload
+    def wrap_array(
+        self, kind: type[S], address: int | Pointer[S], count: int, /, *, stride: int | None = None
+    ) -> StructArrayRef[S]: ...
+    @overload
+    def wrap_array(
+        self, kind: type[Pointer[K]], address: int, count: int, /
+    ) -> ArrayRef[Pointer[K]]: ...
+    def wrap_array(
+        self, kind: Any, address: Any, count: int, /, *, stride: int | None = None
+    ) -> Any:
+        """A reference to `count` elements that are there already, and are not ours to free.
+
+        Structures may lie `stride` bytes apart, where a C program puts more behind each.
+        """
+        if stride is not None or isinstance(kind, struct_verbs.COMPOUND):
+            return struct_verbs.wrap_array(self._table, kind, address, count, stride)
+        scalar = struct_verbs.resolve(kind, Scalar, "float32", self._table)
+        return make.wrap_array(self._table, scalar, address, count)
 
     @overload
     def adopt(
@@ -266,21 +366,40 @@ class HeapManager(BulkVerbs, DiagnosisVerbs, FlatNames):
         count: int | None = None,
         free: Callable[[int], Any] | None = None,
     ) -> StringRef: ...
+    @overload
     def adopt(
         self,
-        kind: type[Type[Any]],
-        address: int,
+        kind: type[S],
+        address: int | Pointer[S],
+        count: None = None,
+        free: Callable[[int], Any] | None = None,
+    ) -> S: ...
+    @overload
+    def adopt(
+        self,
+        kind: type[S],
+        address: int | Pointer[S],
+        count: int,
+        free: Callable[[int], Any] | None = None,
+    ) -> StructArrayRef[S]: ...
+    def adopt(
+        self,
+        kind: Any,
+        address: Any,
         count: int | None = None,
         free: Callable[[int], Any] | None = None,
     ) -> Any:
-        """A reference that owns what C allocated in this memory: one number, `count` elements, or
-        a string with room for `count` elements (as many as it has now, if that is None).
+        """A reference that owns what C allocated in this memory: one number or structure, `count`
+        elements, or a string with room for `count` elements (as many as it has now, if that is
+        None).
 
         It is freed by ``free(address)``, or as the heap's own allocator does. Raises
         AlreadyOwnedError for a live block of this heap, OutOfBoundsError, MisalignedError.
         """
-        check_type(kind, Type, "int32 or utf8")
-        return make.adopt(self._table, kind, address, count, free, caller_site())
+        if isinstance(kind, struct_verbs.COMPOUND):
+            return struct_verbs.adopt(self._table, kind, address, count, free, caller_site())
+        own = struct_verbs.resolve(kind, Type, "int32 or utf8", self._table)
+        return make.adopt(self._table, own, address, count, free, caller_site())
 
     # Freeing
 
@@ -374,9 +493,11 @@ class HeapManager(BulkVerbs, DiagnosisVerbs, FlatNames):
             id(candidate._block): candidate
             for candidate in gc.get_objects()
             # By its own type: isinstance would ask a dead weak proxy for its class.
-            if issubclass(type(candidate), HeapRef) and hasattr(candidate, "_block")
+            if issubclass(type(candidate), HeapRef)
+            and not hasattr(candidate, "_parent")  # that is a part of a block
+            and hasattr(candidate, "_block")
         }
-        return [living.get(id(block)) or make.ref_of(block) for block in self._table]
+        return [living.get(id(block)) or self._table.places.ref_of(block) for block in self._table]
 
     @property
     def total_allocated_byte_size(self) -> int:
@@ -404,6 +525,22 @@ class HeapManager(BulkVerbs, DiagnosisVerbs, FlatNames):
     def pointer_size(self) -> int:
         """The bytes of a pointer that programs in this memory use."""
         return self._memory.pointer_size
+
+    def layout(self, structure: type[Struct], /) -> StructLayout:
+        """How the C code in this memory lays out a structure: its size, its alignment, and where
+        each field is. Printed, it shows the holes too.
+
+        >>> import emheap
+        >>> class Mixed(emheap.Struct):
+        ...     tag: emheap.uint8
+        ...     link: emheap.Pointer[emheap.uint8]
+        >>> print(emheap.wrap_buffer(bytearray(64)).layout(Mixed))
+        Mixed: 8 bytes, alignment 4, wasm32
+           0     1  tag: uint8
+           1     3  padding
+           4     4  link: Pointer[uint8]
+        """
+        return layout_of(structure, self._memory.abi)
 
     def _check_tracking(self, what: str) -> None:
         if not self._table.options.track_allocations:

@@ -23,6 +23,7 @@ from emheap.errors import (
 )
 from emheap.memories.atomics.base import Atomics
 from emheap.types import Scalar, Text
+from emheap.types.abi import ABI, WASM32, WASM64
 
 __all__ = ["Elements", "Loan", "Memory", "PollingMode", "Reader", "Writer"]
 
@@ -104,6 +105,11 @@ class Memory(ABC):
         """The bytes there are now, or the end of the address space in the process's own memory."""
 
     @property
+    def abi(self) -> ABI:
+        """What the C code in this memory takes for granted: how it lays out structures."""
+        return WASM32 if self.pointer_size == 4 else WASM64
+
+    @property
     def largest_block(self) -> int:
         """The most bytes that one block, and one view, can have."""
         return 1 << 8 * self.pointer_size
@@ -135,13 +141,13 @@ class Memory(ABC):
     def cached_reader(self, scalar: type[Scalar[T]]) -> Reader[T]:
         """`reader`, made once for each type."""
         if scalar not in self._readers:
-            self._readers[scalar] = self.reader(scalar)
+            self._readers[scalar] = self.reader(scalar.for_abi(self.abi))
         return cast("Reader[T]", self._readers[scalar])
 
     def cached_writer(self, scalar: type[Scalar[T]]) -> Writer[T]:
         """`writer`, made once for each type."""
         if scalar not in self._writers:
-            self._writers[scalar] = self.writer(scalar)
+            self._writers[scalar] = self.writer(scalar.for_abi(self.abi))
         return cast("Writer[T]", self._writers[scalar])
 
     def cached_text_reader(self, text: type[Text]) -> Callable[..., str]:

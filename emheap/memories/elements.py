@@ -72,7 +72,9 @@ class IndirectElements:
 
     def __init__(self, memory: Memory, scalar: type[Scalar[Any]], address: int, count: int) -> None:
         self._read = memory.cached_reader(scalar)
-        self._write = memory.cached_writer(scalar)
+        # What is stored was encoded already: a type that does not take its own encoded values is
+        # written as what it is stored as.
+        self._write = memory.cached_writer(scalar.storage or scalar)
         self._address = address
         self._size = scalar.size
         self._count = count

@@ -58,6 +58,8 @@ def make_reader(memory: _Memory, scalar: type[Scalar[T]]) -> Reader[T]:
     if wide is not None:
         size, from_bytes = wide.size, wide.decode_bytes
         return cast("Reader[T]", lambda address: from_bytes(memory.read_bytes(address, size)))
+    if scalar.storage is not None:
+        return _decoding(make_reader(memory, scalar.storage), scalar.decode)
     make: Any = _word_reader
     if issubclass(scalar, FloatingPoint):
         make = _float_reader
@@ -75,6 +77,9 @@ def make_writer(memory: _Memory, scalar: type[Scalar[T]]) -> Writer[T]:
     if wide is not None:
         to_bytes = wide.encode_bytes
         return lambda address, value: memory.write_bytes(address, to_bytes(value))
+    if scalar.storage is not None:
+        encode, write_stored = scalar.encode, make_writer(memory, scalar.storage)
+        return lambda address, value: write_stored(address, encode(value))
     make: Any = _word_writer
     if issubclass(scalar, FloatingPoint):
         make = _float_writer

@@ -20,6 +20,7 @@ from emheap._util.platform import IN_PYODIDE, c_runtime
 from emheap.memories.base import Loan
 from emheap.memories.window import PAGE, WindowMemory, empty_elements
 from emheap.types import Scalar, WideInteger
+from emheap.types.abi import ABI, native_abi
 
 if TYPE_CHECKING or IN_PYODIDE:
     from emheap.javascript.own_module import typed_array
@@ -94,6 +95,10 @@ class ProcessMemory(WindowMemory):
     def size(self) -> int:
         self.refresh()
         return self._size
+
+    @property
+    def abi(self) -> ABI:
+        return native_abi()
 
     @property
     def largest_block(self) -> int:

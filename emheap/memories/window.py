@@ -127,7 +127,7 @@ class WindowMemory(Memory):
         if wide is not None:
             to_bytes = wide.encode_bytes
             return lambda address, value: self.write_bytes(address, to_bytes(value))
-        write_stored = self._stored_writer(scalar)
+        write_stored: Writer[Any] = self._stored_writer(scalar.storage or scalar)
         if scalar.encodes:
             encode = scalar.encode
             return lambda address, value: write_stored(address, encode(value))

@@ -146,8 +146,9 @@ class HeapRef(Generic[T]):
             if self._block is not block:
                 return self._lend(scalar, count, what)
             raise layout.table.use_after_free(block)
-        if layout.table.options.enable_garbage_collection and not layout.borrowed:
-            self._holder.attach(loan.exporter)
+        holder = getattr(self, "_holder", None)  # only where garbage is collected
+        if holder is not None:
+            holder.attach(loan.exporter)
         return loan
 
     # Its life
@@ -259,7 +260,7 @@ class HeapRef(Generic[T]):
                 content = f" {self._content()}"
             except (HeapError, ValueError):  # a string that lost its terminator, say
                 content = " unreadable"
-        return f"<{name} {layout.kind.name}{content} at {format_address(self.address)} {state}>"
+        return f"<{name} {layout.kind.__name__}{content} at {format_address(self.address)} {state}>"
 
     def _repr_html_(self) -> str:
         from emheap.diagnosis.notebook import show_ref

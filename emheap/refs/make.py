@@ -16,18 +16,22 @@ from emheap.blocks.table import BlockTable
 from emheap.errors import HeapError
 from emheap.memories.base import Memory
 from emheap.memories.window import WindowMemory
-from emheap.refs.array import ArrayRef, array_ref_class
+from emheap.refs.array import ArrayRef
 from emheap.refs.lifetime import Holder, make_ref
-from emheap.refs.scalar import ScalarRef, owning_scalar_ref, wrapping_scalar_ref
+from emheap.refs.pointer import array_ref_class, owning_scalar_ref, wrapping_scalar_ref
+from emheap.refs.scalar import ScalarRef
 from emheap.refs.string import StringRef, string_ref_class, string_room
 from emheap.types import Scalar, Text, Type, check_type
 from emheap.types.arrays import encode_elements, encode_value
 
 __all__ = [
     "adopt",
+    "adopt_ref",
     "allocate_array",
+    "allocate_ref",
     "allocate_scalar",
     "allocate_text",
+    "is_count",
     "ref_of",
     "scalar_allocator",
     "wrap_array",
@@ -56,7 +60,7 @@ def allocate_scalar(
     alignment = _alignment(align, scalar)
     if source is not None or alignment > table.allocator.alignment:
         layout = Layout(table, scalar, None, scalar.size, source=source)
-    return _allocate(  # type: ignore[no-any-return]
+    return allocate_ref(  # type: ignore[no-any-return]
         owning_scalar_ref(scalar), layout, scalar, data, site, alignment
     )
 
@@ -71,7 +75,7 @@ def allocate_array(
 ) -> ArrayRef[T]:
     """A reference to a new array: of a number of zeros, or of the values given."""
     data: bytes | memoryview | None = None
-    if _is_count(count_or_values):
+    if is_count(count_or_values):
         count = check_count(count_or_values, "count", scalar.size, table.memory.largest_block)
     else:
         data = encode_elements(scalar, count_or_values)
@@ -81,12 +85,12 @@ def allocate_array(
         count = len(data) // scalar.size
     layout = Layout(table, scalar, count, count * scalar.size, source=source)
     alignment = _alignment(align, scalar)
-    return _allocate(  # type: ignore[no-any-return]
+    return allocate_ref(  # type: ignore[no-any-return]
         array_ref_class(scalar, True), layout, scalar, data, site, alignment
     )
 
 
-def _is_count(value: Any) -> bool:
+def is_count(value: Any) -> bool:
     """Whether a number was meant; numpy's arrays look like one, and those of one element are."""
     if value is None or isinstance(value, (int, float)):
         return True
@@ -118,7 +122,7 @@ def allocate_text(
     layout = Layout(table, text, room, room * text.size, source=source)
     alignment = _alignment(align, text)
     clear = text.size if data is None else 0  # empty, whatever the options say
-    return _allocate(  # type: ignore[no-any-return]
+    return allocate_ref(  # type: ignore[no-any-return]
         string_ref_class(True), layout, text.unit, data, site, alignment, clear
     )
 
@@ -127,7 +131,7 @@ def _alignment(align: Any, kind: type[Type[Any]]) -> int:
     return kind.alignment if align is None else max(check_alignment(align), kind.alignment)
 
 
-def _allocate(
+def allocate_ref(
     cls: Any,
     layout: Layout,
     unit: type[Scalar[Any]],
@@ -136,13 +140,15 @@ def _allocate(
     alignment: int,
     clear: int = 0,
 ) -> Any:
+    """A reference of class `cls` to a new block, which holds `data`, or zeros in its first `clear`
+    bytes at least."""
     table = layout.table
     block: Block | None = None
     try:
-        block = table.allocate(layout, unit, data, site, alignment)
+        block = made = table.allocate(layout, unit, data, site, alignment)
         if clear:
-            table.memory.fill(block[1], clear)
-        return _own(cls, block)
+            table.memory.fill(made[1], clear)
+        return _own(cls, made)
     except BaseException:
         if block is not None and table.is_live(block):
             table.release(block, site)
@@ -239,6 +245,19 @@ def adopt(
             number = elements = check_count(count, "count", unit.size, table.memory.largest_block)
             cls, alignment = array_ref_class(unit, True), unit.alignment
     layout = Layout(table, kind, number, elements * unit.size, source=source)
+    return adopt_ref(table, cls, layout, unit, alignment, address, site)
+
+
+def adopt_ref(
+    table: BlockTable,
+    cls: Any,
+    layout: Layout,
+    unit: type[Scalar[Any]],
+    alignment: int,
+    address: Any,
+    site: Site,
+) -> Any:
+    """A reference of class `cls` that owns what another program allocated."""
     start = table.memory.check_extent(address, layout.byte_size, f"adopt of {layout.describe()}")
     check_aligned(start, alignment, f"an adopted {layout.describe()}")
     try:

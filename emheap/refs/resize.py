@@ -7,7 +7,7 @@ from typing import Any
 
 from emheap._util.sites import Site
 from emheap.allocators.adopted import AdoptedAllocator
-from emheap.blocks.block import Block, Layout
+from emheap.blocks.block import Block
 from emheap.blocks.transfer import check_changeable
 from emheap.refs.base import HeapRef
 from emheap.types import Scalar
@@ -27,7 +27,7 @@ def resize(ref: HeapRef[Any], count: int, unit: type[Scalar[Any]], site: Site) -
     source = layout.source
     if isinstance(source, AdoptedAllocator):
         source = table.allocator
-    larger = Layout(table, layout.kind, count, count * unit.size, source=source)
+    larger = layout.resized(count, count * unit.size, source)
     _, alignment = table.padding(address)
     moved: Block | None = None
     holder = getattr(ref, "_holder", None)  # only references to collected blocks have one

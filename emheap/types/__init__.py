@@ -4,6 +4,19 @@ from __future__ import annotations
 
 from emheap.types.base import Type as Type
 from emheap.types.base import check_type as check_type
+from emheap.types.c_scalars import boolean as boolean
+from emheap.types.c_scalars import c_types as c_types
+from emheap.types.c_scalars import char as char
+from emheap.types.c_scalars import float16 as float16
+from emheap.types.c_scalars import intptr as intptr
+from emheap.types.c_scalars import long as long
+from emheap.types.c_scalars import short as short
+from emheap.types.c_scalars import size_t as size_t
+from emheap.types.c_scalars import ssize_t as ssize_t
+from emheap.types.c_scalars import uintptr as uintptr
+from emheap.types.c_scalars import ulong as ulong
+from emheap.types.c_scalars import ushort as ushort
+from emheap.types.c_scalars import wchar as wchar
 from emheap.types.scalars import FloatingPoint as FloatingPoint
 from emheap.types.scalars import Integer as Integer
 from emheap.types.scalars import Scalar as Scalar

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
+
+from emheap.types.abi import ABI
+from emheap.types.fields import Field
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = ["Type", "check_type"]
 
@@ -23,11 +29,30 @@ class Type(Generic[T]):
     alignment: ClassVar[int]
     """The natural alignment, in bytes."""
 
-    def __new__(cls, *_: object, **__: object) -> Any:
-        raise TypeError(
-            f"{cls.__name__} is a type of memory, not of Python objects: pass the type itself, "
-            f"as in heap.alloc({cls.__name__})"
-        )
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        # What checkers need to know of ``x: int32`` in a structure: reading and storing it takes
+        # and gives a Python value, and the structure's own attribute is a Field.
+        @overload
+        def __get__(self, instance: None, owner: Any) -> Field[T]: ...
+        @overload
+        def __get__(self, instance: object, owner: Any) -> T: ...
+        def __get__(self, instance: Any, owner: Any) -> Any: ...
+        def __set__(self, instance: object, value: T) -> None: ...
+        def _given(self) -> T: ...
+    else:
+
+        def __new__(cls, *_: object, **__: object) -> Any:
+            raise TypeError(
+                f"{cls.__name__} is a type of memory, not of Python objects: pass the type "
+                f"itself, as in heap.alloc({cls.__name__})"
+            )
+
+    @classmethod
+    def for_abi(cls, abi: ABI) -> type[Self]:
+        """The type that C code with this ABI has here; another one for ``long`` and its like."""
+        return cls
 
 
 def check_type(value: Any, base: type[Any], example: str) -> Any:

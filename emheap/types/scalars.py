@@ -12,6 +12,7 @@ from emheap.errors import ValueOutOfRangeError
 from emheap.types.base import Type
 
 __all__ = [
+    "FLOAT32_LIMIT",
     "FloatingPoint",
     "Integer",
     "Scalar",
@@ -26,6 +27,7 @@ __all__ = [
     "pointer53",
     "pointer64",
     "scalar_types",
+    "to_float",
     "uint8",
     "uint16",
     "uint32",
@@ -37,7 +39,7 @@ T = TypeVar("T")
 MAX_POINTER53 = 2**53 - 1
 """The largest integer up to which JavaScript's numbers are exact (``Number.MAX_SAFE_INTEGER``)."""
 
-_FLOAT32_LIMIT = float.fromhex("0x1.ffffffp+127")
+FLOAT32_LIMIT = float.fromhex("0x1.ffffffp+127")
 """The smallest magnitude that rounds to infinity as a float32: half a step above the largest."""
 
 
@@ -57,6 +59,8 @@ class Scalar(Type[T]):
     """Whether `encode` must be called before a value is stored."""
     decodes: ClassVar[bool] = False
     """Whether `decode` must be called on a number read."""
+    storage: ClassVar[type[Scalar[int]] | None] = None
+    """The plain type that the encoded value is stored as, where `encode` takes no encoded one."""
 
     def __init_subclass__(
         cls, code: str | None = None, js_array: str = "", pointer: bool = False, **_: Any
@@ -115,10 +119,10 @@ class FloatingPoint(Scalar[float]):
 
     @classmethod
     def encode(cls, value: Any) -> float:
-        return _to_float(cls.name, "a float", value)
+        return to_float(cls.name, "a float", value)
 
 
-def _to_float(name: str, expected: str, value: Any) -> float:
+def to_float(name: str, expected: str, value: Any) -> float:
     """`value` as a float, without the readings of text that ``float`` has too."""
     try:
         if not isinstance(value, (str, bytes, bytearray)):
@@ -159,7 +163,7 @@ class clamped_uint8(Integer, code="B", js_array="Uint8ClampedArray"):
     @classmethod
     def encode(cls, value: Any) -> int:
         if not isinstance(value, int):
-            value = _to_float(cls.name, "an int or a float", value)
+            value = to_float(cls.name, "an int or a float", value)
         if value != value:
             return 0
         return 0 if value < 0 else 255 if value > 255 else round(value)
@@ -197,7 +201,7 @@ class float32(FloatingPoint, code="f", js_array="Float32Array"):
     @classmethod
     def encode(cls, value: Any) -> float:
         number = value if type(value) is float else super().encode(value)
-        if -_FLOAT32_LIMIT < number < _FLOAT32_LIMIT or not math.isfinite(number):
+        if -FLOAT32_LIMIT < number < FLOAT32_LIMIT or not math.isfinite(number):
             return number
         raise ValueOutOfRangeError(
             f"{number!r} does not fit float32, whose largest value is 3.4028234663852886e+38"

@@ -132,8 +132,9 @@ NO_ARGUMENT = {
     "tolist",
 }
 """What takes nothing that could be wrong. (A detached block is somebody else's to free.)"""
-ELSEWHERE = {"adopt", "keep"}
-"""Tested with the blocks of real programs, and with the arenas that the blocks come from."""
+ELSEWHERE = {"adopt", "keep", "layout", "library"}
+"""Tested with the blocks of real programs, the arenas that blocks come from, structures and
+libraries."""
 
 
 def public_callables(owner: type[Any]) -> set[str]:

@@ -54,7 +54,7 @@ LARGEST_FLOAT32 = 3.4028234663852886e38
 INFINITE_AS_FLOAT32 = 3.4028235677973366e38
 """The smallest number that rounds to infinity as a float32."""
 
-FLOAT_VALUES = {
+FLOAT_VALUES: dict[type[Scalar[Any]], tuple[float, ...]] = {
     float32: (0.0, -0.0, 1.0, -1.5, 2.0**-149, 2.0**-126, LARGEST_FLOAT32, -LARGEST_FLOAT32),
     float64: (0.0, -0.0, 0.1, -1.5, 5e-324, 2.0**-1022, sys.float_info.max, -sys.float_info.max),
 }

@@ -33,8 +33,8 @@ def numbers(heap: HeapManager) -> None:
 def arrays(heap: HeapManager) -> None:
     heap.alloc_array(emheap.utf8, 4)  # type: ignore[arg-type]
     heap.alloc_array(emheap.int32, ["1"])  # type: ignore[misc]
-    heap.alloc_array(emheap.int32, 1.5)  # type: ignore[arg-type]
-    heap.alloc_array(emheap.int32)  # type: ignore[call-arg]
+    heap.alloc_array(emheap.int32, 1.5)  # type: ignore[call-overload]
+    heap.alloc_array(emheap.int32)  # type: ignore[call-overload]
     samples = heap.alloc_array(emheap.float32, 4)
     samples[0] = "x"  # type: ignore[call-overload]
     samples["0"]  # type: ignore[call-overload]

@@ -1,0 +1,162 @@
+"""The inside of a structure's block: its bytes, as numbers of whatever format is asked for.
+
+A field is read as ``cells.i[2]``, an item of a memoryview. Freeing the block releases all of them
+in one step, so every structure, element and pointer that shares the cells finds out at its next
+access, and a live access tests nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from emheap.memories.base import Elements, Memory
+from emheap.memories.window import WindowMemory
+from emheap.types import (
+    Scalar,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+)
+
+_RECORDS: dict[str, Callable[[], Any]] = {"pointees": dict, "tail": int, "origin": type(None)}
+
+__all__ = ["Cells", "WindowCells", "cells_class"]
+
+_SCALARS: dict[str, type[Scalar[Any]]] = {
+    kind.format: kind
+    for kind in (int8, uint8, int16, uint16, int32, uint32, int64, uint64, float32, float64)
+}
+
+
+class Cells:
+    """The elements of one block, by format, each made when it is first used."""
+
+    __slots__ = (
+        *_SCALARS,
+        "__weakref__",
+        "_kept",
+        "address",
+        "length",
+        "memory",
+        "origin",
+        "pointees",
+        "tail",
+    )
+
+    B: Elements
+    memory: Memory
+    pointees: dict[int, Any]
+    """For each pointer that was stored in a field, the block that it points to, by the offset."""
+    origin: Any
+    """The table of the heap that pointers in a value came from, if they were read from one."""
+    tail: int
+    """The elements of a flexible array at the end."""
+
+    def __init__(self, memory: Memory, address: int, length: int) -> None:
+        self.memory = memory
+        self.address = address
+        self.length = length
+        self._kept: tuple[Elements, ...] = ()
+
+    def __getattr__(self, name: str) -> Any:
+        """Make what is not there yet: the elements of a format, or the records of pointers."""
+        scalar = _SCALARS.get(name)
+        if scalar is None:
+            return self._make_record(name)
+        length = self.length
+        if length < 0:
+            raise ValueError("operation forbidden on released cells")
+        made = self._open(scalar, length)
+        self.keep(made)
+        setattr(self, name, made)
+        return made
+
+    def _make_record(self, name: str) -> Any:
+        if name not in _RECORDS:
+            raise AttributeError(name)
+        made = _RECORDS[name]()
+        setattr(self, name, made)
+        return made
+
+    def _open(self, scalar: type[Scalar[Any]], length: int) -> Elements:
+        return self.memory.elements(scalar, self.address, length // scalar.size)
+
+    def keep(self, elements: Elements) -> None:
+        """Release these elements, too, when the block is freed."""
+        self._kept = (*self._kept, elements)
+        if self.length < 0:  # another thread freed the block meanwhile
+            elements.release()
+            raise ValueError("operation forbidden on released cells")
+
+    def read(self, offset: int, size: int) -> bytes:
+        """A copy of some of the bytes."""
+        len(self)
+        return self.memory.read_bytes(self.address + offset, size)
+
+    def write(self, offset: int, data: bytes) -> None:
+        """Store bytes."""
+        place: Any = slice(offset, offset + len(data))
+        self.B[place] = data
+
+    def note(self, offset: int, block: Any) -> None:
+        """Remember the block that a pointer stored at an offset points to, or that it is not
+        known."""
+        if block is not None:
+            self.pointees[offset] = block
+        elif self.pointee(offset) is not None:
+            del self.pointees[offset]
+
+    def pointee(self, offset: int) -> Any:
+        """The block that a pointer stored at an offset pointed to then."""
+        try:
+            return _pointees(self).get(offset)
+        except AttributeError:  # none was ever stored
+            return None
+
+    # What a block's elements are asked for
+
+    def __len__(self) -> int:
+        if self.length < 0:
+            raise ValueError("operation forbidden on released cells")
+        return self.length
+
+    def __getitem__(self, index: int) -> Any:
+        return self.B[index]
+
+    def __setitem__(self, index: int, value: Any) -> None:
+        self.B[index] = value
+
+    def release(self) -> None:
+        """End every use of the block."""
+        self.length = -1  # first: what is made meanwhile is then released by who makes it
+        for elements in self._kept:
+            elements.release()
+
+
+_pointees: Any = Cells.pointees.__get__  # type: ignore[attr-defined]
+"""The records of a block's pointers, if it has any: asking the attribute makes them."""
+
+
+class WindowCells(Cells):
+    """Those of a memory that is one memoryview, which stays."""
+
+    __slots__ = ()
+
+    B: Any
+
+    def read(self, offset: int, size: int) -> bytes:  # noqa: D102 (as in Cells)
+        data: bytes = self.B[offset : offset + size].tobytes()
+        return data
+
+
+def cells_class(memory: Memory) -> type[Cells]:
+    """The class of the cells in a memory."""
+    return WindowCells if isinstance(memory, WindowMemory) and memory.stable else Cells

@@ -1,0 +1,469 @@
+"""How the value of one field becomes bytes, and back; and how a whole structure does."""
+
+from __future__ import annotations
+
+import struct
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from emheap.blocks.table import BlockTable
+from emheap.errors import CapacityError, ValueOutOfRangeError
+from emheap.refs.base import HeapRef
+from emheap.refs.pointer import address_of
+from emheap.types.abi import ABI
+from emheap.types.arrays import encode_elements
+from emheap.types.c_scalars import char
+from emheap.types.pointers import PointerTo
+from emheap.types.scalars import BYTE_ORDER, FloatingPoint, Scalar
+from emheap.types.struct_fields import REQUIRED, Entry, range_of
+from emheap.types.structs import StructType, layout_of
+from emheap.types.text import Text
+from emheap.types.wide import as_wide
+
+__all__ = ["Codec", "Notes", "ScalarCodec", "codec_of", "concrete_kind", "named"]
+
+
+class Notes:
+    """What is learned while values become bytes: which blocks the pointers among them mean."""
+
+    __slots__ = ("pointees", "table")
+
+    def __init__(self, table: BlockTable) -> None:
+        self.table = table
+        """The heap that the bytes will be on."""
+        self.pointees: dict[int, Any] = {}
+
+
+def named(where: str, convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """`convert`, with the field's name in front of the errors it raises."""
+
+    def convert_named(value: Any) -> Any:
+        try:
+            return convert(value)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise type(error)(f"{where}: {error}") from None
+
+    return convert_named
+
+
+def concrete_kind(entry: Entry, abi: ABI) -> Any:
+    """The scalar that an entry is stored as for an ABI."""
+    if hasattr(entry.kind, "scalar"):
+        return entry.kind.scalar(abi)
+    return entry.kind.for_abi(abi)
+
+
+class ScalarCodec:
+    """The value of a scalar field, or of a bit-field, as the number stored."""
+
+    __slots__ = ("decode", "encode", "pack", "plain", "scalar", "size", "unpack", "where")
+
+    def __init__(self, owner: Any, entry: Entry, abi: ABI) -> None:
+        self.where = f"{owner.__name__}.{entry.name}"
+        self.scalar: Any = concrete_kind(entry, abi)
+        self.size: int = self.scalar.size
+        self.encode = named(self.where, self._encoder(entry))
+        self.decode = self._decoder(entry)
+        self.plain = entry.convert is None and not self.scalar.decodes
+        """Whether numbers are read as they are stored."""
+        if as_wide(self.scalar):
+            self._open_wide("big" if entry.swapped else "little")
+            return
+        other = ">" if BYTE_ORDER == "<" else "<"
+        form = struct.Struct((other if entry.swapped else BYTE_ORDER) + self.scalar.format)
+        pack, unpack = form.pack, form.unpack
+        encode, decode = self.encode, self.decode
+        self.pack: Callable[[Any], bytes] = lambda value: pack(encode(value))
+        self.unpack: Callable[[bytes], Any] = lambda data: decode(unpack(data)[0])
+
+    def _open_wide(self, order: Any) -> None:
+        encode, size = self.encode, self.size
+        self.pack = lambda value: encode(value).to_bytes(size, order)
+        self.unpack = lambda data: int.from_bytes(data, order)
+
+    def _encoder(self, entry: Entry) -> Callable[[Any], Any]:
+        convert = entry.convert
+        if convert is None:
+            return self.scalar.encode if entry.width is None else _bits_encoder(entry)
+        if convert is bool:
+            return _encode_bool
+        return _member_encoder(entry)
+
+    def _decoder(self, entry: Entry) -> Callable[[Any], Any]:
+        convert, scalar, where = entry.convert, self.scalar, self.where
+        if convert is None:
+            decode: Callable[[Any], Any] = scalar.decode
+            return decode
+        if convert is bool:
+            return bool
+
+        def decode_member(stored: int) -> Any:
+            try:
+                return convert(stored)
+            except ValueError:
+                raise ValueError(
+                    f"{where} holds {stored}, which is no {convert.__name__}"
+                ) from None
+
+        return decode_member
+
+
+def _encode_bool(value: Any) -> int:
+    if value is True or value is False or (type(value) is int and 0 <= value <= 1):
+        return int(value)
+    raise TypeError(f"it takes a bool, not {type(value).__name__} {value!r:.60}")
+
+
+def _member_encoder(entry: Entry) -> Callable[[Any], int]:
+    convert = entry.convert
+    least, most = range_of(entry)
+
+    def encode_member(value: Any) -> int:
+        stored: int = (value if isinstance(value, convert) else convert(value)).value
+        if least <= stored <= most:  # flags may have values that are no member's
+            return stored
+        raise ValueOutOfRangeError(f"{value!r} does not fit {least} to {most}")
+
+    return encode_member
+
+
+def _bits_encoder(entry: Entry) -> Callable[[Any], int]:
+    least, most = range_of(entry)
+    encode, width = entry.kind.encode, entry.width
+    held = f"its {width} bits, which hold {least} to {most}"
+
+    def encode_bits(value: Any) -> int:
+        try:
+            number: int = encode(value)
+        except OverflowError as error:
+            raise type(error)(f"{value!s:.60} does not fit {held}") from None
+        if least <= number <= most:
+            return number
+        raise ValueOutOfRangeError(f"{number} does not fit {held}")
+
+    return encode_bits
+
+
+Store = Callable[[bytearray, int, Any, Notes], None]
+"""Puts a value into the bytes of a structure that begins at an offset."""
+
+
+class Codec:
+    """Whole structures of one kind, as one ABI lays them out."""
+
+    __slots__ = ("_stores", "encode", "entries", "form", "kind", "layout", "names")
+
+    def __init__(self, kind: Any, abi: ABI) -> None:
+        declaration = kind._declaration
+        self.kind = kind
+        self.layout = layout_of(kind, abi)
+        self.entries: list[Entry] = declaration.named
+        self.names = tuple(entry.name for entry in self.entries)
+        self._stores = {entry.name: _store(kind, entry, abi) for entry in self.entries}
+        self.form = _form_of(declaration, abi)
+        """For a structure of plain numbers what reads and writes all of them at once."""
+        self.encode: Callable[..., bytes] | None = None
+        if self.form is not None:
+            self.encode = _make_encoder(kind, self.entries, self.form)
+
+    def encode_fields(self, fields: Mapping[str, Any], notes: Notes, *, partly: bool) -> bytes:
+        """The bytes of a structure with these fields; what is left out is its default.
+
+        With `partly` nothing is required. Raises TypeError for unknown and missing names, and what
+        does not fit.
+        """
+        if self.encode is not None and not partly:
+            try:
+                return self.encode(**fields)
+            except (struct.error, OverflowError, TypeError):
+                pass  # their messages name no field, or no structure: find it below
+        self._check_names(fields, partly)
+        made = bytearray(self.layout.size)
+        for entry in self.entries:
+            value = fields.get(entry.name, entry.default)
+            if value is not None and value is not REQUIRED:
+                self._stores[entry.name](made, 0, value, notes)
+        return bytes(made)
+
+    def _check_names(self, fields: Mapping[str, Any], partly: bool) -> None:
+        for name in fields:
+            if name not in self._stores:
+                raise TypeError(
+                    f"{self.kind.__name__} has no field {name!r}; its fields are "
+                    + ", ".join(self.names)
+                )
+        if partly or self.kind._declaration.union:
+            return
+        missing = [
+            entry.name
+            for entry in self.entries
+            if entry.default is REQUIRED and entry.name not in fields
+        ]
+        if missing:
+            raise TypeError(
+                f"{self.kind.__name__} is not given {', '.join(missing)}; only fields with a "
+                "default, as in x: int32 = field(), may be left out"
+            )
+
+    def encode_value(self, value: Any, notes: Notes) -> bytes:
+        """The bytes of a structure given as another one, as a tuple of all fields, or a mapping."""
+        if isinstance(type(value), StructType):
+            return self._encode_struct(value, notes)
+        if isinstance(value, Mapping):
+            return self.encode_fields(value, notes, partly=False)
+        if isinstance(value, (tuple, list)):
+            if len(value) != len(self.names):
+                raise TypeError(
+                    f"{self.kind.__name__} has {len(self.names)} fields, not {len(value)}"
+                )
+            fields = dict(zip(self.names, value, strict=True))
+            return self.encode_fields(fields, notes, partly=False)
+        raise self._refusal(value)
+
+    def _encode_struct(self, value: Any, notes: Notes) -> bytes:
+        if value.kind is not self.kind:
+            raise self._refusal(value)
+        codec: Codec = value._variants.codec
+        if codec.layout.signature == self.layout.signature:
+            if not self.kind._declaration.has_pointers:
+                return value._elements.read(value._base, self.layout.size)  # type: ignore[no-any-return]
+        elif self.kind._declaration.union:
+            raise TypeError(
+                f"the union {self.kind.__name__} differs between the two heaps, and which of its "
+                "fields is meant is not known: store the field"
+            )
+        fields = {name: getattr(value, name) for name in self.names}
+        return self.encode_fields(fields, notes, partly=True)
+
+    def _refusal(self, value: Any) -> TypeError:
+        return TypeError(
+            f"{self.kind.__name__} takes another {self.kind.__name__}, a tuple of its fields or a "
+            f"mapping, not {type(value).__name__} {value!r:.60}"
+        )
+
+    def store(self, made: bytearray, base: int, name: str, value: Any, notes: Notes) -> None:
+        """Put the value of one field into the bytes of a structure."""
+        self._stores[name](made, base, value, notes)
+
+
+def codec_of(kind: Any, abi: ABI) -> Codec:
+    """The codec of a structure for an ABI, made once."""
+    variants: dict[Any, Any] = kind._declaration.variants
+    if abi not in variants:
+        variants[abi] = Codec(kind, abi)
+    found: Codec = variants[abi]
+    return found
+
+
+def _form_of(declaration: Any, abi: ABI) -> struct.Struct | None:
+    """The format of ``struct`` for a structure of plain numbers with nothing between the bytes."""
+    if declaration.union or not declaration.named or declaration.named != declaration.entries:
+        return None
+    layout = declaration.layout(abi)
+    parts, end = [], 0
+    for entry in declaration.entries:
+        plain = entry.shape is None and entry.width is None and entry.convert is None
+        if not plain or entry.swapped or not isinstance(entry.kind, type):
+            return None
+        if not issubclass(entry.kind, Scalar) or not entry.kind.format or _converts(entry.kind):
+            return None
+        offset = layout.fields[entry.name].offset
+        parts.append(f"{offset - end}x" if offset > end else "")
+        scalar = entry.kind.for_abi(abi)
+        parts.append(scalar.format)
+        end = offset + scalar.size
+    return struct.Struct(f"{BYTE_ORDER}{''.join(parts)}{layout.size - end}x")
+
+
+def _converts(scalar: type[Scalar[Any]]) -> bool:
+    return scalar.decodes or (scalar.encodes and not issubclass(scalar, FloatingPoint))
+
+
+def _make_encoder(kind: Any, entries: list[Entry], form: struct.Struct) -> Callable[..., bytes]:
+    """A function of the fields, as keywords, that gives their bytes."""
+    space: dict[str, Any] = {"__pack": form.pack}
+    parameters = []
+    for entry in entries:
+        if entry.default is REQUIRED:
+            parameters.append(entry.name)
+        else:
+            space[f"__default_{entry.name}"] = entry.default or 0
+            parameters.append(f"{entry.name}=__default_{entry.name}")
+    values = ", ".join(entry.name for entry in entries)
+    exec(f"def encode(*, {', '.join(parameters)}):\n    return __pack({values})", space)
+    encoder: Callable[..., bytes] = space["encode"]
+    return encoder
+
+
+# One field into the bytes of its structure
+
+
+def _store(owner: Any, entry: Entry, abi: ABI) -> Store:
+    where = f"{owner.__name__}.{entry.name}"
+    start, length = layout_of(owner, abi).placed.bits[entry.name]
+    if entry.shape is not None:
+        return _array_store(where, entry, abi, start // 8)
+    if entry.width is not None:
+        return _bits_store(ScalarCodec(owner, entry, abi), start, length)
+    if isinstance(entry.kind, StructType):
+        return _struct_store(entry, abi, start // 8)
+    if hasattr(entry.kind, "scalar"):
+        return _pointer_store(where, entry.kind, abi, start // 8)
+    codec = ScalarCodec(owner, entry, abi)
+    return _bytes_store(start // 8, codec.size, codec.pack)
+
+
+def _bytes_store(offset: int, size: int, pack: Callable[[Any], bytes]) -> Store:
+    def store(made: bytearray, base: int, value: Any, _: Notes) -> None:
+        made[base + offset : base + offset + size] = pack(value)
+
+    return store
+
+
+def _bits_store(codec: ScalarCodec, start: int, width: int) -> Store:
+    offset, shift = divmod(start, 8)
+    size = (shift + width + 7) // 8
+    mask = (1 << width) - 1
+
+    def store(made: bytearray, base: int, value: Any, _: Notes) -> None:
+        place = slice(base + offset, base + offset + size)
+        number = int.from_bytes(made[place], "little") & ~(mask << shift)
+        number |= (codec.encode(value) & mask) << shift
+        made[place] = number.to_bytes(size, "little")
+
+    return store
+
+
+def _struct_store(entry: Entry, abi: ABI, offset: int) -> Store:
+    kind = entry.kind
+
+    def store(made: bytearray, base: int, value: Any, notes: Notes) -> None:
+        inner = Notes(notes.table)
+        data = codec_of(kind, abi).encode_value(value, inner)
+        made[base + offset : base + offset + len(data)] = data
+        for at, block in inner.pointees.items():
+            notes.pointees[base + offset + at] = block
+
+    return store
+
+
+def _pointer_store(where: str, kind: PointerTo, abi: ABI, offset: int) -> Store:
+    size = abi.pointer_size
+    most = (1 << 8 * size) - 1
+
+    def store(made: bytearray, base: int, value: Any, notes: Notes) -> None:
+        address, block = address_of(value, kind, notes.table, where, most)
+        made[base + offset : base + offset + size] = address.to_bytes(size, sys.byteorder)
+        if block is not None:
+            notes.pointees[base + offset] = block
+
+    return store
+
+
+def _array_store(where: str, entry: Entry, abi: ABI, offset: int) -> Store:
+    if isinstance(entry.kind, type) and issubclass(entry.kind, Text):
+        return _text_store(where, entry, offset)
+    encode = _elements_encoder(entry, abi)
+
+    def store(made: bytearray, base: int, value: Any, notes: Notes) -> None:
+        inner = Notes(notes.table)
+        try:
+            data = encode(value, inner)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise type(error)(f"{where}: {error}") from None
+        place = base + offset
+        if entry.flexible:
+            made.extend(bytes(max(place + len(data) - len(made), 0)))
+        made[place : place + len(data)] = data
+        for at, block in inner.pointees.items():
+            notes.pointees[place + at] = block
+
+    return store
+
+
+def _text_store(where: str, entry: Entry, offset: int) -> Store:
+    room = (entry.count or 0) * entry.kind.size
+    encode = named(where, entry.kind.encode)
+
+    def store(made: bytearray, base: int, value: Any, _: Notes) -> None:
+        data = encode(value)
+        if len(data) > room and not entry.flexible:
+            raise CapacityError(
+                f"{where}: a string of {len(data)} bytes with its terminator does not fit its "
+                f"{room} bytes"
+            )
+        size = max(room, len(data))
+        made.extend(bytes(max(base + offset + size - len(made), 0)))
+        made[base + offset : base + offset + size] = data.ljust(size, b"\0")
+
+    return store
+
+
+def _elements_encoder(entry: Entry, abi: ABI) -> Callable[[Any, Notes], bytes]:
+    """A function that gives the bytes of the elements of an array field."""
+    count = entry.count if not entry.flexible else None
+    if isinstance(entry.kind, StructType):
+        return lambda value, notes: encode_structs(entry.kind, abi, value, notes, count)
+    if hasattr(entry.kind, "scalar"):
+        return lambda value, notes: encode_pointers(entry.kind, abi, value, notes, count)
+    scalar = entry.kind.for_abi(abi)
+    deep = len(entry.shape or ()) > 1
+
+    def encode(value: Any, _: Notes) -> bytes:
+        data = bytes(encode_elements(scalar, _flat(value) if deep else value))
+        if scalar is char and count is not None:
+            data = data.ljust(count, b"\0")
+        _check_number(len(data) // scalar.size, count)
+        return data
+
+    return encode
+
+
+def _flat(value: Any) -> Any:
+    if hasattr(value, "__buffer__") or isinstance(value, (bytes, bytearray, memoryview, HeapRef)):
+        return value
+    if not isinstance(value, Iterable) or hasattr(value, "__array_interface__"):
+        return value
+    flat: list[Any] = []
+    for each in value:
+        inner = _flat(each)
+        flat.extend(inner if isinstance(inner, list) else [inner])
+    return flat
+
+
+def _check_number(given: int, count: int | None) -> None:
+    if count is not None and given != count:
+        raise ValueError(f"an array of {count} elements takes as many, not {given}")
+
+
+def encode_structs(kind: Any, abi: ABI, values: Any, notes: Notes, count: int | None) -> bytes:
+    """The bytes of an array of structures, given as an iterable of values."""
+    codec, size = codec_of(kind, abi), layout_of(kind, abi).size
+    made = []
+    for index, value in enumerate(values):
+        inner = Notes(notes.table)
+        try:
+            made.append(codec.encode_value(value, inner))
+        except (TypeError, ValueError, OverflowError) as error:
+            raise type(error)(f"element {index}: {error}") from None
+        for at, block in inner.pointees.items():
+            notes.pointees[index * size + at] = block
+    _check_number(len(made), count)
+    return b"".join(made)
+
+
+def encode_pointers(
+    kind: PointerTo, abi: ABI, values: Any, notes: Notes, count: int | None
+) -> bytes:
+    """The bytes of an array of pointers, given as an iterable of what they point to."""
+    size = abi.pointer_size
+    made = []
+    for index, value in enumerate(values):
+        where = f"element {index}"
+        address, block = address_of(value, kind, notes.table, where, (1 << 8 * size) - 1)
+        made.append(address.to_bytes(size, sys.byteorder))
+        if block is not None:
+            notes.pointees[index * size] = block
+    _check_number(len(made), count)
+    return b"".join(made)

@@ -1,0 +1,312 @@
+"""Pointers: addresses that know what they point to, and remember whom."""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, overload
+
+from emheap._util.messages import format_address
+from emheap.blocks.block import Block, is_released
+from emheap.errors import NotAllocatedError, NullPointerError, ValueOutOfRangeError
+from emheap.refs import array as arrays
+from emheap.refs import scalar as scalars
+from emheap.refs.array import ArrayRef
+from emheap.refs.base import HeapRef
+from emheap.refs.lifetime import Owner
+from emheap.refs.scalar import ScalarRef
+from emheap.types.pointers import PointerScalar, PointerTo, name_of
+from emheap.types.structs import StructType
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from emheap.refs.string import StringRef
+    from emheap.types.base import Type
+    from emheap.types.fields import Field
+
+__all__ = [
+    "Pointer",
+    "PointerArrayRef",
+    "PointerRef",
+    "address_of",
+    "array_ref_class",
+    "owning_scalar_ref",
+    "wrapping_scalar_ref",
+]
+
+T = TypeVar("T")
+K_co = TypeVar("K_co", covariant=True)
+T_co = TypeVar("T_co", covariant=True)
+A = TypeVar("A")
+
+
+class _Kind(Protocol[T_co]):
+    """What scalars, strings, structures and pointers are to a checker: what Python sees of one."""
+
+    def _given(self) -> T_co: ...
+
+
+class _Structure(Protocol[T_co]):
+    """What structures are to a checker besides: what an array of them is."""
+
+    def _given_array(self) -> T_co: ...
+
+
+class Pointer(Generic[K_co]):
+    """A pointer to something of a known kind: a value, and as ``Pointer[Node]`` a type.
+
+    It is an address of its heap: true if it is not null, equal to another of the same address.
+    `target` is what it points to, ``pointer[i]`` the one of several, `array` all of them. One
+    that was stored in a field by Python remembers the block that it points to, so that using it
+    after that was freed raises UseAfterFreeError.
+
+    >>> import emheap
+    >>> class Node(emheap.Struct):
+    ...     number: emheap.int32
+    ...     next: emheap.Pointer[Node] = emheap.field()
+    >>> with emheap.open().arena() as scratch:
+    ...     second = scratch.alloc(Node, number=2)
+    ...     first = scratch.alloc(Node, number=1, next=second)
+    ...     first.next.target.number, first.next.target.next.get()
+    (2, None)
+    """
+
+    __slots__ = ("_block", "_kind", "_table", "address")
+
+    address: int
+    """Where it points to; 0 if it is null."""
+
+    def __init__(self, table: Any, kind: PointerTo, address: int, block: Any = None) -> None:
+        self._table = table
+        self._kind = kind
+        self._block: Block | None = block
+        self.address = address
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __get__(self, instance: None, owner: Any) -> Field[Self]: ...
+        @overload
+        def __get__(self, instance: object, owner: Any) -> Self: ...
+        def __get__(self, instance: Any, owner: Any) -> Any: ...
+        def __set__(
+            self,
+            instance: object,
+            value: Pointer[K_co] | K_co | ArrayRef[Any] | ScalarRef[Any] | StringRef | int | None,
+        ) -> None: ...
+        def _given(self) -> Self: ...
+
+        @overload
+        def array(self: Pointer[Type[T]], count: int, /) -> ArrayRef[T]: ...
+        @overload
+        def array(self: Pointer[_Structure[A]], count: int, /) -> A: ...
+        def array(self, count: int, /) -> Any:
+            """A reference to `count` of what it points to."""
+    else:
+
+        def __class_getitem__(cls, kind: Any) -> PointerTo:
+            return PointerTo(kind)
+
+        def array(self, count: int, /) -> Any:
+            """A reference to `count` of what it points to."""
+            return self._heap().array_at(self._kind.of, self._position(0), count, self._block)
+
+    @property
+    def target(self: Pointer[_Kind[T]]) -> T:
+        """What it points to. Raises NullPointerError, UseAfterFreeError."""
+        return self[0]
+
+    def get(self: Pointer[_Kind[T]]) -> T | None:
+        """What it points to, or None if it is null."""
+        return self[0] if self.address else None
+
+    def __getitem__(self: Pointer[_Kind[T]], index: int) -> T:
+        value: T = self._heap().read_at(self._kind.of, self._position(index), self._block)
+        return value
+
+    def __setitem__(self, index: int, value: Any) -> None:
+        self._heap().write_at(self._kind.of, self._position(index), value)
+
+    def cast(self, kind: type[Pointer[T]], /) -> Pointer[T]:
+        """The same address as a pointer to another kind: ``pointer.cast(Pointer[Node])``."""
+        other: Any = kind
+        if not isinstance(other, PointerTo):
+            raise TypeError(f"cast() takes a kind such as Pointer[uint8], not {name_of(kind)}")
+        return Pointer(self._table, other, self.address, self._block)
+
+    def _heap(self) -> Any:
+        """What makes references to places of the heap, if this may be used."""
+        if not self.address:
+            raise NullPointerError(f"this {self._kind} is null: it points to nothing")
+        if self._block is not None and is_released(self._block[0]):
+            raise self._block[2].table.use_after_free(self._block)
+        if self._table.for_values:
+            raise NotAllocatedError(
+                f"{self!r} is in a structure on no heap, so what it points to is not known; store "
+                "the structure on the heap first"
+            )
+        return self._table.places
+
+    def _position(self, index: int) -> int:
+        """The address of one of several things it points to."""
+        position = operator.index(index)
+        if not position:
+            return self.address
+        size: int = self._table.places.size_of(self._kind.of)
+        return self.address + position * size
+
+    def __bool__(self) -> bool:
+        return self.address != 0
+
+    def __index__(self) -> int:
+        return self.address
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Pointer):
+            return self.address == other.address
+        if isinstance(other, HeapRef):
+            return self.address == other.address and self._table is other._table
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.address)
+
+    def __repr__(self) -> str:
+        return f"<{self._kind} to {format_address(self.address) if self.address else 'nothing'}>"
+
+
+def address_of(
+    value: Any, kind: PointerTo, table: Any, where: str, most: int
+) -> tuple[int, Block | None]:
+    """The address that a value means as a pointer on a heap, and the block that it lies in.
+
+    `most` is the largest address. Raises TypeError for what is no pointer to this kind,
+    NotAllocatedError for what is on another heap, UseAfterFreeError, OverflowError.
+    """
+    if value is None:
+        return 0, None
+    if isinstance(value, Pointer):
+        if value.address and value._table is not table and not table.for_values:
+            raise _elsewhere(where, value, value._table)
+        return value.address, value._block
+    if isinstance(value, HeapRef):
+        value._check_alive()
+        _check_points_to(value, kind, where)
+        if value._table is not table and not table.for_values:
+            raise _elsewhere(where, value, value._table)
+        return value.address, value._block
+    if isinstance(value, bool) or not hasattr(type(value), "__index__"):
+        raise TypeError(
+            f"{where}: a {kind} takes a reference, a pointer, an address or None, "
+            f"not {type(value).__name__} {value!r:.60}"
+        )
+    address = operator.index(value)
+    if not 0 <= address <= most:
+        raise ValueOutOfRangeError(f"{where}: {address} does not fit a pointer: 0 to {most}")
+    return address, None
+
+
+def _elsewhere(where: str, value: Any, table: Any) -> NotAllocatedError:
+    place = "on no heap" if table.for_values else f"on another heap ({table.memory.name})"
+    return NotAllocatedError(
+        f"{where}: {value!r:.80} is {place}, and a pointer cannot leave its heap; "
+        "allocate a copy on this one and point to that"
+    )
+
+
+def _check_points_to(ref: HeapRef[Any], kind: PointerTo, where: str) -> None:
+    wanted = kind.of
+    if wanted is None or wanted is Any:
+        return
+    found = ref.kind
+    if isinstance(wanted, StructType) != isinstance(found, StructType) or (
+        isinstance(wanted, StructType) and found is not wanted
+    ):
+        raise TypeError(f"{where}: a {kind} cannot point to a {name_of(found)}: {ref!r:.80}")
+
+
+# References to pointers
+
+
+class PointerRef(ScalarRef[Any]):
+    """A pointer on a heap: what ``heap.alloc(Pointer[Node])`` gives."""
+
+    __slots__ = ()
+
+    @property
+    def value(self) -> Any:
+        """The pointer. It is set to what a pointer can be made of: a reference, another pointer,
+        an address or None."""
+        address = ScalarRef.value.fget(self)  # type: ignore[attr-defined]
+        return Pointer(self._table, self._unit.pointee, address)  # type: ignore[attr-defined]
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        scalar: Any = self._unit
+        address, _ = address_of(value, scalar.pointee, self._table, scalar.name, scalar.maximum)
+        ScalarRef.value.fset(self, address)  # type: ignore[attr-defined]
+
+
+class OwningPointerRef(Owner, PointerRef):
+    __slots__ = ()
+
+
+class PointerArrayRef(ArrayRef[Any]):
+    """Pointers on a heap, one after the other: what ``heap.alloc_array(Pointer[Node], 8)`` gives.
+
+    Elements and slices are `Pointer` objects; what is stored is what a pointer can be made of.
+    """
+
+    __slots__ = ()
+    __hash__ = None
+
+    def __getitem__(self, index: Any) -> Any:
+        found = super().__getitem__(index)
+        scalar: Any = self._unit
+        if isinstance(found, list):
+            return [Pointer(self._table, scalar.pointee, address) for address in found]
+        return Pointer(self._table, scalar.pointee, found)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        if isinstance(index, slice):
+            super().__setitem__(index, [self._address(each) for each in value])
+        else:
+            super().__setitem__(index, self._address(value))
+
+    def _address(self, value: Any) -> int:
+        scalar: Any = self._unit
+        address, _ = address_of(value, scalar.pointee, self._table, scalar.name, scalar.maximum)
+        return address
+
+    def __iter__(self) -> Any:
+        return iter(self[:])
+
+
+class OwningPointerArrayRef(Owner, PointerArrayRef):
+    __slots__ = ()
+    __hash__ = None
+
+
+PointerRef._borrowed_class = PointerRef
+PointerRef.__name__ = ScalarRef.__name__
+PointerArrayRef._borrowed_class = PointerArrayRef
+PointerArrayRef.__name__ = ArrayRef.__name__
+
+
+def owning_scalar_ref(scalar: Any) -> Any:
+    """The class of a reference that owns a `scalar`."""
+    if issubclass(scalar, PointerScalar):
+        return OwningPointerRef
+    return scalars.owning_scalar_ref(scalar)
+
+
+def wrapping_scalar_ref(scalar: Any) -> Any:
+    """The class of a reference that borrows a `scalar`."""
+    return PointerRef if issubclass(scalar, PointerScalar) else scalars.wrapping_scalar_ref(scalar)
+
+
+def array_ref_class(scalar: Any, owning: bool) -> Any:
+    """The class of a reference to an array of `scalar`."""
+    if issubclass(scalar, PointerScalar):
+        return OwningPointerArrayRef if owning else PointerArrayRef
+    return arrays.array_ref_class(scalar, owning)

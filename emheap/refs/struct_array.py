@@ -1,0 +1,309 @@
+"""Arrays of structures: in a block of their own, at an address, or inside of a structure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from emheap._util.checks import check_count, check_integer
+from emheap._util.sites import caller_site
+from emheap.blocks.block import Block, describe_block
+from emheap.errors import NotSupportedError, OutOfBoundsError
+from emheap.refs.exchange import cannot_share
+from emheap.refs.field_codecs import Notes, encode_structs
+from emheap.refs.lifetime import Owner
+from emheap.refs.resize import resize
+from emheap.refs.struct_dtype import dtype_of
+from emheap.refs.structured import StructuredRef, StructureLayout
+from emheap.refs.variants import Inside, Variants
+from emheap.types import Scalar, as_wide, uint8
+from emheap.types.fields import Field
+from emheap.types.pointers import name_of
+from emheap.types.structs import layout_of
+
+if TYPE_CHECKING:
+    import numpy
+
+__all__ = ["StructArrayRef", "open_struct_array", "open_struct_array_inside"]
+
+S = TypeVar("S")
+T = TypeVar("T")
+_new = object.__new__
+
+
+class StructArrayRef(StructuredRef[S], Sequence[S]):
+    """Structures on a heap, one after the other: a mutable sequence of fixed length.
+
+    An element is a reference to the structure at its place, so ``array[2].x = 5`` stores in the
+    array; ``array[2] = value`` stores a whole structure. `column` is a view on one field of all
+    elements, and `numpy` an array with a structured dtype.
+
+    >>> import emheap
+    >>> class Point(emheap.Struct):
+    ...     x: emheap.float32
+    ...     y: emheap.float32
+    >>> with emheap.open().alloc_array(Point, [(1, 2), (3, 4), (5, 6)]) as points:
+    ...     points[-1].y += 10
+    ...     points[0] = Point(x=7, y=8)
+    ...     points.tolist(), points.column(Point.y).tolist()
+    ([(7.0, 8.0), (3.0, 4.0), (5.0, 16.0)], [8.0, 4.0, 16.0])
+    """
+
+    __slots__ = ("_base", "_count", "_item", "_stride", "_variants")
+    __hash__ = None  # type: ignore[assignment]
+
+    _count: int
+    _stride: int
+    _item: Any
+    """The class of the elements."""
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def element_count(self) -> int:
+        """The number of elements."""
+        return self._count
+
+    @property
+    def bytes_per_element(self) -> int:
+        """Bytes from one element to the next."""
+        return self._stride
+
+    @property
+    def allocated_byte_size(self) -> int:
+        """The bytes from the first to the last of the elements."""
+        if not self._count:
+            return 0
+        return (self._count - 1) * self._stride + self._variants.layout.size
+
+    # Elements
+
+    @overload
+    def __getitem__(self, index: int) -> S: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[S]: ...
+    def __getitem__(self, index: Any) -> Any:
+        try:
+            if 0 <= index < self._count:
+                made = _new(self._item)
+                made._elements = self._elements
+                made._base = self._base + index * self._stride
+                made._parent = self
+                return made
+        except TypeError:
+            pass  # a slice, or no index at all
+        if isinstance(index, slice):
+            return [self[position] for position in range(*index.indices(self._count))]
+        return self[self._check_index(index)]
+
+    def __setitem__(self, index: int | slice, value: Any) -> None:
+        if isinstance(index, slice):
+            self._store_slice(index, value)
+            return
+        position = self._check_index(index)
+        notes = Notes(self._table)
+        data = self._variants.codec.encode_value(value, notes)
+        self._store(position * self._stride, data, notes)
+
+    def _check_index(self, index: Any) -> int:
+        position = check_integer(index, "index")
+        if -self._count <= position < self._count:
+            return position % self._count
+        self._check_alive()
+        raise OutOfBoundsError(
+            f"index {position} is outside the {self._count} elements of "
+            f"{describe_block(self._block)}"
+        )
+
+    def _store_slice(self, index: slice, values: Iterable[Any]) -> None:
+        positions = range(*index.indices(self._count))
+        notes = Notes(self._table)
+        size = self._variants.layout.size
+        data = encode_structs(self.kind, self._variants.abi, values, notes, len(positions))
+        if positions.step == 1 and self._stride == size:
+            self._store(positions.start * size, data, notes)
+            return
+        for number, position in enumerate(positions):
+            part = Notes(self._table)
+            part.pointees = {
+                at - number * size: block
+                for at, block in notes.pointees.items()
+                if 0 <= at - number * size < size
+            }
+            self._store(position * self._stride, data[number * size : (number + 1) * size], part)
+
+    def _store(self, offset: int, data: bytes, notes: Notes) -> None:
+        cells = self._elements
+        base = self._base + offset
+        try:
+            cells.write(base, data)
+        except ValueError:
+            self._check_alive()
+            raise
+        for at, block in notes.pointees.items():
+            cells.note(base + at, block)
+
+    def __iter__(self) -> Iterator[S]:
+        self._check_alive()
+        item, cells, stride = self._item, self._elements, self._stride
+        for base in range(self._base, self._base + self._count * stride, stride):
+            made = _new(item)
+            made._elements = cells
+            made._base = base
+            made._parent = self
+            yield made
+
+    def tolist(self) -> list[tuple[Any, ...]]:
+        """The elements as tuples of their fields, as `Struct.to_tuple` gives them."""
+        form = self._variants.codec.form
+        if form is None or self._stride != form.size:
+            return [each.to_tuple() for each in self]  # type: ignore[attr-defined]
+        self._check_alive()
+        return list(form.iter_unpack(self._elements.read(self._base, self._count * form.size)))
+
+    def __eq__(self, other: object) -> bool:
+        """Whether `other` is a sequence of equal structures."""
+        if not isinstance(other, Sequence) or isinstance(other, (str, bytes)):
+            return NotImplemented
+        return len(self) == len(other) and all(
+            mine == its for mine, its in zip(self, other, strict=True)
+        )
+
+    # Views
+
+    @property
+    def view(self) -> memoryview:
+        """A writable view of the bytes of all elements, format ``B``."""
+        return self.allocated_bytes_view
+
+    def column(self, field: Field[T] | str, /, *inner: Field[Any] | str) -> memoryview:
+        """One field of all elements: a strided view, with no copy.
+
+        ``column(Line.start, Point.x)`` is a field of a structure in the elements. The view has
+        the numbers as they are stored. While it is in use the block cannot be freed.
+        Raises NotSupportedError where no view can be: of bit-fields, arrays and nested
+        structures, and where the fields do not lie at multiples of their size.
+        """
+        offset, scalar, name = self._find_column((field, *inner))
+        if not self._count:
+            return self._lend_part(scalar, self.address, 0, name).view  # type: ignore[no-any-return]
+        step, rest = divmod(self._stride, scalar.size)
+        start = self.address + offset
+        if rest or start % scalar.size:
+            raise NotSupportedError(
+                f"{name} does not lie at multiples of its {scalar.size} bytes, so no view can have "
+                "it; take numpy(), or the elements one by one"
+            )
+        count = (self._count - 1) * step + 1
+        return self._lend_part(scalar, start, count, f"column {name}", step).view  # type: ignore[no-any-return]
+
+    def _find_column(self, path: tuple[Any, ...]) -> tuple[int, type[Scalar[Any]], str]:
+        """Where a field begins in an element, what it is stored as, and its name."""
+        kind: Any = self.kind
+        offset, plain, where = 0, True, ""
+        for each in path:
+            name = each.name if isinstance(each, Field) else each
+            found = layout_of(kind, self._variants.abi).fields.get(name)
+            if found is None or (isinstance(each, Field) and each.owner is not kind):
+                raise TypeError(f"{name_of(kind)} has no field {each}")
+            offset += found.offset
+            kind, plain, where = found.kind, found.bit_width is None, str(found)
+        if hasattr(kind, "scalar"):
+            kind = kind.scalar(self._variants.abi)
+        plain = plain and isinstance(kind, type) and issubclass(kind, Scalar) and not as_wide(kind)
+        if not plain:
+            raise NotSupportedError(
+                f"{where} is no number of its own, so it has no column; take the elements one by "
+                "one, or numpy()"
+            )
+        return offset, kind, where
+
+    def numpy(self) -> numpy.ndarray[Any, Any]:
+        """A writable numpy array with a structured dtype on the elements, with no copy.
+
+        Bit-fields are not in it. While it is in use the block cannot be freed.
+        Raises NotSupportedError where views are no memoryviews, ImportError without numpy.
+        """
+        try:
+            import numpy
+        except ImportError:
+            raise ImportError(
+                "numpy() needs numpy: pip install emheap[numpy], or in Pyodide "
+                'await pyodide_js.loadPackage("numpy")'
+            ) from None
+        if not self._memory.zero_copy:
+            self._check_alive()
+            raise NotSupportedError(cannot_share(self._memory, "numpy array"))
+        loan = self._lend(uint8, self.allocated_byte_size, "numpy array")
+        data = numpy.asarray(loan.view)
+        description: Any = dtype_of(self.kind, self._variants.abi)
+        dtype: Any = numpy.dtype(description)
+        if not self._count:
+            return data.view(dtype)
+        made: numpy.ndarray[Any, Any]
+        made = numpy.ndarray((self._count,), dtype, data.data, 0, (self._stride,))
+        return made
+
+    # Another length
+
+    def resize(self, count: int) -> None:
+        """Make the array `count` elements long: it keeps what fits, and what is new is 0.
+
+        The block may move; elements that were taken before end with the old one. Raises
+        BufferInUseError while a view is in use, OutOfMemoryError, NotAllocatedError for a wrapped
+        array, UseAfterFreeError; then nothing changed.
+        """
+        unit: Any = self._variants.layout
+        number = check_count(count, "count", unit.size, self._memory.largest_block)
+        kept = self._elements
+        resize(self, number, unit, caller_site())
+        self._count = number
+        for at in list(kept.pointees):
+            self._elements.note(at, kept.pointee(at))
+
+    def _content(self) -> str:
+        return f"of {self._count} elements"
+
+
+class OwningStructArrayRef(Owner, StructArrayRef[Any]):
+    __slots__ = ()
+    __hash__ = None
+
+
+class InnerStructArrayRef(Inside, StructArrayRef[Any]):  # type: ignore[override]
+    """An array that is a field of a structure."""
+
+    __slots__ = ("_parent",)
+    __hash__ = None
+
+
+StructArrayRef._borrowed_class = StructArrayRef
+InnerStructArrayRef._borrowed_class = InnerStructArrayRef
+InnerStructArrayRef.__name__ = StructArrayRef.__name__
+
+
+def open_struct_array(ref: Any, block: Block) -> Any:
+    """Let a new reference to a block know what the block's layout says."""
+    layout: Any = block[2]
+    assert isinstance(layout, StructureLayout)
+    return _fill(ref, layout.variants, 0, layout.count or 0, layout.stride)
+
+
+def open_struct_array_inside(
+    parent: Any, variants: Variants, base: int, count: int, *, packed: bool
+) -> Any:
+    """An array that is a field of `parent`."""
+    made: Any = _new(InnerStructArrayRef)
+    made._parent = parent
+    made._elements = parent._elements
+    _fill(made, variants, base, count, variants.layout.size)
+    if packed:
+        made._item = variants.packed
+    return made
+
+
+def _fill(ref: Any, variants: Variants, base: int, count: int, stride: int) -> Any:
+    ref._variants, ref._base, ref._count, ref._stride = variants, base, count, stride
+    ref._item = variants.inner
+    return ref

@@ -1,0 +1,259 @@
+"""Making structures and arrays of them: allocated, wrapped, adopted, read and written whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from emheap._util.checks import check_aligned, check_count, check_integer
+from emheap._util.sites import Site
+from emheap.allocators.adopted import AdoptedAllocator
+from emheap.allocators.base import Allocator
+from emheap.blocks.block import Block
+from emheap.blocks.table import BlockTable
+from emheap.refs import make
+from emheap.refs.field_codecs import Notes, encode_structs
+from emheap.refs.lifetime import make_ref
+from emheap.refs.struct_array import OwningStructArrayRef, StructArrayRef, open_struct_array
+from emheap.refs.structured import StructureLayout
+from emheap.refs.variants import Variants, variants_of
+from emheap.types.struct_fields import Entry
+from emheap.types.structs import size_and_alignment
+
+__all__ = [
+    "adopt_struct",
+    "allocate_copy",
+    "allocate_struct",
+    "allocate_struct_array",
+    "reference_to",
+    "wrap_struct",
+    "wrap_struct_array",
+    "write_struct",
+]
+
+
+def allocate_struct(
+    table: BlockTable,
+    kind: Any,
+    fields: Mapping[str, Any],
+    site: Site,
+    source: Allocator | None = None,
+    *,
+    value: bool = False,
+) -> Any:
+    """A reference to a new structure with these fields, or of zeros if there are none.
+
+    A `value` has its defaults even then.
+    """
+    variants = _variants(table, kind)
+    notes = Notes(table)
+    data = None
+    if fields or value:
+        data = variants.codec.encode_fields(fields, notes, partly=False)
+    return _allocate(table, variants, data, notes, site, source)
+
+
+def allocate_copy(
+    table: BlockTable, kind: Any, original: Any, site: Site, source: Allocator | None = None
+) -> Any:
+    """A reference to a new structure like another one."""
+    variants = _variants(table, kind)
+    notes = Notes(table)
+    data = variants.codec.encode_value(original, notes)
+    return _allocate(table, variants, data, notes, site, source)
+
+
+def _variants(table: BlockTable, kind: Any) -> Variants:
+    if not kind._declaration.entries:
+        raise TypeError(
+            f"{kind.__name__} has no fields, so its size is not known; "
+            "only what another program allocated can be one"
+        )
+    return variants_of(kind, table.memory.abi)
+
+
+def _allocate(
+    table: BlockTable,
+    variants: Variants,
+    data: bytes | None,
+    notes: Notes,
+    site: Site,
+    source: Allocator | None,
+) -> Any:
+    size = variants.layout.size if data is None else max(len(data), variants.layout.size)
+    flexible = variants.kind._declaration.flexible
+    if source is None and flexible is None:
+        layout = shared_layout(table, variants)
+    else:
+        layout = StructureLayout(table, variants, None, size, source=source)
+    unit: Any = variants.layout
+    ref = make.allocate_ref(variants.owning, layout, unit, data, site, unit.alignment)
+    cells = ref._elements
+    ref._base = 0
+    if notes.pointees:
+        cells.pointees = notes.pointees
+    if flexible is not None and data is not None:
+        cells.tail = _elements_in(variants, flexible, len(data))
+    return ref
+
+
+def _elements_in(variants: Variants, flexible: Entry, size: int) -> int:
+    """The elements of a flexible array that fit a structure of so many bytes."""
+    return (size - variants.layout.fields[flexible.name].offset) // _element_size(
+        variants, flexible
+    )
+
+
+def _element_size(variants: Variants, flexible: Entry) -> int:
+    return size_and_alignment(flexible.kind, variants.abi)[0]
+
+
+def shared_layout(table: BlockTable, variants: Variants) -> StructureLayout:
+    """The layout that all structures of a kind share on a heap."""
+
+    def make_layout() -> StructureLayout:
+        return StructureLayout(table, variants, None, variants.layout.size, blocks={})
+
+    return table.shared_layout(variants.kind, make_layout)  # type: ignore[return-value]
+
+
+def allocate_struct_array(
+    table: BlockTable,
+    kind: Any,
+    count_or_values: Any,
+    site: Site,
+    source: Allocator | None = None,
+) -> Any:
+    """A reference to a new array: of a number of zeros, or of the values given."""
+    variants = _variants(table, kind)
+    _check_element(kind)
+    unit: Any = variants.layout
+    notes = Notes(table)
+    data: bytes | None = None
+    if make.is_count(count_or_values):
+        count = check_count(count_or_values, "count", unit.size, table.memory.largest_block)
+    else:
+        data = _encode_elements(variants, count_or_values, notes)
+        count = len(data) // unit.size
+    layout = StructureLayout(table, variants, count, count * unit.size, source=source)
+    ref = make.allocate_ref(OwningStructArrayRef, layout, unit, data, site, unit.alignment)
+    if notes.pointees:
+        ref._elements.pointees = notes.pointees
+    return open_struct_array(ref, ref._block)
+
+
+def _encode_elements(variants: Variants, values: Any, notes: Notes) -> bytes:
+    if not isinstance(values, (bytes, bytearray, memoryview)):
+        return encode_structs(variants.kind, variants.abi, values, notes, None)
+    data, size = bytes(values), variants.layout.size
+    if len(data) % size:
+        raise ValueError(
+            f"{len(data)} bytes are no whole number of {variants.kind.__name__}, of {size} bytes"
+        )
+    return data
+
+
+def _check_element(kind: Any) -> None:
+    if kind._declaration.flexible is not None:
+        raise TypeError(
+            f"{kind.__name__} ends with a flexible array, so it cannot be an element of another"
+        )
+
+
+def reference_to(block: Block) -> Any:
+    """A further reference to a live block of structures."""
+    layout: Any = block[2]
+    if layout.count is not None:
+        return open_struct_array(make_ref(StructArrayRef, block), block)
+    ref = make_ref(layout.variants.single, block)
+    ref._base = 0
+    return ref
+
+
+def wrap_struct(table: BlockTable, kind: Any, address: Any, tail: Any = 0) -> Any:
+    """A reference that borrows the structure at an address, with `tail` elements at its end."""
+    variants = variants_of(kind, table.memory.abi)
+    size = variants.layout.size
+    number = check_integer(tail, "tail")
+    flexible = kind._declaration.flexible
+    if number:
+        if flexible is None:
+            raise TypeError(f"{kind.__name__} does not end with a flexible array")
+        offset = variants.layout.fields[flexible.name].offset
+        size = max(size, offset + number * _element_size(variants, flexible))
+    ref = _borrow(table, variants.single, variants, None, size, address, size)
+    ref._base = 0
+    if number:
+        ref._elements.tail = number
+    return ref
+
+
+def wrap_struct_array(
+    table: BlockTable, kind: Any, address: Any, count: Any, stride: Any = None
+) -> Any:
+    """A reference that borrows `count` structures, each `stride` bytes after the one before."""
+    variants = variants_of(kind, table.memory.abi)
+    _check_element(kind)
+    size = variants.layout.size
+    step = size if stride is None else check_integer(stride, "stride")
+    if step < size or step % variants.layout.alignment:
+        raise ValueError(
+            f"stride must be at least the {size} bytes of {kind.__name__} and a multiple of its "
+            f"alignment, {variants.layout.alignment}; got {step}"
+        )
+    number = check_count(count, "count", step, table.memory.largest_block)
+    extent = (number - 1) * step + size if number else 0
+    ref = _borrow(table, StructArrayRef, variants, number, extent, address, step)
+    return open_struct_array(ref, ref._block)
+
+
+def _borrow(
+    table: BlockTable,
+    cls: Any,
+    variants: Variants,
+    count: int | None,
+    size: int,
+    address: Any,
+    stride: int,
+) -> Any:
+    layout = StructureLayout(table, variants, count, size, borrowed=True)
+    layout.stride = stride
+    start = table.raw_memory.check_extent(address, size, f"wrap of {layout.describe()}")
+    check_aligned(start, variants.layout.alignment, f"a wrapped {layout.describe()}")
+    elements = layout.open_elements(None, start, 1)
+    table.loans.add_elements(start, size, elements)
+    return make_ref(cls, (elements, start, layout, None, 0))
+
+
+def adopt_struct(
+    table: BlockTable,
+    kind: Any,
+    address: Any,
+    count: Any,
+    free: Callable[[int], Any] | None,
+    site: Site,
+) -> Any:
+    """A reference that owns the structure, or `count` of them, that C allocated."""
+    variants = variants_of(kind, table.memory.abi)
+    unit: Any = variants.layout
+    number = None
+    if count is not None:
+        _check_element(kind)
+        number = check_count(count, "count", unit.size, table.memory.largest_block)
+    size = unit.size * (1 if number is None else number)
+    source = AdoptedAllocator(table.allocator, free)
+    layout = StructureLayout(table, variants, number, size, source=source)
+    cls = variants.owning if number is None else OwningStructArrayRef
+    ref = make.adopt_ref(table, cls, layout, unit, unit.alignment, address, site)
+    if number is not None:
+        return open_struct_array(ref, ref._block)
+    ref._base = 0
+    return ref
+
+
+def write_struct(table: BlockTable, kind: Any, address: Any, value: Any) -> None:
+    """Store a whole structure at an address."""
+    variants = variants_of(kind, table.memory.abi)
+    data = variants.codec.encode_value(value, Notes(table))
+    start = table.raw_memory.check_extent(address, len(data), f"write of {kind.__name__}")
+    table.raw_memory.write_bytes(start, data)

@@ -1,0 +1,87 @@
+"""What structures and arrays of structures have in common: cells, and a base within them."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from emheap.blocks.block import Block, Layout
+from emheap.memories.base import Loan
+from emheap.refs.base import HeapRef
+from emheap.refs.cells import Cells, cells_class
+from emheap.refs.variants import Variants
+from emheap.types import Scalar, uint8
+
+__all__ = ["StructureLayout", "StructuredRef"]
+
+T = TypeVar("T")
+
+
+class StructureLayout(Layout):
+    """What lies in a block of structures."""
+
+    __slots__ = ("stride", "variants")
+
+    def __init__(
+        self, table: Any, variants: Variants, count: int | None, byte_size: int, **options: Any
+    ) -> None:
+        super().__init__(table, variants.kind, count, byte_size, **options)
+        self.variants = variants
+        self.stride = variants.layout.size
+        """Bytes from one element of an array to the next."""
+
+    def open_elements(self, unit: Any, address: int, count: int) -> Cells:
+        """The cells of a block."""
+        memory = self.table.memory
+        return cells_class(memory)(memory, address, self.byte_size)
+
+    def resized(self, count: int, byte_size: int, source: Any) -> StructureLayout:
+        """What lies in a block of another length."""
+        return StructureLayout(self.table, self.variants, count, byte_size, source=source)
+
+
+class StructuredRef(HeapRef[T]):
+    """A reference to structures, in a block of their own or inside of one."""
+
+    __slots__ = ()
+
+    _base: int
+    _elements: Cells  # pyright: ignore[reportIncompatibleVariableOverride]
+    _block: Block
+    _variants: Variants
+
+    @property
+    def address(self) -> int:
+        """The address of the first byte; it stays readable after the block was freed."""
+        return self._elements.address + self._base
+
+    @property
+    def kind(self) -> Any:
+        """The structure: the class that was declared."""
+        return self._variants.kind
+
+    @property
+    def _unit(self) -> type[Scalar[Any]]:
+        return uint8
+
+    def _lend(self, scalar: type[Scalar[Any]], count: int, what: str = "view") -> Loan[Any]:
+        return self._lend_part(scalar, self.address, count, what)
+
+    def _lend_part(
+        self, scalar: type[Scalar[Any]], address: int, count: int, what: str, step: int = 1
+    ) -> Loan[Any]:
+        """A view on every `step`-th of `count` numbers at an address inside of this."""
+        self._check_alive()
+        block = self._block
+        table, layout = self._table, block[2]
+        loan: Loan[Any] = table.memory.lend(scalar, address, count)
+        if step != 1:
+            strided = loan.view[::step]
+            loan.view.release()
+            loan = Loan(strided, loan.exporter)
+        table.loans.add(address, count * scalar.size, loan, what)
+        if not layout.borrowed and not table.is_live(block):
+            loan.view.release()  # another thread freed the block meanwhile
+            raise table.use_after_free(block)
+        if table.options.enable_garbage_collection and not layout.borrowed:
+            self._holder.attach(loan.exporter)
+        return loan

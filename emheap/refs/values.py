@@ -1,0 +1,50 @@
+"""Structures that are on no heap of a program's: values.
+
+They lie in the memory of the process, in blocks that are freed with the last reference, so all
+that structures do works on them, and C code of this process can be given their address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from emheap._util.sites import caller_site
+from emheap.allocators.libc import LibcAllocator
+from emheap.allocators.pool import PoolAllocator
+from emheap.blocks.options import Options
+from emheap.blocks.table import BlockTable
+from emheap.memories.process import ProcessMemory
+from emheap.refs import struct_make
+from emheap.refs.places import Places
+
+__all__ = ["ValueTable", "make_value"]
+
+
+class ValueTable(BlockTable):
+    """The blocks of all values."""
+
+    for_values = True
+
+
+_tables: list[ValueTable] = []
+
+
+def _table() -> ValueTable:
+    if not _tables:
+        options = Options(enable_garbage_collection=True)
+        table = ValueTable(ProcessMemory(), PoolAllocator(LibcAllocator()), options)
+        table.places = Places(table)
+        _tables.append(table)
+    return _tables[0]
+
+
+def make_value(kind: Any, source: Any) -> Any:
+    """A structure on no heap, of the fields given or like another one."""
+    table = _table()
+    if isinstance(source, Mapping):
+        made = struct_make.allocate_struct(table, kind, source, caller_site(), value=True)
+    else:
+        made = struct_make.allocate_copy(table, kind, source, caller_site())
+        made._elements.origin = source._table
+    return made

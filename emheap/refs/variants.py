@@ -1,0 +1,112 @@
+"""The classes behind a structure: one for each ABI, and for where its objects begin.
+
+A user writes one class. What a heap makes are objects of classes derived from it, whose fields
+are properties for the ABI and the memory at hand: of structures that have a block of their own,
+of those that lie inside of one, and of these also for the case that they are not aligned.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from emheap.errors import NotAllocatedError
+from emheap.refs.field_access import Place, make_property
+from emheap.refs.field_codecs import Codec, codec_of
+from emheap.refs.lifetime import Owner
+from emheap.types.abi import ABI
+from emheap.types.structs import StructLayout, StructType
+
+__all__ = ["Inside", "Variants", "variants_of"]
+
+
+class Variants:
+    """The classes of one structure for one ABI."""
+
+    def __init__(self, kind: Any, abi: ABI) -> None:
+        self.kind = kind
+        self.abi = abi
+        self.codec: Codec = codec_of(kind, abi)
+        self.layout: StructLayout = self.codec.layout
+        self.single = self._derive((kind,), based=False, packed=False)
+        """A structure that has a block, and owns nothing."""
+        self.owning = StructType(kind.__name__, (Owner, self.single), self._space(), concrete=True)
+        """One that owns its block."""
+        self.inner = self._derive((Inside, kind), based=True, packed=False)
+        """One inside of a block: an element, or a field of another structure."""
+        self._packed: Any = None
+
+    @property
+    def packed(self) -> Any:
+        """One inside of a block at any address."""
+        if self._packed is None:
+            self._packed = self._derive((Inside, self.kind), based=True, packed=True)
+        return self._packed
+
+    def _derive(self, bases: tuple[Any, ...], *, based: bool, packed: bool) -> Any:
+        place = Place(self.layout, self._nested, based=based, packed=packed)
+        space = self._space()
+        for entry in self.codec.entries:
+            space[entry.name] = make_property(self.kind, entry, place)
+        made = StructType(self.kind.__name__, bases, space, concrete=True)
+        made._borrowed_class = made  # type: ignore[attr-defined]
+        return made
+
+    def _space(self) -> dict[str, Any]:
+        kind = self.kind
+        return {
+            "__slots__": (),
+            "__doc__": kind.__doc__,
+            "__module__": kind.__module__,
+            "__qualname__": kind.__qualname__,
+            "_variants": self,
+        }
+
+    def _nested(self, kind: Any, packed: bool) -> Any:
+        variants = variants_of(kind, self.abi)
+        return variants.packed if packed else variants.inner
+
+
+def variants_of(kind: Any, abi: ABI) -> Variants:
+    """The classes of a structure for an ABI, made once."""
+    known: dict[Any, Any] = kind._declaration.variants
+    key = ("classes", abi)
+    if key not in known:
+        known[key] = Variants(kind, abi)
+    found: Variants = known[key]
+    return found
+
+
+class Inside:
+    """A structure inside of a block: it lives as long as that, and cannot be freed alone."""
+
+    __slots__ = ()
+
+    _parent: Any
+
+    @property
+    def _block(self) -> Any:
+        return self._parent._block
+
+    @property
+    def _holder(self) -> Any:
+        return self._parent._holder
+
+    def _alone(self, what: str) -> NotAllocatedError:
+        return NotAllocatedError(
+            f"{self!r} lies inside of a block and cannot be {what} alone: "
+            f"it lives as long as {self._parent!r:.80}"
+        )
+
+    def free(self) -> None:
+        """Raise NotAllocatedError: a part of a block is not freed alone."""
+        raise self._alone("freed")
+
+    def _free_at(self, site: Any) -> None:
+        raise self._alone("freed")
+
+    def detach(self) -> int:
+        """Raise NotAllocatedError: a part of a block is not handed over alone."""
+        raise self._alone("detached")
+
+    def __exit__(self, *_: object) -> None:
+        """Do nothing: the block is not this one's to free."""

@@ -1,0 +1,97 @@
+"""Reading the annotations of a class statement: on Python 3.10 to 3.14, deferred and not.
+
+An annotation may name the class itself, or one that is declared later. So names are looked up
+where the class statement stands, in its function too, and what is not there yet becomes a `Later`,
+which is looked up when it is needed.
+"""
+
+from __future__ import annotations
+
+import builtins
+import sys
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any, ForwardRef
+
+__all__ = ["Later", "Scope", "read_annotations"]
+
+
+class Scope:
+    """Where the names of a class statement are looked up."""
+
+    def __init__(self, cls: type[Any], frame: FrameType) -> None:
+        self._cls = cls
+        # A module's names are found by the module; only a function's are in its frame alone.
+        self._frame = None if frame.f_locals is frame.f_globals else frame
+        self._globals = frame.f_globals
+
+    def __getitem__(self, name: str) -> Any:
+        if name == self._cls.__name__:
+            return self._cls
+        local = {} if self._frame is None else self._frame.f_locals
+        for names in (local, self._globals, vars(builtins)):
+            if name in names:
+                return names[name]
+        raise KeyError(name)
+
+    def evaluate(self, text: str) -> Any:
+        """The value of an annotation; names that are not there yet are each a `Later`."""
+        return eval(text, {"__builtins__": {}}, _Names(self))  # type: ignore[arg-type]
+
+    def __repr__(self) -> str:
+        return f"{self._cls.__qualname__} in {self._cls.__module__}"
+
+
+class _Names:
+    """The names of a scope for ``eval``, none of which is ever missing."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    def __getitem__(self, name: str) -> Any:
+        try:
+            return self._scope[name]
+        except KeyError:
+            return Later(name, self._scope)
+
+
+class Later:
+    """A type that is looked up when it is needed."""
+
+    def __init__(self, text: str, scope: Scope | None = None) -> None:
+        self.text = text
+        self.scope = scope
+
+    def resolve(self) -> Any:
+        """The type; raises NameError if there is none of the name by now."""
+        if self.scope is not None:
+            found = self.scope.evaluate(self.text)
+            if not isinstance(found, Later):
+                return found
+        raise NameError(f"there is no type {self.text} where {self.scope} was declared")
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def as_later(note: Any) -> Any:
+    """What stands for a type that is not known yet, as a `Later`; anything else as it is."""
+    if isinstance(note, str):
+        return Later(note)
+    return Later(note.__forward_arg__) if isinstance(note, ForwardRef) else note
+
+
+def read_annotations(cls: type[Any], scope: Scope) -> Iterator[tuple[str, Any]]:
+    """The annotations of a class's own body, evaluated as far as that is possible now."""
+    for name, note in _annotations(cls).items():
+        later = as_later(note)
+        yield name, scope.evaluate(later.text) if isinstance(later, Later) else note
+
+
+def _annotations(cls: type[Any]) -> dict[str, Any]:
+    if sys.version_info >= (3, 14):
+        import annotationlib
+
+        return annotationlib.get_annotations(cls, format=annotationlib.Format.FORWARDREF)
+    own: dict[str, Any] = vars(cls).get("__annotations__", {})
+    return own

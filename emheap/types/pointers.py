@@ -1,0 +1,99 @@
+"""Kinds that are made of others: ``Pointer[Node]``, ``Array[float32]``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from emheap.types.abi import ABI
+from emheap.types.annotations import Later, Scope, as_later
+from emheap.types.base import Type
+from emheap.types.scalars import Integer
+
+__all__ = ["ArrayOf", "PointerScalar", "PointerTo", "name_of"]
+
+
+def name_of(kind: Any) -> str:
+    """What messages call a type. A structure may have a field ``name``, so that is not asked."""
+    name: str = getattr(kind, "__name__", repr(kind))
+    return name
+
+
+class PointerScalar(Integer):
+    """What a pointer is stored as: an address of 4 or 8 bytes."""
+
+    pointee: Any
+    """The `PointerTo` that this is the storage of."""
+
+
+class _Compound:
+    """A kind made of another one, which may not be known yet."""
+
+    __slots__ = ("_of",)
+    _word = ""
+
+    def __init__(self, of: Any) -> None:
+        self._of = as_later(of)
+
+    @property
+    def of(self) -> Any:
+        """The other kind; raises NameError if it is still not known."""
+        if isinstance(self._of, Later):
+            self._of = self._of.resolve()
+        return self._of
+
+    def bind(self, scope: Scope) -> None:
+        """Look the other kind up in a scope, where it was given by its name."""
+        if isinstance(self._of, Later):
+            self._of.scope = self._of.scope or scope
+        elif isinstance(self._of, _Compound):
+            self._of.bind(scope)
+
+    @property
+    def __name__(self) -> str:
+        return f"{self._word}[{name_of(self._of)}]"
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self is other or bool(self.of == other.of)
+
+    def __hash__(self) -> int:
+        return hash((self._word, name_of(self._of)))
+
+    def __repr__(self) -> str:
+        return self.__name__
+
+
+class PointerTo(_Compound):
+    """The kind of a pointer to values of another kind: what ``Pointer[Node]`` is at run time."""
+
+    __slots__ = ("_scalars",)
+    _word = "Pointer"
+
+    def __init__(self, of: Any) -> None:
+        super().__init__(of)
+        self._scalars: dict[int, type[PointerScalar]] = {}
+
+    def scalar(self, abi: ABI) -> type[PointerScalar]:
+        """What the pointer is stored as."""
+        size = abi.pointer_size
+        found = self._scalars.get(size)
+        if found is None:
+            code, array = ("I", "Uint32Array") if size == 4 else ("Q", "BigUint64Array")
+            space = {"__doc__": "An address.", "pointee": self}
+            options: dict[str, Any] = {"code": code, "js_array": array, "pointer": True}
+            found = type(self.__name__, (PointerScalar,), space, **options)
+            found = self._scalars.setdefault(size, found)
+        return found
+
+
+class ArrayOf(_Compound):
+    """The kind of an array inside of a structure: what ``Array[float32]`` is at run time."""
+
+    __slots__ = ()
+    _word = "Array"
+
+
+def is_type(kind: Any) -> bool:
+    """Whether something is one of the concrete types: ``int32``, ``utf8``, not ``Scalar``."""
+    return isinstance(kind, type) and issubclass(kind, Type) and hasattr(kind, "name")

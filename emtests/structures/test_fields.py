@@ -1,0 +1,249 @@
+"""Reading and storing the fields of structures, on every heap."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import emheap
+from emheap import Arena, HeapManager, ValueOutOfRangeError, uint8
+from emtests.structures.kinds import (
+    Access,
+    Color,
+    Everything,
+    Message,
+    Node,
+    Number,
+    Packed,
+    Pixel,
+    Vec,
+)
+
+
+def test_a_new_structure_is_zeros_or_has_the_fields_given(scratch: Arena) -> None:
+    assert scratch.alloc(Vec).to_tuple() == (0, 0)
+    assert scratch.alloc(Vec, x=1, y=2.5).to_dict() == {"x": 1, "y": 2.5}
+    assert scratch.alloc(Vec, Vec(x=3, y=4)).to_tuple() == (3, 4)
+    assert scratch.alloc(Pixel, r=1, g=2, b=3).a == 255
+    assert scratch.alloc(Pixel).a == 0
+
+
+def test_every_kind_of_field_reads_what_was_stored(scratch: Arena) -> None:
+    node = scratch.alloc(Node, id=7)
+    node.at.x = 1.5
+    node.pos[:] = [2.0, 3.0]
+    node.corners[3].y = -4
+    node.grid[1, 2] = 5
+    node.label = "abc"
+    node.hot = True
+    node.level = -16
+    node.access = Access.READ | Access.WRITE
+    node.color = Color.BLUE
+    node.number.as_float = 1.0
+    node.big = 2**40
+    node.size = 12
+    assert node.to_dict() == {
+        "id": 7,
+        "at": {"x": 1.5, "y": 0},
+        "pos": [2, 3],
+        "corners": [{"x": 0, "y": 0}] * 3 + [{"x": 0, "y": -4}],
+        "grid": [0, 0, 0, 0, 0, 5],
+        "label": "abc",
+        "hot": True,
+        "level": -16,
+        "access": Access.READ | Access.WRITE,
+        "color": Color.BLUE,
+        "number": {"as_int": 0x3F800000, "as_float": 1.0},
+        "next": node.next,
+        "data": node.data,
+        "big": 2**40,
+        "size": 12,
+    }
+    assert type(node.hot) is bool
+    assert not node.next
+    assert node.next.get() is None
+
+
+def test_whole_parts_are_stored_at_once(scratch: Arena) -> None:
+    node = scratch.alloc(Node, id=1, pos=[1, 2], grid=[[1, 2, 3], [4, 5, 6]], label="ü")
+    assert (list(node.pos), node.grid[1, 0], node.label.value) == ([1, 2], 4, "ü")
+    node.at = Vec(x=1, y=2)
+    node.corners = [Vec(x=index, y=0) for index in range(4)]
+    node.grid = range(6)
+    assert node.at == Vec(x=1, y=2)
+    assert [corner.x for corner in node.corners] == [0, 1, 2, 3]
+    assert node.grid[1, 2] == 5
+    node.corners[1] = node.at
+    assert node.corners[1].y == 2
+    node.corners[2:] = [(8, 9), {"x": 6, "y": 7}]
+    assert [corner.to_tuple() for corner in node.corners[1:]] == [(1, 2), (8, 9), (6, 7)]
+
+
+def test_scalars_of_every_type(scratch: Arena) -> None:
+    values: dict[str, Any] = {
+        "a": -128,
+        "b": 2**64 - 1,
+        "c": True,
+        "d": 0.5,
+        "e": b"x",
+        "f": -(2**31),
+        "g": 1e300,
+        "h": 65535,
+    }
+    made = scratch.alloc(Everything, **values)
+    assert made.to_dict() == values
+    for name, value in values.items():
+        setattr(made, name, {bytes: b"\0"}.get(type(value), type(value)()))
+        setattr(made, name, value)
+    assert made.to_dict() == values
+    assert made == Everything(**values)
+
+
+WRONG: tuple[tuple[str, Any, type[Exception], str], ...] = (
+    ("id", 2**31, ValueOutOfRangeError, r"Node\.id: 2147483648 does not fit int32"),
+    ("id", "7", TypeError, r"Node\.id: int32 takes an int, not str '7'"),
+    ("level", 16, ValueOutOfRangeError, r"Node\.level: 16 does not fit its 5 bits.*-16 to 15"),
+    ("level", 1.5, TypeError, r"Node\.level: int32 takes an int"),
+    ("hot", 2, TypeError, r"Node\.hot: it takes a bool, not int 2"),
+    ("access", 8, ValueOutOfRangeError, r"Node\.access: .* does not fit"),
+    ("color", 9, ValueError, r"Node\.color: 9 is not a valid Color"),
+    ("at", 5, TypeError, r"Node\.at: Vec takes another Vec, a tuple .*, not int 5"),
+    ("at", (1, 2, 3), TypeError, r"Node\.at: Vec has 2 fields, not 3"),
+    ("at", (1, 1e39), ValueOutOfRangeError, r"Vec\.y: 1e\+39 does not fit float32"),
+    ("pos", [1, 2, 3], ValueError, r"Node\.pos: an array of 2 elements takes as many, not 3"),
+    ("pos", ["a", 2], TypeError, r"Node\.pos: element 0: float64 takes a float"),
+    ("grid", [2**15] * 6, ValueOutOfRangeError, r"Node\.grid: element 0: 32768 does not fit"),
+    ("label", "12345678", emheap.CapacityError, r"Node\.label: 8 elements do not fit"),
+    ("next", 3.5, TypeError, r"Node\.next: a Pointer\[Node\] takes a reference.* not float 3\.5"),
+    ("next", -1, ValueOutOfRangeError, r"Node\.next: -1 does not fit a pointer"),
+    ("nextt", 1, AttributeError, "nextt"),
+)
+
+
+@pytest.mark.parametrize(("name", "value", "error", "text"), WRONG)
+def test_what_does_not_fit_raises_naming_the_field_and_changes_nothing(
+    scratch: Arena, name: str, value: Any, error: type[Exception], text: str
+) -> None:
+    node = scratch.alloc(Node, id=3, at=(1, 2), pos=[4, 5], level=-3, label="abc")
+    before = bytes(node)
+    with pytest.raises(error, match=text):
+        setattr(node, name, value)
+    assert bytes(node) == before
+
+
+def test_a_failed_allocation_leaks_nothing_and_names_what_is_wrong(heap: HeapManager) -> None:
+    with pytest.raises(TypeError, match="Vec is not given y; only fields with a default"):
+        heap.alloc(Vec, x=1)  # type: ignore[call-overload]
+    with pytest.raises(TypeError, match="Vec has no field 'z'; its fields are x, y"):
+        heap.alloc(Vec, x=1, y=2, z=3)  # type: ignore[call-overload]
+    with pytest.raises(ValueOutOfRangeError, match=r"Pixel\.g: 256 does not fit uint8"):
+        heap.alloc(Pixel, r=1, g=256, b=3)
+    with pytest.raises(TypeError, match="a new Vec takes no x besides the value given"):
+        heap.alloc(Vec, Vec(x=1, y=2), x=1)  # type: ignore[misc, arg-type, call-arg]
+    assert heap.total_allocated_byte_size == 0
+
+
+def test_fields_that_are_not_aligned(scratch: Arena) -> None:
+    made = scratch.alloc(Packed, tag=1, value=-5, inner=(1, 2), bits=2047, last=2**64 - 1)
+    assert bytes(made)[1:5] == (-5).to_bytes(4, "little", signed=True)
+    assert made.allocated_byte_size == 23
+    assert (made.value, made.inner.y, made.bits, made.last) == (-5, 2, 2047, 2**64 - 1)
+    made.value, made.inner.x, made.bits, made.last = 70000, -1.5, 5, 1
+    assert (made.value, made.inner.x, made.bits, made.last) == (70000, -1.5, 5, 1)
+    assert (made.tag, made.inner.y) == (1, 2)
+    many = scratch.alloc_array(Packed, 3)
+    for index, each in enumerate(many):
+        each.value, each.last, each.bits = index, 2**40 + index, 1000 + index
+    assert [(each.value, each.last, each.bits) for each in many] == [
+        (index, 2**40 + index, 1000 + index) for index in range(3)
+    ]
+
+
+def test_a_union_shares_its_bytes(scratch: Arena) -> None:
+    number = scratch.alloc(Number, as_float=1.0)
+    assert hex(number.as_int) == "0x3f800000"
+    number.as_int = 0x40000000
+    assert number.as_float == 2.0
+    assert number == Number(as_float=2.0)
+
+
+def test_a_flexible_array_is_as_long_as_what_it_is_given(scratch: Arena) -> None:
+    message = scratch.alloc(Message, count=3, items=[5, 6, 7])
+    assert (message.allocated_byte_size, list(message.items)) == (8, [5, 6, 7])
+    message.items[2] = 9
+    message.items = [1, 2, 3]
+    assert message.to_tuple() == (3, [1, 2, 3])
+    assert len(scratch.alloc(Message, count=0).items) == 0
+
+
+def test_a_flexible_array_of_what_is_there_already(heap: HeapManager) -> None:
+    with heap.alloc_array(uint8, 16) as room:
+        room[4] = 3
+        message = heap.wrap(Message, room.address, tail=7)
+        assert len(message.items) == 7
+        assert message.items[1] == 3
+        with pytest.raises(TypeError, match="Vec does not end with a flexible array"):
+            heap.wrap(Vec, room.address, tail=2)
+    with pytest.raises(emheap.UseAfterFreeError):
+        _ = message.items[0]
+    with pytest.raises(TypeError, match="Message ends with a flexible array, so it cannot be an"):
+        heap.alloc_array(Message, 3)
+
+
+def test_structures_at_an_address_are_read_and_written_whole(heap: HeapManager) -> None:
+    with heap.alloc(Vec, x=1, y=2) as vec:
+        copy = heap.read(Vec, vec.address)
+        vec.x = 5
+        assert copy.to_tuple() == (1, 2)
+        heap.write(Vec, vec.address, (7, 8))
+        assert vec.to_tuple() == (7, 8)
+        heap.write(Vec, vec.address, copy)
+        assert vec == copy
+        vec.write((3, 4))
+        assert vec.read() == Vec(x=3, y=4)
+        vec.write({"x": 9, "y": 10})
+        assert tuple(vec) == (9, 10)
+        with pytest.raises(ValueOutOfRangeError, match=r"Vec\.y: 1e\+39"):
+            vec.write((1, 1e39))
+        assert tuple(vec) == (9, 10)
+        borrowed = heap.wrap(Vec, vec.address)
+        borrowed.x = 6
+        assert vec.x == 6
+        with pytest.raises(emheap.NotAllocatedError, match="wrapped reference"):
+            borrowed.free()
+    with (
+        heap.alloc_array(uint8, 16) as block,
+        pytest.raises(emheap.MisalignedError, match="a wrapped Vec"),
+    ):
+        heap.wrap(Vec, block.address + 1)
+    with pytest.raises(emheap.NullPointerError):
+        heap.read(Vec, 0)
+
+
+def describe(value: object) -> str:
+    match value:
+        case Vec(x=0.0, y=found):
+            return f"above by {found}"
+        case Vec():
+            return "elsewhere"
+        case _:
+            return "no Vec"
+
+
+def test_structures_are_matched(scratch: Arena) -> None:
+    assert describe(scratch.alloc(Vec, x=0, y=2)) == "above by 2.0"
+    assert describe(Vec(x=1, y=2)) == "elsewhere"
+    assert describe(scratch.alloc(Number)) == "no Vec"
+    assert Vec.__match_args__ == ("x", "y")  # type: ignore[attr-defined]
+
+
+def test_what_a_reader_sees(heap: HeapManager) -> None:
+    with heap.alloc(Pixel, r=1, g=2, b=3) as pixel:
+        assert repr(pixel) == f"<Pixel r=1 g=2 b=3 a=255 at {pixel.address:#x} owned>"
+        assert repr(Pixel(r=1, g=2, b=3)) == "Pixel(r=1, g=2, b=3, a=255)"
+    assert repr(pixel) == f"<Pixel at {pixel.address:#x} freed>"
+    with pytest.raises(
+        emheap.UseAfterFreeError, match=r"use after free: the Pixel of 4 bytes at .*test_fields"
+    ):
+        _ = pixel.r
