@@ -194,27 +194,11 @@ def pyodide_site(version: str, requirements: Sequence[str], *, say: Say = say_to
 
     Raises EnvironmentProblem, also where a package has no wheel for Pyodide.
     """
-    series = version.rpartition(".")[0]
-    if series not in _TARGETS:
-        raise EnvironmentProblem(
-            f"Pyodide {version} is not known here. Known release series: {', '.join(_TARGETS)}."
-        )
-    target = _TARGETS[series]
+    tags = wheel_tags(version)
 
     def make(folder: Path) -> None:
         python = _build_tools(say)
         say(f"Fetching {', '.join(requirements)} for Pyodide {version} ...")
-        tags = ["--python-version", target.python, "--implementation", "cp"]
-        tags += [
-            "--abi",
-            target.abi,
-            "--abi",
-            "none",
-            "--platform",
-            target.platform,
-            "--platform",
-            "any",
-        ]
         command = [str(python), "-m", "pip", "--quiet", "install", "--only-binary=:all:", *tags]
         command += ["--target", str(folder), *requirements]
         _run(
@@ -223,7 +207,20 @@ def pyodide_site(version: str, requirements: Sequence[str], *, say: Say = say_to
         )
 
     names = "-".join(re.split(r"\W", each)[0] for each in requirements)
-    return _made(f"site-{version}-{names}", [*target, *requirements], make)
+    key = [*_TARGETS[version.rpartition(".")[0]], *requirements]
+    return _made(f"site-{version}-{names}", key, make)
+
+
+def wheel_tags(version: str) -> list[str]:
+    """What tells pip to choose wheels for a Pyodide release. Raises EnvironmentProblem."""
+    series = version.rpartition(".")[0]
+    if series not in _TARGETS:
+        raise EnvironmentProblem(
+            f"Pyodide {version} is not known here. Known release series: {', '.join(_TARGETS)}."
+        )
+    python, abi, platform = _TARGETS[series]
+    tags = ["--python-version", python, "--implementation", "cp", "--abi", abi, "--abi", "none"]
+    return [*tags, "--platform", platform, "--platform", "any"]
 
 
 def build_wheel(*, say: Say = say_to_stderr) -> Path:

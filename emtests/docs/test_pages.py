@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from emtests.conftest import skip_for_gap
+from emtests.ecosystem.versions import STATED
 from pyodide_demo.docs_blocks import DOCS, Block, blocks_of, pages
 
 _FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
@@ -87,3 +88,11 @@ def test_the_paths_in_contributing_exist() -> None:
     )
     assert len(named) > 10
     assert [name for name in named if not (_ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("name", STATED)
+def test_a_page_states_the_versions_that_were_tried(name: str) -> None:
+    stated = (
+        (DOCS / name).read_text(encoding="utf-8").partition("*Tried with ")[2].partition(",")[0]
+    )
+    assert stated == " on ".join(f"{what} {version}" for what, version in STATED[name].items())

@@ -12,6 +12,7 @@ from emtests.runtimes.base import Outcome, Runtime
 from emtests.runtimes.checks import LINT, TYPES
 from emtests.runtimes.chromium import PyodideInChromium
 from emtests.runtimes.coverage_report import Coverage
+from emtests.runtimes.ecosystem import Ecosystem
 from emtests.runtimes.interpreters import RUNNING, SUPPORTED, find_interpreter
 from emtests.runtimes.lock_file import Packaging
 from emtests.runtimes.native import Development, Native
@@ -40,6 +41,7 @@ def all_runtimes() -> dict[str, Runtime]:
         Valgrind(),
         *map(PyodideInNode, RELEASES),
         Packaging(),
+        Ecosystem(),
         TYPES,
         LINT,
     ]

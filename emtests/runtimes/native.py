@@ -21,7 +21,7 @@ from pyodide_demo.environment import (
 
 COVERAGE_FILE = "coverage-data"
 MINUTES = 45
-NOT_AGAIN = ["-m", "not packaging and not slow and not once"]
+NOT_AGAIN = ["-m", "not packaging and not ecosystem and not slow and not once"]
 """Leaves out the tests that one CPython is enough for: the running one."""
 _SECONDS_WITHOUT_NEWS = 300
 
