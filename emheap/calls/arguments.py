@@ -33,6 +33,9 @@ else:
  l# = b#[2]
  if l#.kind in good# and l#.table is table#: a# = b#[1]
  else: a#, h# = convert#(a#)"""
+_QUICK_TEXT = """h# = store_text#(a#) if type(a#) is str else None
+if h# is None: a#, h# = convert#(a#)
+else: a# = h#.address"""
 _TEXT = """if type(a#) is str:
  a# = a#.encode()
  if 0 in a#: convert#(a#)
@@ -95,8 +98,10 @@ class Arguments:
     def converter(self, kind: Kind, described: str) -> Converter:
         """The converter of one parameter; `described` is what messages call it."""
         if isinstance(kind, String):
-            made = self._references(self._accepts_text, described, self._string(described))
-            return Converter(made.convert, _TEXT) if self.shares_memory else made
+            convert = self._references(self._accepts_text, described, self._string(described))
+            if self.shares_memory:
+                return Converter(convert.convert, _TEXT)
+            return self._quick_text(convert)
         if isinstance(kind, Buffer):
             return self._references(lambda _: True, described, self._buffer(kind, described))
         if isinstance(kind, Reference):
@@ -104,6 +109,9 @@ class Arguments:
                 self._accepts(kind.target), described, self._elements(kind, described)
             )
         raise TypeError(f"{described} cannot be passed")
+
+    def _quick_text(self, converter: Converter) -> Converter:
+        return converter
 
     # References
 
@@ -262,6 +270,11 @@ class ForeignArguments(Arguments):
     def __init__(self, table: Any, convention: Convention, temporaries: Temporaries) -> None:
         super().__init__(table, convention)
         self.temporaries = temporaries
+
+    def _quick_text(self, converter: Converter) -> Converter:
+        return Converter(
+            converter.convert, _QUICK_TEXT, {"store_text": self.temporaries.store_text}
+        )
 
     def _string(self, described: str) -> Convert:
         store = self.temporaries.store

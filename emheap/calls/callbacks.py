@@ -23,7 +23,8 @@ from emheap.errors import UseAfterFreeError
 
 __all__ = ["CallbackTable", "ScopedCallback"]
 
-_CALLABLE = "a# = address#(id(a#)) or convert#(a#)[0]"
+_CALLABLE = """try: a# = addresses#[id(a#)]
+except KeyError: a# = convert#(a#)[0]"""
 
 _MANY = 64
 """So many functions made by one line of a program are probably made anew for each call."""
@@ -88,7 +89,7 @@ class CallbackTable:
                 return value.slot(signature, self.make).address, None
             return self._address(value, signature, kept, described), None
 
-        return Converter(convert, _CALLABLE, {"address": kept.addresses.get}, holds=False)
+        return Converter(convert, _CALLABLE, {"addresses": kept.addresses}, holds=False)
 
     def _address(self, value: Any, signature: Signature, kept: _Kept, described: str) -> int:
         if not callable(value):

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from emheap.calls.arguments import Arguments, Converter
 from emheap.calls.kinds import Enumeration, Kind
 from emheap.calls.linker import Convention, Linker
+from emheap.calls.temporaries import Temporaries
 from emheap.calls.traps import CallState
 
 __all__ = ["Conversions"]
@@ -22,6 +23,7 @@ class Conversions(Protocol):
     """The module of the library's class."""
     state: CallState
     arguments: Arguments
+    temporaries: Temporaries
     template_names: Mapping[str, Any]
     """What the linker's templates name."""
 

@@ -34,6 +34,15 @@ if TYPE_CHECKING:
             """Call it. Arguments are checked before anything is passed."""
             ...
 
+        def map(self, *arrays: Any, out: Any = None) -> Any:
+            """Call it for each element of arrays of one length, one array for each parameter.
+
+            It must take and give numbers alone. Gives a list of the results, or `out`, an array of
+            the library's heap that they were stored in. In WebAssembly the loop runs there, at a
+            fraction of what calls from Python cost.
+            """
+            ...
+
 else:
 
     class Function:
@@ -134,6 +143,21 @@ def _declared(cls: type[Library]) -> dict[str, tuple[Signature, type[Library]]]:
     return found
 
 
+class _LateMap:
+    """``function.map``, made when it is first called."""
+
+    def __init__(self, *arguments: Any) -> None:
+        self._arguments = arguments
+        self._map: Callable[..., Any] | None = None
+
+    def __call__(self, *arrays: Any, out: Any = None) -> Any:
+        if self._map is None:
+            from emheap.calls.mapping import make_map
+
+            self._map = make_map(*self._arguments)
+        return self._map(*arrays, out=out)
+
+
 class _Binder:
     """Binds one function."""
 
@@ -159,6 +183,7 @@ class _Binder:
             )
         function, namespace = compile_call(self.name, self.signature, symbol, self.services)
         self.services.state.add_function(self.c_name, namespace)
+        function.map = _LateMap(self.name, self.signature, symbol, function, self.services)  # type: ignore[attr-defined]
         return function
 
     def _absent(self, *_: Any) -> Any:

@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Protocol
 
+from emheap.allocators.base import Allocator
+from emheap.calls.temporaries import Temporaries
+from emheap.memories.base import Memory
 from emheap.types.abi import ABI
 
 __all__ = ["WASM_TYPES", "CallbackSlot", "Convention", "Linker", "TrapReport", "Wire"]
@@ -121,6 +124,15 @@ class Linker(ABC):
     @abstractmethod
     def raw(self, symbol: Any, wire: Wire) -> Callable[..., Any]:
         """A function of numbers."""
+
+    def make_temporaries(self, memory: Memory, allocator: Allocator) -> Temporaries:
+        """What holds copies of arguments on a heap of this backend's."""
+        return Temporaries(memory, allocator)
+
+    def loop_over(self, symbol: Any, wire: Wire) -> Any:
+        """The symbol of a function that calls another one for each element of arrays; see
+        `mapping`. None where a loop in Python does as well."""
+        return None
 
     @abstractmethod
     def make_callback(self, wire: Wire, adapter: Callable[..., Any]) -> CallbackSlot:

@@ -10,18 +10,24 @@ from typing import Any
 
 from pyodide.ffi import JsException, JsProxy
 
+from emheap.allocators.base import Allocator
 from emheap.calls.function_table import WASM_FROM_C, FunctionTable, TableSlot, no_table
 from emheap.calls.linker import Convention, Linker, TrapReport, Wire
+from emheap.calls.loops import loop_module
+from emheap.calls.temporaries import Temporaries
+from emheap.calls.temporaries_javascript import JavaScriptTemporaries
 from emheap.calls.verifying import contradiction
 from emheap.javascript.bridge import big_int, tag_of
-from emheap.javascript.exports import data_member, data_names
+from emheap.javascript.exports import data_member, data_names, memory_in
 from emheap.javascript.trampolines import (
     Trampoline,
     fits_type,
+    instantiate,
     is_exported_function,
     keep_sign,
     type_of_function,
 )
+from emheap.memories.base import Memory
 from emheap.types.abi import WASM32, WASM64
 
 __all__ = ["JavaScriptLinker"]
@@ -103,6 +109,23 @@ class JavaScriptLinker(Linker):
         if wire.result and wire.result in "fd":
             return _float_function(symbol, wire)
         return symbol  # type: ignore[no-any-return]
+
+    def make_temporaries(self, memory: Memory, allocator: Allocator) -> Temporaries:
+        if any(memory_in(one) for one in self._sources):
+            return JavaScriptTemporaries(memory, allocator)
+        # Without a WebAssembly.Memory the buffer may be replaced by a longer one, and nobody told.
+        return Temporaries(memory, allocator)
+
+    def loop_over(self, symbol: Any, wire: Wire) -> Any:
+        memory = next((found for one in self._sources if (found := memory_in(one))), None)
+        if memory is None or self.convention.abi is WASM64:
+            return None
+        try:
+            return instantiate(loop_module(wire), {"f": symbol, "memory": memory}).map
+        except JsException as error:
+            if error.name != "LinkError":  # a shared memory, or a function that is JavaScript's
+                raise
+            return None
 
     # Callbacks
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from emheap.calls.function_table import WASM_FROM_C, FunctionTable, TableSlot, no_table
 from emheap.calls.linker import Convention, Linker, TrapReport, Wire
+from emheap.calls.loops import loop_module
 from emheap.calls.verifying import FunctionType, contradiction
 from emheap.calls.wasmtime_call import bind_function
 from emheap.types.abi import WASM32, WASM64
@@ -67,6 +68,16 @@ class WasmtimeLinker(Linker):
 
     def raw(self, symbol: Any, wire: Wire) -> Callable[..., Any]:
         return bind_function(self._store, symbol, "".join(wire.params), wire.result)
+
+    def loop_over(self, symbol: Any, wire: Wire) -> Any:
+        import wasmtime
+
+        memory = self._exports.get("memory")
+        if not isinstance(memory, wasmtime.Memory) or memory.type(self._store).is_64:
+            return None
+        module = wasmtime.Module(self._store.engine, loop_module(wire))
+        instance = wasmtime.Instance(self._store, module, [symbol, memory])
+        return instance.exports(self._store)["map"]
 
     def make_callback(self, wire: Wire, adapter: Callable[..., Any]) -> TableSlot:
         if self._table is None:

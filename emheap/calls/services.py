@@ -25,7 +25,6 @@ from emheap.calls.kinds import (
 from emheap.calls.linker import Linker
 from emheap.calls.lowering import compile_call
 from emheap.calls.ranges import checked_number
-from emheap.calls.temporaries import Temporaries
 from emheap.calls.traps import CallState
 from emheap.calls.variable import VariableArguments
 from emheap.errors import NotSupportedError, NullPointerError
@@ -50,10 +49,10 @@ class Services(Conversions):
         heap._calls = self.state = heap._calls or CallState(linker)
         self.template_names = linker.template_names
         self._memory = table.raw_memory
+        self.temporaries = linker.make_temporaries(table.raw_memory, table.allocator)
         self.arguments: Arguments
         if self.convention.is_wasm:
-            temporaries = Temporaries(table.raw_memory, table.allocator)
-            self.arguments = ForeignArguments(table, self.convention, temporaries)
+            self.arguments = ForeignArguments(table, self.convention, self.temporaries)
         else:
             self.arguments = ProcessArguments(table, self.convention)
         self.callbacks = CallbackTable(self)

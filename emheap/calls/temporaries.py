@@ -12,9 +12,9 @@ from emheap.allocators.base import Allocator
 from emheap.errors import OutOfMemoryError
 from emheap.memories.base import Memory
 
-__all__ = ["Temporaries", "Temporary", "as_bytes"]
+__all__ = ["CELL", "Temporaries", "Temporary", "as_bytes"]
 
-_CELL = 256
+CELL = 256
 """The bytes of a cell."""
 _KEPT = 16
 """How many cells are kept: each serves one argument of one call that is under way."""
@@ -23,12 +23,14 @@ _KEPT = 16
 class Temporary:
     """Bytes in C's memory until `release`."""
 
-    __slots__ = ("_owner", "_target", "address", "size")
+    __slots__ = ("_owner", "_target", "address", "size", "views")
 
     def __init__(self, owner: Temporaries, address: int, size: int) -> None:
         self._owner = owner
         self.address = address
         self.size = size
+        self.views: dict[int, Any] = {}
+        """What a subclass of `Temporaries` keeps for each length."""
         self._target: memoryview | None = None
 
     def copy_back(self, target: memoryview) -> None:
@@ -51,7 +53,12 @@ class Temporaries:
     def __init__(self, memory: Memory, allocator: Allocator) -> None:
         self.memory = memory
         self._allocator = allocator
-        self._cells: list[Temporary] = []
+        self.cells: list[Temporary] = []
+
+    def store_text(self, text: str) -> Temporary | None:
+        """A str as a short null-terminated string in UTF-8, by a way that is quick here; None for
+        a str that `store` must see to."""
+        return None
 
     def store(self, data: bytes | memoryview) -> Temporary:
         """A copy of `data` in C's memory. Raises OutOfMemoryError."""
@@ -66,11 +73,11 @@ class Temporaries:
 
     def reserve(self, size: int) -> Temporary:
         """Bytes that hold anything."""
-        if size <= _CELL:
+        if size <= CELL:
             try:
-                return self._cells.pop()
+                return self.cells.pop()
             except IndexError:
-                size = _CELL
+                size = CELL
         address = self._allocator.allocate(size)
         if not address:
             raise OutOfMemoryError(f"no room for {size} bytes of an argument in {self.memory.name}")
@@ -78,8 +85,8 @@ class Temporaries:
 
     def take_back(self, made: Temporary) -> None:
         """Keep a cell for the next call, and free everything else."""
-        if made.size == _CELL and len(self._cells) < _KEPT:
-            self._cells.append(made)
+        if made.size == CELL and len(self.cells) < _KEPT:
+            self.cells.append(made)
         else:
             self._allocator.free(made.address)
 

@@ -25,7 +25,14 @@ from emheap._util.wasm_binary import (
     wasm_text,
 )
 
-__all__ = ["Trampoline", "fits_type", "is_exported_function", "keep_sign", "type_of_function"]
+__all__ = [
+    "Trampoline",
+    "fits_type",
+    "instantiate",
+    "is_exported_function",
+    "keep_sign",
+    "type_of_function",
+]
 
 FunctionType = tuple[tuple[str, ...], tuple[str, ...]]
 
@@ -86,6 +93,16 @@ def _exports_with(module: Any, function: Any) -> Any:
     imports = js.Object.new()
     imports.e = js.Object.new()
     imports.e.f = function
+    return js.WebAssembly.Instance.new(module, imports).exports
+
+
+def instantiate(binary: bytes, members: dict[str, Any]) -> Any:
+    """The exports of a module whose imports are members of ``e``."""
+    imports = js.Object.new()
+    imports.e = js.Object.new()
+    for name, value in members.items():
+        setattr(imports.e, name, value)
+    module = js.WebAssembly.Module.new(to_js(binary))
     return js.WebAssembly.Instance.new(module, imports).exports
 
 

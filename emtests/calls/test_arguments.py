@@ -39,6 +39,15 @@ def test_a_string_may_be_a_str_bytes_or_a_reference(calls: Calls, c_heap: HeapMa
         assert calls.length(row) == 5
 
 
+def test_strings_after_the_memory_grew(calls: Calls, c_heap: HeapManager) -> None:
+    assert [calls.length("x" * count) for count in (3, 5)] == [3, 5]
+    size = c_heap.memory.size
+    with c_heap.alloc_array(uint8, 8 << 20):
+        assert calls.length("after") == 5
+        assert [calls.length("y" * count) for count in (3, 5, 255)] == [3, 5, 255]
+    assert c_heap.memory.size >= size
+
+
 def test_a_null_string(calls: Calls) -> None:
     assert calls.length(None) in (2**64 - 1, 2**32 - 1)
 

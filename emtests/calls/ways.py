@@ -15,7 +15,6 @@ import emheap
 from emheap import HeapManager, Library
 from emheap._util.platform import IN_PYODIDE
 from emheap.types.abi import ABI, WASM32, native_abi
-from emtests.conftest import skip_for_gap
 from emtests.webassembly import guests
 
 L = TypeVar("L", bound=Library)
@@ -47,6 +46,9 @@ class Way:
 @cache
 def shared_library() -> str:
     """The library as this machine's compiler makes it."""
+    # Here, for the measurements import this file, and they have no pytest.
+    from emtests.conftest import skip_for_gap
+
     compiler = shutil.which("cc")
     if compiler is None:
         skip_for_gap("calling a shared library", "there is no C compiler here")

@@ -7,6 +7,7 @@ from emtests.bench.rows.base import NATIVE as NATIVE
 from emtests.bench.rows.base import PYODIDE as PYODIDE
 from emtests.bench.rows.base import Row as Row
 from emtests.bench.rows.blocks import BLOCK_ROWS
+from emtests.bench.rows.calls import CALL_ROWS
 from emtests.bench.rows.debug_heap import DEBUG_ROWS
 from emtests.bench.rows.javascript_heap import JAVASCRIPT_ROWS
 from emtests.bench.rows.scalars import SCALAR_ROWS
@@ -20,6 +21,7 @@ ROWS: list[Row] = [
     *TEXT_ROWS,
     *JAVASCRIPT_ROWS,
     *WASMTIME_ROWS,
+    *CALL_ROWS,
     *DEBUG_ROWS,
 ]
 """All that one process can measure by itself."""

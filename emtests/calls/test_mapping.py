@@ -1,0 +1,86 @@
+"""``function.map``: one function for each element of arrays."""
+
+from __future__ import annotations
+
+import array
+
+import pytest
+
+from emheap import (
+    ForeignTrapError,
+    Function,
+    HeapManager,
+    Library,
+    UseAfterFreeError,
+    c,
+    float32,
+    float64,
+    int32,
+)
+from emtests.calls.declared import Calls
+from emtests.calls.ways import Way
+
+
+class Divide(Library):
+    divide: Function[[c.int, c.int, c.size_t], c.int]
+    same_char: Function[[c.char], c.char]
+    same_ushort: Function[[c.ushort], c.ushort]
+    same_uint: Function[[c.uint], c.uint]
+    same_longlong: Function[[c.longlong], c.longlong]
+
+
+def test_a_list_or_an_array_of_results(calls: Calls, c_heap: HeapManager) -> None:
+    assert calls.add.map([1, 2, 3], [10, 20, -30]) == [11, 22, -27]
+    assert calls.half.map([1.0, 3.0]) == [0.5, 1.5]
+    with c_heap.arena() as scratch:
+        a = scratch.alloc_array(int32, range(100))
+        b = scratch.alloc_array(int32, 100)
+        out = scratch.alloc_array(int32, 100)
+        assert calls.add.map(a, a, out=out) is out
+        assert out[:] == list(range(0, 200, 2))
+        assert calls.add.map(a, array.array("i", out[:]), out=b)[:] == list(range(0, 300, 3))
+        with_itself = calls.add.map(a, a, out=a)
+        assert with_itself[:3] == [0, 2, 4]
+        halves = scratch.alloc_array(float32, [1, 2])
+        assert calls.half.map(halves, out=halves)[:] == [0.5, 1]
+    assert calls.add.map([], []) == []
+
+
+def test_every_width(way: Way, c_heap: HeapManager) -> None:
+    library = way.bind(Divide, c_heap)
+    assert library.same_char.map([-128, 127]) == [-128, 127]
+    assert library.same_ushort.map([65535, 1]) == [65535, 1]
+    assert library.same_uint.map([2**32 - 1, 1]) == [2**32 - 1, 1]
+    assert library.same_longlong.map([-(2**63), 2**63 - 1]) == [-(2**63), 2**63 - 1]
+
+
+def test_what_cannot_be_mapped(calls: Calls, c_heap: HeapManager) -> None:
+    with pytest.raises(TypeError, match=r"add\.map\(\) takes 2 arrays, not 1"):
+        calls.add.map([1])
+    with pytest.raises(ValueError, match=r"takes arrays of one length, not of \[1, 2\]"):
+        calls.add.map([1], [1, 2])
+    with pytest.raises(OverflowError):
+        calls.add.map([2**31], [0])
+    with pytest.raises(TypeError, match=r"length\(const char \*\) -> size_t cannot be mapped"):
+        calls.length.map(["a"])
+    freed = c_heap.alloc_array(int32, 2)
+    freed.free()
+    with pytest.raises(UseAfterFreeError):
+        calls.add.map(freed, [1, 2])
+
+
+def test_an_out_of_the_wrong_kind(calls: Calls, way: Way, c_heap: HeapManager) -> None:
+    if way.is_wasm:
+        with c_heap.alloc_array(float64, 2) as wrong, pytest.raises(TypeError, match="out must be"):
+            calls.add.map([1, 2], [3, 4], out=wrong)
+        with c_heap.alloc_array(int32, 3) as long, pytest.raises(TypeError, match="of 2 int32"):
+            calls.add.map([1, 2], [3, 4], out=long)
+
+
+def test_a_trap_in_the_loop(way: Way, c_heap: HeapManager) -> None:
+    if way.is_wasm:
+        library = way.bind(Divide, c_heap)
+        assert library.divide.map([6, 8], [3, 2], [0, 0]) == [2, 4]
+        with pytest.raises(ForeignTrapError, match=r"divide_map\(\) did not return"):
+            library.divide.map([6, 8], [3, 0], [0, 0])
+        assert library.divide.map([6, 8], [3, 2], [0, 0]) == [2, 4]
