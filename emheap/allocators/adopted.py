@@ -37,6 +37,6 @@ class AdoptedAllocator(Allocator):
 
     def take_back(self, owed: list[int], size: int | None = None) -> None:
         if self._free is None:
-            self._native.take_back(owed)
+            self._native.take_back(owed, size)
         else:
             call_free(self._free, owed)

@@ -7,48 +7,49 @@ from collections.abc import Callable
 from typing import Any
 
 from emheap._util.messages import format_address
-from emheap.allocators.base import Allocator, call_free
+from emheap.allocators.base import Allocator
 
 __all__ = ["FunctionsAllocator"]
 
 
 class FunctionsAllocator(Allocator):
-    """Calls ``allocate(size)`` and ``free(address)``, and believes nothing the former returns.
+    """Calls ``allocate(size)`` and ``free(address)``, and checks what the former returns.
 
-    WebAssembly returns an address as a signed 32-bit integer, so one above 2 GiB comes back
-    negative; with `pointer_size` 4 it is read as unsigned. The alignment is not known, so it is
-    taken to be what every malloc for wasm32 gives.
+    With `sized_free` it calls ``free(address, size)``, for allocators that do not record the size
+    of a block; with `aligned` it passes `alignment` after the size, to both. WebAssembly returns
+    an address as a signed 32-bit integer, so one above 2 GiB comes back negative; with
+    `pointer_size` 4 it is read as unsigned. The alignment of a block is what every malloc for
+    wasm32 gives, unless stated.
     """
 
     def __init__(
         self,
-        allocate: Callable[[int], Any],
-        free: Callable[[int], Any],
+        allocate: Callable[..., Any],
+        free: Callable[..., Any],
         pointer_size: int = 4,
         alignment: int = 8,
+        *,
+        sized_free: bool = False,
+        aligned: bool = False,
     ) -> None:
         for name, function in (("allocate", allocate), ("free", free)):
             if not callable(function):
                 raise TypeError(
-                    f"{name} must be a function of one argument, "
-                    f"not {type(function).__name__} {function!r:.60}"
+                    f"{name} must be a function, not {type(function).__name__} {function!r:.60}"
                 )
         self._allocate = allocate
         self._free = free
         self._pointer_size = pointer_size
         self.alignment = alignment
+        self._more = (alignment,) if aligned else ()
+        self._sizes: dict[int, int] | None = {} if sized_free else None
+        """The size that each block was asked for with, where its free must be told."""
 
     def allocate(self, size: int) -> int:
-        result: Any = None
-        try:
-            result = self._allocate(size)
-            return self._check(result, size)
-        except Exception:
-            raise
-        except BaseException:  # an interrupt
-            if result:
-                self._free(result)
-            raise
+        address = self._check(self._allocate(size, *self._more), size)
+        if address and self._sizes is not None:
+            self._sizes[address] = size
+        return address
 
     def _check(self, result: Any, size: int) -> int:
         if result is None or result is False:
@@ -69,7 +70,25 @@ class FunctionsAllocator(Allocator):
         return address
 
     def free(self, address: int) -> None:
-        self._free(address)
+        self._give_back(address, 0)
 
-    def take_back(self, owed: list[int], size: int | None = None) -> None:
-        call_free(self._free, owed)
+    def free_sized(self, address: int, size: int) -> None:
+        self._give_back(address, size)
+
+    def _give_back(self, address: int, size: int) -> None:
+        if self._sizes is None:
+            self._free(address)
+            return
+        # Before the call, or another thread could have the address already. A block that was
+        # adopted is not recorded here: its size is the one that the heap knows.
+        asked = self._sizes.pop(address, size)
+        try:
+            self._free(address, asked, *self._more)
+        except Exception:  # it was not freed
+            self._sizes[address] = asked
+            raise
+
+    def relinquish(self, address: int) -> bool:
+        if self._sizes is not None:
+            self._sizes.pop(address, None)
+        return True

@@ -1,4 +1,4 @@
-"""Opening heaps that JavaScript holds. This module is imported inside Pyodide only."""
+"""Opening heaps that JavaScript owns. This module is imported inside Pyodide only."""
 
 from __future__ import annotations
 
@@ -13,6 +13,17 @@ from emheap.allocators.base import Allocator
 from emheap.allocators.functions import FunctionsAllocator
 from emheap.allocators.pages import PageAllocator
 from emheap.allocators.pool import PoolAllocator
+from emheap.allocators.wrap_only import WrapOnlyAllocator
+from emheap.backends.functions import (
+    AllocatorChoice,
+    Function,
+    allocator_exports,
+    make_allocator,
+    missing_function,
+    pages_refusal,
+    wrong_signature,
+    wrong_type,
+)
 from emheap.backends.process import open_own_linker
 from emheap.blocks.options import Options
 from emheap.errors import NotSupportedError, OutOfMemoryError
@@ -25,8 +36,13 @@ from emheap.javascript.exports import (
     data_names,
     find_buffer_source,
     is_memory64,
+    member_modules,
+    memory_in,
+    parameter_count,
 )
 from emheap.javascript.own_module import is_own_buffer
+from emheap.javascript.trampolines import fits_type, is_exported_function, type_of_function
+from emheap.memories.base import PollingMode
 from emheap.memories.javascript import JavaScriptMemory
 from emheap.memories.polled import PolledMemory
 from emheap.memories.process import ProcessMemory
@@ -43,7 +59,7 @@ __all__ = [
     "own_module",
 ]
 
-_EXPORT_FUNCTIONS = "link it with emcc -sEXPORTED_FUNCTIONS=_malloc,_free"
+_WRAP_ONLY = "or pass wrap_only=True for a heap that allocates nothing"
 _EXPORT_MEMORY = (
     "link it with emcc -sEXPORTED_RUNTIME_METHODS=HEAPU8,wasmMemory, or give its factory the "
     "options of emheap.capture_memory() and pass what that returned as memory="
@@ -51,52 +67,117 @@ _EXPORT_MEMORY = (
 
 
 def open_latest_buffer(
-    get_heap: Callable[[], Any], allocate: Any, free: Any, options: Options
+    get_heap: Callable[[], Any], choice: AllocatorChoice, options: Options
 ) -> HeapManager:
     """The heap of three functions; see `emheap.create_wasm_heap_manager`."""
     first = get_heap()
+    memory: JavaScriptMemory | PolledMemory | ProcessMemory
     if is_own_buffer(first):
-        own = FunctionsAllocator(allocate, free)
-        return HeapManager(ProcessMemory(), own, options, open_own_linker)
-    memory: JavaScriptMemory | PolledMemory
-    if isinstance(first, JsProxy):
-        memory = JavaScriptMemory(get_heap, options.polling_mode, first=first)
+        memory = ProcessMemory()
+    elif isinstance(first, JsProxy):
+        mode = options.polling_mode
+        if _is_javascript(choice.malloc) and not is_exported_function(choice.malloc):
+            mode = _following_replacement(mode)
+        memory = JavaScriptMemory(get_heap, mode, first=first)
     else:
         memory = PolledMemory(get_heap, options.polling_mode, first=first)
-    functions = adapt_function(allocate), adapt_function(free)
-    allocator = FunctionsAllocator(*functions, memory.pointer_size)
-    open_linker = _linker_opener(memory) if isinstance(memory, JavaScriptMemory) else None
+    open_linker = _linker_of(memory)
+    if choice.wrap_only:
+        return HeapManager(memory, WrapOnlyAllocator(), options, open_linker)
+    if not (callable(choice.malloc) and callable(choice.free)):
+        FunctionsAllocator(choice.malloc, choice.free)  # which says what is wrong
+    malloc = _given("allocate", choice.malloc, memory.pointer_size)
+    free = _given("free", choice.free, memory.pointer_size)
+    if isinstance(memory, ProcessMemory):  # its module's functions take numbers, without more ado
+        malloc, free = malloc._replace(call=choice.malloc), free._replace(call=choice.free)
+    allocator = make_allocator(choice, malloc, free, memory.pointer_size, pool=False)
     return HeapManager(memory, allocator, options, open_linker)
 
 
-def open_module(module: Any, memory: Any, options: Options) -> HeapManager:
+def _linker_of(
+    memory: JavaScriptMemory | PolledMemory | ProcessMemory,
+) -> Callable[[Any], Linker] | None:
+    if isinstance(memory, ProcessMemory):
+        return open_own_linker
+    return _linker_opener(memory) if isinstance(memory, JavaScriptMemory) else None
+
+
+def _is_javascript(function: Any) -> bool:
+    return isinstance(function, JsProxy) and tag_of(function) == "Function"
+
+
+def _given(what: str, function: Any, pointer_size: int, name: str = "") -> Function:
+    """A function that was passed, or found under a name."""
+    if not _is_javascript(function):
+        return Function(what, function, None)
+    named = name or str(function.name) or what
+    if is_exported_function(function):
+        _check_type(what, named, function, f"i{8 * pointer_size}")
+    return Function(named, adapt_function(function), parameter_count(function))
+
+
+def _check_type(what: str, name: str, function: Any, integer: str) -> None:
+    """Refuse a function of WebAssembly that deals in others than addresses and sizes."""
+    usual = (integer,) * function.length, (integer,) * (what != "free")
+    if function.length and fits_type(usual, function):
+        return
+    takes, gives = type_of_function(function) or (("?",) * function.length, "?")
+    raise wrong_signature(what, name, takes, gives, integer)
+
+
+def _following_replacement(mode: PollingMode) -> PollingMode:
+    """The polling mode for a memory that may be JavaScript's own, as of asm.js and wasm2js.
+
+    When it grows, another buffer takes its place, and the old one stays as it was: nothing but
+    asking for the latest shows that it is no longer the memory. A WebAssembly.Memory detaches it.
+    """
+    return "always" if mode == "when_empty" else mode
+
+
+# Modules of Emscripten
+
+
+def open_module(module: Any, memory: Any, choice: AllocatorChoice, options: Options) -> HeapManager:
     """The heap of another Emscripten module; see `emheap.wrap_emscripten_module_heap`."""
-    _check_module(module)
-    get_buffer, found = _module_memory(module, memory)
+    owner = _find_module(module, memory, choice)
+    get_buffer, found = _module_memory(owner, memory)
+    mode = options.polling_mode
+    if found is None and not _has_webassembly(owner, choice):
+        mode = _following_replacement(mode)
     pointer_size = 8 if found is not None and is_memory64(found) else 4
     opened = JavaScriptMemory(
-        get_buffer,
-        options.polling_mode,
-        name="the Emscripten module's heap",
-        pointer_size=pointer_size,
+        get_buffer, mode, name="the Emscripten module's heap", pointer_size=pointer_size
     )
-    functions = []
-    for name in ("_malloc", "_free"):
-        function = data_member(module, name)
-        if tag_of(function) != "Function":
-            raise NotSupportedError(f"the module does not export {name}; {_EXPORT_FUNCTIONS}")
-        functions.append(adapt_function(function))
-    allocator = FunctionsAllocator(_noticing_exhaustion(functions[0]), functions[1], pointer_size)
+    allocator = _module_allocator(owner, choice, pointer_size)
     instance = memory.instance if isinstance(memory, CapturedMemory) else None
-    open_linker = _linker_opener(opened, module, instance)
-    return HeapManager(opened, PoolAllocator(allocator), options, open_linker)
+    return HeapManager(opened, allocator, options, _linker_opener(opened, owner, instance))
+
+
+def _find_module(module: Any, memory: Any, choice: AllocatorChoice) -> Any:
+    """The object that has the memory: the one given, or a member that alone looks like one."""
+    _check_module(module)
+    if memory is not None or find_buffer_source(module) is not None:
+        return module
+    members = [data_member(module, name) for name in member_modules(module)]
+    able = [member for member in members if _has_functions(member, choice)]
+    found = able if len(able) == 1 else members
+    return found[0] if len(found) == 1 else module
+
+
+def _has_functions(module: Any, choice: AllocatorChoice) -> bool:
+    return all(
+        callable(value) or _named_function(module, value)[0] is not None
+        for value in (choice.malloc, choice.free)
+    )
 
 
 def _check_module(module: Any) -> None:
     kind = tag_of(module)
-    if hasattr(type(module), "__await__"):
+    # Old builds have a `then` of their own, with which they only say that they are ready.
+    awaitable = hasattr(type(module), "__await__") and data_member(module, "_malloc") is None
+    if kind == "Promise" or (awaitable and find_buffer_source(module) is None):
         raise TypeError("the module is a Promise: await what its factory returned, and pass that")
-    if kind in ("Function", "AsyncFunction"):
+    if kind in ("Function", "AsyncFunction") and find_buffer_source(module) is None:
         raise TypeError("the module is a function: call its factory, and pass what that gives")
     if not isinstance(module, JsProxy):
         raise TypeError(f"the module must be a JavaScript object, not {kind} {module!r:.60}")
@@ -110,9 +191,14 @@ def _module_memory(module: Any, memory: Any) -> tuple[Callable[[], Any], Any]:
     if found is None:
         raise NotSupportedError(
             "the module exports neither its memory nor a view of it (wasmMemory, wasmExports, "
-            f"HEAPU8 ...); {_EXPORT_MEMORY}"
+            f"HEAPU8 ...); {_EXPORT_MEMORY}{_members_like_modules(module)}"
         )
     return found
+
+
+def _members_like_modules(module: Any) -> str:
+    names = member_modules(module)
+    return f"; its members {', '.join(names)} look like modules: pass one of them" if names else ""
 
 
 def _check_memory(memory: Any) -> Any:
@@ -126,14 +212,72 @@ def _check_memory(memory: Any) -> Any:
     return memory
 
 
-def _noticing_exhaustion(malloc: Callable[[int], Any]) -> Callable[[int], Any]:
-    """`malloc`, for modules that abort where there is no room."""
+def _has_webassembly(module: Any, choice: AllocatorChoice) -> bool:
+    """Whether a module that shows no memory has functions of WebAssembly."""
+    free = data_member(module, "_free")
+    if choice.free == "_free" and _is_javascript(free) and parameter_count(free) == 1:
+        # Emscripten's wrappers give way to the export at their first call. C's free(NULL) does
+        # nothing.
+        adapt_function(free)(0)
+    values = (data_member(module, name) for name in data_names(module))
+    return any(_is_javascript(value) and is_exported_function(value) for value in values)
 
-    def call(size: int) -> Any:
+
+def _module_allocator(module: Any, choice: AllocatorChoice, pointer_size: int) -> Allocator:
+    if choice.wrap_only:
+        return WrapOnlyAllocator()
+    if choice.malloc is None and choice.free is None:
+        raise NotSupportedError(
+            "an Emscripten module's allocator takes every page of its memory, so none can be "
+            "added for a heap: pass wrap_only=True for a heap that allocates nothing"
+        )
+    malloc, free = (
+        _module_function(module, what, value, pointer_size)
+        for what, value in (("malloc", choice.malloc), ("free", choice.free))
+    )
+    malloc = malloc._replace(call=_noticing_exhaustion(malloc.call))
+    return make_allocator(choice, malloc, free, pointer_size, pool=True)
+
+
+_SQLITE = {"_malloc": "alloc", "_free": "dealloc"}
+"""What the object of sqlite.org calls the two."""
+
+
+def _module_function(module: Any, what: str, value: Any, pointer_size: int) -> Function:
+    if callable(value):
+        return _given(what, value, pointer_size)
+    if not isinstance(value, str):
+        raise wrong_type(what, value)
+    found, name = _named_function(module, value)
+    if found is not None:
+        return _given(what, found, pointer_size, name)
+    raise NotSupportedError(
+        f"the module does not export {value}; link it with emcc "
+        f"-sEXPORTED_FUNCTIONS=_malloc,_free, name another function as {what}=, or pass a "
+        f"function of your own, {_WRAP_ONLY}"
+    )
+
+
+def _named_function(module: Any, name: Any) -> tuple[Any, str]:
+    """A function of a module and the name that it has there; None where there is none."""
+    for known in (name, _SQLITE.get(name, name)):
+        function = data_member(module, known) if isinstance(known, str) else None
+        if _is_javascript(function):
+            return function, known
+    return None, ""
+
+
+def _noticing_exhaustion(malloc: Callable[..., Any]) -> Callable[..., Any]:
+    """`malloc`, for modules that abort or throw where there is no room."""
+
+    def call(size: int, *more: int) -> Any:
         try:
-            return malloc(size)
+            return malloc(size, *more)
         except JsException as error:
-            if "memory" not in str(error).lower() and "OOM" not in str(error):
+            text = str(error)
+            if "Failed to allocate" in text:  # sqlite.org's, which goes on
+                return 0
+            if "memory" not in text.lower() and "OOM" not in text:
                 raise
             raise OutOfMemoryError(
                 f"the module aborted for want of {size} bytes, and is unusable now; link it with "
@@ -143,22 +287,20 @@ def _noticing_exhaustion(malloc: Callable[[int], Any]) -> Callable[[int], Any]:
     return call
 
 
+# Plain WebAssembly
+
+
 def open_instance(
-    instance: Any, memory: Any, malloc: Any, free: Any, options: Options
+    instance: Any, memory: Any, choice: AllocatorChoice, options: Options
 ) -> HeapManager:
     """The heap of a plain WebAssembly module; see `emheap.wrap_wasm_instance`."""
-    exports = None
-    if tag_of(instance) == "WebAssembly.Memory":
-        memory, malloc, free = instance, None, None
-    elif tag_of(instance) == "WebAssembly.Instance":
-        exports = instance.exports
+    exports = _exports_of(instance, memory)
+    if exports is None:
+        checked = instance
+    elif isinstance(memory, (JsProxy, CapturedMemory)):
+        checked = _check_memory(memory)
     else:
-        raise TypeError(
-            f"instance must be a WebAssembly.Instance or a bare Memory, not {tag_of(instance)}; "
-            "WebAssembly.instantiate() gives one as the member `instance` of its result"
-        )
-    found = memory if isinstance(memory, JsProxy) else _export(exports, memory, "memory")
-    checked = _check_memory(found)
+        checked = _check_memory(_export(exports, memory, "memory"))
     pointer_size = 8 if is_memory64(checked) else 4
     opened = JavaScriptMemory(
         lambda: checked.buffer,
@@ -166,9 +308,9 @@ def open_instance(
         name="the WebAssembly memory",
         pointer_size=pointer_size,
     )
-    allocator = _instance_allocator(exports, checked, malloc, free, pointer_size)
+    allocator = _instance_allocator(exports, checked, choice, pointer_size)
     open_linker = _linker_opener(opened, instance if exports is not None else None)
-    return HeapManager(opened, PoolAllocator(allocator), options, open_linker)
+    return HeapManager(opened, allocator, options, open_linker)
 
 
 def _linker_opener(memory: JavaScriptMemory, *own: Any) -> Callable[[Any], Linker]:
@@ -189,20 +331,50 @@ def _linker_opener(memory: JavaScriptMemory, *own: Any) -> Callable[[Any], Linke
     return open_linker
 
 
+def _exports_of(instance: Any, memory: Any) -> Any:
+    """The exports of an instance, which may be given themselves; None for a bare memory."""
+    kind = tag_of(instance)
+    if kind == "WebAssembly.Memory":
+        return None
+    if kind == "WebAssembly.Instance":
+        return instance.exports
+    has_memory = isinstance(instance, JsProxy) and memory_in(instance) is not None
+    if kind in ("Object", "Module") and (has_memory or not isinstance(memory, str)):
+        return instance
+    raise TypeError(
+        "instance must be a WebAssembly.Instance, its exports or a bare Memory, not "
+        f"{kind}; WebAssembly.instantiate() gives one as the member `instance` of its result"
+    )
+
+
 def _instance_allocator(
-    exports: Any, memory: Any, malloc: Any, free: Any, pointer_size: int
+    exports: Any, memory: Any, choice: AllocatorChoice, pointer_size: int
 ) -> Allocator:
-    if malloc is None and free is None:
-        return PageAllocator(make_grow(memory))
-    functions = []
-    for what, name in (("malloc", malloc), ("free", free)):
-        function = _export(exports, name, what)
-        if tag_of(function) != "Function":
-            raise NotSupportedError(
-                f"the module exports a {tag_of(function)} as {name!r}, its {what}"
-            )
-        functions.append(adapt_function(function))
-    return FunctionsAllocator(functions[0], functions[1], pointer_size)
+    if choice.wrap_only:
+        return WrapOnlyAllocator()
+    if exports is None and not callable(choice.malloc):
+        choice = choice._replace(malloc=None, free=None)
+    if choice.malloc is None and choice.free is None:
+        names = [] if exports is None else allocator_exports(data_names(exports))
+        if names:
+            raise pages_refusal(names)
+        return PoolAllocator(PageAllocator(make_grow(memory)))
+    malloc, free = (
+        _instance_function(exports, what, value, pointer_size)
+        for what, value in (("malloc", choice.malloc), ("free", choice.free))
+    )
+    return make_allocator(choice, malloc, free, pointer_size, pool=True)
+
+
+def _instance_function(exports: Any, what: str, value: Any, pointer_size: int) -> Function:
+    if callable(value):
+        return _given(what, value, pointer_size)
+    if not isinstance(value, str):
+        raise wrong_type(what, value)
+    function = _export(exports, value, what)
+    if not _is_javascript(function):
+        raise NotSupportedError(f"the module exports a {tag_of(function)} as {value!r}, its {what}")
+    return _given(what, function, pointer_size, value)
 
 
 def _export(exports: Any, name: Any, what: str) -> Any:
@@ -211,16 +383,16 @@ def _export(exports: Any, name: Any, what: str) -> Any:
     value = data_member(exports, name)
     if value is not None:
         return value
-    cures = {
-        "memory": "link it with -Wl,--export-memory, name it as memory=, or pass the "
-        "WebAssembly.Memory itself where the module imports one",
-        "malloc": f"link it with -Wl,--export={name}, name another function as malloc=, or pass "
-        "malloc=None, free=None to have blocks allocated in pages added to the memory",
-        "free": f"link it with -Wl,--export={name}, or name another function as free=",
-    }
-    names = ", ".join(data_names(exports)) or "nothing"
+    names = data_names(exports)
+    cure = (
+        "link it with -Wl,--export-memory, name it as memory=, or pass the "
+        "WebAssembly.Memory itself where the module imports one"
+        if what == "memory"
+        else missing_function(what, name, names)
+    )
     raise NotSupportedError(
-        f"the module does not export {name!r}, its {what}; it exports {names:.400}; {cures[what]}"
+        f"the module does not export {name!r}, its {what}; it exports "
+        f"{', '.join(names) or 'nothing':.400}; {cure}"
     )
 
 

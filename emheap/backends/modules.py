@@ -6,8 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from emheap._util.platform import IN_PYODIDE
+from emheap.allocators.base import Allocator
 from emheap.allocators.functions import FunctionsAllocator
 from emheap.allocators.pool import PoolAllocator
+from emheap.allocators.wrap_only import WrapOnlyAllocator
+from emheap.backends.functions import AllocatorChoice
 from emheap.backends.process import open_own_linker, own_allocator
 from emheap.blocks.options import check_options
 from emheap.errors import NotSupportedError
@@ -20,8 +23,11 @@ __all__ = ["create_wasm_heap_manager", "wrap_emscripten_module_heap", "wrap_wasm
 
 def create_wasm_heap_manager(
     get_heap: Callable[[], Any],
-    allocate: Callable[[int], Any],
-    free: Callable[[int], Any],
+    allocate: Callable[..., Any] | None = None,
+    free: Callable[..., Any] | None = None,
+    *,
+    sized_free: bool = False,
+    aligned: bool = False,
     **options: Any,
 ) -> HeapManager:
     """A heap made of three functions.
@@ -29,9 +35,16 @@ def create_wasm_heap_manager(
     ``get_heap()`` returns the latest buffer: a writable Python buffer or, in Pyodide, any
     ArrayBuffer or SharedArrayBuffer; that of Pyodide's own module is reached directly.
     ``allocate(size)`` returns an address, or 0 where there is no room; ``free(address)`` takes it
-    back. How often the buffer is asked for is the option ``polling_mode``: ``"always"`` is before
-    every access; ``"when_empty"`` is when it was detached or is too short for the access, which is
-    what growth looks like; ``"never"`` is once, and accesses raise when that buffer is gone.
+    back. `sized_free` and `aligned` are for functions that take more, as `wrap_wasm_instance`
+    says; without both functions the heap reads, writes and wraps, and allocates nothing.
+
+    How often the buffer is asked for is the option ``polling_mode``: ``"always"`` is before
+    every access; ``"when_empty"`` is when it was detached or released, is empty, or is too short
+    for the access, which is what growth looks like; ``"never"`` is once, and accesses raise when
+    that buffer is gone. A buffer that another one replaces while it stays usable must be released
+    (a memoryview's ``release()``) or asked for always, or accesses below its end go on reaching
+    it. In Pyodide, where `allocate` is a function of JavaScript and not a WebAssembly module's,
+    ``"when_empty"`` asks always too: the memories of asm.js and of wasm2js are replaced so.
     """
     checked = check_options(options)
     if not callable(get_heap):
@@ -39,26 +52,50 @@ def create_wasm_heap_manager(
             "get_heap must be a function that returns the latest buffer, "
             f"not {type(get_heap).__name__} {get_heap!r:.60}"
         )
+    nothing = allocate is None and free is None
+    choice = AllocatorChoice(allocate, free, sized_free, aligned, nothing).check()
     if IN_PYODIDE:
         from emheap.backends.javascript import open_latest_buffer
 
-        return open_latest_buffer(get_heap, allocate, free, checked)
+        return open_latest_buffer(get_heap, choice, checked)
     memory = PolledMemory(get_heap, checked.polling_mode)
-    allocator = FunctionsAllocator(allocate, free, memory.pointer_size)
+    allocator: Allocator = WrapOnlyAllocator()
+    if not nothing:
+        allocator = FunctionsAllocator(
+            choice.malloc, choice.free, memory.pointer_size, sized_free=sized_free, aligned=aligned
+        )
     return HeapManager(memory, allocator, checked)
 
 
-def wrap_emscripten_module_heap(module: Any, *, memory: Any = None, **options: Any) -> HeapManager:
+def wrap_emscripten_module_heap(
+    module: Any,
+    *,
+    memory: Any = None,
+    malloc: str | Callable[..., Any] = "_malloc",
+    free: str | Callable[..., Any] = "_free",
+    sized_free: bool = False,
+    aligned: bool = False,
+    wrap_only: bool = False,
+    **options: Any,
+) -> HeapManager:
     """The heap of an Emscripten module, seen from Pyodide: its own module's or another's.
 
-    The module must export ``_malloc`` and ``_free``. Its memory is looked for among its exports;
-    where there is none, pass it as `memory`, as a ``WebAssembly.Memory`` or as what
-    `capture_memory` returned. Memories of 32 and of 64 bits are served.
+    `malloc` and `free` are names of the module's functions, or functions; `sized_free`, `aligned`
+    and `wrap_only` are as in `wrap_wasm_instance`. The memory is looked for among what the module
+    exports; where there is none, pass it as `memory`, as a ``WebAssembly.Memory`` or as what
+    `capture_memory` returned. Memories of 32 and of 64 bits are served. Where one member alone of
+    the object looks like a module, as in the object of sqlite.org's ``sqlite3InitModule()``, that
+    is opened.
 
-    Raises NotSupportedError, with the flag of emcc that helps, where an export is missing; on
-    native Python too. Raises TypeError for what is no module.
+    A module that was compiled to JavaScript, by wasm2js or to asm.js, has another buffer after
+    it grew, while the old one stays usable: such a heap looks for the latest at every access,
+    which costs ten times as much, and a `js_view` of before goes on showing the old bytes.
+
+    Raises NotSupportedError, with the flag of emcc that helps, where an export is missing or
+    takes other arguments; on native Python too. Raises TypeError for what is no module.
     """
     checked = check_options(options)
+    choice = AllocatorChoice(malloc, free, sized_free, aligned, wrap_only).check()
     if not IN_PYODIDE:
         raise NotSupportedError(
             "wrap_emscripten_module_heap() needs the JavaScript module of Pyodide; "
@@ -67,31 +104,49 @@ def wrap_emscripten_module_heap(module: Any, *, memory: Any = None, **options: A
     from emheap.javascript.own_module import is_own_module
 
     if is_own_module(module):
-        return HeapManager(
-            ProcessMemory(), PoolAllocator(own_allocator()), checked, open_own_linker
-        )
+        allocator = WrapOnlyAllocator() if wrap_only else PoolAllocator(own_allocator())
+        return HeapManager(ProcessMemory(), allocator, checked, open_own_linker)
     from emheap.backends.javascript import open_module
 
-    return open_module(module, memory, checked)
+    return open_module(module, memory, choice, checked)
 
 
 def wrap_wasm_instance(
     *store_and_instance: Any,
     memory: Any = "memory",
-    malloc: str | None = "malloc",
-    free: str | None = "free",
+    malloc: str | Callable[..., Any] | None = "malloc",
+    free: str | Callable[..., Any] | None = "free",
+    sized_free: bool = False,
+    aligned: bool = False,
+    wrap_only: bool = False,
     **options: Any,
 ) -> HeapManager:
     """The heap of a plain WebAssembly module: ``(instance)`` in Pyodide, and on native Python,
-    where the module runs in wasmtime, ``(store, instance)``. In Pyodide a ``WebAssembly.Memory``
-    alone will do: blocks are then allocated in pages that the heap adds to it.
+    where the module runs in wasmtime, ``(store, instance)``.
 
-    `memory`, `malloc` and `free` are names of exports; `memory` may also be the ``Memory`` (or
-    wasmtime's ``SharedMemory``) itself, which a module that imports its memory was given. With
+    In the place of the instance its exports will do, which is what wasm-bindgen hands out, and a
+    bare memory: blocks are then allocated in pages that the heap adds to it. In a function that
+    wasmtime calls with its ``Caller``, ``(caller)`` is the heap of the calling module; it may be
+    used until the function returns, and raises ValueError afterwards.
+
+    `memory` is the name of an export, or the memory itself (wasmtime's ``SharedMemory`` too),
+    which a module that imports its memory was given, or what `capture_memory` returned. `malloc`
+    and `free` are names of exports, or functions. They are called as ``malloc(size)`` and
+    ``free(address)``; with ``sized_free=True`` as ``free(address, size)``; with ``aligned=True``
+    the alignment follows the size, in both. So these are opened by::
+
+        wrap_wasm_instance(instance, malloc="alloc", free="dealloc", sized_free=True)  # Rust
+        wrap_wasm_instance(instance, malloc="__wbindgen_malloc", free="__wbindgen_free",
+                           sized_free=True, aligned=True)                      # wasm-bindgen
+        wrap_wasm_instance(instance, malloc=lambda size: pin(new(size, 1)), free=unpin)
+
+    the last of them AssemblyScript's, with its exports ``__new``, ``__pin`` and ``__unpin``:
+    what is not pinned, its garbage collector frees.
+
+    With ``wrap_only=True`` the heap reads, writes and wraps, and allocates nothing. With
     ``malloc=None, free=None`` blocks are allocated in pages that the heap adds to the memory.
-    That is for modules that have no allocator: many an allocator takes all pages for its own,
-    whoever added them. Emscripten's always does, and wasi-libc's may at the first call of its
-    ``malloc``; when that was made before, it keeps to the pages that it adds itself. A module
+    That is for modules of which no code ever allocates, for many an allocator takes all pages for
+    its own, whoever added them; a module whose exports show an allocator is refused. A module
     with an export ``_initialize`` wants that called once before.
 
     Memories of 32 and of 64 bits, shared and growing ones, are served. In Pyodide views are
@@ -100,19 +155,17 @@ def wrap_wasm_instance(
     reserves; elsewhere they are `HeapView` objects. The heap, its references and its views keep
     the store open; ``store.close()`` takes effect when the last of them is gone.
 
-    Raises ImportError without wasmtime, NotSupportedError where an export is missing, and
-    TypeError. A trap in the module's own functions is passed on as it is.
+    Raises ImportError without wasmtime, NotSupportedError where an export is missing or takes
+    other arguments, and TypeError. A trap in the module's own functions is passed on as it is.
     """
     checked = check_options(options)
+    choice = AllocatorChoice(malloc, free, sized_free, aligned, wrap_only).check()
     if IN_PYODIDE:
         from emheap.backends.javascript import open_instance
 
         if len(store_and_instance) != 1:
             raise TypeError("wrap_wasm_instance() takes, in Pyodide, a WebAssembly.Instance alone")
-        return open_instance(store_and_instance[0], memory, malloc, free, checked)
-    if len(store_and_instance) != 2:
-        raise TypeError("wrap_wasm_instance() takes a wasmtime store and an instance")
+        return open_instance(store_and_instance[0], memory, choice, checked)
     from emheap.backends.wasmtime import open_wasmtime_heap
 
-    store, instance = store_and_instance
-    return open_wasmtime_heap(store, instance, memory, malloc, free, checked)
+    return open_wasmtime_heap(store_and_instance, memory, choice, checked)

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from emheap._util.messages import add_note
 from emheap.allocators.base import Allocator
-from emheap.allocators.functions import FunctionsAllocator
 from emheap.allocators.pages import PageAllocator
 from emheap.allocators.pool import PoolAllocator
+from emheap.allocators.wrap_only import WrapOnlyAllocator
+from emheap.backends.functions import (
+    AllocatorChoice,
+    Function,
+    allocator_exports,
+    make_allocator,
+    missing_function,
+    pages_refusal,
+    wrong_signature,
+    wrong_type,
+)
 from emheap.blocks.options import Options
+from emheap.calls.wasmtime_call import bind_function
 from emheap.errors import NotSupportedError
 from emheap.heap.manager import HeapManager
-from emheap.memories.wasmtime import open_wasmtime_memory, page_size
+from emheap.memories.wasmtime import open_caller_memory, open_wasmtime_memory, page_size
 from emheap.memories.wasmtime_lifetime import is_open
 
 if TYPE_CHECKING:
@@ -24,9 +35,36 @@ if TYPE_CHECKING:
 
 __all__ = ["open_wasmtime_heap"]
 
+_EXPECTED = "wrap_wasm_instance() takes a wasmtime store and an instance, or a Caller alone"
+
+
+class _Module(NamedTuple):
+    """What a heap is opened on."""
+
+    store: Any
+    """A ``wasmtime.Store``, or the ``Caller`` that stands for one during a call."""
+    exports: Any
+    """What the module exports: something with `get`, of which a Caller gives no list."""
+    memory: Any = None
+    """A bare memory, in the place of a module; or None."""
+    is_own: bool = True
+    """Whether what is exported belongs to the store for certain."""
+    instance: Any = None
+    """The ``wasmtime.Instance``, where that was given."""
+
+    @property
+    def is_caller(self) -> bool:
+        import wasmtime
+
+        return isinstance(self.store, wasmtime.Caller)
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.exports) if isinstance(self.exports, Mapping) else []
+
 
 def open_wasmtime_heap(
-    store: Any, instance: Any, memory: Any, malloc: Any, free: Any, options: Options
+    parts: tuple[Any, ...], memory: Any, choice: AllocatorChoice, options: Options
 ) -> HeapManager:
     """The heap of an instance; see `emheap.wrap_wasm_instance`."""
     try:
@@ -35,41 +73,82 @@ def open_wasmtime_heap(
         raise ImportError(
             "wrap_wasm_instance() needs wasmtime on native Python: pip install emheap[wasmtime]"
         ) from None
-    if not isinstance(store, wasmtime.Store):
-        # Not a Caller either: it is valid for the time of one call, and a heap lives longer.
-        raise TypeError(f"store must be a wasmtime.Store, not {store!r:.60}")
-    if not isinstance(instance, wasmtime.Instance):
-        raise TypeError(f"instance must be a wasmtime.Instance, not {instance!r:.60}")
-    _check_owner(store, instance._instance, "the instance")
-    exports = instance.exports(store)
-    found = _find_memory(store, exports, memory)
-    opened = open_wasmtime_memory(store, found)
-    allocator = _find_allocator(store, exports, found, malloc, free, opened.pointer_size)
+    module = _find_module(parts)
+    found = _find_memory(module, memory) if module.memory is None else module.memory
+    if not module.is_caller:
+        opened = open_wasmtime_memory(module.store, found)
+    elif isinstance(found, wasmtime.Memory):
+        opened = open_caller_memory(module.store, found)
+    else:
+        raise NotSupportedError("a shared memory is opened with its store, not with a Caller")
+    allocator = _find_allocator(module, found, choice, opened.pointer_size)
+    return HeapManager(opened, allocator, options, _linker_opener(module, opened.pointer_size))
+
+
+def _linker_opener(module: _Module, pointer_size: int) -> Callable[[Any], Linker]:
+    """What finds the functions of the instance that the heap is of."""
 
     def open_linker(source: Any) -> Linker:
         from emheap.calls.linker_wasmtime import WasmtimeLinker
 
-        if source is not None and source is not instance:
+        if module.instance is None:
+            raise TypeError(
+                "a library needs a wasmtime.Instance: open the heap with the store and that"
+            )
+        if source is not None and source is not module.instance:
             raise TypeError(
                 "a heap of wasmtime's calls the functions of its own instance: leave the source "
                 f"out, or pass that, not {source!r:.60}"
             )
-        return WasmtimeLinker(store, instance, opened.pointer_size == 8)
+        return WasmtimeLinker(module.store, module.instance, pointer_size == 8)
 
-    return HeapManager(opened, PoolAllocator(allocator), options, open_linker)
+    return open_linker
 
 
-def _check_owner(store: wasmtime.Store, handle: Any, what: str) -> None:
+def _find_module(parts: tuple[Any, ...]) -> _Module:
+    import wasmtime
+
+    if len(parts) == 1 and isinstance(parts[0], wasmtime.Caller):
+        return _Module(parts[0], parts[0])
+    if len(parts) != 2:
+        raise TypeError(_EXPECTED)
+    store, given = parts
+    if not isinstance(store, (wasmtime.Store, wasmtime.Caller)):
+        raise TypeError(f"store must be a wasmtime.Store, not {store!r:.60}")
+    if isinstance(given, wasmtime.Instance):
+        _check_owner(store, given, "the instance")
+        return _Module(store, given.exports(store), instance=given)
+    if isinstance(given, _memory_kinds()):
+        _check_owner(store, given, "the memory")
+        return _Module(store, {}, given)
+    if isinstance(given, Mapping):
+        return _Module(store, given, is_own=False)
+    raise TypeError(
+        f"instance must be a wasmtime.Instance, its exports or a bare Memory, not {given!r:.60}"
+    )
+
+
+def _memory_kinds() -> tuple[type, ...]:
+    import wasmtime
+
+    shared: Any = getattr(wasmtime, "SharedMemory", None)  # wasmtime has it from 30 on
+    return (wasmtime.Memory, shared) if shared else (wasmtime.Memory,)
+
+
+def _check_owner(store: Any, thing: Any, what: str) -> None:
     """Refuse what belongs to another store: wasmtime ends the process at such a mistake."""
     import wasmtime
 
-    ours = wasmtime.Func(store, wasmtime.FuncType([], []), _nothing)._func
+    handle: Any = next(
+        (vars(thing)[name] for name in ("_instance", "_memory", "_func") if name in vars(thing)),
+        None,
+    )
+    if handle is None:  # a shared memory belongs to no store
+        return
+    kind = wasmtime.GlobalType(wasmtime.ValType.i32(), False)
+    ours = wasmtime.Global(store, kind, wasmtime.Val.i32(0))._global
     if _store_id(handle) != _store_id(ours):
         raise ValueError(f"{what} belongs to another store than the one given")
-
-
-def _nothing() -> None:
-    """What the handle that tells a store's id would call."""
 
 
 def _store_id(handle: Any) -> int:
@@ -77,88 +156,121 @@ def _store_id(handle: Any) -> int:
     return ctypes.c_uint64.from_buffer(handle).value
 
 
-def _find_memory(store: wasmtime.Store, exports: Any, memory: Any) -> Any:
-    import wasmtime
-
-    if isinstance(memory, wasmtime.Memory):
-        _check_owner(store, memory._memory, "the memory")
-        return memory
-    shared: Any = getattr(wasmtime, "SharedMemory", ())  # wasmtime has it from 30 on
-    if isinstance(memory, shared):
+def _find_memory(module: _Module, memory: Any) -> Any:
+    kinds = _memory_kinds()
+    if isinstance(memory, kinds):
+        _check_owner(module.store, memory, "the memory")
         return memory
     cure = "modules that import their memory need it passed, as memory=the_memory"
-    return _find_export(exports, memory, "memory", (wasmtime.Memory, shared), cure)
+    return _find_export(module, memory, "memory", kinds, cure)
 
 
-def _find_export(exports: Any, name: Any, what: str, kinds: Any, cure: str) -> Any:
+def _find_export(module: _Module, name: Any, what: str, kinds: Any, cure: str) -> Any:
     if not isinstance(name, str):
         raise TypeError(f"{what} must be the name of an export, not {name!r:.60}")
-    export = exports.get(name)
+    export = module.exports.get(name)
     if isinstance(export, kinds):
+        if not module.is_own:
+            _check_owner(module.store, export, f"the {what}")
         return export
     problem = "does not export" if export is None else f"exports a {type(export).__name__} as"
-    raise NotSupportedError(
-        f"the module {problem} {name!r}, its {what}; it exports {', '.join(exports) or 'nothing'}; "
-        f"{cure}"
-    )
+    exported = f"; it exports {', '.join(module.names) or 'nothing'}" * (not module.is_caller)
+    raise NotSupportedError(f"the module {problem} {name!r}, its {what}{exported}; {cure}")
 
 
 def _find_allocator(
-    store: wasmtime.Store, exports: Any, memory: Any, malloc: Any, free: Any, pointer_size: int
+    module: _Module, memory: Any, choice: AllocatorChoice, pointer_size: int
 ) -> Allocator:
+    if choice.wrap_only:
+        return WrapOnlyAllocator()
+    if module.memory is not None and not callable(choice.malloc):
+        choice = choice._replace(malloc=None, free=None)
+    if choice.malloc is None and choice.free is None:
+        return _page_allocator(module, memory)
+    malloc = _find_function(module, "malloc", choice, pointer_size)
+    free = _find_function(module, "free", choice, pointer_size)
+    if module.is_caller:
+        # Each call makes a heap anew, with which the blocks that a pool keeps would be lost.
+        return make_allocator(choice, malloc, free, pointer_size, pool=False)
+    free = free._replace(call=_unless_closed(module.store, free.call))
+    return make_allocator(choice, malloc, free, pointer_size, pool=True)
+
+
+def _find_function(
+    module: _Module, what: str, choice: AllocatorChoice, pointer_size: int
+) -> Function:
     import wasmtime
 
-    if malloc is None and free is None:
-        return _page_allocator(store, memory)
-    functions = []
-    for what, name, returns in (("malloc", malloc, 1), ("free", free, 0)):
-        cure = (
-            f"link it with -Wl,--export={name}, name another function as {what}=, or, if the "
-            "module has no allocator, pass malloc=None, free=None to use pages added to its memory"
+    given = choice.malloc if what == "malloc" else choice.free
+    if isinstance(given, str):
+        cure = missing_function(what, given, module.names)
+        return _check_function(
+            module,
+            what,
+            given,
+            _find_export(module, given, what, wasmtime.Func, cure),
+            pointer_size,
         )
-        function = _find_export(exports, name, what, wasmtime.Func, cure)
-        integer = f"i{8 * pointer_size}"
-        kind = function.type(store)
-        takes, gives = list(map(str, kind.params)), list(map(str, kind.results))
-        if takes != [integer] or gives != [integer] * returns:
-            raise NotSupportedError(
-                f"{name!r} cannot be the module's {what}: it takes {takes} and gives {gives}, "
-                f"and {what} takes ['{integer}'] and gives {[integer] * returns}"
-            )
-        functions.append(_caller(store, function, str(name)))
-    return FunctionsAllocator(functions[0], _unless_closed(store, functions[1]), pointer_size)
+    if isinstance(given, wasmtime.Func):
+        _check_owner(module.store, given, f"the function given as {what}")
+        return _check_function(module, what, what, given, pointer_size)
+    if callable(given):
+        return Function(what, given, None)
+    raise wrong_type(what, given)
 
 
-def _caller(store: wasmtime.Store, function: wasmtime.Func, name: str) -> Callable[[int], Any]:
+def _check_function(
+    module: _Module, what: str, name: str, function: wasmtime.Func, pointer_size: int
+) -> Function:
+    kind = function.type(module.store)
+    integer = f"i{8 * pointer_size}"
+    takes, gives = list(map(str, kind.params)), list(map(str, kind.results))
+    if not takes or {*takes} != {integer} or gives != [integer] * (what == "malloc"):
+        raise wrong_signature(what, name, takes, gives, integer)
+    letter = "I" if pointer_size == 4 else "Q"  # unsigned, as Python's sizes and addresses are
+    run = bind_function(module.store, function, letter * len(takes), letter * len(gives))
+    return Function(name, _noting(name, run), len(takes))
+
+
+def _noting(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, which says of a trap where it came from."""
     import wasmtime
 
-    def call(argument: int) -> Any:
+    def call(*arguments: int) -> Any:
         try:
-            return function(store, argument)
+            return function(*arguments)
         except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
-            add_note(error, f"in the module's {name}({argument}), which the heap called")
+            numbers = ", ".join(map(str, arguments))
+            add_note(error, f"in the module's {name}({numbers}), which the heap called")
             raise
 
     return call
 
 
-def _unless_closed(store: wasmtime.Store, free: Callable[[int], Any]) -> Callable[[int], Any]:
+def _unless_closed(store: Any, free: Callable[..., Any]) -> Callable[..., Any]:
     """`free`, for blocks that may be collected in one go with their store, in any order."""
 
-    def call(address: int) -> Any:
-        try:
-            return free(address)
-        except ValueError:
-            if is_open(store):
-                raise
-            return None  # the block went with the memory
+    def call(address: int, *more: int) -> Any:
+        # First, for a call into a store that was closed ends the process. Else the block went
+        # with the memory.
+        return free(address, *more) if is_open(store) else None
 
     return call
 
 
-def _page_allocator(store: wasmtime.Store, memory: Any) -> PageAllocator:
+def _page_allocator(module: _Module, memory: Any) -> PoolAllocator:
     import wasmtime
 
+    names = allocator_exports(module.names)
+    if names:
+        raise pages_refusal(names)
+    store = module.store
+    if module.is_caller:
+        raise NotSupportedError(
+            "the heap of a Caller cannot be given pages of its own, which would be lost when the "
+            "call ends: name the functions of the module's allocator as malloc= and free=, or "
+            "pass wrap_only=True for a heap that allocates nothing"
+        )
     shared = not isinstance(memory, wasmtime.Memory)
 
     def grow(pages: int) -> int:
@@ -168,4 +280,5 @@ def _page_allocator(store: wasmtime.Store, memory: Any) -> PageAllocator:
             return -1
         return int(before)
 
-    return PageAllocator(grow, page_size=1 << 16 if shared else page_size(store, memory))
+    made = PageAllocator(grow, page_size=1 << 16 if shared else page_size(store, memory))
+    return PoolAllocator(made)

@@ -15,6 +15,7 @@ import js
 from pyodide.ffi import JsException, JsProxy
 
 from emheap.javascript.bridge import big_int, tag_of
+from emheap.javascript.trampolines import is_exported_function
 
 __all__ = [
     "adapt_function",
@@ -22,7 +23,9 @@ __all__ = [
     "data_names",
     "find_buffer_source",
     "is_memory64",
+    "member_modules",
     "memory_in",
+    "parameter_count",
 ]
 
 _describe: Any = js.Object.getOwnPropertyDescriptor
@@ -62,9 +65,18 @@ def find_buffer_source(module: Any) -> tuple[Callable[[], Any], Any] | None:
     if memory is not None:
         return lambda: memory.buffer, memory
     for name in _HEAPS:
-        if hasattr(data_member(module, name), "buffer"):
+        if tag_of(data_member(module, name)).endswith("Array"):
             return _view_source(module, name), None
     return None
+
+
+def member_modules(owner: Any) -> list[str]:
+    """The names of those own values of an object that look like an Emscripten module."""
+    return [name for name in data_names(owner) if _looks_like_module(data_member(owner, name))]
+
+
+def _looks_like_module(value: Any) -> bool:
+    return tag_of(value) == "Object" and find_buffer_source(value) is not None
 
 
 def _memories(module: Any) -> Iterator[Any]:
@@ -98,25 +110,35 @@ def is_memory64(memory: Any) -> bool:
     raise AssertionError("a memory grew by a text")
 
 
-def adapt_function(function: Any) -> Callable[[int], Any]:
-    """A JavaScript function of one address or size, as a Python function.
+def parameter_count(function: Any) -> int | None:
+    """How many arguments a JavaScript function takes; None where that cannot be known.
 
-    A module with 64-bit memory may take a BigInt or, through Emscripten's wrappers, a number:
-    which it is shows at the first call, for the other is refused before anything happens.
+    An export of a WebAssembly module says it truly. A function of JavaScript may take more than
+    its ``length``, which is 0 for a wrapper like ``(...arguments) => ...``.
+    """
+    count: int = function.length
+    return count if count or is_exported_function(function) else None
+
+
+def adapt_function(function: Any) -> Callable[..., Any]:
+    """A JavaScript function of addresses and sizes, as a Python function.
+
+    A module with 64-bit memory may take BigInts or, through Emscripten's wrappers, numbers: which
+    it is shows at the first call, for the others are refused before anything happens.
     """
     if not isinstance(function, JsProxy):
         return function  # type: ignore[no-any-return]
     convert: Callable[[int], int] = int
 
-    def call(value: int) -> Any:
+    def call(*values: int) -> Any:
         nonlocal convert
         try:
-            result = function(convert(value))
+            result = function(*map(convert, values))
         except JsException as error:
             if convert is big_int or error.name != "TypeError" or "BigInt" not in str(error):
                 raise
             convert = big_int
-            result = function(big_int(value))
+            result = function(*map(big_int, values))
         return int(result) if isinstance(result, int) else result
 
     return call

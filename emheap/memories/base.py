@@ -272,5 +272,13 @@ class Memory(ABC):
         raise OutOfBoundsError(
             f"{what} of {size} bytes at address {format_address(number)} lies {where} "
             f"{self.name}, which holds addresses {format_address(self.lowest_address)} to "
-            f"{format_address(self.size - 1)}"
+            f"{format_address(self.size - 1)}{self._explain_sign(number)}"
+        )
+
+    def _explain_sign(self, address: int) -> str:
+        if self.pointer_size != 4 or not -(1 << 31) <= address < 0:
+            return ""
+        return (
+            "; WebAssembly returns addresses above 2 GiB as negative numbers: add 2**32, which "
+            f"gives {format_address(address + (1 << 32))}"
         )

@@ -1,4 +1,4 @@
-"""Memories in JavaScript's hands: another module's, a SharedArrayBuffer, any ArrayBuffer.
+"""Memories that JavaScript owns: another module's, a SharedArrayBuffer, any ArrayBuffer.
 
 Seen from Pyodide, which this module is imported in only. A buffer may be replaced (a WebAssembly
 memory that grew has another one, and the old is detached), may grow or shrink in place, or may grow
@@ -36,6 +36,13 @@ _WINDOW_BITS = WINDOW.bit_length() - 1
 _array_of_bytes: Callable[[Any, int, int], Any] = js.Uint8Array.new
 
 
+def _window(name: str, number: int, buffer: Any, size: int) -> Any:
+    constructor = getattr(js, name)
+    start = number * WINDOW
+    count = (min(size, start + WINDOW) - start) // constructor.BYTES_PER_ELEMENT
+    return constructor.new(buffer, start, count)
+
+
 class JavaScriptMemory(Memory):
     """The latest buffer that `get_buffer` returns, an ArrayBuffer or a SharedArrayBuffer.
 
@@ -66,8 +73,12 @@ class JavaScriptMemory(Memory):
         self._polls = polling_mode != "never"
         self._get_buffer = get_buffer
         self._cells: dict[str, list[Any]] = {}
-        self._windows: dict[tuple[str, int], Any] = {}
         self._adopt(get_buffer() if first is None else first)
+
+    _buffer: Any
+    _size: int
+    _last_byte: Any
+    _windows: dict[tuple[str, int], Any]
 
     # The latest buffer
 
@@ -86,14 +97,20 @@ class JavaScriptMemory(Memory):
                 "a heap's latest buffer must be an ArrayBuffer or a SharedArrayBuffer, such as the "
                 f"buffer of a WebAssembly.Memory or of a typed array, not {kind}"
             )
-        self.shared = kind == "SharedArrayBuffer"
-        self._buffer = buffer
-        self._size: int = buffer.byteLength
+        size: int = buffer.byteLength
         # It is alive for as long as the buffer has at least the size it has now.
-        self._last_byte = _array_of_bytes(buffer, self._size - 1, 1) if self._size else ()
-        self._windows.clear()
+        last_byte = _array_of_bytes(buffer, size - 1, 1) if size else ()
+        windows = {}
         for name, cell in self._cells.items():
-            cell[0] = self._window(name, 0)
+            cell[0] = windows[name, 0] = _window(name, 0, buffer, size) if size else ()
+        # In one call of C: after an interrupt all of it is as it was, and is looked for again.
+        vars(self).update(
+            shared=kind == "SharedArrayBuffer",
+            _buffer=buffer,
+            _size=size,
+            _last_byte=last_byte,
+            _windows=windows,
+        )
 
     @property
     def size(self) -> int:
@@ -148,10 +165,7 @@ class JavaScriptMemory(Memory):
         if array is None:
             if not is_alive(self._last_byte):
                 return ()
-            start = number * WINDOW
-            constructor = getattr(js, name)
-            count = (min(self._size, start + WINDOW) - start) // constructor.BYTES_PER_ELEMENT
-            array = self._windows[name, number] = constructor.new(self._buffer, start, count)
+            array = self._windows[name, number] = _window(name, number, self._buffer, self._size)
         return array
 
     # The contract

@@ -21,8 +21,8 @@ class PolledMemory(Memory):
 
     ``always`` asks before every access. ``when_empty`` asks when the buffer at hand is empty, was
     released, or is too short for the access: what a grown memory looks like. ``never`` asks once.
-    A buffer that is replaced by another of the same length is noticed by ``always`` only. `first`
-    is what `get_heap` has just returned, if it was asked already.
+    A buffer that another one replaces while it stays usable is noticed by ``always`` only: release
+    it. `first` is what `get_heap` has just returned, if it was asked already.
     """
 
     name: ClassVar[str] = "the latest buffer"
@@ -33,8 +33,9 @@ class PolledMemory(Memory):
     ) -> None:
         self._get_heap = get_heap
         self._mode = polling_mode
-        self._source = get_heap() if first is None else first
-        self._buffer = BufferMemory(self._source)
+        source = get_heap() if first is None else first
+        self._current = source, BufferMemory(source)
+        """What `get_heap` returned, and its memory."""
 
     @property
     def size(self) -> int:
@@ -43,25 +44,26 @@ class PolledMemory(Memory):
     def _latest(self, end: int) -> BufferMemory:
         if self._mode == "always" or (self._mode == "when_empty" and self._is_short(end)):
             source = self._get_heap()
-            if source is not self._source:
-                self._source = source
-                self._buffer = BufferMemory(source)
-        return self._buffer
+            if source is not self._current[0]:
+                # In one store, once it is known to be a buffer: what is refused is refused again.
+                self._current = source, BufferMemory(source)
+        return self._current[1]
 
     def _is_short(self, end: int) -> bool:
-        if isinstance(self._source, memoryview):
+        source, buffer = self._current
+        if isinstance(source, memoryview):
             try:
-                len(self._source)
-            except ValueError:  # released by its owner, the likeness of a detached ArrayBuffer
+                len(source)
+            except ValueError:  # released by its owner, as an ArrayBuffer is detached
                 return True
-        size = self._buffer.size
+        size = buffer.size
         return size == 0 or end > size
 
     def check_extent(self, address: Any, size: int, what: str = "access") -> int:
         return self._at(address, size).check_extent(address, size, what)
 
     def _at(self, address: Any, size: int) -> BufferMemory:
-        # What is no int at all is refused by the buffer, with words.
+        # The buffer refuses what is no int at all.
         return self._latest(operator.index(address) + size if hasattr(address, "__index__") else 0)
 
     def read_bytes(self, address: int, size: int) -> bytes:
@@ -93,7 +95,7 @@ class PolledMemory(Memory):
         count = self._latest(0).find_null(address, width, limit)
         if count is None and self._mode == "when_empty":
             # The string may go on in a buffer that has grown since.
-            grown = self._latest(self._buffer.size + 1)
+            grown = self._latest(self._current[1].size + 1)
             count = grown.find_null(address, width, limit)
         return count
 

@@ -8,6 +8,7 @@ wrong, and what stands against it:
 - The memory grows and stays. What lay below the old end still does; an access above it fails in
   Python first, and then the size is asked for anew.
 - The store is dropped or closed. Everything made here keeps a `Hold` on it.
+- The call ends during which a `Caller` stood for the store. Every access asks it first.
 - Code runs in the store on another thread meanwhile. Nothing stands against that: wasmtime allows
   a store, unlike a shared memory, to one thread at a time.
 """
@@ -20,6 +21,7 @@ import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
+from emheap.errors import UseAfterFreeError
 from emheap.memories.base import Elements, Loan, Memory, Reader, Writer
 from emheap.memories.elements import indirect_elements
 from emheap.memories.heap_view import lend_indirectly
@@ -32,7 +34,13 @@ from emheap.types.scalars import BYTE_ORDER
 if TYPE_CHECKING:
     import wasmtime
 
-__all__ = ["MovingWasmtimeMemory", "WasmtimeMemory", "open_wasmtime_memory", "page_size"]
+__all__ = [
+    "MovingWasmtimeMemory",
+    "WasmtimeMemory",
+    "open_caller_memory",
+    "open_wasmtime_memory",
+    "page_size",
+]
 
 T = TypeVar("T")
 Ask = Callable[[], int]
@@ -46,6 +54,9 @@ class WasmtimeMemory(WindowMemory):
 
     name: ClassVar[str] = "the wasmtime memory"
 
+    _base: int
+    _size: int
+
     def __init__(self, holds: tuple[Hold, ...], ask_base: Ask, ask_size: Ask, is_64: bool) -> None:
         self._holds = holds
         self._ask_base = ask_base
@@ -54,9 +65,10 @@ class WasmtimeMemory(WindowMemory):
         self._open_window(ask_base(), ask_size())
 
     def _open_window(self, base: int, size: int) -> None:
-        self._base, self._size = base, size
-        self._typed.clear()
-        self.window = memoryview(self._array(base, size)).cast("B") if size else memoryview(b"")
+        window = memoryview(self._array(base, size)).cast("B") if size else memoryview(b"")
+        # In one call of C: an interrupt between two stores would leave the size of a window that
+        # is not there.
+        vars(self).update(_base=base, _size=size, window=window, _typed={})
 
     def _array(self, host_address: int, size: int) -> Any:
         array: Any = (ctypes.c_ubyte * size).from_address(host_address)
@@ -105,8 +117,9 @@ class MovingWasmtimeMemory(WasmtimeMemory):
     def refresh(self) -> None:
         base, size = self._ask_base(), self._ask_size()
         if base != self._base or size != self._size:
-            self.window.release()
+            before = self.window
             self._open_window(base, size)
+            before.release()
 
     def check_extent(self, address: Any, size: int, what: str = "access") -> int:
         if self._ask_base() != self._base:
@@ -185,6 +198,35 @@ def open_wasmtime_memory(
         _bind("wasmtime_memory_data_size", context, handle),
         memory.type(store).is_64,
     )
+
+
+def open_caller_memory(caller: wasmtime.Caller, memory: wasmtime.Memory) -> WasmtimeMemory:
+    """A memory for the time of one call into the host.
+
+    A Caller has no store to keep open, so no memoryview of the bytes is handed out.
+    """
+    context = _argument(caller._context())
+    handle = ctypes.byref(memory._memory)
+    return MovingWasmtimeMemory(
+        (),
+        _while_valid(caller, _bind("wasmtime_memory_data", context, handle)),
+        _while_valid(caller, _bind("wasmtime_memory_data_size", context, handle)),
+        memory.type(caller).is_64,
+    )
+
+
+def _while_valid(caller: wasmtime.Caller, ask: Ask) -> Ask:
+    def asked() -> int:
+        try:
+            caller._context()
+        except ValueError:
+            raise UseAfterFreeError(
+                "this heap was opened on a wasmtime Caller, and the call that it stood for has "
+                "ended: open the heap anew in each call, or on the store and the instance"
+            ) from None
+        return ask()
+
+    return asked
 
 
 def _open_shared(store: wasmtime.Store, memory: wasmtime.SharedMemory) -> WasmtimeMemory:

@@ -228,8 +228,8 @@ def test_a_callback_must_give_a_writable_buffer() -> None:
     for arguments, words in (
         ((None, allocator.allocate, allocator.free), "get_heap must be a function that returns "),
         ((bytearray(9), allocator.allocate, allocator.free), "get_heap must be a function"),
-        ((Source(bytearray(9)), None, allocator.free), "allocate must be a function of one"),
-        ((Source(bytearray(9)), allocator.allocate, 5), "free must be a function of one argum"),
+        ((Source(bytearray(9)), None, allocator.free), "allocate must be a function, not NoneType"),
+        ((Source(bytearray(9)), allocator.allocate, 5), "free must be a function, not int 5"),
     ):
         with pytest.raises(TypeError, match=words):
             wild(*arguments)

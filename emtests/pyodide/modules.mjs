@@ -41,6 +41,20 @@ async function startPeer(memory, control) {
   if (IN_NODE) worker.unref(); // it serves for as long as Python runs, and no longer
 }
 
+// Those that the page of the site does not bring: they are `null` there.
+async function loadFurther(at) {
+  const absent = !IN_NODE && !(await fetch(at("opusscript/package.json"), { method: "HEAD" })).ok;
+  if (absent) return { blake3: null, ananas: null, opus: null, sqlite3: null };
+  const sqlite3 = at(`@sqlite.org/sqlite-wasm/dist/${IN_NODE ? "node" : "index"}.mjs`);
+  const compiled = (path) => read(at(path)).then((code) => WebAssembly.compile(code));
+  return {
+    blake3: await compiled("@webbuf/blake3/src/rs-webbuf_blake3-bundler/webbuf_blake3_bg.wasm"),
+    ananas: await compiled("@fluffylabs/anan-as/dist/build/release.wasm"),
+    opus: await create(require(at("opusscript/build/opusscript_native_nasm.js"))), // no WebAssembly
+    sqlite3: await (await import(sqlite3)).default({ print() {}, printErr() {} }),
+  };
+}
+
 // `address` is where npm's folder node_modules is.
 export async function loadModules(address) {
   const at = (path) => new URL(path, address).href;
@@ -57,5 +71,6 @@ export async function loadModules(address) {
     }),
     startPeer(memory, control),
   ]);
-  return { pffft, kissfft, harfbuzz, harfbuzzSubset, lazPerf, memory, control };
+  const further = await loadFurther(at);
+  return { pffft, kissfft, harfbuzz, harfbuzzSubset, lazPerf, memory, control, ...further };
 }

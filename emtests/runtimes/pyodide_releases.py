@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emtests.runtimes.base import Job, environment_passed_on
+from emtests.webassembly.strangers import PACKAGES
 from pyodide_demo.environment import (
     PYODIDE_VERSION,
     npm_install,
@@ -14,10 +15,18 @@ from pyodide_demo.environment import (
 )
 from pyodide_demo.site_tests import MODULES, REQUIREMENTS
 
+ALL_MODULES = (
+    *MODULES,
+    "opusscript@0.1.1",
+    "@sqlite.org/sqlite-wasm@3.53.4-build2",
+    *PACKAGES,
+)
+"""The modules from npm that the tests work on; the page has fewer. See modules.mjs."""
+
 
 def fetch_modules(job: Job) -> Path:
     """The folder that npm put them into. Raises EnvironmentProblem."""
-    return npm_install("modules", MODULES, say=job.say)
+    return npm_install("javascript-modules", ALL_MODULES, say=job.say)
 
 
 @dataclass(frozen=True)

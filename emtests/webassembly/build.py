@@ -1,6 +1,7 @@
-"""Compiles fixtures/*.c to the .wasm files beside them: ``python -m emtests.webassembly.build``.
+"""Compiles the sources in fixtures/ to the .wasm files: ``python -m emtests.webassembly.build``.
 
-Needs clang, lld and wasi-libc (Debian: apt-get install clang lld wasi-libc libclang-rt-dev-wasm32).
+Needs clang, lld and wasi-libc (Debian: apt-get install clang lld wasi-libc libclang-rt-dev-wasm32),
+and Rust with its library for WebAssembly (rustc libstd-rust-dev-wasm32).
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ _BUILDS = {
 }
 NAMES = tuple(_BUILDS)
 """The modules, each compiled from the source of its name, and those of guests from guest.c."""
+RUST, RUST_COMPILER = "rust_allocator", "1.63.0"
+"""The module in Rust, and the version of rustc that made the committed file."""
 
 
 def compile_fixture(name: str, folder: Path) -> Path:
@@ -47,13 +50,24 @@ def compile_fixture(name: str, folder: Path) -> Path:
     return made
 
 
-def compiler_version() -> str | None:
-    """The version of clang here, or None if there is none."""
+def compile_rust(folder: Path) -> Path:
+    """Compile the module in Rust into a folder; return its path."""
+    made = folder / f"{RUST}.wasm"
+    options = ["--crate-type=cdylib", "-Copt-level=s", "-Cpanic=abort", "-Cstrip=symbols"]
+    target = ["--target=wasm32-unknown-unknown", "-Clinker=wasm-ld"]
+    source = FIXTURES / f"{RUST}.rs"
+    subprocess.run(["rustc", *target, *options, str(source), "-o", str(made)], check=True)
+    made.chmod(0o644)
+    return made
+
+
+def compiler_version(compiler: str = "clang") -> str | None:
+    """The version of a compiler here, or None if there is none."""
     try:
-        ended = subprocess.run(["clang", "--version"], capture_output=True, text=True, check=True)
+        ended = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=True)
     except FileNotFoundError:
         return None
-    found = re.search(r"clang version (\S+)", ended.stdout)
+    found = re.search(r"(?:clang version|rustc) (\S+)", ended.stdout)
     return found[1] if found else None
 
 
@@ -63,4 +77,5 @@ if __name__ == "__main__":
         sys.exit("there is no clang here; on Debian: apt-get install clang lld wasi-libc")
     for fixture in NAMES:
         compile_fixture(fixture, FIXTURES)
+    compile_rust(FIXTURES)
     print(f"compiled {', '.join(NAMES)} with clang {version}")  # noqa: T201

@@ -53,9 +53,17 @@ class Guest:
         self._run(name)
         self.heap = self.open(**options)
 
-    def open(self, **options: Any) -> HeapManager:
-        """A further heap on the same memory."""
-        return emheap.wrap_wasm_instance(*self.parts, **options)
+    def open(self, *, pages: bool = False, **options: Any) -> HeapManager:
+        """A further heap on the same memory; with `pages`, one in pages that it adds itself.
+
+        An opener refuses those beside the allocator that the fixtures have. It is known here that
+        the allocator lets them be.
+        """
+        if not pages:
+            return emheap.wrap_wasm_instance(*self.parts, **options)
+        heap = emheap.wrap_wasm_instance(*self.parts, wrap_only=True, **options)
+        allocator = emheap.PageAllocator(self.add_pages)
+        return HeapManager(heap.memory, emheap.PoolAllocator(allocator), heap.options)
 
     def _run(self, name: str) -> None:
         """Instantiate the module."""
@@ -71,8 +79,12 @@ class Guest:
     def _call(self, name: str, arguments: list[tuple[str, Any]]) -> Any:
         raise NotImplementedError
 
-    def grow_memory(self, pages: int) -> None:
-        """Grow the memory from outside the module."""
+    def grow_memory(self, pages: int) -> int:
+        """Grow the memory from outside the module; gives the pages of before."""
+        raise NotImplementedError
+
+    def add_pages(self, pages: int) -> int:
+        """The same as the instruction ``memory.grow`` does it: -1 where it cannot."""
         raise NotImplementedError
 
 
@@ -128,12 +140,20 @@ class WasmtimeGuest(Guest):
     def _call(self, name: str, arguments: list[tuple[str, Any]]) -> Any:
         return self.exports[name](self.store, *(value for _, value in arguments))
 
-    def grow_memory(self, pages: int) -> None:
+    def grow_memory(self, pages: int) -> int:
         import wasmtime
 
         memory = self.exports["memory"]
         shared = not isinstance(memory, wasmtime.Memory)
-        memory.grow(pages) if shared else memory.grow(self.store, pages)
+        return int(memory.grow(pages) if shared else memory.grow(self.store, pages))
+
+    def add_pages(self, pages: int) -> int:
+        import wasmtime
+
+        try:
+            return self.grow_memory(pages)
+        except wasmtime.WasmtimeError:
+            return -1
 
 
 class JavaScriptGuest(Guest):
@@ -155,8 +175,13 @@ class JavaScriptGuest(Guest):
         wide = kind == "l" or (kind == "p" and self.heap.pointer_size == 8)
         return big_int(value) if wide else value
 
-    def grow_memory(self, pages: int) -> None:
-        self.instance.exports.memory.grow(self._convert("p", pages))
+    def grow_memory(self, pages: int) -> int:
+        return int(self.instance.exports.memory.grow(self._convert("p", pages)))
+
+    def add_pages(self, pages: int) -> int:
+        from emheap.backends.javascript import make_grow
+
+        return make_grow(self.instance.exports.memory)(pages)
 
 
 def open_guest(name: str, **options: Any) -> Guest:

@@ -210,7 +210,7 @@ def test_pages_beside_the_allocator_of_wasi_libc() -> None:
     if MISSING["guest32"]:
         skip_for_gap("guest32", MISSING["guest32"])
     # At its first call it takes all the memory there is; later it keeps to what it adds.
-    guest = open_guest("guest32", malloc=None, free=None)
+    guest = open_guest("guest32", pages=True)
     theirs = {guest.call("malloc", 100): 100}
     ours: list[Any] = []
     numbers = random.Random(4)
@@ -243,7 +243,7 @@ def test_the_memory_keeps_the_contract(opener: Open) -> None:
     check_memory(make, grow=lambda _: opened[-1].grow_memory(1))
 
 
-@pytest.mark.parametrize("options", [{}, {"malloc": None, "free": None}], ids=["malloc", "pages"])
+@pytest.mark.parametrize("options", [{}, {"pages": True}], ids=["malloc", "pages"])
 def test_the_allocators_keep_the_contract(opener: Open, options: dict[str, Any]) -> None:
     def pooled() -> tuple[Any, Any]:
         heap = opener(**options).heap
@@ -257,7 +257,7 @@ def test_the_allocators_keep_the_contract(opener: Open, options: dict[str, Any])
     check_allocator(alone)
 
 
-@pytest.mark.parametrize("options", [{}, {"malloc": None, "free": None}], ids=["malloc", "pages"])
+@pytest.mark.parametrize("options", [{}, {"pages": True}], ids=["malloc", "pages"])
 def test_random_operations_while_the_memory_grows(opener: Open, options: dict[str, Any]) -> None:
     # Many memories: where each growth moves all of a memory, a large one takes too long.
     done = growths = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import emtests_modules
 import js
 import pytest
 from pyodide.code import run_js
@@ -130,6 +131,13 @@ def test_a_module_that_aborts_for_want_of_memory(exports: Any, message: str) -> 
     assert heap.total_allocated_byte_size == 0
 
 
+def test_a_module_that_throws_for_want_of_memory_and_goes_on(exports: Any) -> None:
+    throw = "(size) => { throw new Error(`Failed to allocate ${size} bytes.`); }"  # sqlite.org's
+    heap = wrap_module(js_object(memory=exports.memory, alloc=run_js(throw), dealloc=exports.free))
+    with pytest.raises(OutOfMemoryError, match="no room for 5000 bytes"):
+        heap.alloc_array(uint8, 5000)
+
+
 def test_other_errors_of_malloc_are_passed_on(exports: Any) -> None:
     broken = run_js("(size) => { throw new WebAssembly.RuntimeError('unreachable'); }")
     heap = wrap_module(js_object(wasmMemory=exports.memory, _malloc=broken, _free=exports.free))
@@ -137,13 +145,136 @@ def test_other_errors_of_malloc_are_passed_on(exports: Any) -> None:
         heap.alloc(int32)
 
 
+def test_functions_can_be_others(exports: Any) -> None:
+    freed: list[int] = []
+    module = js_object(wasmMemory=exports.memory, grab=exports.malloc)
+    heap = wrap_module(module, malloc="grab", free=freed.append)
+    with heap.alloc_array(int32, range(1000)) as ref:
+        address = ref.address
+    assert freed == [address]
+    # Each cure that the error names for a module with `_malloc` alone, tried.
+    lonely = js_object(wasmMemory=exports.memory, _malloc=exports.malloc)
+    words = "does not export _free; .*, or pass a function of your own, or pass wrap_only=True"
+    with pytest.raises(NotSupportedError, match=words):
+        wrap_module(lonely)
+    check_heap(wrap_module(lonely, free=lambda address: None), exports.memory)
+    only = wrap_module(lonely, wrap_only=True)
+    only.write_int32(64, 7)
+    with pytest.raises(NotSupportedError, match="opened to read, write and wrap"):
+        only.alloc(int32)
+
+
+def test_functions_that_take_something_else_are_refused(exports: Any) -> None:
+    module = js_object(wasmMemory=exports.memory, _malloc=exports.malloc, _free=exports.sum_int64)
+    with pytest.raises(
+        NotSupportedError,
+        match=r"_free' cannot be the module's free: it takes .'i32', 'i32'. and gives .'i64'",
+    ):
+        wrap_module(module)
+    # A wrapper may take anything.
+    wrapped = run_js("(f) => (...all) => f(...all)")
+    module._free = wrapped(exports.free)
+    check_heap(wrap_module(module), exports.memory)
+
+
+def test_no_pages_are_added_to_a_modules_memory(exports: Any) -> None:
+    module = js_object(wasmMemory=exports.memory, _malloc=exports.malloc, _free=exports.free)
+    with pytest.raises(NotSupportedError, match=r"takes every page of its memory.*wrap_only=True"):
+        wrap_module(module, malloc=None, free=None)
+    wrap_module(module, malloc=None, free=None, wrap_only=True).write_int32(64, 5)
+
+
+def test_a_module_with_a_then_of_its_own(exports: Any) -> None:
+    module = shape(SHAPES["wasmMemory"], exports)
+    module.then = run_js("(resolve) => { resolve(5); }")
+    check_heap(wrap_module(module), exports.memory)
+    with pytest.raises(TypeError, match="is a Promise: await what its factory returned"):
+        wrap_module(run_js("({then(resolve) { resolve(5); }})"))
+
+
+def test_a_module_inside_of_an_object(exports: Any) -> None:
+    inner = shape(SHAPES["wasmMemory"], exports)
+    check_heap(wrap_module(js_object(_module=inner, version="1.0")), exports.memory)
+    two = js_object(first=inner, second=shape(SHAPES["asm"], exports))
+    with pytest.raises(NotSupportedError, match="its members first, second look like modules"):
+        wrap_module(two)
+    check_heap(wrap_module(two.second), exports.memory)
+
+
+def further_module(name: str) -> Any:
+    found = getattr(emtests_modules, name)
+    if found is None:
+        skip_for_gap("modules from npm", f"the page does not bring {name}")
+    return found
+
+
+def test_the_object_of_sqlite_org() -> None:
+    sqlite3 = further_module("sqlite3")
+    for opened in (sqlite3, sqlite3.wasm):
+        heap = wrap_module(opened)
+        with heap.arena() as scratch:
+            handle = scratch.alloc(emheap.pointer32)
+            name = scratch.alloc(emheap.utf8, ":memory:")
+            assert sqlite3.wasm.exports.sqlite3_open(name.address, handle.address) == 0
+            assert handle.value
+            assert sqlite3.wasm.exports.sqlite3_close_v2(handle.value) == 0
+    exports = sqlite3.wasm.exports
+    names = {"malloc": "sqlite3_malloc", "free": "sqlite3_free"}
+    heap = wrap_instance(exports, memory=sqlite3.wasm.memory, **names)
+    with heap.alloc(emheap.utf8, "text") as text:
+        assert heap.read(emheap.utf8, text.address) == "text"
+
+
+# Compiled to JavaScript: growth leaves the old buffer as it was
+
+
+def test_growth_of_a_module_that_is_javascript() -> None:
+    opus = further_module("opus")
+    heaps = {
+        "module": wrap_module(opus),
+        "functions": emheap.create_wasm_heap_manager(
+            lambda: opus.HEAPU8.buffer, opus._malloc, opus._free
+        ),
+        "debug": wrap_module(opus, debug=True),
+    }
+    kept = {
+        name: (heap.alloc_array(int32, [1, 2, 3]), heap.alloc(emheap.utf8, "abc"))
+        for name, heap in heaps.items()
+    }
+    before = opus.HEAPU8.buffer
+    theirs = opus._malloc(before.byteLength)
+    assert opus.HEAPU8.buffer != before
+    assert before.byteLength  # it was not detached
+    for name, heap in heaps.items():
+        numbers, text = kept[name]
+        opus.HEAP32[numbers.address >> 2] = 77
+        assert numbers[0] == heap.read_int32(numbers.address) == numbers[:][0] == 77, name
+        numbers[1] = 78
+        assert opus.HEAP32[(numbers.address >> 2) + 1] == 78, name
+        text.value = "xyz"
+        assert opus.HEAPU8[text.address] == ord("x"), name
+        assert heap.memory.size == opus.HEAPU8.length
+        heap.free_all()
+    opus._free(theirs)
+
+
+def test_a_module_whose_memory_webassembly_detaches_is_not_asked_at_each_access() -> None:
+    # Its exports show no memory, but a function that is WebAssembly's.
+    for module in (emtests_modules.pffft, emtests_modules.kissfft):
+        memory: Any = wrap_module(module).memory
+        assert not memory.polls_always
+    opus = further_module("opus")
+    assert wrap_module(opus).memory.polls_always
+    assert not wrap_module(opus, polling_mode="never").memory.polls_always
+
+
 # Plain WebAssembly
 
 
 def test_names_of_exports(instance: Any) -> None:
-    names: dict[str, Any] = {"memory": "memory", "malloc": "allocate_text", "free": "load_byte"}
+    names: dict[str, Any] = {"memory": "memory", "malloc": "allocate_text", "free": "free"}
     heap = wrap_instance(instance, clear_allocated_regions=False, **names)
-    # Its `malloc` fills what it gives with letters, and its `free` reads a byte.
+    # Its `malloc` fills what it gives with letters.
     with heap.alloc_array(uint8, 300) as ref:
         assert bytes(ref[:3]) == b"abc"
     for names, words in (
@@ -157,11 +288,18 @@ def test_names_of_exports(instance: Any) -> None:
         ),
         ({"free": "delete"}, r"'delete', its free; .*link it with -Wl,--export=delete"),
         ({"malloc": "memory"}, r"exports a WebAssembly\.Memory as 'memory', its malloc"),
+        (
+            {"free": "load_byte"},
+            r"'load_byte' .* gives \['i32'\], and free takes .* and gives \[\]",
+        ),
+        ({"malloc": "free"}, r"'free' .* gives \[\], and malloc takes .* and gives \['i32'\]"),
+        ({"malloc": "sum_records"}, r"it takes \['i32'\] and gives \['f64'\], and malloc"),
     ):
         with pytest.raises(NotSupportedError, match=words):
             wrap_instance(instance, **names)
     for names in ({"memory": 5}, {"malloc": 5}, {"free": None}, {"malloc": None}):
-        with pytest.raises(TypeError, match="must be the name of an export, not"):
+        words = "must be the name of an export( or a function)?, not"
+        with pytest.raises(TypeError, match=words):
             wrap_instance(instance, **names)
     with pytest.raises(TypeError, match=r"must be a WebAssembly.Memory .*, not Function"):
         wrap_instance(instance, memory="malloc")
@@ -169,8 +307,11 @@ def test_names_of_exports(instance: Any) -> None:
 
 def test_a_memory_that_the_module_imports(instance: Any) -> None:
     memory = wasm_memory()
-    heap = wrap_instance(instance, memory=memory, malloc=None, free=None)
+    importing = js.Object.new()  # the exports of a module that has no allocator
+    heap = wrap_instance(importing, memory=memory, malloc=None, free=None)
     check_heap(heap, memory)
+    with pytest.raises(NotSupportedError, match=r"for modules that never allocate, and this one"):
+        wrap_instance(instance, memory=memory, malloc=None, free=None)
 
 
 def test_a_bare_memory() -> None:
@@ -180,8 +321,8 @@ def test_a_bare_memory() -> None:
 
 def test_what_is_no_instance(instance: Any) -> None:
     for wrong, words in (
-        (js.Object.new(), "must be a WebAssembly.Instance or a bare Memory, not Object"),
-        (instance.exports, "not Object"),
+        (js.Object.new(), "must be a WebAssembly.Instance, its exports or a bare Memory, not Obj"),
+        (js.JSON, "not JSON"),
         (5, "not int"),
     ):
         with pytest.raises(TypeError, match=words):
@@ -190,9 +331,60 @@ def test_what_is_no_instance(instance: Any) -> None:
         wrap_instance(instance, instance)
 
 
+def test_exports_are_an_instance(instance: Any) -> None:
+    check_heap(wrap_instance(instance.exports), instance.exports.memory)
+    with pytest.raises(NotSupportedError, match="does not export 'malloc', its malloc"):
+        wrap_instance(js_object(memory=wasm_memory()))
+    check_heap(
+        wrap_instance(js_object(memory=instance.exports.memory), malloc=None, free=None),
+        instance.exports.memory,
+    )
+
+
+def test_functions_of_an_instance(instance: Any) -> None:
+    exports = instance.exports
+    for malloc, free in (
+        (exports.malloc, exports.free),
+        (lambda size: exports.malloc(size), lambda address: exports.free(address)),
+        ("malloc", exports.free),
+    ):
+        check_heap(wrap_instance(instance, malloc=malloc, free=free), exports.memory)
+    with pytest.raises(
+        NotSupportedError,
+        match=r"cannot be the module's free: it takes .'i32', 'i32'. and gives .'i64'",
+    ):
+        wrap_instance(instance, free=exports.sum_int64)
+
+
+def test_a_captured_memory_serves_an_instance() -> None:
+    code = (FIXTURES / "guest32.wasm").read_bytes()
+    capture = emheap.capture_memory(code)
+    with pytest.raises(NotSupportedError, match="no module was made with these options"):
+        wrap_instance(js.Object.new(), memory=capture)
+    capture.options.instantiateWasm(js.Object.new(), lambda *_: None)
+    instance = capture.instance
+    instance.exports._initialize()
+    check_heap(wrap_instance(instance, memory=capture), capture.memory)
+
+
+def test_the_shape_of_a_module_built_by_go() -> None:
+    run = run_js("() => () => 0")
+    functions = {name: run() for name in ("run", "resume", "getsp")}
+    exports = js_object(mem=wasm_memory(), **functions)
+    with pytest.raises(NotSupportedError, match="this one exports resume, getsp: many an alloc"):
+        wrap_instance(exports, memory="mem", malloc=None, free=None)
+    wrap_instance(exports, memory="mem", wrap_only=True).write_int32(64, 5)
+
+
+def test_an_address_that_javascript_made_negative(instance: Any) -> None:
+    heap = wrap_instance(instance)
+    with pytest.raises(emheap.OutOfBoundsError, match=r"above 2 GiB.*add 2\*\*32.* 0xfffffff0"):
+        heap.read_int32(-16)
+
+
 def test_pages_run_out_in_words(instance: Any) -> None:
     memory = wasm_memory(1, 3)
-    heap = wrap_instance(instance, memory=memory, malloc=None, free=None)
+    heap = wrap_instance(memory)
     with heap.alloc_array(uint8, 100000) as ref:
         assert ref.address >= 65536
         with pytest.raises(OutOfMemoryError, match="no room for 100000 bytes: 100000 bytes are"):
@@ -253,9 +445,7 @@ def test_a_module_of_64_bits(exports: Any) -> None:
 
 def test_beyond_4_gib(exports: Any) -> None:
     memory = memory_of_64_bits()
-    heap = wrap_instance(
-        instantiate(FIXTURES / "guest64.wasm"), memory=memory, malloc=None, free=None
-    )
+    heap = wrap_instance(memory)
     memory.grow(big_int((5 << 30) // 65536))
     with heap.arena() as scratch:
         ref = scratch.alloc_array(int32, range(1000))

@@ -10,7 +10,16 @@ import wasmtime
 
 from emtests.backends.wasmtime.running import make_store
 from emtests.conftest import skip_for_gap
-from emtests.webassembly.build import COMPILER, FIXTURES, NAMES, compile_fixture, compiler_version
+from emtests.webassembly.build import (
+    COMPILER,
+    FIXTURES,
+    NAMES,
+    RUST,
+    RUST_COMPILER,
+    compile_fixture,
+    compile_rust,
+    compiler_version,
+)
 from emtests.webassembly.guests import GUESTS
 
 
@@ -49,3 +58,11 @@ def test_a_module_is_what_its_source_compiles_to(name: str, tmp_path: Path) -> N
         assert made.read_bytes() == committed.read_bytes(), (
             f"{committed} is not what its source makes: run python -m emtests.webassembly.build"
         )
+
+
+def test_the_module_in_rust_is_what_its_source_compiles_to(tmp_path: Path) -> None:
+    version = compiler_version("rustc")
+    if version != RUST_COMPILER:
+        skip_for_gap("compiling the module in Rust anew", f"rustc {RUST_COMPILER} is not here")
+    made = compile_rust(tmp_path)
+    assert made.read_bytes() == (FIXTURES / f"{RUST}.wasm").read_bytes()

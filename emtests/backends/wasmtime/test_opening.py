@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -42,8 +43,8 @@ def test_the_names_of_the_exports_are_the_users() -> None:
     ("missing", "cure"),
     [
         ("memory", "modules that import their memory need it passed, as memory=the_memory"),
-        ("malloc", "link it with -Wl,--export=malloc, name another function as malloc=, or, if"),
-        ("free", "link it with -Wl,--export=free, name another function as free=, or, if"),
+        ("malloc", "link it with -Wl,--export=malloc, name another function as malloc= (its free"),
+        ("free", "link it with -Wl,--export=free, name another function as free= (its malloc"),
     ],
 )
 def test_a_missing_export_is_named_with_the_cure(missing: str, cure: str) -> None:
@@ -89,14 +90,16 @@ def test_functions_of_the_other_width() -> None:
 @pytest.mark.parametrize("name", ["malloc", "free", "memory"])
 @pytest.mark.parametrize("value", [5, b"malloc", object(), True])
 def test_a_name_that_is_none(name: str, value: Any) -> None:
-    with pytest.raises(TypeError, match=f"{name} must be the name of an export, not"):
+    with pytest.raises(TypeError, match=f"{name} must be the name of an export(, not| or a fun)"):
         open_running(run_module(BUMP.format(**NAMES)), **{name: value})
 
 
 def test_half_an_allocator() -> None:
     running = run_module(BUMP.format(**NAMES))
     for names in ({"malloc": None}, {"free": None}):
-        with pytest.raises(TypeError, match="must be the name of an export, not None"):
+        with pytest.raises(
+            TypeError, match="must be the name of an export or a function, not None"
+        ):
             open_running(running, **names)
 
 
@@ -107,7 +110,10 @@ def test_what_is_no_store_and_no_instance() -> None:
         wild(running.instance, running.store)
     with pytest.raises(TypeError, match=r"store must be a wasmtime.Store, not None"):
         wild(None, running.instance)
-    with pytest.raises(TypeError, match=r"instance must be a wasmtime.Instance, not 'x'"):
+    with pytest.raises(
+        TypeError,
+        match=r"instance must be a wasmtime\.Instance, its exports or a bare Memory, not 'x'",
+    ):
         wild(running.store, "x")
     for arguments in ((), (running.store,), (running.store, running.instance, 1)):
         with pytest.raises(TypeError, match="takes a wasmtime store and an instance"):
@@ -132,21 +138,121 @@ def test_a_closed_store() -> None:
         open_running(running)
 
 
-def test_a_caller_is_no_store() -> None:
-    errors: list[Exception] = []
-
-    def called(caller: Any) -> None:
-        with pytest.raises(TypeError, match=r"store must be a wasmtime.Store") as caught:
-            emheap.wrap_wasm_instance(caller, running.instance)
-        errors.append(caught.value)
-
+def test_a_bare_memory() -> None:
     store = make_store()
-    function = wasmtime.Func(store, wasmtime.FuncType([], []), called, access_caller=True)
-    running = run_module(
-        '(module (import "" "f" (func $f)) (func (export "run") call $f))', function, store=store
-    )
+    memory = wasmtime.Memory(store, wasmtime.MemoryType(wasmtime.Limits(1, 5)))
+    heap = emheap.wrap_wasm_instance(store, memory)
+    with heap.alloc_array(int32, [1, 2, 3]) as ref:
+        assert ref.address >= 65536
+        assert memory.read(store, ref.address, ref.address + 4) == b"\1\0\0\0"
+    with pytest.raises(ValueError, match="the memory belongs to another store"):
+        emheap.wrap_wasm_instance(make_store(), memory)
+
+
+def test_exports_in_the_place_of_the_instance() -> None:
+    running = run_module(BUMP.format(**NAMES))
+    heap = emheap.wrap_wasm_instance(running.store, running.exports)
+    with heap.alloc_array(int32, [1, 2, 3]) as ref:
+        assert ref.address == 1024
+    other = make_store()
+    with pytest.raises(ValueError, match="the memory belongs to another store"):
+        emheap.wrap_wasm_instance(other, running.exports)
+
+
+def test_functions_in_the_place_of_names() -> None:
+    running = run_module(BUMP.format(**NAMES))
+    asked: list[int] = []
+    malloc = running.exports["malloc"]
+    heap = open_running(running, malloc=malloc, free=asked.append)
+    with heap.alloc_array(int32, range(1000)) as ref:
+        address = ref.address
+    assert asked == [address]
+    other = run_module(BUMP.format(**NAMES))
+    with pytest.raises(ValueError, match="the function given as malloc belongs to another store"):
+        open_running(running, malloc=other.exports["malloc"])
+    with pytest.raises(NotSupportedError, match=r"'free' cannot be the module's free: it takes"):
+        open_running(running, malloc=malloc, free=malloc)
+
+
+# A Caller: the store, for the time of one call
+
+
+def call_back(function: Any, exports: str = BUMP.format(**NAMES)) -> Running:
+    """Run a module whose function `run` calls a Python function, which gets the Caller."""
+    store = make_store()
+    kind = wasmtime.FuncType([wasmtime.ValType.i32()], [])
+    imported = wasmtime.Func(store, kind, function, access_caller=True)
+    inside = exports.strip().removeprefix("(module").removesuffix(")")
+    text = f"""
+    (module (import "" "f" (func $f (param i32)))
+      {inside}
+      (data (i32.const 16) "gr\\c3\\bc\\c3\\9fe\\00")
+      (func (export "run") (call $f (i32.const 16))))
+    """
+    running = run_module(text, imported, store=store)
     running.exports["run"](store)
-    assert len(errors) == 1
+    return running
+
+
+def test_a_caller_opens_its_modules_heap_for_the_call() -> None:
+    kept: list[Any] = []
+
+    def called(caller: Any, address: int) -> None:
+        heap = emheap.wrap_wasm_instance(caller)
+        assert heap.read(emheap.utf8, address) == "grüße"
+        heap.write(emheap.utf8, address, "hello")
+        with heap.alloc_array(int32, [1, 2, 3]) as ref:
+            assert ref.address == 1024
+            assert sum(ref.view) == 6
+        text = heap.wrap(emheap.utf8, address)
+        assert text.value == "hello"
+        kept.extend([heap, text, heap.view(uint8, address, 5)])
+
+    running = call_back(called)
+    memory = running.exports["memory"]
+    assert memory.read(running.store, 16, 22) == b"hello\0"
+    heap, text, view = kept
+    uses: tuple[Callable[[], Any], ...] = (
+        lambda: heap.read(emheap.utf8, 16),
+        lambda: heap.read_int32(16),
+        lambda: heap.write_int32(16, 1),
+        lambda: heap.view(uint8, 16, 1),
+        lambda: text.value,
+        lambda: text.write("x"),
+        lambda: view[0],
+        lambda: view.tolist(),
+    )
+    for use in uses:
+        with pytest.raises(emheap.UseAfterFreeError, match="the call that it stood for has ended"):
+            use()
+
+
+def test_a_caller_with_the_instance_or_a_memory() -> None:
+    seen: list[str] = []
+
+    def called(caller: Any, address: int) -> None:
+        memory = caller["memory"]
+        for parts in ((caller, memory), (caller, {"memory": memory})):
+            heap = emheap.wrap_wasm_instance(*parts, wrap_only=True)
+            seen.append(heap.read(emheap.utf8, address))
+        with pytest.raises(NotSupportedError, match="cannot be given pages of its own"):
+            emheap.wrap_wasm_instance(caller, malloc=None, free=None)
+        with pytest.raises(NotSupportedError, match=r"does not export 'alloc', its malloc; link"):
+            emheap.wrap_wasm_instance(caller, malloc="alloc")
+
+    call_back(called)
+    assert seen == ["grüße"] * 2
+
+
+def test_growth_during_a_callers_heap() -> None:
+    def called(caller: Any, address: int) -> None:
+        heap = emheap.wrap_wasm_instance(caller)
+        caller["memory"].grow(caller, 300)
+        heap.write_int32(300 * 65536, 7)
+        assert heap.read_int32(300 * 65536) == 7
+        assert heap.read(emheap.utf8, address) == "grüße"
+
+    call_back(called)
 
 
 # A memory that the module was given
@@ -172,7 +278,7 @@ def test_an_imported_memory() -> None:
 
 
 def test_pages_of_our_own_leave_the_modules_bytes_alone() -> None:
-    guest = WasmtimeGuest("guest32", malloc=None, free=None)
+    guest = WasmtimeGuest("guest32", pages=True)
     heap = guest.heap
     pool = heap.allocator
     assert isinstance(pool, PoolAllocator)

@@ -1,0 +1,168 @@
+"""The functions that a module allocates by: which they are, and whether they can be called so."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from emheap._util.checks import check_choice
+from emheap.allocators.base import Allocator
+from emheap.allocators.functions import FunctionsAllocator
+from emheap.allocators.pool import PoolAllocator
+from emheap.errors import NotSupportedError
+
+__all__ = [
+    "AllocatorChoice",
+    "Function",
+    "allocator_exports",
+    "make_allocator",
+    "missing_function",
+    "pages_refusal",
+    "wrong_signature",
+    "wrong_type",
+]
+
+
+class AllocatorChoice(NamedTuple):
+    """What the caller of an opener said of the module's allocator."""
+
+    malloc: Any
+    free: Any
+    sized_free: bool = False
+    aligned: bool = False
+    wrap_only: bool = False
+
+    def check(self) -> AllocatorChoice:
+        """Itself. Raises TypeError and ValueError for flags that are none."""
+        for name in ("sized_free", "aligned", "wrap_only"):
+            check_choice(getattr(self, name), name, (True, False))
+        return self
+
+    def parameters(self, what: str) -> list[str]:
+        """What the heap passes to one of the two functions."""
+        names = ["size"] if what == "malloc" else ["address", "size"][: 1 + self.sized_free]
+        if self.aligned and (what == "malloc" or self.sized_free):
+            names.append("alignment")
+        return names
+
+
+class Function(NamedTuple):
+    """One of the two functions."""
+
+    name: str
+    call: Callable[..., Any]
+    takes: int | None
+    """How many arguments it takes; None where that cannot be known."""
+
+
+def wrong_type(what: str, value: Any) -> TypeError:
+    """The error for a `malloc` or a `free` that is neither a name nor a function."""
+    return TypeError(f"{what} must be the name of an export or a function, not {value!r:.60}")
+
+
+def wrong_signature(
+    what: str, name: str, takes: Iterable[str], gives: Iterable[str], integer: str
+) -> NotSupportedError:
+    """The error for a function that deals in other types than addresses and sizes."""
+    expected = [integer] * (what == "malloc")
+    return NotSupportedError(
+        f"{name!r} cannot be the module's {what}: it takes {[*takes]} and gives {[*gives]}, "
+        f"and {what} takes ['{integer}'] and gives {expected}"
+    )
+
+
+def make_allocator(
+    choice: AllocatorChoice, malloc: Function, free: Function, pointer_size: int, *, pool: bool
+) -> Allocator:
+    """An allocator that calls two functions, once their numbers of parameters are right.
+
+    With `pool`, small freed blocks are kept for the next allocation of their size. A free that is
+    told the size must hear the one that was asked for, which a pool would round up.
+
+    Raises NotSupportedError for functions that cannot be called as the heap would.
+    """
+    for what, function in (("malloc", malloc), ("free", free)):
+        parameters = choice.parameters(what)
+        if function.takes is not None and function.takes != len(parameters):
+            raise NotSupportedError(
+                f"{function.name!r} cannot be the module's {what}: it takes {function.takes} "
+                f"arguments, and would be called with {len(parameters)} "
+                f"({', '.join(parameters)}); {_advice(malloc, free)}"
+            )
+    made = FunctionsAllocator(
+        malloc.call,
+        free.call,
+        pointer_size,
+        sized_free=choice.sized_free,
+        aligned=choice.aligned,
+    )
+    return PoolAllocator(made) if pool and not choice.sized_free else made
+
+
+_OWN_FUNCTIONS = "pass functions of your own as malloc= and free=, which call them as they want it"
+_CONVENTIONS = {
+    (1, 1): "leave out sized_free= and aligned=",
+    (1, 2): "if {free} is told the size after the address, as Rust's usual dealloc(address, size) "
+    "is, pass sized_free=True",
+    (2, 3): "if {malloc} takes an alignment after the size, and {free} both after the address, as "
+    "wasm-bindgen's functions do, pass sized_free=True, aligned=True",
+}
+
+
+def _advice(malloc: Function, free: Function) -> str:
+    """How to have two functions called as they take their arguments."""
+    names = {"malloc": repr(malloc.name), "free": repr(free.name)}
+    if malloc.name in ("__new", "__alloc"):
+        return (
+            f"{names['malloc']} is AssemblyScript's, whose garbage collector frees what is not "
+            "pinned: pass functions, malloc=lambda size: pin(new(size, 1)), free=unpin"
+        )
+    taken = (malloc.takes or 1, free.takes or 1)
+    if taken in _CONVENTIONS:
+        return f"{_CONVENTIONS[taken].format(**names)}; otherwise {_OWN_FUNCTIONS}"
+    return f"name others, or {_OWN_FUNCTIONS}"
+
+
+_ALLOCATORS = re.compile(
+    "(malloc|calloc|realloc|free|(de)?alloc(ate)?|sbrk|memalign|alignedalloc|wbindgen(malloc|free)"
+    "|cabirealloc|opa(malloc|free)|sqlite3(malloc|free))"
+)
+"""Names of an allocator's functions, in small letters and without underscores."""
+_RUNTIMES = re.compile(
+    "__(new|pin|unpin|alloc|retain|release|collect|rtti_base)|getsp|resume|go_scheduler"
+    "|_initialize|_start"
+)
+"""AssemblyScript's and Go's run-time systems, and the start of a program with a C library."""
+
+
+def allocator_exports(names: Iterable[str]) -> list[str]:
+    """Those of a module's exports that show that it has an allocator of its own."""
+    return [name for name in names if _shows_allocator(name)]
+
+
+def _shows_allocator(name: str) -> bool:
+    if _RUNTIMES.fullmatch(name):
+        return True
+    return _ALLOCATORS.fullmatch(name.replace("_", "").lower()) is not None
+
+
+def pages_refusal(names: list[str]) -> NotSupportedError:
+    """The error for pages of our own beside an allocator, of which `names` are exports."""
+    return NotSupportedError(
+        f"malloc=None, free=None is for modules that never allocate, and this one exports "
+        f"{', '.join(names):.200}: many an allocator takes every page of the memory for its own, "
+        "whoever added it; name its functions as malloc= and free=, or pass wrap_only=True for a "
+        "heap that allocates nothing"
+    )
+
+
+def missing_function(what: str, name: str, names: Iterable[str]) -> str:
+    """What to do where a module, which exports `names`, does not export its `what`."""
+    cures = [f"link it with -Wl,--export={name}", f"name another function as {what}="]
+    theirs = allocator_exports(names)
+    if theirs:
+        cures[-1] += f" (its {', '.join(theirs):.200} may belong to an allocator)"
+    else:
+        cures.append("pass malloc=None, free=None if no code in the module ever allocates")
+    return f"{', '.join(cures)}, or pass wrap_only=True for a heap that allocates nothing"
