@@ -8,6 +8,7 @@ from typing import Any
 import js
 from pyodide.ffi import JsException, JsProxy, create_proxy, to_js
 
+from emheap.backends.functions import AllocatorChoice
 from emheap.backends.javascript import open_instance
 from emheap.blocks.options import Options
 from emheap.calls.host_functions import find_imports, host_function
@@ -25,7 +26,8 @@ def load_in_javascript(
     types: ModuleTypes,
     imports: Mapping[str, Any] | None,
     wasi: Wasi,
-    names: tuple[Any, Any, Any],
+    memory: Any,
+    choice: AllocatorChoice,
     options: Options,
 ) -> HeapManager:
     """The heap of a module; see `emheap.load_wasm`."""
@@ -35,7 +37,6 @@ def load_in_javascript(
         module = js.WebAssembly.Module.new(to_js(binary))
     except JsException as error:
         raise ValueError(f"JavaScript's engine does not take the module: {error.message}") from None
-    memory: Any = names[0]
     made = js.Object.new()
     for one in types.imports:
         value = given.get((one.module, one.name))
@@ -47,7 +48,7 @@ def load_in_javascript(
             value = _as_import(one, value)
         _set(made, one.module, one.name, value)
     instance = js.WebAssembly.Instance.new(module, made)
-    heap = open_instance(instance, memory, names[1], names[2], options)
+    heap = open_instance(instance, memory, choice, options)
     wasi.attach(heap.memory)
     for start in ("_initialize", "__wasm_call_ctors"):
         function = data_member(instance.exports, start)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from os import fspath
 from typing import TYPE_CHECKING, Any
 
+from emheap.backends.functions import AllocatorChoice
 from emheap.backends.wasmtime import open_wasmtime_heap
 from emheap.blocks.options import Options
 from emheap.calls.host_functions import find_imports, host_function
@@ -42,7 +43,8 @@ def load_in_wasmtime(
     preopens: Mapping[str, Any] | None,
     cache: bool,
     progress: Callable[[float], object] | None,
-    names: tuple[Any, Any, Any],
+    memory: Any,
+    choice: AllocatorChoice,
     options: Options,
 ) -> HeapManager:
     """The heap of a module; see `emheap.load_wasm`."""
@@ -58,7 +60,6 @@ def load_in_wasmtime(
     store = wasmtime.Store(engine)
     linker = wasmtime.Linker(engine)
     linker.allow_shadowing = True
-    memory: Any = names[0]
     for one in types.imports:
         if one.module in WASI_MODULES:
             continue
@@ -70,7 +71,7 @@ def load_in_wasmtime(
             linker.define(store, one.module, one.name, _as_import(store, one, value))
     forward = _define_wasi(store, linker, types, wasi, preopens)
     instance = linker.instantiate(store, module)
-    heap = open_wasmtime_heap(store, instance, memory, names[1], names[2], options)
+    heap = open_wasmtime_heap((store, instance), memory, choice, options)
     wasi.attach(heap.memory)
     exports: Any = instance.exports(store)
     forward(memory if not isinstance(memory, str) else exports[memory])

@@ -260,8 +260,8 @@ def _module_function(module: Any, what: str, value: Any, pointer_size: int) -> F
 
 def _named_function(module: Any, name: Any) -> tuple[Any, str]:
     """A function of a module and the name that it has there; None where there is none."""
-    for known in (name, _SQLITE.get(name, name)):
-        function = data_member(module, known) if isinstance(known, str) else None
+    for known in (name, _SQLITE.get(name, name)) if isinstance(name, str) else ():
+        function = data_member(module, known)
         if _is_javascript(function):
             return function, known
     return None, ""

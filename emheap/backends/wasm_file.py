@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from emheap._util.platform import IN_PYODIDE
+from emheap.backends.functions import AllocatorChoice
 from emheap.blocks.options import check_options
 from emheap.calls.module_types import read_module_types
 from emheap.calls.wasi import Wasi
@@ -27,8 +28,11 @@ def load_wasm(
     cache: bool = True,
     progress: Callable[[float], object] | None = None,
     memory: str = "memory",
-    malloc: str | None = "malloc",
-    free: str | None = "free",
+    malloc: str | Callable[..., Any] | None = "malloc",
+    free: str | Callable[..., Any] | None = "free",
+    sized_free: bool = False,
+    aligned: bool = False,
+    wrap_only: bool = False,
     **options: Any,
 ) -> HeapManager:
     """The heap of a WebAssembly module in a file or in bytes: natively in wasmtime, in Pyodide in
@@ -43,7 +47,8 @@ def load_wasm(
 
     Natively compiled modules are kept in wasmtime's cache unless `cache` is false, and `progress`
     is called every tenth of a second while one is compiled, with the seconds so far. `memory`,
-    `malloc`, `free` and the options are those of `wrap_wasm_instance`.
+    `malloc`, `free`, `sized_free`, `aligned`, `wrap_only` and the options are those of
+    `wrap_wasm_instance`.
 
     Raises NotSupportedError for imports that are missing, each with its type, for a program that
     is no library, and where an export is missing; ValueError for what is no module; ImportError
@@ -58,18 +63,18 @@ def load_wasm(
             "library: clang -mexec-model=reactor, or emcc --no-entry"
         )
     wasi = Wasi(arguments, environ)
-    names = memory, malloc, free
+    choice = AllocatorChoice(malloc, free, sized_free, aligned, wrap_only).check()
     if not IN_PYODIDE:
         from emheap.backends.file_in_wasmtime import load_in_wasmtime
 
         return load_in_wasmtime(
-            binary, types, imports, wasi, preopens, cache, progress, names, checked
+            binary, types, imports, wasi, preopens, cache, progress, memory, choice, checked
         )
     if preopens is not None:
         raise NotSupportedError("preopens need wasmtime: a module in JavaScript sees no files")
     from emheap.backends.file_in_javascript import load_in_javascript
 
-    return load_in_javascript(binary, types, imports, wasi, names, checked)
+    return load_in_javascript(binary, types, imports, wasi, memory, choice, checked)
 
 
 def _read(source: Any) -> bytes:

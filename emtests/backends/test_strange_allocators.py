@@ -13,7 +13,7 @@ import emheap
 from emheap import HeapManager, NotSupportedError, float64, int32, uint8, utf8, utf16
 from emheap._util.platform import IN_PYODIDE
 from emtests.conftest import skip_for_gap
-from emtests.webassembly.guests import open_guest
+from emtests.webassembly.guests import FIXTURES, open_guest
 from emtests.webassembly.strangers import (
     ASSEMBLYSCRIPT,
     RUST,
@@ -138,12 +138,12 @@ def test_a_block_changes_hands_with_its_size() -> None:
 
 def test_a_heap_of_functions_takes_sizes_too() -> None:
     stranger = open_stranger(RUST)
+    told: list[tuple[int, ...]] = []
     if IN_PYODIDE:
         memory = stranger.exports.memory
         functions = stranger.exports.alloc, stranger.exports.dealloc
         heap = emheap.create_wasm_heap_manager(lambda: memory.buffer, *functions, sized_free=True)
     else:
-        told: list[tuple[int, ...]] = []
         heap = emheap.create_wasm_heap_manager(
             lambda: bytearray(1024),
             lambda size: 512,
@@ -277,3 +277,14 @@ def test_a_heap_that_only_wraps() -> None:
     bare.write_int32(16, 7)
     with pytest.raises(NotSupportedError, match="cannot allocate 4 bytes"):
         bare.alloc(int32)
+
+
+def test_a_file_is_loaded_with_an_allocator_of_another_kind() -> None:
+    path = FIXTURES / "rust_allocator.wasm"
+    heap = emheap.load_wasm(path, malloc="alloc", free="dealloc", sized_free=True)
+    with heap.alloc_array(int32, [1, 2, 3]) as ref:
+        assert ref[:] == [1, 2, 3]
+    with pytest.raises(NotSupportedError, match="pass sized_free=True"):
+        emheap.load_wasm(path, malloc="alloc", free="dealloc")
+    with pytest.raises(NotSupportedError, match="opened to read, write and wrap"):
+        emheap.load_wasm(path, wrap_only=True).alloc(int32)
