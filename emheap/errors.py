@@ -11,6 +11,7 @@ __all__ = [
     "BufferInUseError",
     "CapacityError",
     "DoubleFreeError",
+    "EmbeddedNullError",
     "ForeignTrapError",
     "HeapCorruptionError",
     "HeapError",
@@ -21,6 +22,7 @@ __all__ = [
     "NullPointerError",
     "OutOfBoundsError",
     "OutOfMemoryError",
+    "ShapeError",
     "UnterminatedStringError",
     "UseAfterFreeError",
     "ValueOutOfRangeError",
@@ -44,6 +46,10 @@ class NullPointerError(OutOfBoundsError):
     """Raised when address 0 is read, written, viewed or wrapped."""
 
 
+class ShapeError(HeapError, ValueError):
+    """Raised when there are more or fewer elements than a slice has, or more dimensions."""
+
+
 class MisalignedError(HeapError, ValueError):
     """Raised when an array, a view, a wide string or an atomic access is not aligned."""
 
@@ -54,6 +60,10 @@ class CapacityError(HeapError, ValueError):
 
 class UnterminatedStringError(HeapError, ValueError):
     """Raised when no null terminator lies within the extent that may be scanned."""
+
+
+class EmbeddedNullError(HeapError, ValueError):
+    """Raised when a null-terminated string would hold a null character, which ends it early."""
 
 
 class OutOfMemoryError(HeapError, MemoryError):

@@ -93,16 +93,19 @@ class LoanTable:
         they may be another block's, and what is out on that must stay."""
         return list(self._overlapping(start, start + size)) if self.buckets else []
 
-    def end(self, entries: list[_Entry]) -> None:
-        """Release the elements of wrapped references on bytes that were just freed, and views
-        that another thread took meanwhile."""
+    def end(self, entries: list[_Entry], block: str) -> None:
+        """Release the elements of wrapped references on bytes that are about to be freed, and
+        views that another thread took meanwhile. Raises BufferInUseError if one is in use."""
         for entry in entries:
             view = entry.view()
             if view is not None:
-                try:  # noqa: SIM105 (contextlib takes time to import)
+                try:
                     view.release()
                 except BufferError:
-                    pass  # a slice was made of it too: that can no longer be helped
+                    raise BufferInUseError(
+                        f"{block} is not freed: still in use: {entry.what}; free it when the call "
+                        "that uses its bytes has returned"
+                    ) from None
 
     def _keys(self, start: int, end: int) -> list[int]:
         first, last = start >> _PAGE_BITS, max(start, end - 1) >> _PAGE_BITS

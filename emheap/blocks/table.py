@@ -10,7 +10,7 @@ a leak could be seen nor a block collected.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, ClassVar
 from weakref import WeakValueDictionary
 
@@ -22,6 +22,7 @@ from emheap.blocks.block import Block, Layout, describe_block, is_released
 from emheap.blocks.loans import LoanTable
 from emheap.blocks.options import Options
 from emheap.blocks.placement import find_room
+from emheap.blocks.views import ViewTable
 from emheap.errors import (
     DoubleFreeError,
     HeapError,
@@ -54,6 +55,7 @@ class BlockTable:
         self.allocator = allocator
         self.options = options
         self.loans = LoanTable()
+        self.views = ViewTable()
         self.freed: dict[int, tuple[Block, Origin, int]] = {}
         """The late blocks by address, with the site where each was freed."""
         self.mixed: dict[int, Block] = {}
@@ -62,6 +64,8 @@ class BlockTable:
         """For blocks aligned by us: the allocator's address and the alignment, by ours."""
         self.detached: dict[int, Block] = {}
         """The late blocks that live on in other hands, by address."""
+        self.revived: dict[int, tuple[Block, Block]] = {}
+        """What stands for blocks whose freeing failed, by address."""
         self._scalars: dict[type[Any], Layout] = {}
         self.holders: WeakValueDictionary[int, Any] = WeakValueDictionary()
         """What keeps a block alive, by the block's id, where garbage is collected."""
@@ -158,27 +162,73 @@ class BlockTable:
             raise self.refusal(block)
         self.check_not_lent(block)
         out: list[Block | None] = []
-        lent: list[Any] = []
         owed, padding = [address], None
         try:
             lent = self.take_out(block, out, self.refusal)
             before()
+            self.end(block, lent)
             # Out before the call: a later block may have the address at once. Known before it is
             # out, or an interrupt in between would leave the block without it.
             padding = self.padded.get(address)
             self.padded.pop(address, None)
             self._give_back(owed, layout, padding)
-            self.retire(block, site, lent)
+            self.retire(block, site)
         except BaseException:
             # A view is in use, the user's free function failed, or an interrupt came: the block
             # stays as it was, unless the allocator has it.
             if not owed:
-                self.retire(block, site, lent)
+                self.retire(block, site)
             else:
                 if padding is not None:
                     self.padded[address] = padding
-                self.put_back(out)
+                self.restore(block, out)
             raise
+
+    def release_together(self, blocks: list[Block], site: Site) -> None:
+        """Free blocks, the first one first: all of them, or none if one of them is in use."""
+        taken: list[tuple[Block, list[Block | None]]] = []
+        try:
+            for block in blocks:
+                out: list[Block | None] = []
+                taken.append((block, out))
+                self.end(block, self.take_out(block, out, self.refusal))
+            for block in blocks:
+                _, address, layout, _, _ = block
+                self._give_back([address], layout, self.padded.pop(address, None))
+                self.retire(block, site)
+                del taken[0]
+        except BaseException:
+            for block, out in taken:
+                self.restore(block, out)
+            raise
+
+    def end(self, block: Block, lent: list[Any]) -> None:
+        """Make every use of a block that has left its table raise, before its bytes can become
+        another block's. Raises BufferInUseError if something still uses them."""
+        elements, address, _, _, _ = block
+        if lent:
+            self.loans.end(lent, describe_block(block))
+        self.views.release(address, elements, partial(describe_block, block))
+
+    def restore(self, block: Block, out: list[Block | None]) -> None:
+        """Undo `take_out` and `end`."""
+        if out and out[0] is block and is_released(block[0]):
+            out[0] = self.revive(block)
+        self.put_back(out)
+
+    def revive(self, block: Block) -> Block:
+        """A block as it was, which the allocator refused to take back."""
+        _, address, layout, code, offset = block
+        unit: Any = getattr(layout.kind, "unit", layout.kind)
+        count = 1 if layout.count is None else layout.count
+        revived = (self.memory.elements(unit, address, count), address, layout, code, offset)
+        self.revived[address] = block, revived
+        return revived
+
+    def revival_of(self, block: Block) -> Block | None:
+        """The block that stands for one whose freeing failed after its elements had ended."""
+        old, new = self.revived.get(block[1], (None, None))
+        return new if old is block and new is not None and self.is_live(new) else None
 
     def take_out(
         self,
@@ -209,12 +259,11 @@ class BlockTable:
             if found is not None:
                 self.register(found)
 
-    def retire(self, block: Block, site: Site, lent: list[Any]) -> None:
-        """End all references to a block that has left its table, and what was lent of it."""
-        elements, address, _, _, _ = block
+    def retire(self, block: Block, site: Site) -> None:
+        """Record where a block was freed."""
+        _, address, _, _, _ = block
         self.freed[address] = (block, *site)
-        elements.release()
-        self.loans.end(lent)
+        self.revived.pop(address, None)
         self._trim_history()
 
     def claim(self, block: Block) -> bool:

@@ -36,29 +36,30 @@ def detach(block: Block, site: Site) -> int:
             "would not recognise; allocate it without align="
         )
     out: list[Block | None] = []
-    lent: list[Any] = []
     gone = False
     try:
         lent = table.take_out(block, out, table.use_after_free)
+        table.end(block, lent)
         gone = layout.source.relinquish(address)
         if gone:
             table.detached[address] = block
-            table.retire(block, site, lent)
+            table.retire(block, site)
             return address
-        table.put_back(out)
+        revived = table.revive(block)
+        table.register(revived)
         out.clear()
-        return _move_out(table, block, site)
+        return _move_out(table, block, revived, site)
     except BaseException:
         if gone:  # an interrupt: nobody has got the address, so it is freed
             table.detached.pop(address, None)
-            table.retire(block, site, lent)
+            table.retire(block, site)
             layout.source.take_back([address])
-        else:
-            table.put_back(out)
+        elif out:
+            table.restore(block, out)
         raise
 
 
-def _move_out(table: BlockTable, block: Block, site: Site) -> int:
+def _move_out(table: BlockTable, block: Block, revived: Block, site: Site) -> int:
     """Detach a copy of a block that lies where only our allocator can free it."""
     _, address, layout, _, _ = block
     size = max(layout.byte_size, 1)
@@ -69,8 +70,9 @@ def _move_out(table: BlockTable, block: Block, site: Site) -> int:
         if not moved:
             raise OutOfMemoryError(f"no room for {size} bytes to detach {describe_block(block)} to")
         table.memory.write_bytes(moved, table.memory.read_bytes(address, size))
+        table.release(revived, site)
         table.detached[address] = block
-        table.release(block, site)
+        table.freed[address] = (block, *site)
         return moved
     except BaseException:
         table.detached.pop(address, None)

@@ -82,8 +82,8 @@ class GuardedTable(BlockTable):
     ) -> Block:
         return super().allocate(layout, unit, data, self.with_stack(site), alignment)
 
-    def retire(self, block: Block, site: Site, lent: list[Any]) -> None:
-        super().retire(block, self.with_stack(site), lent)
+    def retire(self, block: Block, site: Site) -> None:
+        super().retire(block, self.with_stack(site))
 
     # Live blocks by address
 
@@ -210,6 +210,10 @@ class GuardedMemory(Memory):
     @property
     def size(self) -> int:
         return self._inner.size
+
+    @property
+    def space(self) -> object:
+        return self._inner.space
 
     @property
     def largest_block(self) -> int:

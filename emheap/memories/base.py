@@ -11,9 +11,10 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar, cast
 
-from emheap._util.checks import check_aligned, check_count, check_integer
+from emheap._util.checks import check_aligned, check_count
 from emheap._util.messages import format_address
 from emheap._util.platform import IN_PYODIDE
+from emheap._util.pointers import address_of, is_reference
 from emheap.errors import (
     CapacityError,
     NotSupportedError,
@@ -38,11 +39,12 @@ class Elements(Protocol):
     """The inside of a block, as a reference holds it: a memoryview, or what behaves like one.
 
     It is never handed to users. `release` makes every later use raise ValueError, which is how a
-    freed block is noticed at no cost: there is no flag to test.
+    freed block is noticed at no cost: there is no flag to test. A slice has `tolist`, and is set
+    to a buffer of as many stored elements.
     """
 
-    def __getitem__(self, index: int, /) -> Any: ...
-    def __setitem__(self, index: int, value: Any, /) -> None: ...
+    def __getitem__(self, index: Any, /) -> Any: ...
+    def __setitem__(self, index: Any, value: Any, /) -> None: ...
     def __len__(self) -> int: ...
     def release(self) -> None: ...
 
@@ -258,9 +260,45 @@ class Memory(ABC):
         """The address of a byte in the process that runs Python."""
         raise NotSupportedError(f"{self.name} has no address in this process")
 
+    def address_of(self, place: Any, what: str = "address") -> int:
+        """The address here that an int, a reference or a pointer of ctypes or cffi means.
+
+        Raises TypeError, NullPointerError for None, UseAfterFreeError, NotAllocatedError for a
+        reference of another heap.
+        """
+        if is_reference(place):
+            return place._address_within(self)  # type: ignore[no-any-return]
+        number = address_of(place, what)
+        return number if hasattr(place, "__index__") else self.from_host_address(number)
+
+    @property
+    def space(self) -> object:
+        """What two memories have in common where an address means the same byte in both."""
+        return self
+
+    def encode(self, scalar: type[Scalar[Any]], value: Any) -> Any:
+        """The number to store for a value; for a reference in a pointer, its address here.
+
+        Raises what ``scalar.encode`` raises; NotAllocatedError for a reference into another memory.
+        """
+        if scalar.is_pointer and is_reference(value):
+            value = value._address_for(self)
+        return scalar.encode(value)
+
+    def from_host_address(self, address: int) -> int:
+        """The address here of a byte at an address in the process that runs Python; where that
+        is no byte of this memory, what lies outside of it too."""
+        try:
+            first = self.host_address(max(self.lowest_address, 1)) - max(self.lowest_address, 1)
+        except NotSupportedError:
+            raise TypeError(
+                f"a pointer of this process says nothing about {self.name}: pass an address in it"
+            ) from None
+        return address - first if address else 0
+
     def check_extent(self, address: Any, size: int, what: str = "access") -> int:
         """Return `address` if `size` bytes from it lie inside this memory."""
-        number = check_integer(address, "address")
+        number = address if type(address) is int else self.address_of(address)
         if number == 0:
             raise NullPointerError(
                 f"null pointer: {what} of {size} bytes at address 0; "

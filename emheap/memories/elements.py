@@ -1,48 +1,121 @@
-"""Elements for the types that a memoryview does not decode, and for memories that move."""
+"""The inside of blocks: how references reach bytes, and how a block is kept while they do.
+
+`Elements` are a memoryview, or one of the classes here. One operation on them is one step: either
+it is done before another thread frees the block, or it raises ValueError. Two operations are not,
+and neither is a C function that is called with an address. For those the elements are *exported*:
+while an export lives, `release` raises BufferError, so that the block cannot be freed.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol, cast
 
+from emheap._util.platform import IN_PYODIDE
 from emheap.memories.base import Elements, Memory
 from emheap.types import Scalar, WideInteger
+from emheap.types.arrays import decode_elements
 
-__all__ = ["DecodedElements", "IndirectElements", "WideElements", "indirect_elements"]
+__all__ = [
+    "DecodedElements",
+    "IndirectElements",
+    "Pin",
+    "WideElements",
+    "exported_view",
+    "indirect_elements",
+    "pin",
+    "stored_in",
+]
+
+
+class Pin(Protocol):
+    """What keeps elements from being released, until its own `release`."""
+
+    def release(self) -> None: ...
+
+
+_pickle_buffer: Any = None
+
+
+def _load_pickle_buffer() -> Any:
+    global _pickle_buffer  # importing it takes a third of what importing ctypes takes
+    from pickle import PickleBuffer
+
+    _pickle_buffer = PickleBuffer
+    return PickleBuffer
+
+
+# A memoryview, or a ctypes array, made of a memoryview does not count as an export of it: they
+# share what it was made of. A PickleBuffer counts, and so does what is made of that.
+
+
+def pin(elements: Elements) -> Pin:
+    """Keep elements from being released. Raises ValueError if they were."""
+    stored = stored_in(elements)
+    if stored is None:
+        return cast("IndirectElements", elements).pin()
+    return (_pickle_buffer or _load_pickle_buffer())(stored)  # type: ignore[no-any-return]
+
+
+def exported_view(stored: memoryview) -> memoryview:
+    """A view of the same numbers. While it, a slice, a cast or an array made of it lives, `stored`
+    cannot be released. Raises ValueError if it was."""
+    return memoryview((_pickle_buffer or _load_pickle_buffer())(stored))
+
+
+def stored_in(elements: Elements) -> memoryview | None:
+    """The memoryview beneath elements; None where Python cannot point at their bytes."""
+    if type(elements) is memoryview:
+        return elements
+    return getattr(elements, "stored", None)
 
 
 class DecodedElements:
     """Elements whose numbers are decoded as they are read."""
 
-    __slots__ = ("__weakref__", "_decode", "_stored")
+    __slots__ = ("__weakref__", "_decode", "stored")
 
-    def __init__(self, scalar: type[Scalar[Any]], stored: Elements) -> None:
+    def __init__(self, scalar: type[Scalar[Any]], stored: memoryview) -> None:
         self._decode = scalar.decode
-        self._stored = stored
+        self.stored = stored
 
     def __len__(self) -> int:
-        return len(self._stored)
+        return len(self.stored)
 
-    def __getitem__(self, index: int) -> Any:
-        return self._decode(self._stored[index])
+    def __getitem__(self, index: Any) -> Any:
+        if type(index) is slice:
+            return _Decoded(list(map(self._decode, self.stored[index].tolist())))
+        return self._decode(self.stored[index])
 
-    def __setitem__(self, index: int, value: Any) -> None:
-        self._stored[index] = value
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self.stored[index] = value
 
     def release(self) -> None:
-        self._stored.release()
+        self.stored.release()
+
+
+class _Decoded:
+    """A slice of elements that are decoded one by one."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: list[Any]) -> None:
+        self._values = values
+
+    def tolist(self) -> list[Any]:
+        return self._values
 
 
 class WideElements:
     """Integers of 16 or 32 bytes over a memoryview of bytes."""
 
-    __slots__ = ("__weakref__", "_bytes", "_size")
+    __slots__ = ("__weakref__", "_size", "stored")
 
     def __init__(self, scalar: type[WideInteger], stored: memoryview) -> None:
-        self._bytes = stored
+        self.stored = stored
         self._size = scalar.size
 
     def __len__(self) -> int:
-        return len(self._bytes) // self._size
+        return len(self.stored) // self._size
 
     def _slice(self, index: int) -> slice:
         count = len(self)
@@ -51,26 +124,62 @@ class WideElements:
             raise IndexError(f"index {index} out of range of {count} elements")
         return slice(position * self._size, (position + 1) * self._size)
 
-    def __getitem__(self, index: int) -> int:
-        return int.from_bytes(self._bytes[self._slice(index)], "little")
+    def __getitem__(self, index: Any) -> Any:
+        if type(index) is slice:
+            data, size = self.stored.tobytes(), self._size
+            positions = range(len(data) // size)[index]
+            return _Decoded(
+                [int.from_bytes(data[n * size : (n + 1) * size], "little") for n in positions]
+            )
+        return int.from_bytes(self.stored[self._slice(index)], "little")
 
-    def __setitem__(self, index: int, value: int) -> None:
-        self._bytes[self._slice(index)] = value.to_bytes(self._size, "little")
+    def __setitem__(self, index: Any, value: Any) -> None:
+        """Store an int; or, in a slice, the bytes of as many."""
+        if type(index) is not slice:
+            self.stored[self._slice(index)] = value.to_bytes(self._size, "little")
+            return
+        start, stop, step = index.indices(len(self))
+        if step == 1:
+            self.stored[start * self._size : max(start, stop) * self._size] = value
+            return
+        positions = range(start, stop, step)
+        _check_length(len(value), len(positions) * self._size)
+        for n, position in enumerate(positions):
+            self.stored[self._slice(position)] = value[n * self._size : (n + 1) * self._size]
 
     def release(self) -> None:
-        self._bytes.release()
+        self.stored.release()
+
+
+def _check_length(given: int, taken: int) -> None:
+    if given != taken:
+        raise ValueError(f"a slice of {taken} bytes takes as many, not {given}")
 
 
 class IndirectElements:
     """Elements reached by address at every access, for a memory that may move or be replaced.
 
     A memoryview kept over such a memory would go stale: it would read what was, and its stores
-    would be lost.
+    would be lost. An access is more than one step here, so it is held against `release` by hand.
     """
 
-    __slots__ = ("__weakref__", "_address", "_count", "_read", "_size", "_write")
+    __slots__ = (
+        "__weakref__",
+        "_address",
+        "_count",
+        "_memory",
+        "_pins",
+        "_read",
+        "_scalar",
+        "_size",
+        "_write",
+    )
+
+    stored = None
 
     def __init__(self, memory: Memory, scalar: type[Scalar[Any]], address: int, count: int) -> None:
+        self._memory = memory
+        self._scalar = scalar
         self._read = memory.cached_reader(scalar)
         # What is stored was encoded already: a type that does not take its own encoded values is
         # written as what it is stored as.
@@ -78,6 +187,7 @@ class IndirectElements:
         self._address = address
         self._size = scalar.size
         self._count = count
+        self._pins: list[_IndirectPin] = []
 
     def __len__(self) -> int:
         if self._count < 0:
@@ -94,38 +204,85 @@ class IndirectElements:
             return self._address + (index + count) * self._size
         raise IndexError(f"index {index} out of range of {count} elements")
 
-    def __getitem__(self, index: int) -> Any:
-        return self._read(self._locate(index))
+    def __getitem__(self, index: Any) -> Any:
+        value = self._get_slice(index) if type(index) is slice else self._read(self._locate(index))
+        if self._count < 0:  # freed by another thread meanwhile: that may be another's value
+            raise ValueError("operation forbidden on released elements")
+        return value
 
-    def __setitem__(self, index: int, value: Any) -> None:
-        self._write(self._locate(index), value)
-
-    def release(self) -> None:
-        self._count = -1
-
-
-class IndirectBytes(IndirectElements):
-    """Elements of one byte, of which a slice takes as many bytes in one step."""
-
-    __slots__ = ("_memory",)
-
-    def __init__(self, memory: Memory, scalar: type[Scalar[Any]], address: int, count: int) -> None:
-        super().__init__(memory, scalar, address, count)
-        self._memory = memory
+    def _get_slice(self, index: slice) -> _Decoded:
+        positions = range(len(self))[index]
+        if not positions:
+            return _Decoded([])
+        first, last = min(positions[0], positions[-1]), max(positions[0], positions[-1])
+        size = self._size
+        data = self._memory.read_bytes(self._address + first * size, (last - first + 1) * size)
+        values = decode_elements(self._scalar, data)
+        return _Decoded(values[:: positions.step] if last > first else values)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        if type(index) is slice and type(value) is bytes:
-            start, stop, step = index.indices(len(self))
-            if step == 1 and stop - start == len(value):
-                self._memory.write_bytes(self._address + start, value)
-                return
-        position: Any = index  # Any other slice is refused where an int is wanted.
-        super().__setitem__(position, value)
+        if type(index) is not slice and type(value) not in (int, float):
+            value = self._memory.encode(self._scalar, value)  # may run the user's code: before the look
+        if IN_PYODIDE and type(index) is not slice:  # no other thread could free them meanwhile
+            self._write(self._locate(index), value)
+            return
+        pinned = self.pin()
+        try:
+            if type(index) is slice:
+                self._set_slice(index, value)
+            else:
+                self._write(self._locate(index), value)
+        finally:
+            pinned.release()
+
+    def _set_slice(self, index: slice, data: memoryview) -> None:
+        positions = range(self._count)[index]
+        size = self._size
+        source = memoryview(data).cast("B")
+        _check_length(len(source), len(positions) * size)
+        if not positions:
+            return
+        if positions.step == 1:
+            self._memory.write_bytes(self._address + positions[0] * size, source)
+            return
+        for number, position in enumerate(positions):
+            self._memory.write_bytes(
+                self._address + position * size, source[number * size : (number + 1) * size]
+            )
+
+    def pin(self) -> _IndirectPin:
+        """Keep the elements from being released. Raises ValueError if they were."""
+        pinned = _IndirectPin(self._pins)
+        self._pins.append(pinned)
+        # After the pin was seen to: `release` does the two in the other order, so that of two
+        # threads one at least finds out.
+        if self._count < 0:
+            pinned.release()
+            raise ValueError("operation forbidden on released elements")
+        return pinned
+
+    def release(self) -> None:
+        count = self._count
+        if not self._pins:
+            self._count = -1
+        if self._pins:
+            self._count = count
+            raise BufferError("the elements are in use")
+
+
+class _IndirectPin:
+    __slots__ = ("_pins",)
+
+    def __init__(self, pins: list[_IndirectPin]) -> None:
+        self._pins = pins
+
+    def release(self) -> None:
+        if self in self._pins:
+            self._pins.remove(self)
 
 
 def indirect_elements(
     memory: Memory, scalar: type[Scalar[Any]], address: int, count: int
 ) -> IndirectElements:
     """`count` elements at an address that was checked, in a memory that may move."""
-    kind = IndirectBytes if scalar.format == "B" else IndirectElements
-    return kind(memory, scalar, address, count)
+    return IndirectElements(memory, scalar, address, count)

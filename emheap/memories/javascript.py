@@ -24,8 +24,9 @@ from emheap.memories.base import Elements, Loan, Memory, PollingMode, Reader, Wr
 from emheap.memories.elements import indirect_elements
 from emheap.memories.heap_view import HeapView, lend_indirectly
 from emheap.memories.javascript_access import WINDOW, make_reader, make_writer
-from emheap.memories.window import HEAD, find_zero
+from emheap.memories.window import HEAD
 from emheap.types import Scalar, Text, WideInteger
+from emheap.types.text import find_zero
 
 __all__ = ["JavaScriptMemory"]
 

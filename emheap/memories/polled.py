@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
@@ -60,11 +59,12 @@ class PolledMemory(Memory):
         return size == 0 or end > size
 
     def check_extent(self, address: Any, size: int, what: str = "access") -> int:
+        if type(address) is not int:
+            address = self.address_of(address)
         return self._at(address, size).check_extent(address, size, what)
 
-    def _at(self, address: Any, size: int) -> BufferMemory:
-        # The buffer refuses what is no int at all.
-        return self._latest(operator.index(address) + size if hasattr(address, "__index__") else 0)
+    def _at(self, address: int, size: int) -> BufferMemory:
+        return self._latest(address + size)
 
     def read_bytes(self, address: int, size: int) -> bytes:
         return self._at(address, size).read_bytes(address, size)
@@ -81,17 +81,24 @@ class PolledMemory(Memory):
 
     def reader(self, scalar: type[Scalar[T]]) -> Reader[T]:
         def read(address: int) -> T:
+            if type(address) is not int:
+                address = self.address_of(address)
             return self._at(address, scalar.size).cached_reader(scalar)(address)
 
         return read
 
     def writer(self, scalar: type[Scalar[T]]) -> Writer[T]:
         def write(address: int, value: T) -> None:
+            if type(value) not in (int, float):
+                value = self.encode(scalar, value)  # may run the user's code: before the look
+            if type(address) is not int:
+                address = self.address_of(address)
             self._at(address, scalar.size).cached_writer(scalar)(address, value)
 
         return write
 
     def find_null(self, address: int, width: int, limit: int | None) -> int | None:
+        address = self.address_of(address)
         count = self._latest(0).find_null(address, width, limit)
         if count is None and self._mode == "when_empty":
             # The string may go on in a buffer that has grown since.

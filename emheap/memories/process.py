@@ -134,6 +134,13 @@ class ProcessMemory(WindowMemory):
     def host_address(self, address: int) -> int:
         return address
 
+    @property
+    def space(self) -> object:
+        return ProcessMemory
+
+    def from_host_address(self, address: int) -> int:
+        return address
+
     def find_null(self, address: int, width: int, limit: int | None) -> int | None:
         if width > 1:
             return super().find_null(address, width, limit)
@@ -148,9 +155,13 @@ class ProcessMemory(WindowMemory):
         # One call that copies nothing. It stops at a zero byte only, so in Pyodide the last byte
         # before the end of the heap, which nobody may have written to, must be one.
         if errors == "strict" and (not IN_PYODIDE or self.window[-1] == 0):
-            text: str = self._from_utf8(address)
-            if codec == "utf-8" or text.isascii():
-                return text
+            try:
+                text: str = self._from_utf8(address)
+            except UnicodeDecodeError:
+                pass  # the error is to name the encoding that was asked for
+            else:
+                if codec == "utf-8" or text.isascii():
+                    return text
         return super().decode_string(address, codec, errors)
 
     def readable_end(self, position: int, step: int) -> int:

@@ -166,8 +166,9 @@ class MovingWasmtimeMemory(WasmtimeMemory):
                     return
             except ACCESS_ERRORS:
                 pass
+            data = pack(self.encode(scalar, value))  # may run the user's code: before the look
             checked = self.check_extent(address, size, f"write of {scalar.name}")
-            self.window[checked : checked + size] = pack(scalar.encode(value))
+            self.window[checked : checked + size] = data
             base, typed = self._base, self.typed_window(scalar.format)
 
         return write

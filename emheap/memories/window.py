@@ -10,10 +10,12 @@ from functools import cached_property
 from typing import Any, TypeVar, cast
 
 from emheap._util.platform import IN_PYODIDE
+from emheap._util.pointers import pin_of
 from emheap.memories.base import Elements, Memory, Reader, Writer
 from emheap.memories.elements import DecodedElements, WideElements
 from emheap.types import Scalar, Text, as_wide
 from emheap.types.scalars import BYTE_ORDER
+from emheap.types.text import find_zero
 
 __all__ = ["ACCESS_ERRORS", "HEAD", "PAGE", "WindowMemory", "empty_elements"]
 
@@ -158,11 +160,14 @@ class WindowMemory(Memory):
 
         def write_slowly(address: int, value: T) -> None:
             nonlocal typed
+            data = pack(self.encode(scalar, value))  # may run the user's code: before the look
+            pinned = pin_of(address)
             checked = self.check_extent(address, size, f"write of {scalar.name}")
-            data = pack(scalar.encode(value))
             window, offset = self.locate(checked, size)
             window[offset : offset + size] = data
             typed = self.typed_window(scalar.format)
+            if pinned is not None:
+                pinned.release()
 
         return write
 
@@ -281,15 +286,3 @@ class WindowMemory(Memory):
     def readable_end(self, position: int, step: int) -> int:
         """Where to stop when `step` bytes from `position` on are to be read ahead of need."""
         return position + step
-
-
-def find_zero(chunk: bytes, width: int) -> int:
-    """The offset of the first zero element of `width` bytes, or -1."""
-    if width == 1:
-        return chunk.find(0)
-    zero = bytes(width)
-    found = chunk.find(zero)
-    while found >= 0 and found % width:
-        # Zero bytes of two neighbours, as in "a\u0100": go on at the next element.
-        found = chunk.find(zero, found - found % width + width)
-    return found

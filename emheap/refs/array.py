@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from emheap._util.checks import check_count, check_integer
 from emheap._util.messages import format_address
 from emheap._util.sites import caller_site
-from emheap.blocks.block import describe_block
-from emheap.errors import NotAllocatedError, OutOfBoundsError
+from emheap.blocks.block import Block, describe_block, is_released
+from emheap.errors import NotAllocatedError, OutOfBoundsError, ShapeError, UseAfterFreeError
+from emheap.memories.base import Elements
+from emheap.memories.window import empty_elements
 from emheap.refs.base import HeapRef
 from emheap.refs.exchange import array_interface, cannot_share, to_numpy
 from emheap.refs.lifetime import Owner
 from emheap.refs.resize import resize
-from emheap.types import Scalar, WideInteger
-from emheap.types.arrays import decode_elements, encode_elements
+from emheap.types import Scalar, float64
+from emheap.types.arrays import stored_numbers
 
 if TYPE_CHECKING:
     import numpy
+
+    from emheap.refs.edit import Edit
 
 __all__ = ["ArrayRef", "array_ref_class"]
 
@@ -70,7 +76,11 @@ class ArrayRef(HeapRef[T], Sequence[T]):
         try:
             return self._elements[index]
         except (IndexError, TypeError, ValueError):
-            return self._elements[self._check_index(index)]
+            return self._get_checked(index)
+
+    def _get_checked(self, index: Any) -> Any:
+        position = check_integer(index, "index")
+        return self._retry(lambda elements: elements[self._bounded(position, elements)])
 
     @overload
     def __setitem__(self, index: int, value: T) -> None: ...
@@ -79,23 +89,23 @@ class ArrayRef(HeapRef[T], Sequence[T]):
     @overload
     def __setitem__(self, index: tuple[int, ...], value: T) -> None: ...
     def __setitem__(self, index: Any, value: Any) -> None:
+        if type(index) is slice:
+            self._write_slice(index, value)
+            return
         try:
-            # A slice too, where `value` is a buffer of the same format and length.
             self._elements[index] = value
         except (IndexError, TypeError, ValueError):
             self._set_checked(index, value)
 
     def _set_checked(self, index: Any, value: Any) -> None:
-        if isinstance(index, slice):
-            self._write_slice(index, value)
-            return
-        position = self._check_index(index)
-        self._elements[position] = self._unit.encode(value)
-
-    def _check_index(self, index: Any) -> int:
-        self._check_alive()
         position = check_integer(index, "index")
-        count = len(self)
+        number = self._encode(value)
+        self._retry(
+            lambda elements: elements.__setitem__(self._bounded(position, elements), number)
+        )
+
+    def _bounded(self, position: int, elements: Elements) -> int:
+        count = len(elements)
         if -count <= position < count:
             return position
         raise OutOfBoundsError(
@@ -107,74 +117,122 @@ class ArrayRef(HeapRef[T], Sequence[T]):
 
     def read_at(self, index: int) -> T:
         """The element at `index`. Raises OutOfBoundsError, UseAfterFreeError."""
-        return self[self._check_index(index)]
+        if type(index) is int:
+            try:
+                return self._elements[index]  # type: ignore[no-any-return]
+            except (IndexError, ValueError):
+                pass
+        return self._get_checked(index)  # type: ignore[no-any-return]
 
     def write_at(self, index: int, value: T) -> None:
         """Set the element at `index`. Raises OutOfBoundsError, OverflowError, TypeError."""
-        self[self._check_index(index)] = value
+        if type(index) is int:
+            try:
+                self._elements[index] = value
+                return
+            except (IndexError, TypeError, ValueError):
+                pass
+        self._set_checked(index, value)
 
     def read_atomic_at(self, index: int) -> T:
         """The element at `index`, read in one indivisible step."""
-        return self._block[2].table.atomics.reader(self._unit)(self._address_of(index))  # type: ignore[no-any-return]
+        position = check_integer(index, "index")
+        block, pinned = self._pin()
+        try:
+            read = block[2].table.atomics.reader(self._unit)
+            return read(self._address_in(block, position))  # type: ignore[no-any-return]
+        finally:
+            pinned.release()
 
     def write_atomic_at(self, index: int, value: T) -> None:
         """Set the element at `index` in one indivisible step."""
-        self._block[2].table.atomics.writer(self._unit)(self._address_of(index), value)
+        position = check_integer(index, "index")
+        number = self._encode(value)
+        block, pinned = self._pin()
+        try:
+            write = block[2].table.atomics.writer(self._unit)
+            write(self._address_in(block, position), number)
+        finally:
+            pinned.release()
 
-    def _address_of(self, index: int) -> int:
-        position = self._check_index(index)
-        return self.address + (position % len(self)) * self._unit.size
+    def _address_in(self, block: Block, position: int) -> int:
+        """The address of an element of a block that is pinned."""
+        elements, address, _, _, _ = block
+        index = self._bounded(position, elements) % len(elements)
+        return address + index * self._unit.size
 
     # Many elements
 
     def _read_slice(self, index: slice) -> list[T]:
-        start, stop, step = self._bounds(index)
-        if step != 1:
-            return [self._elements[position] for position in range(start, stop, step)]
-        return decode_elements(self._unit, self._read_range(start, max(stop - start, 0)))
-
-    def _read_range(self, start: int, count: int) -> bytes:
-        size = self._unit.size
-        return self._memory.read_bytes(self.address + start * size, count * size) if count else b""
+        start, stop, step = index.start, index.stop, index.step
+        if not (
+            (start is None or type(start) is int)
+            and (stop is None or type(stop) is int)
+            and (step is None or type(step) is int)
+        ):
+            index = _with_numbers(index)
+        # A slice of a memoryview does not end with it. It is read before another thread can run,
+        # for this thread gives way between two lines only, or after a call; and what a profiler
+        # or a finalizer may have freed in between is noticed.
+        elements = self._elements
+        try:
+            values: list[T] = elements[index].tolist()
+            len(elements)
+        except ValueError:
+            return self._retry(lambda latest: _slice_of(latest, index))  # type: ignore[no-any-return]
+        return values
 
     def _copy_elements(self) -> memoryview | None:
-        self._check_alive()
         code: Any = self._unit.format
-        return memoryview(self._read_range(0, len(self))).cast(code) if code else None
+        if not code:
+            return None
+        data = bytes(self)
+        return memoryview(data).cast(code) if data else empty_elements(self._unit)
 
     def _write_slice(self, index: slice, source: Any) -> None:
-        data = encode_elements(self._unit, source)
-        start, stop, step = self._bounds(index)
-        positions = range(start, stop, step)
-        size = self._unit.size
-        if len(data) != len(positions) * size:
-            raise ValueError(
-                f"a slice of {len(positions)} elements takes as many, not {len(data) // size}: "
-                "an array on a heap cannot change its length"
-            )
-        if step == 1:
-            if len(data):
-                self._memory.write_bytes(self.address + start * size, data)
-            return
-        for position, value in zip(
-            positions, decode_elements(self._unit, bytes(data)), strict=True
-        ):
-            self._elements[position] = value
+        unit = self._unit
+        encode = partial(self._memory.encode, unit) if unit.is_pointer else None
+        numbers = stored_numbers(unit, source, encode)
+        try:
+            self._elements[index] = numbers
+        except (TypeError, ValueError):
+            self._store_slice(index, numbers)
 
-    def _bounds(self, index: slice) -> tuple[int, int, int]:
-        self._check_alive()
-        return index.indices(len(self))
+    def _store_slice(self, index: slice, numbers: Any) -> None:
+        """Store numbers that memoryview refused, or elements that are none."""
+        index = _with_numbers(index)
+        data = memoryview(numbers)
+        given = data.nbytes // self._unit.size
+
+        def store(elements: Elements) -> None:
+            taken = len(range(len(elements))[index])
+            if taken != given:
+                raise ShapeError(
+                    f"a slice of {taken} elements takes as many, not {given}: an array on a heap "
+                    "cannot change its length; assign as many, or resize() it first"
+                )
+            elements[index] = numbers
+
+        self._retry(store)
 
     def __iter__(self) -> Iterator[T]:
-        for index in range(len(self)):
-            yield self[index]
+        block = self._block
+        try:
+            yield from cast("Iterable[T]", block[0])
+        except ValueError:
+            if not is_released(block[0]):
+                raise
+            self._check_lost(block)
+            raise UseAfterFreeError(
+                f"{self._describe()} was resized while it was iterated over; iterate over array[:]"
+            ) from None
 
     def index(self, value: Any, start: int = 0, stop: int | None = None) -> int:
         """The index of the first element equal to `value`; raises ValueError if there is none."""
-        bounds = slice(start, stop).indices(len(self))
+        first, last, _ = slice(start, stop).indices(len(self))
         elements = self[:]
         try:
-            return elements.index(value, bounds[0], bounds[1])
+            return elements.index(value, first, last)
         except ValueError:
             raise ValueError(f"{value!r:.60} is not in {self._describe()}") from None
 
@@ -186,8 +244,10 @@ class ArrayRef(HeapRef[T], Sequence[T]):
         """Whether `other` is a sequence or buffer of equal elements."""
         if isinstance(other, ArrayRef):
             other = other[:]
-        elif isinstance(other, (bytes, bytearray, memoryview)):
-            other = list(other)
+        elif isinstance(other, memoryview):
+            if other.ndim != 1:
+                return False
+            other = other.tolist()
         elif not isinstance(other, Sequence) or isinstance(other, str):
             return NotImplemented
         return len(self) == len(other) and self[:] == list(other)
@@ -195,28 +255,42 @@ class ArrayRef(HeapRef[T], Sequence[T]):
     # Views
 
     @property
-    def view(self) -> memoryview:
+    def view(self) -> memoryview[T]:
         """A writable memoryview of the elements, with no copy.
 
         It writes as memoryviews do: a view of ``clamped_uint8`` or ``pointer53`` holds the
-        integers stored. While it, a slice or an array on it is in use the block cannot be freed.
-        Raises UseAfterFreeError.
+        integers stored. It ends when the block is freed; a slice, a cast or an array made of it
+        keeps the block from being freed. Raises UseAfterFreeError.
         """
-        if issubclass(self._unit, WideInteger):
-            return self.allocated_bytes_view
-        return self._lend(self._unit, len(self)).view  # type: ignore[no-any-return]
+        if not self._unit.format:
+            return self._view_bytes()  # type: ignore[return-value]
+        return self._view_elements()  # type: ignore[return-value]
+
+    if TYPE_CHECKING:
+
+        def edit(self) -> Edit[T]:
+            """As `HeapRef.edit`; only a type checker sees this one."""
+            ...
 
     def __buffer__(self, flags: int) -> memoryview:
-        self._check_alive()
         if not self._memory.zero_copy:
+            self._check_alive()
             raise TypeError(cannot_share(self._memory, "buffer"))
-        return self.view
+        return self.view  # type: ignore[return-value]
 
     @property
     def __array_interface__(self) -> dict[str, Any]:
         return array_interface(self)
 
-    def numpy(self) -> numpy.ndarray[Any, Any]:
+    @overload
+    def numpy(
+        self: ArrayRef[int],
+    ) -> numpy.ndarray[tuple[int], numpy.dtype[numpy.integer[Any]]]: ...
+    @overload
+    def numpy(
+        self: ArrayRef[float],
+    ) -> numpy.ndarray[tuple[int], numpy.dtype[numpy.floating[Any]]]: ...
+    def numpy(self) -> Any:
         """A writable numpy array on the elements, with no copy; needs numpy.
 
         While it, or an array made of it with no copy, is in use the block cannot be freed.
@@ -252,7 +326,8 @@ class ArrayRef(HeapRef[T], Sequence[T]):
         """
         if free_elements:
             self._free_pointed()
-        super().free()
+        else:
+            super().free()
 
     def _free_pointed(self) -> None:
         self._check_alive()
@@ -276,11 +351,10 @@ class ArrayRef(HeapRef[T], Sequence[T]):
                 )
             seen[pointer] = f"element {index}"
             blocks.append(owner.live_block(pointer, f"element {index}"))
-        site = caller_site()
         for block in (*blocks, self._block):
             owner.check_not_lent(block)
-        for block in blocks:
-            owner.release(block, site)
+        owner.release_together([*blocks, self._block], caller_site())
+        self.__class__ = self._borrowed_class
 
 
 class EncodingArrayRef(ArrayRef[T]):
@@ -293,9 +367,42 @@ class EncodingArrayRef(ArrayRef[T]):
         if type(index) is slice:
             self._write_slice(index, value)
             return
+        number = self._encode(value)
         try:
-            self._elements[index] = self._unit.encode(value)
+            self._elements[index] = number
         except (IndexError, TypeError, ValueError):
+            self._set_checked(index, number)
+
+    def write_at(self, index: int, value: T) -> None:
+        if type(index) is int:
+            self[index] = value
+        else:
+            self._set_checked(index, value)
+
+
+class FloatArrayRef(ArrayRef[T]):
+    """Elements of float64: memoryview stores every float as it is, and of other objects what they
+    convert themselves to, whatever is lost."""
+
+    __slots__ = ()
+    __hash__ = None
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        if type(index) is slice:
+            self._write_slice(index, value)
+            return
+        if type(value) is float:
+            try:
+                self._elements[index] = value
+                return
+            except (IndexError, TypeError, ValueError):
+                pass
+        self._set_checked(index, value)
+
+    def write_at(self, index: int, value: T) -> None:
+        if type(index) is int:
+            self[index] = value
+        else:
             self._set_checked(index, value)
 
 
@@ -309,13 +416,37 @@ class OwningEncodingArrayRef(Owner, EncodingArrayRef[T]):
     __hash__ = None
 
 
-ArrayRef._borrowed_class = ArrayRef
-EncodingArrayRef._borrowed_class = EncodingArrayRef
-EncodingArrayRef.__name__ = ArrayRef.__name__
+class OwningFloatArrayRef(Owner, FloatArrayRef[T]):
+    __slots__ = ()
+    __hash__ = None
+
+
+for _class in (ArrayRef, EncodingArrayRef, FloatArrayRef):
+    _class._borrowed_class = _class
+    _class.__name__ = ArrayRef.__name__
 
 
 def array_ref_class(scalar: type[Scalar[Any]], owning: bool) -> Any:
     """The class of a reference to an array of `scalar`."""
+    if scalar is float64:
+        return OwningFloatArrayRef if owning else FloatArrayRef
     if scalar.encodes:
         return OwningEncodingArrayRef if owning else EncodingArrayRef
     return OwningArrayRef if owning else ArrayRef
+
+
+def _with_numbers(index: slice) -> slice:
+    """A slice whose bounds are ints; of an object's own ``__index__`` they are asked for here."""
+    parts = (index.start, index.stop, index.step)
+    try:
+        return slice(*(None if part is None else operator.index(part) for part in parts))
+    except TypeError:
+        raise TypeError(
+            f"slice indices must be integers or None, not {', '.join(map(repr, parts)):.60}"
+        ) from None
+
+
+def _slice_of(elements: Elements, index: slice) -> Any:
+    values = elements[index].tolist()
+    len(elements)
+    return values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -11,13 +12,15 @@ from emheap.allocators.pool import PoolAllocator
 from emheap.blocks import transfer
 from emheap.blocks.block import Block, is_released
 from emheap.blocks.table import BlockTable
-from emheap.errors import HeapError
+from emheap.errors import HeapError, NotAllocatedError
 from emheap.memories.base import Elements, Loan, Memory
+from emheap.memories.elements import Pin, exported_view, pin, stored_in
+from emheap.memories.window import empty_elements
 from emheap.refs.edit import Edit
 from emheap.refs.lifetime import Holder
 from emheap.types import Scalar, Type, uint8
 
-__all__ = ["HeapRef", "SingleRef"]
+__all__ = ["HeapRef", "SingleRef", "as_bytes", "as_elements"]
 
 T = TypeVar("T")
 Self = TypeVar("Self", bound="HeapRef[Any]")
@@ -65,12 +68,12 @@ class HeapRef(Generic[T]):
     @property
     def is_freed(self) -> bool:
         """Whether the block was freed, by whatever path."""
-        return is_released(self._elements)
+        return is_released(self._elements) and not self._find_again()
 
     @property
     def is_not_freed(self) -> bool:
         """The opposite of `is_freed`."""
-        return not is_released(self._elements)
+        return not self.is_freed
 
     @property
     def _table(self) -> BlockTable:
@@ -94,7 +97,7 @@ class HeapRef(Generic[T]):
         While it, a slice of it or an array on it is in use, the block cannot be freed.
         Raises UseAfterFreeError.
         """
-        return self._lend(uint8, self.allocated_byte_size).view  # type: ignore[no-any-return]
+        return self._view_bytes()
 
     @property
     def js_view(self) -> Any:
@@ -104,11 +107,15 @@ class HeapRef(Generic[T]):
         cannot be kept from using it after the block was freed.
         Raises NotSupportedError elsewhere, UseAfterFreeError.
         """
-        self._check_alive()
-        count = self.allocated_byte_size // self._unit.size
-        return self._memory.js_view(self._unit, self.address, count)
+        block, pinned = self._pin()
+        try:
+            size = self._unit.size
+            count = self.allocated_byte_size // size
+            return self._memory.js_view(self._unit, block[1], count)
+        finally:
+            pinned.release()
 
-    def edit(self) -> Edit:
+    def edit(self) -> Edit[Any]:
         """``with ref.edit() as buffer:`` works on the elements as on any buffer.
 
         Where views are memoryviews, `buffer` is one. Elsewhere it is a copy, fetched and stored
@@ -121,19 +128,130 @@ class HeapRef(Generic[T]):
 
     def clear(self) -> None:
         """Set every byte to 0. Raises UseAfterFreeError."""
-        self._check_alive()
-        self._memory.fill(self.address, self.allocated_byte_size)
+        block, pinned = self._pin()
+        try:
+            block[2].table.raw_memory.fill(block[1], block[2].byte_size)
+        finally:
+            pinned.release()
 
     def __bytes__(self) -> bytes:
         """A copy of the bytes of the block."""
-        self._check_alive()
-        return self._memory.read_bytes(self.address, self.allocated_byte_size)
+        block, pinned = self._pin()
+        try:
+            memory: Memory = block[2].table.raw_memory
+            return memory.read_bytes(block[1], self._byte_size(block))
+        finally:
+            pinned.release()
+
+    def _byte_size(self, block: Block) -> int:
+        """The bytes of a block that is pinned."""
+        return block[2].byte_size
+
+    # How its bytes are reached. Whatever may run the user's code, or let another thread run, comes
+    # first: indices, values, codecs. Then `self._block` is looked at, once, for `resize` replaces
+    # it; and its elements are used in one step, or pinned. An address that was read before is
+    # worth nothing: by now it may be another block's.
+
+    def _pin(self) -> tuple[Block, Pin]:
+        """The block, and what keeps it from being freed until its ``release()``."""
+        while True:
+            block = self._block
+            try:
+                return block, pin(block[0])
+            except ValueError:
+                self._check_lost(block)
+
+    def _check_lost(self, block: Block) -> None:
+        """Raise UseAfterFreeError, unless there is another block to try since `block` ended."""
+        if self._block is block and not self._find_again():
+            raise block[2].table.use_after_free(block) from None
+
+    def _find_again(self) -> bool:
+        """Refer to the block that stands for this one, if its freeing failed half way."""
+        block = self._block
+        revived = block[2].table.revival_of(block)
+        if revived is not None:
+            self._hold(revived)
+        return revived is not None
 
     def _check_alive(self) -> None:
         if is_released(self._elements):
-            raise self._block[2].table.use_after_free(self._block)
+            self._check_lost(self._block)
+
+    def _encode(self, value: Any) -> Any:
+        """The number to store for a value. Of two mistakes a use after free is the worse."""
+        try:
+            return self._memory.encode(self._unit, value)
+        except (TypeError, ValueError, OverflowError):
+            self._check_alive()
+            raise
+
+    def _retry(self, operation: Callable[[Elements], Any]) -> Any:
+        """``operation(elements)``, which is one step, on the elements of the latest block."""
+        while True:
+            block = self._block
+            try:
+                return operation(block[0])
+            except ValueError:
+                if not is_released(block[0]):
+                    raise
+                self._check_lost(block)
+
+    # Views
+
+    def _view_elements(self) -> memoryview:
+        """A view of what is stored, one element at a time."""
+        return self._view(as_elements)
+
+    def _view_bytes(self) -> memoryview:
+        """A view of the bytes of the block."""
+        return self._view(as_bytes, uint8)
+
+    def _view_to_edit(self) -> memoryview:
+        what = "buffer being edited"
+        if not self._unit.format:
+            return self._view(as_bytes, uint8, what)
+        return self._view(as_elements, None, what)
+
+    def _view(
+        self,
+        shape: Callable[[memoryview, int], memoryview],
+        unit: type[Scalar[Any]] | None = None,
+        what: str = "",
+        *,
+        recalled: bool = True,
+    ) -> memoryview:
+        """``shape(view, size)`` of a view of the elements stored, where Python can point at
+        them; else, and of what is not ours, a view of as many elements of type `unit`."""
+        while True:
+            block = self._block
+            elements, address, layout, _, _ = block
+            stored = stored_in(elements)
+            table = layout.table
+            if stored is None or not self._exports():
+                unit = unit or self._unit
+                size = self.allocated_byte_size
+                return self._lend(unit, size // unit.size, what or "view").view  # type: ignore[no-any-return]
+            try:
+                view = shape(exported_view(stored), layout.byte_size)
+            except ValueError:
+                self._check_lost(block)
+                continue
+            if what:
+                table.views.add_named(address, view, what, recalled=recalled)
+            else:
+                table.views.add(address, view)
+            return view
+
+    def _exports(self) -> bool:
+        """Whether views are exports of the elements: not where Python cannot point at them, where
+        the block is another's, or where a view must keep a block from being collected."""
+        elements, _, layout, _, _ = self._block
+        collected = layout.table.options.enable_garbage_collection
+        return not layout.borrowed and not collected and stored_in(elements) is not None
 
     def _lend(self, scalar: type[Scalar[Any]], count: int, what: str = "view") -> Loan[Any]:
+        """A view of bytes that only the memory can point at, or that another owns."""
         self._check_alive()
         block = self._block
         _, address, layout, _, _ = block
@@ -143,13 +261,38 @@ class HeapRef(Generic[T]):
         layout.table.loans.add(address, count * scalar.size, loan, what)
         if not layout.borrowed and not layout.table.is_live(block):
             loan.view.release()  # another thread freed the block meanwhile, or resized it
-            if self._block is not block:
-                return self._lend(scalar, count, what)
-            raise layout.table.use_after_free(block)
+            self._check_lost(block)
+            return self._lend(scalar, count, what)
         holder = getattr(self, "_holder", None)  # only where garbage is collected
-        if holder is not None:
+        if holder is not None and not layout.borrowed:
             holder.attach(loan.exporter)
         return loan
+
+    # Its address, for others
+
+    def _address_now(self) -> int:
+        """The address of a live block, where a reference stands for it."""
+        self._check_alive()
+        return self._block[1]
+
+    def _address_for(self, memory: Memory) -> int:
+        """The same, as a pointer in a memory in which it must mean the same byte."""
+        if memory.space is not self._memory.space:
+            raise self._foreign()
+        return self._address_now()
+
+    def _address_within(self, memory: object) -> int:
+        """The same, for a memory that must be this heap's."""
+        table = self._block[2].table
+        if memory is not table.memory and memory is not table.raw_memory:
+            raise self._foreign()
+        return self._address_now()
+
+    def _foreign(self) -> NotAllocatedError:
+        return NotAllocatedError(
+            f"{self!r} is a reference of another heap ({self._memory.name}), and says nothing "
+            "about this one's memory; use a reference of this heap, or an address in it"
+        )
 
     # Its life
 
@@ -169,13 +312,15 @@ class HeapRef(Generic[T]):
                 found = layout.blocks.pop(address, None)
                 if found is block and not layout.loans:
                     frame = current_frame(1)
-                    layout.freed[address] = (block, frame.f_code, frame.f_lasti)
                     elements.release()
+                    layout.freed[address] = (block, frame.f_code, frame.f_lasti)
                     self.__class__ = self._borrowed_class
                     spare.append(address)
                     return
-            except ValueError:
-                pass  # no Python function is the caller: JavaScript is, or a thread begins here
+            except (ValueError, BufferError):
+                # No Python function is the caller: JavaScript is, or a thread begins here. Or
+                # there are views, or another thread works on the bytes.
+                pass
             except BaseException:  # an interrupt: the block stays, or is freed all the same
                 # Asked first, with no call before it in which another thread could take it off.
                 pooled = found is block and address in spare
@@ -190,6 +335,8 @@ class HeapRef(Generic[T]):
 
     def _free_at(self, site: Site) -> None:
         """Free the block, for the library's own verbs: they say where the user's program is."""
+        if is_released(self._elements):
+            self._find_again()
         self._block[2].table.release(self._block, site)
         self.__class__ = self._borrowed_class
 
@@ -287,3 +434,14 @@ class SingleRef(HeapRef[T]):
     def _place(self) -> tuple[Any, ...]:
         _, address, layout, _, _ = self._block
         return id(layout.table), address, layout.kind
+
+
+def as_elements(view: memoryview, size: int) -> memoryview:
+    """The first `size` bytes of a view, as its elements."""
+    # The elements of a number may go on to the end of the memory.
+    return view if view.nbytes == size else view[: size // view.itemsize]
+
+
+def as_bytes(view: memoryview, size: int) -> memoryview:
+    """The first `size` bytes of a view."""
+    return as_elements(view, size).cast("B") if size else empty_elements(uint8)

@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, cast
+from typing import Any, Generic, Protocol, TypeVar
 
-from emheap.errors import BufferInUseError
-from emheap.memories.base import Loan, Memory
-from emheap.types import Scalar, WideInteger, uint8
+from emheap.blocks.block import Block
+from emheap.errors import BufferInUseError, ShapeError
+from emheap.memories.base import Memory
+from emheap.memories.elements import Pin
+from emheap.memories.window import empty_elements
+from emheap.types import Scalar, uint8
 
 __all__ = ["Edit"]
+
+T = TypeVar("T")
 
 
 class _Reference(Protocol):
     """A reference of a heap. Their module imports this one."""
 
     @property
-    def address(self) -> int: ...
-    @property
-    def allocated_byte_size(self) -> int: ...
-    @property
     def _memory(self) -> Memory: ...
     @property
     def _unit(self) -> type[Scalar[Any]]: ...
-    def _check_alive(self) -> None: ...
-    def _lend(self, scalar: type[Scalar[Any]], count: int, what: str = ...) -> Loan[Any]: ...
+    def _pin(self) -> tuple[Block, Pin]: ...
+    def _byte_size(self, block: Block) -> int: ...
+    def _view_to_edit(self) -> memoryview: ...
     def __bytes__(self) -> bytes: ...
 
 
-class Edit:
+class Edit(Generic[T]):
     """The elements of a reference as a memoryview, while a ``with`` block lasts."""
 
     def __init__(self, ref: _Reference) -> None:
@@ -35,16 +37,18 @@ class Edit:
         self._view: memoryview
         self._copy: bytearray | None = None
 
-    def __enter__(self) -> memoryview:
+    def __enter__(self) -> memoryview[T]:
         ref = self._ref
-        unit: type[Scalar[Any]] = uint8 if issubclass(ref._unit, WideInteger) else ref._unit
         if ref._memory.zero_copy:
-            count = ref.allocated_byte_size // unit.size
-            self._view = ref._lend(unit, count, "buffer being edited").view
+            self._view = ref._view_to_edit()
         else:
             self._copy = bytearray(bytes(ref))
-            self._view = memoryview(self._copy).cast(cast(Any, unit.format))
-        return self._view
+            code: Any = ref._unit.format or uint8.format
+            # One of no bytes cannot be cast.
+            self._view = (
+                memoryview(self._copy).cast(code) if self._copy else empty_elements(ref._unit)
+            )
+        return self._view  # type: ignore[return-value]
 
     def __exit__(self, kind: object, *_: object) -> None:
         try:  # noqa: SIM105 (contextlib takes time to import)
@@ -56,8 +60,17 @@ class Edit:
 
     def _store(self, copy: bytearray) -> None:
         ref = self._ref
-        ref._check_alive()
-        ref._memory.write_bytes(ref.address, memoryview(copy))
+        block, pinned = ref._pin()
+        try:
+            size = ref._byte_size(block)
+            if size != len(copy):
+                raise ShapeError(
+                    f"{ref!r} has {size} bytes and the copy being edited {len(copy)}: it was "
+                    "resized meanwhile, and the changes are lost; edit it after resizing"
+                )
+            block[2].table.raw_memory.write_bytes(block[1], memoryview(copy))
+        finally:
+            pinned.release()
         try:
             copy.clear()
         except BufferError:

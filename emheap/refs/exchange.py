@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from emheap.errors import NotSupportedError
 from emheap.memories.base import Memory
-from emheap.refs.base import HeapRef
+from emheap.refs.base import HeapRef, as_bytes
 from emheap.types import uint8
 from emheap.types.scalars import BYTE_ORDER
 
@@ -26,8 +26,8 @@ def cannot_share(memory: Memory, what: str) -> str:
 
 def array_interface(ref: HeapRef[Any]) -> dict[str, Any]:
     """What numpy asks an array for; raises AttributeError where numpy has no such type."""
-    # The exporter of a view, for numpy keeps the object but not a buffer of it: given a
-    # memoryview, or the bare address, the array would not be seen to use the block.
+    # A view of its own, for numpy keeps the object but not a buffer of it: given the bare address,
+    # the array would not be seen to use the block.
     unit = ref._unit
     if not unit.format:
         raise AttributeError(f"numpy has no type for {unit.name}")
@@ -39,8 +39,15 @@ def array_interface(ref: HeapRef[Any]) -> dict[str, Any]:
         "version": 3,
         "shape": (ref.allocated_byte_size // unit.size,),
         "typestr": f"{BYTE_ORDER if unit.size > 1 else '|'}{kind}{unit.size}",
-        "data": ref._lend(uint8, ref.allocated_byte_size, "numpy array").exporter,
+        "data": _buffer_for_numpy(ref),
     }
+
+
+def _buffer_for_numpy(ref: HeapRef[Any]) -> Any:
+    if not ref._exports():
+        return ref._lend(uint8, ref.allocated_byte_size, "numpy array").exporter
+    # Not one to be released when the block is freed, for numpy would look through it still.
+    return ref._view(as_bytes, uint8, "numpy array", recalled=False)
 
 
 def to_numpy(ref: Any) -> numpy.ndarray[Any, Any]:
@@ -52,7 +59,7 @@ def to_numpy(ref: Any) -> numpy.ndarray[Any, Any]:
             "numpy() needs numpy: pip install emheap[numpy], or in Pyodide "
             'await pyodide_js.loadPackage("numpy")'
         ) from None
-    ref._check_alive()
+    ref._check_alive()  # a use after free is the worse of two mistakes
     if not ref._memory.zero_copy:
         raise NotSupportedError(cannot_share(ref._memory, "numpy array"))
     return numpy.asarray(ref.view)

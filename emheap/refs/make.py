@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from emheap._util.checks import check_aligned, check_alignment, check_count
@@ -55,7 +56,10 @@ def allocate_scalar(
 
     Here and below, `source` is the allocator to use if not the heap's.
     """
-    data = None if initial is None else encode_value(scalar, initial)
+    data = None
+    if initial is not None:
+        number = table.memory.encode(scalar, initial) if scalar.is_pointer else initial
+        data = encode_value(scalar, number)
     layout = table.scalar_layout(scalar)
     alignment = _alignment(align, scalar)
     if source is not None or alignment > table.allocator.alignment:
@@ -78,7 +82,8 @@ def allocate_array(
     if is_count(count_or_values):
         count = check_count(count_or_values, "count", scalar.size, table.memory.largest_block)
     else:
-        data = encode_elements(scalar, count_or_values)
+        encode = partial(table.memory.encode, scalar) if scalar.is_pointer else None
+        data = encode_elements(scalar, count_or_values, encode)
         if not table.memory.stable:
             # The source may lie in this memory, and allocating may move or replace it.
             data = bytes(data)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from emheap.blocks.block import is_released
+from emheap.memories.base import Elements
 from emheap.refs.base import SingleRef
 from emheap.refs.lifetime import Owner
+from emheap.types import float64
+
+if TYPE_CHECKING:
+    from emheap.refs.edit import Edit
 
 __all__ = ["ScalarRef", "owning_scalar_ref", "wrapping_scalar_ref"]
 
@@ -34,8 +38,7 @@ class ScalarRef(SingleRef[T]):
         try:
             return self._elements[0]  # type: ignore[no-any-return]
         except ValueError:
-            self._check_alive()
-            raise
+            return self._retry(_first)  # type: ignore[no-any-return]
 
     @value.setter
     def value(self, value: T) -> None:
@@ -45,17 +48,29 @@ class ScalarRef(SingleRef[T]):
             self._set_checked(value)
 
     def _set_checked(self, value: Any) -> None:
-        self._check_alive()
         # memoryview's messages name neither the value nor the type; encode's do.
-        self._elements[0] = self._unit.encode(value)
+        number = self._encode(value)
+        self._retry(lambda elements: elements.__setitem__(0, number))
 
     def read(self) -> T:
-        """`value`, as a method."""
-        return self.value
+        """`value`, as a method; in a loop the faster of the two."""
+        try:
+            return self._elements[0]  # type: ignore[no-any-return]
+        except ValueError:
+            return self._retry(_first)  # type: ignore[no-any-return]
 
     def write(self, value: T) -> None:
-        """Set `value`, as a method."""
-        self.value = value
+        """Set `value`, as a method; in a loop the faster of the two."""
+        try:
+            self._elements[0] = value
+        except (ValueError, TypeError):
+            self._set_checked(value)
+
+    if TYPE_CHECKING:
+
+        def edit(self) -> Edit[T]:
+            """As `HeapRef.edit`; only a type checker sees this one."""
+            ...
 
     def read_atomic(self) -> T:
         """The number, read in one indivisible, sequentially consistent step.
@@ -63,13 +78,20 @@ class ScalarRef(SingleRef[T]):
         Raises MisalignedError, NotSupportedError for a type or a heap without atomics,
         UseAfterFreeError.
         """
-        self._check_alive()
-        return self._block[2].table.atomics.reader(self._unit)(self.address)  # type: ignore[no-any-return]
+        block, pinned = self._pin()
+        try:
+            return block[2].table.atomics.reader(self._unit)(block[1])  # type: ignore[no-any-return]
+        finally:
+            pinned.release()
 
     def write_atomic(self, value: T) -> None:
         """Set the number in one indivisible, sequentially consistent step."""
-        self._check_alive()
-        self._block[2].table.atomics.writer(self._unit)(self.address, value)
+        number = self._encode(value)
+        block, pinned = self._pin()
+        try:
+            block[2].table.atomics.writer(self._unit)(block[1], number)
+        finally:
+            pinned.release()
 
     def _content(self) -> str:
         return repr(self.value)
@@ -88,14 +110,59 @@ class EncodingScalarRef(ScalarRef[T]):
         try:
             return self._elements[0]  # type: ignore[no-any-return]
         except ValueError:
-            self._check_alive()
-            raise
+            return self._retry(_first)  # type: ignore[no-any-return]
 
     @value.setter
     def value(self, value: T) -> None:
-        if is_released(self._elements):
-            self._check_alive()
-        self._elements[0] = self._unit.encode(value)
+        number = self._encode(value)
+        try:
+            self._elements[0] = number
+        except ValueError:
+            self._set_checked(number)
+
+    def write(self, value: T) -> None:
+        number = self._encode(value)
+        try:
+            self._elements[0] = number
+        except ValueError:
+            self._set_checked(number)
+
+
+class FloatScalarRef(ScalarRef[T]):
+    """A float64: memoryview stores every float as it is, and of other objects what they convert
+    themselves to, whatever is lost."""
+
+    __slots__ = ()
+
+    @property
+    def value(self) -> T:
+        try:
+            return self._elements[0]  # type: ignore[no-any-return]
+        except ValueError:
+            return self._retry(_first)  # type: ignore[no-any-return]
+
+    @value.setter
+    def value(self, value: T) -> None:
+        if type(value) is float:
+            try:
+                self._elements[0] = value
+            except ValueError:
+                self._set_checked(value)
+        else:
+            self._set_checked(value)
+
+    def write(self, value: T) -> None:
+        if type(value) is float:
+            try:
+                self._elements[0] = value
+            except ValueError:
+                self._set_checked(value)
+        else:
+            self._set_checked(value)
+
+
+def _first(elements: Elements) -> Any:
+    return elements[0]
 
 
 class OwningScalarRef(Owner, ScalarRef[T]):
@@ -106,16 +173,24 @@ class OwningEncodingScalarRef(Owner, EncodingScalarRef[T]):
     __slots__ = ()
 
 
-ScalarRef._borrowed_class = ScalarRef
-EncodingScalarRef._borrowed_class = EncodingScalarRef
-EncodingScalarRef.__name__ = ScalarRef.__name__
+class OwningFloatScalarRef(Owner, FloatScalarRef[T]):
+    __slots__ = ()
+
+
+for _class in (ScalarRef, EncodingScalarRef, FloatScalarRef):
+    _class._borrowed_class = _class
+    _class.__name__ = ScalarRef.__name__
 
 
 def owning_scalar_ref(scalar: Any) -> Any:
     """The class of a reference that owns a `scalar`."""
+    if scalar is float64:
+        return OwningFloatScalarRef
     return OwningEncodingScalarRef if scalar.encodes else OwningScalarRef
 
 
 def wrapping_scalar_ref(scalar: Any) -> Any:
     """The class of a reference that borrows a `scalar`."""
+    if scalar is float64:
+        return FloatScalarRef
     return EncodingScalarRef if scalar.encodes else ScalarRef

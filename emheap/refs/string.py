@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from emheap._util.checks import check_count
 from emheap._util.sites import caller_site
-from emheap.blocks.block import describe_block
+from emheap.blocks.block import Block, describe_block
 from emheap.errors import CapacityError
-from emheap.refs.base import SingleRef
+from emheap.memories.base import Elements, Memory
+from emheap.refs.base import SingleRef, as_bytes, as_elements
 from emheap.refs.lifetime import Owner
 from emheap.refs.resize import resize
 from emheap.types import Scalar, Text, uint8
 
+if TYPE_CHECKING:
+    from emheap.refs.edit import Edit
+
 __all__ = ["StringRef", "string_ref_class"]
+
+_SMALL = 256
+"""Up to so many bytes, copying all of a block costs less than looking for the terminator first."""
 
 
 class StringRef(SingleRef[str]):
@@ -70,25 +78,61 @@ class StringRef(SingleRef[str]):
 
     def read(self, errors: str = "strict") -> str:
         """`value`, with the error handling of ``bytes.decode``."""
-        count = self.encoded_element_count
-        data = self._memory.read_bytes(self.address, count * self._text.size)
-        return self._text.decode(data, errors)
+        text = self._text
+        elements, _, layout, _, _ = self._block
+        if layout.count is not None and layout.byte_size <= _SMALL and type(elements) is memoryview:
+            try:
+                data = elements.tobytes()
+            except ValueError:
+                pass
+            else:
+                end = text.find_terminator(data)
+                if end >= 0:
+                    return text.decode(data[:end], errors)
+        block, pinned = self._pin()
+        try:
+            count = block[2].count
+            room = None if count is None else count - 1
+            read = block[2].table.raw_memory.cached_text_reader(text)
+            return read(block[1], room, errors)  # type: ignore[no-any-return]
+        finally:
+            pinned.release()
 
     def write(self, text: str, errors: str = "strict") -> None:
         """Set `value`, with the error handling of ``str.encode``."""
-        self._check_alive()
         data = self._text.encode(text, errors)
-        needed = len(data) // self._text.size - 1
-        capacity = self.capacity
-        if capacity is None:
+        needed = len(data) // self._text.size
+        code: Any = self._unit.format
+        numbers = data if code == "B" else memoryview(data).cast(code)
+        if self._block[2].count is None:
+            self._write_borrowed(data, needed)
+        else:
+            self._retry(lambda elements: self._store(elements, numbers, needed))
+
+    def _store(self, elements: Elements, numbers: Any, needed: int) -> None:
+        room = len(elements)
+        if needed > room:
+            raise self._too_long(needed - 1, room - 1)
+        elements[:needed] = numbers
+
+    def _write_borrowed(self, data: bytes, needed: int) -> None:
+        block, pinned = self._pin()
+        try:
             # Nobody said how much room there is; what is there now has room for sure.
-            capacity = self.encoded_element_count
-        if needed > capacity:
-            raise CapacityError(
-                f"{needed} elements do not fit {describe_block(self._block)}, "
-                f"which has room for {capacity} and the terminator"
-            )
-        self._memory.write_bytes(self.address, data)
+            memory: Memory = block[2].table.raw_memory
+            capacity = memory.count_elements(block[1], self._text.size)
+            if needed > capacity + 1:
+                raise self._too_long(needed - 1, capacity)
+            memory.write_bytes(block[1], data)
+        finally:
+            pinned.release()
+
+    def _too_long(self, needed: int, capacity: int) -> CapacityError:
+        return CapacityError(
+            f"{needed} elements do not fit {describe_block(self._block)}, which has room for "
+            f"{capacity} and the terminator; shorten the text, or resize({needed}) a string that "
+            "was allocated"
+        )
 
     def __str__(self) -> str:
         return self.read()
@@ -107,13 +151,28 @@ class StringRef(SingleRef[str]):
             )
         resize(self, room, self._unit, caller_site())
 
+    if TYPE_CHECKING:
+
+        def edit(self) -> Edit[int]:
+            """As `HeapRef.edit`; only a type checker sees this one."""
+            ...
+
     # Its encoded form
 
     @property
     def encoded_element_count(self) -> int:
         """The elements before the terminator. Scans for it: O(length)."""
-        self._check_alive()
-        return self._memory.count_elements(self.address, self._text.size, self.capacity)
+        block, pinned = self._pin()
+        try:
+            return self._count_elements(block)
+        finally:
+            pinned.release()
+
+    def _count_elements(self, block: Block) -> int:
+        """The elements before the terminator of a block that is pinned."""
+        _, address, layout, _, _ = block
+        limit = None if layout.count is None else layout.count - 1
+        return layout.table.raw_memory.count_elements(address, self._text.size, limit)  # type: ignore[no-any-return]
 
     @property
     def encoded_byte_length(self) -> int:
@@ -123,12 +182,20 @@ class StringRef(SingleRef[str]):
     @property
     def encoded_elements_view(self) -> memoryview:
         """A view of the elements before the terminator, as ``B``, ``H`` or ``I``."""
-        return self._lend(self._unit, self.encoded_element_count).view  # type: ignore[no-any-return]
+        return self._view_text(self._unit, as_elements)
 
     @property
     def encoded_bytes_view(self) -> memoryview:
         """A view of the bytes before the terminator."""
-        return self._lend(uint8, self.encoded_byte_length).view  # type: ignore[no-any-return]
+        return self._view_text(uint8, as_bytes)
+
+    def _view_text(
+        self, unit: type[Scalar[Any]], shape: Callable[[memoryview, int], memoryview]
+    ) -> memoryview:
+        size = self.encoded_byte_length
+        if not self._exports():
+            return self._lend(unit, size // unit.size).view  # type: ignore[no-any-return]
+        return self._view(lambda view, room: shape(view, min(size, room)), unit)
 
     @property
     def allocated_byte_size(self) -> int:
@@ -136,6 +203,11 @@ class StringRef(SingleRef[str]):
         if self._block[2].count is None:
             return self.encoded_byte_length + self._text.size
         return self._block[2].byte_size
+
+    def _byte_size(self, block: Block) -> int:
+        if block[2].count is None:
+            return (self._count_elements(block) + 1) * self._text.size
+        return block[2].byte_size
 
     def _content(self) -> str:
         return repr(self.read("replace"))

@@ -4,66 +4,103 @@ from __future__ import annotations
 
 import array
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, cast
 
 from emheap._util.platform import IN_PYODIDE
-from emheap.types.scalars import BYTE_ORDER, FloatingPoint, Scalar
+from emheap.errors import ShapeError
+from emheap.types.scalars import BYTE_ORDER, MAX_POINTER53, FloatingPoint, Scalar, is_masked
 from emheap.types.wide import as_wide
 
-__all__ = ["decode_elements", "encode_elements", "encode_value"]
+__all__ = ["decode_elements", "encode_elements", "encode_value", "stored_numbers"]
 
 T = TypeVar("T")
+Encode = Callable[[Any], Any]
 
 _SAME_KIND = {
     **dict.fromkeys("bhilqn", "bhiq"),
     **dict.fromkeys("BHILQN", "BHIQ"),
     **dict.fromkeys("fd", "fd"),  # memoryview cannot read "e", which numpy's float16 has
+    "?": "?",
 }
 """For each code of a buffer, those of its kind whose size is the same on every machine."""
 
 
-def encode_elements(scalar: type[Scalar[Any]], source: Any) -> bytes | memoryview:
-    """The bytes of an array of `scalar` with the elements of `source`.
+def encode_elements(
+    scalar: type[Scalar[Any]], source: Any, encode: Encode | None = None
+) -> bytes | memoryview:
+    """The bytes of an array of `scalar` with the elements of `source`, as `stored_numbers` gives
+    them; the result may be a view of `source`."""
+    numbers = stored_numbers(scalar, source, encode)
+    if isinstance(numbers, bytes):
+        return numbers
+    view = memoryview(numbers)
+    return view.cast("B") if view.nbytes else b""
 
-    `source` is a buffer or an iterable. A buffer is a sequence of its elements, of any number of
-    dimensions in C order: bytes-likes hold integers of one byte, whatever `scalar` is. Where the
-    elements have the form of `scalar` already, the result is a view of `source`, not a copy.
 
-    Raises TypeError or OverflowError, naming the index, for the first element that does not fit.
+def stored_numbers(scalar: type[Scalar[Any]], source: Any, encode: Encode | None = None) -> Any:
+    """The elements of `source` as they are stored in an array of `scalar`: a buffer in the format
+    of `scalar`, or the bytes where memoryview knows none.
+
+    `source` is a buffer of one dimension or an iterable. A buffer is a sequence of its elements:
+    bytes-likes hold integers of one byte, whatever `scalar` is. Where the elements have the form
+    of `scalar` already, the result is a view of `source`, not a copy. Elements that are no numbers
+    of Python's go through `encode`, or through the one of `scalar`.
+
+    Raises TypeError or OverflowError, naming the index, for the first element that does not fit;
+    ShapeError for a buffer of more dimensions.
     """
-    if type(source) is bytes and scalar.format == "B" and not scalar.decodes:
+    encode = encode or scalar.encode
+    kind = type(source)
+    if kind is list or kind is tuple:
+        return _from_values(scalar, source, encode)
+    if kind is bytes and scalar.format == "B" and not scalar.decodes:
         return source
     if isinstance(source, str):
         raise TypeError(
             f"an array of {scalar.name} takes numbers, not a str; "
             "strings are allocated with heap.alloc(utf8, text)"
         )
+    _refuse_masked(scalar, source)
     buffer = _buffer_of(source)
-    if buffer is None:
-        if not isinstance(source, Iterable):
-            raise TypeError(
-                f"an array of {scalar.name} takes a count, an iterable or a buffer, "
-                f"not {type(source).__name__} {source!r:.60}"
-            )
-        return _encode_each(scalar, source)
-    if _same_form(scalar, buffer):
-        return buffer.cast("B") if buffer.c_contiguous and buffer.ndim else buffer.tobytes()
+    if buffer is not None:
+        return _from_buffer(scalar, source, buffer, encode)
+    if not isinstance(source, Iterable):
+        raise TypeError(
+            f"an array of {scalar.name} takes a count, an iterable or a buffer, "
+            f"not {type(source).__name__} {source!r:.60}"
+        )
+    return _from_values(scalar, list(source), encode)
+
+
+def _from_buffer(scalar: type[Scalar[Any]], source: Any, buffer: memoryview, encode: Encode) -> Any:
+    if buffer.ndim != 1:
+        raise ShapeError(
+            f"an array of {scalar.name} takes a buffer of one dimension, not of {buffer.ndim}: "
+            "pass array.ravel() of numpy's, or memoryview.cast('B') of a memoryview"
+        )
     code = _code(buffer)
     if code is None:
-        return _encode_each(scalar, _flatten(source))
-    # A memoryview reads neither more dimensions nor ctypes' "<i" element by element.
-    return _encode_each(scalar, memoryview(buffer.tobytes()).cast(cast(Any, code)))
+        return _from_values(scalar, list(source), encode)
+    if not buffer.nbytes:
+        return array.array(scalar.format or "B")
+    if buffer.format != code or not buffer.c_contiguous:
+        # A memoryview reads ctypes' "<i" neither as numbers nor into another.
+        whole = buffer.cast("B") if buffer.c_contiguous else memoryview(buffer.tobytes())
+        buffer = whole.cast(cast(Any, code))
+    if code == scalar.format and not scalar.decodes:
+        return buffer
+    return _from_values(scalar, buffer.tolist(), encode, only_numbers=True)
 
 
-def decode_elements(scalar: type[Scalar[T]], data: bytes) -> list[T]:
+def decode_elements(scalar: type[Scalar[T]], data: bytes | memoryview) -> list[T]:
     """The elements of `data`, the bytes of an array of `scalar`."""
     wide = as_wide(scalar)
     if wide is not None:
         starts = range(0, len(data), wide.size)
-        pieces = [wide.decode_bytes(data[start : start + wide.size]) for start in starts]
+        pieces = [wide.decode_bytes(bytes(data[start : start + wide.size])) for start in starts]
         return cast("list[T]", pieces)
-    elements = memoryview(data).cast(cast(Any, scalar.format)).tolist()
+    elements = memoryview(data).cast(cast(Any, scalar.format)).tolist() if len(data) else []
     return list(map(scalar.decode, elements)) if scalar.decodes else cast("list[T]", elements)
 
 
@@ -78,13 +115,21 @@ def encode_value(scalar: type[Scalar[Any]], value: Any) -> bytes:
 def _buffer_of(source: Any) -> memoryview | None:
     try:
         return memoryview(source)
-    except TypeError:
+    except (TypeError, ValueError):  # numpy's of times, which have no format
         pass
     # What lies in a memory that Python cannot point at gives a copy.
     copy = getattr(type(source), "_copy_elements", None)
     if copy is None and IN_PYODIDE:
         from emheap.javascript.bridge import copy_elements as copy
     return None if copy is None else cast("memoryview | None", copy(source))
+
+
+def _refuse_masked(scalar: type[Scalar[Any]], source: Any) -> None:
+    if is_masked(source):
+        raise TypeError(
+            f"an array of {scalar.name} takes no masked elements, which have no value: "
+            "pass array.filled(...) or array.compressed()"
+        )
 
 
 def _code(buffer: memoryview) -> str | None:
@@ -95,37 +140,55 @@ def _code(buffer: memoryview) -> str | None:
     return None
 
 
-def _same_form(scalar: type[Scalar[Any]], buffer: memoryview) -> bool:
-    return not scalar.decodes and _code(buffer) == scalar.format
-
-
-def _flatten(source: Any) -> Iterable[Any]:
-    """The elements of an iterable of iterables, such as a numpy array of two dimensions."""
-    for element in source:
-        if isinstance(element, Iterable) and not isinstance(element, (str, bytes)):
-            yield from _flatten(element)
-        else:
-            yield element
-
-
-def _encode_each(scalar: type[Scalar[Any]], source: Iterable[Any]) -> bytes:
-    values = source if isinstance(source, (list, tuple, memoryview)) else list(source)
-    if scalar.format and not scalar.encodes:
-        try:
-            return array.array(scalar.format, list(values)).tobytes()
-        except (TypeError, ValueError, OverflowError):
-            pass  # array's message names neither the element nor the type: find it below
-    encoded = [_encode_at(scalar, index, value) for index, value in enumerate(values)]
+def _from_values(
+    scalar: type[Scalar[Any]],
+    values: list[Any] | tuple[Any, ...],
+    encode: Encode,
+    *,
+    only_numbers: bool = False,
+) -> Any:
+    """The numbers to store for values, of which it may be known that they are Python's own."""
+    try:
+        numbers = _at_once(scalar, values, only_numbers)
+        if numbers is not None:
+            return numbers
+    except (TypeError, ValueError, OverflowError, IndexError, struct.error):
+        pass  # these messages name neither the element nor the type: find it below
+    encoded = [_encode_at(scalar, encode, index, value) for index, value in enumerate(values)]
     wide = as_wide(scalar)
     if wide is not None:
-        return b"".join(map(wide.encode_bytes, encoded))
-    return array.array(scalar.format, encoded).tobytes()
+        return b"".join([number.to_bytes(wide.size, "little") for number in encoded])
+    return array.array(scalar.format, encoded)
 
 
-def _encode_at(scalar: type[Scalar[Any]], index: int, value: Any) -> Any:
+def _at_once(scalar: type[Scalar[Any]], values: Any, only_numbers: bool) -> Any:
+    """The numbers where one call converts and checks all of them; None where none does."""
+    code = scalar.format
+    if issubclass(scalar, FloatingPoint):
+        # What these calls take for a float may have lost a part of itself on the way. Only
+        # numbers of Python's own add up to one of these.
+        if not only_numbers and not isinstance(sum(values), (float, int)):
+            return None
+        if code == "d":
+            return array.array(code, values)
+        # array would store an infinity for a finite float that is too large, and so would struct
+        # without a byte order.
+        packed = struct.pack(f"={len(values)}f", *values)
+        return memoryview(packed).cast("f") if packed else array.array("f")
+    if not scalar.encodes:
+        return array.array(code, values)
+    if code == "B":
+        return bytes(values)
+    if code == "Q":
+        numbers = array.array(code, values)
+        return numbers if max(numbers, default=0) <= MAX_POINTER53 else None
+    return None
+
+
+def _encode_at(scalar: type[Scalar[Any]], encode: Encode, index: int, value: Any) -> Any:
     if isinstance(value, str) and issubclass(scalar, FloatingPoint):
-        raise TypeError(f"element {index}: {scalar.name} takes a float, not str {value!r:.60}")
+        raise TypeError(f"element {index}: {scalar.name} takes a float, not str {value!r}")
     try:
-        return scalar.encode(value)
+        return encode(value)
     except (TypeError, OverflowError) as error:
         raise type(error)(f"element {index}: {error}") from None

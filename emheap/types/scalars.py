@@ -8,6 +8,7 @@ import struct
 import sys
 from typing import Any, ClassVar, TypeVar
 
+from emheap._util.pointers import address_or_none
 from emheap.errors import ValueOutOfRangeError
 from emheap.types.base import Type
 
@@ -23,6 +24,7 @@ __all__ = [
     "int16",
     "int32",
     "int64",
+    "is_masked",
     "pointer32",
     "pointer53",
     "pointer64",
@@ -103,9 +105,7 @@ class Integer(Scalar[int]):
         try:
             number = operator.index(value)
         except TypeError:
-            raise TypeError(
-                f"{cls.name} takes an int, not {type(value).__name__} {value!r:.60}"
-            ) from None
+            number = _to_integer(cls, value)
         if cls.minimum <= number <= cls.maximum:
             return number
         raise ValueOutOfRangeError(
@@ -122,10 +122,22 @@ class FloatingPoint(Scalar[float]):
         return to_float(cls.name, "a float", value)
 
 
+def _to_integer(kind: type[Integer], value: Any) -> int:
+    """`value` as an int, where it is one but for Python's taste; raises TypeError."""
+    if _dtype_kind(value) == "b":  # numpy's bool; Python's is an int
+        return int(bool(value))
+    if kind.is_pointer and value is not None:
+        address = address_or_none(value)
+        if address is not None:
+            return address
+    raise TypeError(f"{kind.name} takes an int, not {_describe(value)}")
+
+
 def to_float(name: str, expected: str, value: Any) -> float:
-    """`value` as a float, without the readings of text that ``float`` has too."""
+    """`value` as a float, if none of it is lost but precision: not the imaginary part of a number,
+    the unit of a time, or that it is masked. Text is none, whatever ``float`` reads in it."""
     try:
-        if not isinstance(value, (str, bytes, bytearray)):
+        if isinstance(value, (float, int)) or _is_real(value):
             return float(value)
     except TypeError:
         pass
@@ -133,7 +145,36 @@ def to_float(name: str, expected: str, value: Any) -> float:
         raise ValueOutOfRangeError(
             f"{_shorten(value)} does not fit {name}: it is beyond the largest float"
         ) from None
-    raise TypeError(f"{name} takes {expected}, not {type(value).__name__} {value!r:.60}")
+    raise TypeError(f"{name} takes {expected}, not {_describe(value)}")
+
+
+def _is_real(value: Any) -> bool:
+    if isinstance(value, (str, complex)):
+        return False
+    if not (hasattr(type(value), "__float__") or hasattr(type(value), "__index__")):
+        return False  # float() reads any bytes-like as text
+    kind = _dtype_kind(value)
+    return kind in "fiub" and not getattr(value, "imag", 0)
+
+
+def _dtype_kind(value: Any) -> str:
+    """The kind of a scalar of numpy's, "-" if it is no single one, "" for all other objects."""
+    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    if not isinstance(kind, str) or not kind:
+        return ""
+    return "-" if getattr(value, "ndim", 0) or is_masked(value) else kind
+
+
+def is_masked(value: Any) -> bool:
+    """Whether this is an array of numpy's, or an element of one, that hides a value."""
+    if not hasattr(value, "dtype") or not hasattr(value, "filled"):
+        return False
+    mask = getattr(value, "mask", False)
+    return bool(mask.any()) if hasattr(mask, "any") else bool(mask)
+
+
+def _describe(value: Any) -> str:
+    return f"{type(value).__name__} {value!r:.60}"
 
 
 def _shorten(number: Any) -> str:
@@ -194,7 +235,11 @@ class uint64(Integer, code="Q", js_array="BigUint64Array"):
 
 
 class float32(FloatingPoint, code="f", js_array="Float32Array"):
-    """A floating-point number of 4 bytes; a finite value beyond its range is refused."""
+    """A floating-point number of 4 bytes; a finite value beyond its range is refused.
+
+    A signalling NaN becomes a quiet one where it passes through a float of Python's; copy the
+    bytes to keep it.
+    """
 
     encodes = True  # memoryview stores an infinity for a finite float that is too large
 
@@ -210,6 +255,12 @@ class float32(FloatingPoint, code="f", js_array="Float32Array"):
 
 class float64(FloatingPoint, code="d", js_array="Float64Array"):
     """A floating-point number of 8 bytes."""
+
+    encodes = True  # memoryview stores of a complex number of numpy's the real part
+
+    @classmethod
+    def encode(cls, value: Any) -> float:
+        return value if type(value) is float else super().encode(value)
 
 
 class pointer32(Integer, code="I", js_array="Uint32Array", pointer=True):

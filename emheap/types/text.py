@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from typing import Any, ClassVar
 
+from emheap.errors import EmbeddedNullError
 from emheap.types.base import Type
 from emheap.types.scalars import Scalar, uint8, uint16, uint32
 
-__all__ = ["Text", "ascii", "text_types", "utf8", "utf16", "utf32"]
+__all__ = ["Text", "ascii", "find_zero", "text_types", "utf8", "utf16", "utf32"]
 
 _SUFFIX = "-le" if sys.byteorder == "little" else "-be"
 
@@ -35,22 +36,50 @@ class Text(Type[str]):
     def encode(cls, text: Any, errors: str = "strict") -> bytes:
         """The bytes of `text` with the terminator.
 
-        Raises TypeError for what is no str, ValueError for an embedded null (it would end the
-        string early) and UnicodeEncodeError for what the encoding cannot hold.
+        Raises TypeError for what is no str, EmbeddedNullError for an embedded null (it would end
+        the string early) and UnicodeEncodeError for what the encoding cannot hold.
         """
+        data = cls.encode_counted(text, errors)
+        # The bytes are looked at, not the text: an error handler may add nulls, too.
+        found = cls.find_terminator(data)
+        if found >= 0:
+            index = str.find(text, "\0")
+            where = f"at index {index} of" if index >= 0 else "that the error handler gives for"
+            raise EmbeddedNullError(
+                f"a null-terminated string cannot hold the null character {where} "
+                f"{str.__repr__(text):.60}; heap.write_text() stores text without a terminator"
+            )
+        return data + bytes(cls.size)
+
+    @classmethod
+    def encode_counted(cls, text: Any, errors: str = "strict") -> bytes:
+        """The bytes of `text` without a terminator, nulls and all."""
         if not isinstance(text, str):
             raise TypeError(f"{cls.name} takes a str, not {type(text).__name__} {text!r:.60}")
-        if "\0" in text:
-            raise ValueError(
-                f"a null-terminated string cannot hold the null character at index "
-                f"{text.index(chr(0))} of {text!r:.60}"
-            )
-        return text.encode(cls.codec, errors) + bytes(cls.size)
+        # Not the text's own method, which a subclass may have replaced.
+        return str.encode(text, cls.codec, errors)
+
+    @classmethod
+    def find_terminator(cls, data: bytes) -> int:
+        """The offset in bytes of the first null element, or -1."""
+        return find_zero(data, cls.size)
 
     @classmethod
     def decode(cls, data: bytes | memoryview, errors: str = "strict") -> str:
         """The text of `data`, which has no terminator."""
         return str(data, cls.codec, errors)
+
+
+def find_zero(chunk: bytes, width: int) -> int:
+    """The offset of the first zero element of `width` bytes, or -1."""
+    if width == 1:
+        return chunk.find(0)
+    zero = bytes(width)
+    found = chunk.find(zero)
+    while found >= 0 and found % width:
+        # Zero bytes of two neighbours, as in "a\u0100": go on at the next element.
+        found = chunk.find(zero, found - found % width + width)
+    return found
 
 
 class ascii(Text, codec="ascii", unit=uint8):  # noqa: A001 (the encoding's own name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from emheap import ArrayRef, HeapManager, Scalar, clamped_uint8
+from emheap import ArrayRef, HeapManager, HeapRef, Scalar, clamped_uint8
 from emtests.types.values import ALL_NUMBERS, FLOATS, boundary_values
 
 Accepts = Callable[[Any], bool]
@@ -71,7 +71,13 @@ def fits(scalar: type[Scalar[Any]]) -> Accepts:
         return lambda value: isinstance(value, (int, float))
     assert scalar in ALL_NUMBERS
     least, greatest = boundary_values(scalar)[0], boundary_values(scalar)[-1]
-    return lambda value: isinstance(value, int) and least <= value <= greatest
+
+    def accepts(value: Any) -> bool:
+        if scalar.is_pointer and isinstance(value, HeapRef) and value.is_not_freed:
+            value = value.address  # a pointer to what a reference names
+        return isinstance(value, int) and least <= value <= greatest
+
+    return accepts
 
 
 def lies_inside(heap: HeapManager) -> Accepts:

@@ -120,7 +120,9 @@ def test_addresses_and_indices_are_checked(heap: HeapManager, scratch: Arena) ->
     for address in (-8, 2**64, 2**100):
         with pytest.raises(emheap.OutOfBoundsError, match="lies outside"):
             heap.read_int32_atomic(address)
-    for wrong in (None, 1.5, "8", True):
+    with pytest.raises(emheap.NullPointerError, match="address is None"):
+        wild.read_int32_atomic(None)
+    for wrong in (1.5, "8", True):
         with pytest.raises(TypeError, match="address must be an int"):
             wild.read_int32_atomic(wrong)
     for index in (2, -3, 2**40):

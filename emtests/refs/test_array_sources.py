@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import ctypes
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -89,10 +90,18 @@ def test_strided_and_reversed_buffers(heap: HeapManager) -> None:
         check_source(heap, scalar, numbers[2:5], [2, 3, 4])
 
 
-def test_buffers_of_more_dimensions_are_read_in_c_order(heap: HeapManager) -> None:
+def test_buffers_of_more_dimensions_are_refused(heap: HeapManager) -> None:
     grid = memoryview(bytes(range(6))).cast("B", (2, 3))
-    for scalar in (uint8, clamped_uint8, int32, float64):
-        check_source(heap, scalar, grid, [0, 1, 2, 3, 4, 5])
+    with heap.alloc_array(uint8, 6) as ref:
+        for scalar in (uint8, clamped_uint8, int32, float64):
+            with pytest.raises(emheap.ShapeError, match=r"one dimension, not of 2: .*cast\('B'\)"):
+                heap.alloc_array(scalar, grid)
+        with pytest.raises(ValueError, match="one dimension, not of 2"):
+            ref[:] = grid
+        assert ref != grid
+        assert ref.tolist() == [0] * 6
+        ref[:] = grid.cast("B")
+        assert ref == range(6)
 
 
 def test_text_and_single_numbers_are_no_contents(heap: HeapManager) -> None:
@@ -175,7 +184,6 @@ def test_numpy_arrays_are_sources(heap: HeapManager, scratch: Arena) -> None:
             numpy.array([1, 2, 3]),
             numpy.array([1, 2, 3], dtype=numpy.uint8),
             numpy.array([3, 2, 1])[::-1],
-            numpy.array([[1, 2, 3]]),
             numpy.array([1, 2, 3], dtype=">i4"),
         ):
             check_source(heap, scalar, source, [1, 2, 3])
@@ -184,20 +192,72 @@ def test_numpy_arrays_are_sources(heap: HeapManager, scratch: Arena) -> None:
             check_source(heap, scalar, numpy.array([1.0, 2.0], dtype=">f8"), [1, 2])
             check_source(heap, scalar, numpy.array([1.0, 2.0], dtype=numpy.float16), [1, 2])
     grid = numpy.arange(6, dtype=numpy.int32).reshape(2, 3)
-    check_source(heap, int32, grid, [0, 1, 2, 3, 4, 5])
-    check_source(heap, int32, grid.T, [0, 3, 1, 4, 2, 5])
-    check_source(heap, int16, grid.T, [0, 3, 1, 4, 2, 5])
-    check_source(heap, clamped_uint8, grid * 100.0, [0, 100, 200, 255, 255, 255])
+    check_source(heap, int32, grid.ravel(), [0, 1, 2, 3, 4, 5])
+    check_source(heap, int32, grid.T.ravel(), [0, 3, 1, 4, 2, 5])
+    check_source(heap, int16, grid.T.ravel(), [0, 3, 1, 4, 2, 5])
+    check_source(heap, clamped_uint8, grid.ravel() * 100.0, [0, 100, 200, 255, 255, 255])
     wild: Any = heap
+    for wrong in (grid, grid.T, numpy.array(1.5)):
+        with pytest.raises(emheap.ShapeError, match=r"pass array\.ravel\(\)"):
+            wild.alloc_array(float64, wrong)
     with pytest.raises(OverflowError, match="element 3: 300 does not fit uint8"):
-        wild.alloc_array(uint8, grid * 100)
+        wild.alloc_array(uint8, grid.ravel() * 100)
     with pytest.raises(TypeError, match="element 0: int32 takes an int, not "):
         wild.alloc_array(int32, numpy.array([1.0]))
-    with pytest.raises(TypeError, match="element 0: int32 takes an int, not "):
-        wild.alloc_array(int32, numpy.array([1j]))
     on_heap = scratch.alloc_array(int32, 6).numpy().reshape(2, 3)
     on_heap[:] = grid
-    check_source(heap, int32, on_heap, [0, 1, 2, 3, 4, 5])
+    check_source(heap, int32, on_heap.ravel(), [0, 1, 2, 3, 4, 5])
+
+
+def ways_to_store(heap: Any, scalar: Any, ref: Any, number: Any) -> list[Callable[[Any], Any]]:
+    return [
+        lambda source: heap.alloc_array(scalar, source),
+        lambda source: heap.alloc(scalar, source[0]),
+        lambda source: heap.write(scalar, number.address, source[0]),
+        lambda source: ref.__setitem__(slice(None), source),
+        lambda source: ref.__setitem__(slice(None), list(source)),
+        lambda source: ref.__setitem__(0, source[0]),
+        lambda source: number.write(source[0]),
+        lambda source: setattr(number, "value", source[0]),
+    ]
+
+
+@pytest.mark.needs("numpy")
+def test_what_numpy_would_store_with_a_loss_is_refused(heap: HeapManager) -> None:
+    import numpy
+
+    hidden = numpy.ma.array([1.0, 2.0], mask=[False, True])
+    losses: list[Any] = [
+        numpy.array([1 + 2j]),
+        numpy.array([1 + 2j], dtype=numpy.complex64),
+        numpy.array([5], dtype="m8[s]"),
+        numpy.array(["2020-01-01"], dtype="M8[D]"),
+        numpy.zeros(1, "V4"),
+        numpy.zeros(1, [("x", "i4")]),
+        (ctypes.c_int32 * 1 * 1)(),
+        hidden[1:],
+    ]
+    for scalar in ALL_NUMBERS:
+        with heap.alloc_array(scalar, 1) as ref, heap.alloc(scalar) as number:
+            for source in losses:
+                for store in ways_to_store(heap, scalar, ref, number):
+                    with pytest.raises((TypeError, emheap.ShapeError)):
+                        pytest.fail(f"{scalar.name}: {store(source)!r}")
+            assert (ref[0], number.value) == (0, 0)
+    check_source(heap, float64, numpy.ma.array([1.0, 2.0]), [1.0, 2.0])
+    with pytest.raises(TypeError, match=r"takes no masked elements.*array\.filled"):
+        heap.alloc_array(float64, hidden)
+
+
+@pytest.mark.needs("numpy")
+def test_bools_of_numpy_are_integers_too(heap: HeapManager) -> None:
+    import numpy
+
+    for scalar in ALL_NUMBERS:
+        check_source(heap, scalar, numpy.array([True, False]), [1, 0])
+        check_source(heap, scalar, list(numpy.array([True, False])), [1, 0])
+        with heap.alloc(scalar, numpy.True_) as number:
+            assert number.value == 1
 
 
 def test_bools_are_integers(heap: HeapManager) -> None:

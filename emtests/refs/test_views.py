@@ -109,6 +109,15 @@ def test_a_view_holds_what_is_stored_and_converts_nothing(heap: HeapManager) -> 
             _ = ref[0]
 
 
+def test_what_a_view_was_made_of_ends_with_the_block() -> None:
+    heap = emheap.open()
+    with heap.alloc_array(int32, [1, 2, 3]) as ref:
+        exporter: Any = ref.view.obj
+        assert len(memoryview(exporter)) == 3
+    with pytest.raises(ValueError, match="released"):
+        memoryview(exporter)
+
+
 def test_views_of_nothing(heap: HeapManager) -> None:
     with heap.alloc_array(int32, 4) as ref:
         for address in (ref.address, ref.address + 4, ref.address + 16):
@@ -128,7 +137,6 @@ PINS: dict[str, Callable[[Any], Any]] = {
     "memoryview": memoryview,
     "slice of a slice": lambda view: view[1:][1:],
     "ctypes array": lambda view: (ctypes.c_char * view.nbytes).from_buffer(view),
-    "exporter": lambda view: view.obj,
 }
 
 

@@ -60,9 +60,10 @@ class Atomics(ABC):
         size = _check_type(scalar)
 
         def write_atomic(address: int, value: Any) -> None:
-            checked = self._check(scalar, address, "atomic write")
+            number = scalar.encode(value)  # may run the user's code: before the address is checked
             stored = bytearray(size)
-            memoryview(stored).cast(scalar.format)[0] = scalar.encode(value)  # type: ignore[call-overload]
+            memoryview(stored).cast(scalar.format)[0] = number  # type: ignore[call-overload]
+            checked = self._check(scalar, address, "atomic write")
             self.store(checked, size, int.from_bytes(stored, sys.byteorder))
 
         return write_atomic

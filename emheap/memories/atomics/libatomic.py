@@ -53,12 +53,13 @@ class LibatomicAtomics(Atomics):
         super().__init__(memory)
         library = _open_library()
         pointer, order = ctypes.c_void_p, ctypes.c_int
+        # Functions this short keep the interpreter's lock: letting it go costs more than they do.
         self._loads = {
-            size: ctypes.CFUNCTYPE(integer, pointer, order)((f"__atomic_load_{size}", library))
+            size: ctypes.PYFUNCTYPE(integer, pointer, order)((f"__atomic_load_{size}", library))
             for size, integer in _SIZES.items()
         }
         self._stores = {
-            size: ctypes.CFUNCTYPE(None, pointer, integer, order)(
+            size: ctypes.PYFUNCTYPE(None, pointer, integer, order)(
                 (f"__atomic_store_{size}", library)
             )
             for size, integer in _SIZES.items()
