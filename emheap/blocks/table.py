@@ -221,7 +221,7 @@ class BlockTable:
         _, address, layout, code, offset = block
         unit: Any = getattr(layout.kind, "unit", layout.kind)
         count = 1 if layout.count is None else layout.count
-        revived = (self.memory.elements(unit, address, count), address, layout, code, offset)
+        revived = (layout.open_elements(unit, address, count), address, layout, code, offset)
         self.revived[address] = block, revived
         return revived
 

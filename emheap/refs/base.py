@@ -109,9 +109,9 @@ class HeapRef(Generic[T]):
         """
         block, pinned = self._pin()
         try:
-            size = self._unit.size
-            count = self.allocated_byte_size // size
-            return self._memory.js_view(self._unit, block[1], count)
+            unit = self._unit
+            address, size = self._extent(block)
+            return self._memory.js_view(unit, address, size // unit.size)
         finally:
             pinned.release()
 
@@ -130,7 +130,7 @@ class HeapRef(Generic[T]):
         """Set every byte to 0. Raises UseAfterFreeError."""
         block, pinned = self._pin()
         try:
-            block[2].table.raw_memory.fill(block[1], block[2].byte_size)
+            block[2].table.raw_memory.fill(*self._extent(block))
         finally:
             pinned.release()
 
@@ -139,13 +139,13 @@ class HeapRef(Generic[T]):
         block, pinned = self._pin()
         try:
             memory: Memory = block[2].table.raw_memory
-            return memory.read_bytes(block[1], self._byte_size(block))
+            return memory.read_bytes(*self._extent(block))
         finally:
             pinned.release()
 
-    def _byte_size(self, block: Block) -> int:
-        """The bytes of a block that is pinned."""
-        return block[2].byte_size
+    def _extent(self, block: Block) -> tuple[int, int]:
+        """The address and the bytes of what is referred to, in a block that is pinned."""
+        return block[1], block[2].byte_size
 
     # How its bytes are reached. Whatever may run the user's code, or let another thread run, comes
     # first: indices, values, codecs. Then `self._block` is looked at, once, for `resize` replaces

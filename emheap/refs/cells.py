@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from emheap.memories.base import Elements, Memory
+from emheap.memories.elements import Pin, pin
 from emheap.memories.window import WindowMemory
 from emheap.types import (
     Scalar,
@@ -123,6 +124,17 @@ class Cells:
 
     # What a block's elements are asked for
 
+    def pin(self) -> Pin:
+        """Keep the block from being freed until its ``release()``."""
+        return pin(self.B)
+
+    def _has_bytes(self) -> bool:
+        try:
+            _bytes(self)
+        except AttributeError:
+            return False
+        return True
+
     def __len__(self) -> int:
         if self.length < 0:
             raise ValueError("operation forbidden on released cells")
@@ -135,12 +147,15 @@ class Cells:
         self.B[index] = value
 
     def release(self) -> None:
-        """End every use of the block."""
-        self.length = -1  # first: what is made meanwhile is then released by who makes it
+        """End every use of the block. Raises BufferError while it is pinned."""
+        if self._has_bytes():
+            self.B.release()  # first, for these are what is pinned
+        self.length = -1  # then: what is made meanwhile is then released by who makes it
         for elements in self._kept:
             elements.release()
 
 
+_bytes: Any = Cells.B.__get__  # type: ignore[attr-defined]
 _pointees: Any = Cells.pointees.__get__  # type: ignore[attr-defined]
 """The records of a block's pointers, if it has any: asking the attribute makes them."""
 

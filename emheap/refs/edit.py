@@ -24,7 +24,7 @@ class _Reference(Protocol):
     @property
     def _unit(self) -> type[Scalar[Any]]: ...
     def _pin(self) -> tuple[Block, Pin]: ...
-    def _byte_size(self, block: Block) -> int: ...
+    def _extent(self, block: Block) -> tuple[int, int]: ...
     def _view_to_edit(self) -> memoryview: ...
     def __bytes__(self) -> bytes: ...
 
@@ -62,13 +62,13 @@ class Edit(Generic[T]):
         ref = self._ref
         block, pinned = ref._pin()
         try:
-            size = ref._byte_size(block)
+            address, size = ref._extent(block)
             if size != len(copy):
                 raise ShapeError(
                     f"{ref!r} has {size} bytes and the copy being edited {len(copy)}: it was "
                     "resized meanwhile, and the changes are lost; edit it after resizing"
                 )
-            block[2].table.raw_memory.write_bytes(block[1], memoryview(copy))
+            block[2].table.raw_memory.write_bytes(address, memoryview(copy))
         finally:
             pinned.release()
         try:

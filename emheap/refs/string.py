@@ -204,10 +204,10 @@ class StringRef(SingleRef[str]):
             return self.encoded_byte_length + self._text.size
         return self._block[2].byte_size
 
-    def _byte_size(self, block: Block) -> int:
+    def _extent(self, block: Block) -> tuple[int, int]:
         if block[2].count is None:
-            return (self._count_elements(block) + 1) * self._text.size
-        return block[2].byte_size
+            return block[1], (self._count_elements(block) + 1) * self._text.size
+        return super()._extent(block)
 
     def _content(self) -> str:
         return repr(self.read("replace"))

@@ -63,6 +63,9 @@ class StructuredRef(HeapRef[T]):
     def _unit(self) -> type[Scalar[Any]]:
         return uint8
 
+    def _extent(self, block: Block) -> tuple[int, int]:
+        return self.address, self.allocated_byte_size
+
     def _lend(self, scalar: type[Scalar[Any]], count: int, what: str = "view") -> Loan[Any]:
         return self._lend_part(scalar, self.address, count, what)
 
