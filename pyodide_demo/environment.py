@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -19,7 +20,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PYODIDE_VERSION = "314.0.7"
@@ -47,23 +47,6 @@ _SIGNS_OF_NO_NETWORK = re.compile(
 
 class EnvironmentProblem(Exception):  # noqa: N818 - it is the machine's problem, not an error in code
     """Something this machine lacks. The text says what, and what to do about it."""
-
-
-class _Target(NamedTuple):
-    """What pip must be told to choose wheels for a Pyodide release."""
-
-    python: str
-    abi: str
-    platform: str
-
-
-# The platform tag changes with every release series, because Pyodide and its wheels must be made
-# with the same Emscripten. PyPI has pyemscripten wheels only, so 0.27 gets pure ones alone.
-_TARGETS = {
-    "314.0": _Target("3.14", "cp314", "pyemscripten_2026_0_wasm32"),
-    "0.29": _Target("3.13", "cp313", "pyemscripten_2025_0_wasm32"),
-    "0.27": _Target("3.12", "cp312", "pyodide_2024_0_wasm32"),
-}
 
 
 def say_to_stderr(text: str) -> None:
@@ -194,7 +177,7 @@ def pyodide_site(version: str, requirements: Sequence[str], *, say: Say = say_to
 
     Raises EnvironmentProblem, also where a package has no wheel for Pyodide.
     """
-    tags = wheel_tags(version)
+    tags = wheel_tags(version, say=say)
 
     def make(folder: Path) -> None:
         python = _build_tools(say)
@@ -207,20 +190,28 @@ def pyodide_site(version: str, requirements: Sequence[str], *, say: Say = say_to
         )
 
     names = "-".join(re.split(r"\W", each)[0] for each in requirements)
-    key = [*_TARGETS[version.rpartition(".")[0]], *requirements]
-    return _made(f"site-{version}-{names}", key, make)
+    return _made(f"site-{version}-{names}", [*tags, *requirements], make)
 
 
-def wheel_tags(version: str) -> list[str]:
+def wheel_tags(version: str, *, say: Say = say_to_stderr) -> list[str]:
     """What tells pip to choose wheels for a Pyodide release. Raises EnvironmentProblem."""
-    series = version.rpartition(".")[0]
-    if series not in _TARGETS:
+    # Its own lock file says for which Python and which ABI it is made, whatever release it is.
+    lock = pyodide_distribution(version, say=say) / "pyodide-lock.json"
+    try:
+        information = json.loads(lock.read_text(encoding="utf-8"))["info"]
+        python, abi = information["python"], information["abi_version"]
+    except (FileNotFoundError, KeyError):
         raise EnvironmentProblem(
-            f"Pyodide {version} is not known here. Known release series: {', '.join(_TARGETS)}."
-        )
-    python, abi, platform = _TARGETS[series]
-    tags = ["--python-version", python, "--implementation", "cp", "--abi", abi, "--abi", "none"]
-    return [*tags, "--platform", platform, "--platform", "any"]
+            f"Pyodide {version} does not say for which wheels it is made, as later releases do."
+        ) from None
+    python = ".".join(python.split(".")[:2])
+    tags = ["--python-version", python, "--implementation", "cp"]
+    tags += ["--abi", f"cp{python.replace('.', '')}", "--abi", "none"]
+    # PyPI takes wheels for `pyemscripten`, as the platform is called since 2026; older ones say
+    # `pyodide`.
+    for platform in (f"pyemscripten_{abi}_wasm32", f"pyodide_{abi}_wasm32", "any"):
+        tags += ["--platform", platform]
+    return tags
 
 
 def build_wheel(*, say: Say = say_to_stderr) -> Path:

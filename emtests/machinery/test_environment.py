@@ -15,6 +15,7 @@ from pyodide_demo.environment import (
     pyodide_distribution,
     pyodide_site,
     virtual_environment,
+    wheel_tags,
 )
 
 
@@ -115,8 +116,27 @@ def test_no_such_python(tmp_path: Path) -> None:
         virtual_environment("any", [], python=tmp_path / "python", say=silent)
 
 
-def test_an_unknown_pyodide() -> None:
-    with pytest.raises(EnvironmentProblem, match=r"Pyodide 0\.11\.0 is not known here.*314\.0"):
+def test_a_pyodide_tells_for_which_wheels_it_is_made(npm: Path) -> None:
+    lock = pyodide_distribution("1.0.0", say=silent) / "pyodide-lock.json"
+    lock.write_text('{"info": {"python": "3.27.0rc1", "abi_version": "2038_1"}}')
+    tags = wheel_tags("1.0.0", say=silent)
+    assert [*zip(tags[::2], tags[1::2], strict=True)] == [
+        ("--python-version", "3.27"),
+        ("--implementation", "cp"),
+        ("--abi", "cp327"),
+        ("--abi", "none"),
+        ("--platform", "pyemscripten_2038_1_wasm32"),
+        ("--platform", "pyodide_2038_1_wasm32"),
+        ("--platform", "any"),
+    ]
+
+
+@pytest.mark.parametrize("lock", [None, '{"info": {"python": "3.9.5"}}'])
+def test_a_pyodide_that_does_not_tell(lock: str | None, npm: Path) -> None:
+    folder = pyodide_distribution("0.11.0", say=silent)
+    if lock is not None:
+        (folder / "pyodide-lock.json").write_text(lock)
+    with pytest.raises(EnvironmentProblem, match=r"Pyodide 0\.11\.0 does not say for which wheels"):
         pyodide_site("0.11.0", ["pytest"], say=silent)
 
 
