@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, suppress
@@ -12,7 +13,7 @@ from hypothesis import HealthCheck, settings
 
 import emheap
 from emheap import Arena, HeapManager
-from emtests.heaps import CAPABILITIES, RUNNING, HeapKind
+from emtests.heaps import CAPABILITIES, KINDS, RUNNING, HeapKind
 
 OpenHeap = Callable[..., HeapManager]
 
@@ -64,6 +65,28 @@ def pytest_configure(config: pytest.Config) -> None:
         + ", ".join(CAPABILITIES),
     )
     config.addinivalue_line("markers", "last: run it after all others, for it leaves its mark")
+    _check_kinds(config)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--kinds",
+        type=lambda text: text.split(","),
+        metavar="A,B",
+        help="run what is run on every heap on heaps of these kinds only",
+    )
+
+
+def _check_kinds(config: pytest.Config) -> None:
+    known = [kind.name for kind in KINDS]
+    unknown = [name for name in config.getoption("kinds") or () if name not in known]
+    if unknown:
+        raise pytest.UsageError(f"no such kind: {', '.join(unknown)}. They are {', '.join(known)}.")
+
+
+def _chosen_kinds(config: pytest.Config) -> list[HeapKind]:
+    names = config.getoption("kinds")
+    return [kind for kind in RUNNING if names is None or kind.name in names]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -94,6 +117,14 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     return report
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _quick_collections() -> None:
+    # Many tests collect garbage. They need not look each time at all that pytest keeps: thousands
+    # of tests, and of reports.
+    gc.collect()
+    gc.freeze()
+
+
 # Heaps
 
 
@@ -101,7 +132,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     own = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")]
     named = any(names == "kind" or (type(names) is tuple and "kind" in names) for names in own)
     if "kind" in metafunc.fixturenames and not named:
-        metafunc.parametrize("kind", RUNNING, ids=str)
+        metafunc.parametrize("kind", _chosen_kinds(metafunc.config), ids=str)
 
 
 @pytest.fixture

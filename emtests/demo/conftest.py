@@ -22,6 +22,12 @@ collect_ignore_glob = _NATIVE if sys.platform == "emscripten" else ["test_fft.py
 
 MINUTES = 5
 
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if "browsers" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.slow)
+
+
 Drive = Callable[..., dict[str, Any]]
 
 

@@ -7,11 +7,13 @@ import threading
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from emtests.conftest import skip_for_gap
 from emtests.runtimes.find_chromium import installed_chromium
 from pyodide_demo.environment import PYODIDE_VERSION, build_wheel, npm_install
 
@@ -33,6 +35,11 @@ def wheel() -> Path:
 @pytest.fixture(scope="session")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that is served."""
+    if any(find_spec(name) is None for name in ("marimo", "jupyterlite_core", "playwright")):
+        skip_for_gap(
+            "JupyterLite and marimo",
+            "they are not installed here; `python -m emtests --only ecosystem` brings them",
+        )
     return tmp_path_factory.mktemp("ecosystem")
 
 

@@ -18,7 +18,7 @@ from emtests.ecosystem.conftest import PROGRAMS, SECONDS
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-pytestmark = pytest.mark.ecosystem
+pytestmark = [pytest.mark.ecosystem, pytest.mark.slow]
 
 
 def answer_of(page: Page, address: str) -> str:

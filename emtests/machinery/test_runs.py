@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
+from emtests.machinery.conftest import Program
 from emtests.reporting import FOLDER_VARIABLE
-from emtests.runtimes.base import Outcome
-from emtests.runtimes.command_line import MEASURED, all_measured, exit_code, main
+from emtests.runtimes import command_line
+from emtests.runtimes.base import Job, Outcome
+from emtests.runtimes.command_line import (
+    MEASURED,
+    all_measured,
+    all_runtimes,
+    exit_code,
+    main,
+    usual,
+)
 from emtests.runtimes.console import Console, Log
+from emtests.runtimes.debian import can_install
 from emtests.runtimes.events import judge
-from emtests.runtimes.interpreters import RUNNING, find_interpreter
+from emtests.runtimes.interpreters import RUNNING, Interpreter, find_interpreter, identify
+from emtests.runtimes.native import Native
 from emtests.runtimes.processes import Command, Ended, run
 from emtests.runtimes.table import table
 
@@ -193,7 +206,64 @@ def test_an_unknown_runtime(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["--only", "netscape"])
     assert caught.value.code == 2
-    assert "no such runtime: netscape. The runtimes are chromium, " in capsys.readouterr().err
+    assert (
+        "no such runtime: netscape. The runtimes are pyodide314-node, " in capsys.readouterr().err
+    )
+
+
+class Asked(NamedTuple):
+    """A row that notes what it is asked to do."""
+
+    name: str
+    jobs: list[Job]
+
+    def run(self, job: Job) -> Outcome:
+        self.jobs.append(job)
+        return Outcome(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "focused", "may_install"),
+    [
+        ([], False, False),
+        (["--focused"], True, False),
+        (["--install"], False, True),
+        # Who names tests wants to see these.
+        (["--focused", "-k", "arrays"], False, False),
+    ],
+)
+def test_what_rows_are_asked_for(
+    arguments: list[str], focused: bool, may_install: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = Asked("asked", [])
+    monkeypatch.setattr(command_line, "all_runtimes", lambda given=(): {"asked": row})
+    assert main(["--only", "asked", *arguments]) == 0
+    (job,) = row.jobs
+    assert (job.focused, job.may_install) == (focused, may_install)
+
+
+def test_nothing_is_installed_unasked(tmp_path: Path, log: Log) -> None:
+    assert not can_install(Job("any", tmp_path, log))
+
+
+def test_a_given_interpreter_is_a_row() -> None:
+    (given,) = [identify([sys.executable])]
+    assert given is not None
+    assert given.version == RUNNING
+    other = Interpreter("3.99t", given.executable)
+    row = all_runtimes([other])["cpython3.99t"]
+    assert row == Native("3.99t", given.executable)
+    assert "cpython3.99t" in usual(all_runtimes([other]))
+    assert "cpython3.99t" not in all_runtimes()
+
+
+def test_what_is_given_must_be_an_interpreter(
+    programs: Program, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in (programs("python3", "echo pypy 3.11 /x"), programs("false", "exit 1"), "/no/such"):
+        with pytest.raises(SystemExit):
+            main(["--python", str(path)])
+        assert f"{path} is no CPython with venv that runs" in capsys.readouterr().err
 
 
 def test_the_running_interpreter_is_found() -> None:
@@ -204,3 +274,28 @@ def test_the_running_interpreter_is_found() -> None:
 
 def test_an_absent_interpreter_is_not_found() -> None:
     assert find_interpreter("3.0") is None
+
+
+KINDS = """
+import pytest
+
+def test_on_heaps(kind): pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("kinds", "exit_code", "words"),
+    [("home,guest32", 0, "2 passed"), ("home,no-such", 4, "no such kind: no-such. They are home,")],
+)
+def test_kinds_can_be_chosen(kinds: str, exit_code: int, words: str, tmp_path: Path) -> None:
+    file = tmp_path / "test_kinds.py"
+    file.write_text(KINDS)
+    ours = ["-p", "emtests.conftest", "-p", "no:cacheprovider", f"--rootdir={tmp_path}", "-q"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *ours, f"--kinds={kinds}", "-c", os.devnull, file],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == exit_code
+    assert words in done.stdout + done.stderr

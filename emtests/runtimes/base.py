@@ -22,6 +22,10 @@ class Job:
     """Empty at the start; events and coverage data are left in it."""
     log: Log
     pytest_arguments: Sequence[str] = ()
+    focused: bool = False
+    """Whether to leave out the tests that can only have the answer they have in another row."""
+    may_install: bool = False
+    """Whether programs may be installed for the whole machine."""
 
     def say(self, text: str) -> None:
         self.log.write(f"{text}\n")

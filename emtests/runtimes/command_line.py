@@ -7,15 +7,16 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from emtests.runtimes.base import Outcome, Runtime
+from emtests.runtimes.browsers import CHROMIUM, FIREFOX, PyodideInBrowser
 from emtests.runtimes.checks import LINT, TYPES
-from emtests.runtimes.chromium import PyodideInChromium
 from emtests.runtimes.coverage_report import Coverage
 from emtests.runtimes.ecosystem import Ecosystem
-from emtests.runtimes.interpreters import RUNNING, SUPPORTED, find_interpreter
+from emtests.runtimes.interpreters import RUNNING, SUPPORTED, Interpreter, identify
 from emtests.runtimes.lock_file import Packaging
-from emtests.runtimes.native import Development, Native
+from emtests.runtimes.native import Development, Native, Slow
 from emtests.runtimes.node import PyodideInNode
 from emtests.runtimes.pyodide_releases import NEWEST, RELEASES
 from emtests.runtimes.schedule import run_all, run_folder
@@ -25,21 +26,33 @@ from emtests.runtimes.valgrind import Valgrind
 COVERAGE = "coverage"
 MEASURED = (f"cpython{RUNNING}", f"pyodide{NEWEST.series}-node", "chromium", "chromium-worker")
 """The rows that leave coverage data."""
-# Newer ones are tested where they happen to be, but nobody needs to have them.
+# Newer ones, and those without the interpreter's lock, are tested where they happen to be, but
+# nobody needs to have them.
 _EXPECTED = ("3.10", "3.11", "3.12", "3.13")
 
 
-def all_runtimes() -> dict[str, Runtime]:
-    """Every row but coverage, which comes after them, by name."""
-    versions = [v for v in SUPPORTED if v in _EXPECTED or v == RUNNING or find_interpreter(v)]
+def all_runtimes(given: Sequence[Interpreter] = ()) -> dict[str, Runtime]:
+    """Every row but coverage, which comes after them, by name.
+
+    The rows that take longest come first, so that no core waits at the end.
+    """
+    executables = {each.version: each.executable for each in given}
+    versions = dict.fromkeys([RUNNING, *SUPPORTED, *executables])
+    native = [Native(version, executables.get(version)) for version in versions]
+    node = [PyodideInNode(release) for release in RELEASES]
     runtimes: list[Runtime] = [
-        # First, for they bring the browser that the tests of the demonstration's page use as well.
-        PyodideInChromium(worker=False),
-        PyodideInChromium(worker=True),
-        *map(Native, versions),
+        node[0],
+        native[0],
+        Slow(),
+        *(
+            PyodideInBrowser(each, worker)
+            for each in (CHROMIUM, FIREFOX)
+            for worker in (False, True)
+        ),
+        *native[1:],
         Development(),
         Valgrind(),
-        *map(PyodideInNode, RELEASES),
+        *node[1:],
         Packaging(),
         Ecosystem(),
         TYPES,
@@ -48,24 +61,39 @@ def all_runtimes() -> dict[str, Runtime]:
     return {runtime.name: runtime for runtime in runtimes}
 
 
+def usual(runtimes: Mapping[str, Runtime]) -> list[str]:
+    """The names of the rows that run where none are named."""
+    return [
+        name
+        for name, runtime in runtimes.items()
+        if not isinstance(runtime, Native) or runtime.version in _EXPECTED or runtime.found
+    ]
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run what was asked for; return the exit code."""
-    runtimes = all_runtimes()
-    options, pytest_arguments = _parse(arguments, [*runtimes, COVERAGE])
+    parser = _make_parser()
+    options, pytest_arguments = parser.parse_known_args(arguments)
+    runtimes = all_runtimes(options.python)
+    _check_names(parser, [*options.only, *options.require], [*runtimes, COVERAGE])
     # pytest cannot know the width of the terminal through a pipe, nor whether it has colours.
     os.environ.setdefault("COLUMNS", str(shutil.get_terminal_size().columns))
     if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
         os.environ.setdefault("PY_COLORS", "1")
-    names = options.only or [*runtimes, COVERAGE]
+    names = options.only or [*usual(runtimes), COVERAGE]
     if pytest_arguments and not options.only:
         # Who asks for certain tests does not want to wait for what reads all of the code.
         names = [name for name in names if name not in (TYPES.name, LINT.name)]
-    chosen = [runtime for name, runtime in runtimes.items() if name in names]
-    outcomes = run_all(chosen, pytest_arguments, at_a_time=options.jobs)
+    outcomes = run_all(
+        [runtime for name, runtime in runtimes.items() if name in names],
+        pytest_arguments,
+        at_a_time=options.jobs,
+        focused=options.focused and not pytest_arguments,
+        may_install=options.install,
+    )
     if COVERAGE in names:
         complete = not pytest_arguments and all_measured(outcomes)
-        coverage = Coverage([run_folder(name) for name in outcomes], complete)
-        outcomes |= run_all([coverage], (), at_a_time=1)
+        outcomes |= run_all([Coverage([run_folder(name) for name in outcomes], complete)])
     print("\n" + table(outcomes), flush=True)
     return exit_code(outcomes, options.require)
 
@@ -87,36 +115,66 @@ def exit_code(outcomes: Mapping[str, Outcome], required: Sequence[str]) -> int:
     return int(bool(missing) or any(outcome.bad for outcome in outcomes.values()))
 
 
-def _parse(
-    arguments: Sequence[str], names: Sequence[str]
-) -> tuple[argparse.Namespace, Sequence[str]]:
-    def some_names(text: str) -> list[str]:
-        chosen = [name for name in text.split(",") if name]
-        unknown = [name for name in chosen if name not in names]
-        if unknown:
-            raise argparse.ArgumentTypeError(
-                f"no such runtime: {', '.join(unknown)}. The runtimes are {', '.join(names)}."
-            )
-        return chosen
+def _check_names(
+    parser: argparse.ArgumentParser, chosen: Sequence[str], names: Sequence[str]
+) -> None:
+    unknown = [name for name in chosen if name not in names]
+    if unknown:
+        parser.error(f"no such runtime: {', '.join(unknown)}. The runtimes are {', '.join(names)}.")
 
+
+def _names(text: str) -> list[str]:
+    return [name for name in text.split(",") if name]
+
+
+def _interpreter(path: str) -> Interpreter:
+    # A path without a folder would be looked for on PATH.
+    found = identify([str(Path(path).absolute())])
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{path} is no CPython with venv that runs")
+    return found
+
+
+def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m emtests",
         description="Run the tests of emheap in every runtime that this machine has or can be "
-        "given. Everything brought for that goes to the folder .environment of the checkout.",
-        epilog=f"Runtimes: {', '.join(names)}. Every other argument goes to pytest: -k, -x, paths.",
+        "given. What is fetched for that goes to the folder .environment of the checkout.",
+        epilog=f"Runtimes: {', '.join([*all_runtimes(), COVERAGE])}. "
+        "Every other argument goes to pytest: -k, -x, paths.",
         allow_abbrev=False,
     )
     parser.add_argument(
         "--require",
-        type=some_names,
+        type=_names,
         default=[],
         metavar="A,B",
         help="runtimes whose absence is a failure; others are left out where they cannot run",
     )
     parser.add_argument(
-        "--only", type=some_names, default=[], metavar="A,B", help="run no other runtime"
+        "--only", type=_names, default=[], metavar="A,B", help="run no other runtime"
+    )
+    parser.add_argument(
+        "--python",
+        type=_interpreter,
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="a CPython that is not found by itself, as one built without the interpreter's lock; "
+        "may be given several times",
+    )
+    parser.add_argument(
+        "--focused",
+        action="store_true",
+        help="in each runtime only the tests whose answer may be another one there",
+    )
+    parser.add_argument(
+        "--install",
+        action="store_true",
+        help="install what is missing for the whole machine, with apt-get, as root on Debian and "
+        "its relatives: chromium, firefox-esr, valgrind, libatomic1",
     )
     parser.add_argument(
         "--jobs", type=int, default=2, metavar="N", help="how many at a time (default: 2)"
     )
-    return parser.parse_known_args(arguments)
+    return parser

@@ -16,9 +16,9 @@ _one_at_a_time = threading.Lock()
 _WAIT_FOR_LOCK = "DPkg::Lock::Timeout=300"
 
 
-def can_install() -> bool:
-    """Whether `install` may work: root, on a machine with apt-get."""
-    if sys.platform != "linux" or os.geteuid() != 0:
+def can_install(job: Job) -> bool:
+    """Whether `install` is allowed and may work: by root, on a machine with apt-get."""
+    if not job.may_install or sys.platform != "linux" or os.geteuid() != 0:
         return False
     return shutil.which("apt-get") is not None
 

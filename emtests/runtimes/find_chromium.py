@@ -28,6 +28,14 @@ def find_chromium(job: Job) -> Path:
         return installed_chromium() or _from_debian(job) or _from_playwright(job)
 
 
+def bring_chromium(job: Job) -> None:
+    """Find or bring Chromium for tests that are skipped without it."""
+    try:
+        find_chromium(job)
+    except EnvironmentProblem as problem:
+        job.say(f"{problem}\nThe tests in Chromium are skipped.")
+
+
 def installed_chromium() -> Path | None:
     """The executable of Chromium or Chrome, if this machine has one that runs.
 
@@ -55,7 +63,7 @@ def _places() -> Iterator[Path]:
 
 
 def _from_debian(job: Job) -> Path | None:
-    if not debian.can_install():
+    if not debian.can_install(job):
         return None
     try:
         debian.install(["chromium"], job)
@@ -74,7 +82,8 @@ def _from_playwright(job: Job) -> Path:
     if not ended.well:
         raise EnvironmentProblem(
             "no Chromium: not installed, and Playwright could not fetch one (its words are above). "
-            "Install Chromium or Chrome, or name its executable in EMHEAP_CHROMIUM."
+            "Install Chromium or Chrome (root on Debian: --install does), or name its executable "
+            "in EMHEAP_CHROMIUM."
         )
     question = f"console.log(require({str(core)!r}).chromium.executablePath())"
     answer = subprocess.run(

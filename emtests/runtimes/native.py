@@ -9,9 +9,11 @@ from pathlib import Path
 
 from emtests.runtimes.base import Job, Outcome
 from emtests.runtimes.events import judge
+from emtests.runtimes.find_chromium import bring_chromium
 from emtests.runtimes.find_firefox import bring_firefox
 from emtests.runtimes.interpreters import RUNNING, find_interpreter
 from emtests.runtimes.processes import Command, run
+from emtests.runtimes.selection import NOT_AGAIN, NOT_SLOW, ON_MEMORY, SLOW
 from pyodide_demo.environment import (
     EnvironmentProblem,
     checkout_with_extras,
@@ -20,9 +22,9 @@ from pyodide_demo.environment import (
 )
 
 COVERAGE_FILE = "coverage-data"
+# Newer ones have no wheel for builds without the interpreter's lock.
+_HYPOTHESIS_WITHOUT_RUST = "hypothesis==6.115.0"
 MINUTES = 45
-NOT_AGAIN = ["-m", "not packaging and not ecosystem and not slow and not once"]
-"""Leaves out the tests that one CPython is enough for: the running one."""
 _SECONDS_WITHOUT_NEWS = 300
 
 
@@ -31,19 +33,41 @@ class Native:
     """pytest under one CPython; the running one is measured by coverage, which doubles its time."""
 
     version: str
+    given: Path | None = None
+    """The executable, where it is not left to us to find it."""
 
     @property
     def name(self) -> str:
         return f"cpython{self.version}"
 
+    @property
+    def found(self) -> bool:
+        return bool(self.given or find_interpreter(self.version))
+
     def run(self, job: Job) -> Outcome:
-        python = python_with_tests(self.version, job)
-        command: Command = [python, "-m", "pytest", *NOT_AGAIN, *native_arguments(job)]
+        python = python_with_tests(self.version, job, self.given)
         if self.version == RUNNING:
-            bring_firefox(job)
             measured = ["-m", "coverage", "run", f"--data-file={job.folder / COVERAGE_FILE}"]
-            command = [python, *measured, "-m", "pytest", *native_arguments(job)]
-        return judge(job.folder, run(command, job.log, minutes=MINUTES, environment=settings(job)))
+            return run_pytest([python, *measured], NOT_SLOW, job)
+        return run_pytest([python], NOT_AGAIN, job, self._settings())
+
+    def _settings(self) -> Mapping[str, str]:
+        # Extension modules that do not know of it would switch the lock on again.
+        return {"PYTHON_GIL": "0"} if self.version.endswith("t") else {}
+
+
+@dataclass(frozen=True)
+class Slow:
+    """The tests marked `slow` under the running CPython: browsers, compilers, long searches."""
+
+    name: str = "slow"
+
+    def run(self, job: Job) -> Outcome:
+        python = python_with_tests(RUNNING, job)
+        # These are for the tests of the demonstration's page, which are skipped without them.
+        for bring in (bring_chromium, bring_firefox):
+            bring(job)
+        return run_pytest([python], SLOW, job)
 
 
 @dataclass(frozen=True)
@@ -58,22 +82,33 @@ class Development:
     def run(self, job: Job) -> Outcome:
         python = python_with_tests(RUNNING, job)
         checks = {"PYTHONMALLOC": "debug", "MALLOC_PERTURB_": "165"}
-        command: Command = [python, "-X", "dev", "-m", "pytest", *NOT_AGAIN, *native_arguments(job)]
-        environment = {**settings(job), **checks}
-        return judge(job.folder, run(command, job.log, minutes=MINUTES, environment=environment))
+        selected = [*NOT_AGAIN, *(ON_MEMORY if job.focused else ())]
+        return run_pytest([python, "-X", "dev"], selected, job, checks)
 
 
-def python_with_tests(version: str, job: Job) -> Path:
+def run_pytest(
+    python: Command, selected: Sequence[str], job: Job, variables: Mapping[str, str] | None = None
+) -> Outcome:
+    """Run pytest with what starts Python, and judge how it ended."""
+    command: Command = [*python, "-m", "pytest", *selected, *native_arguments(job)]
+    environment = {**settings(job), **(variables or {})}
+    return judge(job.folder, run(command, job.log, minutes=MINUTES, environment=environment))
+
+
+def python_with_tests(version: str, job: Job, given: Path | None = None) -> Path:
     """The Python of a virtual environment with everything the tests need."""
-    base = find_interpreter(version)
+    base = given or find_interpreter(version)
     if base is None:
         raise EnvironmentProblem(
             f"no CPython {version} with venv was found: not the running one, not on PATH, "
-            "not in pyenv" + (", not by the py launcher" if sys.platform == "win32" else "")
+            "not in pyenv"
+            + (", not by the py launcher" if sys.platform == "win32" else "")
+            + "; --python gives the path of another one"
         )
-    return virtual_environment(
-        f"cpython{version}", [checkout_with_extras("test")], python=base, say=job.say
-    )
+    requirements = [checkout_with_extras("test")]
+    if version.endswith("t"):
+        requirements.append(_HYPOTHESIS_WITHOUT_RUST)
+    return virtual_environment(f"cpython{version}", requirements, python=base, say=job.say)
 
 
 def native_arguments(job: Job) -> Sequence[str]:

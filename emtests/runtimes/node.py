@@ -9,6 +9,7 @@ from emtests.runtimes.base import Job, Outcome
 from emtests.runtimes.events import judge
 from emtests.runtimes.processes import run
 from emtests.runtimes.pyodide_releases import Release, fetch_modules
+from emtests.runtimes.selection import NOT_SLOW
 from pyodide_demo.environment import CHECKOUT, find_node
 
 MINUTES = 20
@@ -28,6 +29,7 @@ class PyodideInNode:
         node = find_node()
         pyodide, site = self.release.fetch(job)
         mounts = {"/project": CHECKOUT, "/site": site, "/run-folder": job.folder}
+        inside = self.release.configuration(job, NOT_SLOW, measure=self.release.measured)
         configuration = job.folder / "configuration.json"
         configuration.write_text(
             json.dumps(
@@ -35,7 +37,7 @@ class PyodideInNode:
                     "pyodide": str(pyodide),
                     "modules": str(fetch_modules(job)),
                     "mounts": {name: str(folder) for name, folder in mounts.items()},
-                    **self.release.configuration(job),
+                    **inside,
                 }
             )
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,8 +48,10 @@ class Release:
         pyodide = pyodide_distribution(self.version, say=job.say)
         return pyodide, pyodide_site(self.version, REQUIREMENTS, say=job.say)
 
-    def configuration(self, job: Job) -> dict[str, object]:
-        """What the JavaScript that runs pytest is told."""
+    def configuration(
+        self, job: Job, selected: Sequence[str], *, measure: bool
+    ) -> dict[str, object]:
+        """What the JavaScript that runs pytest is given."""
         settings = {
             "EMHEAP_RUN_FOLDER": "/run-folder",
             "HYPOTHESIS_STORAGE_DIRECTORY": "/tmp/hypothesis",
@@ -56,11 +59,17 @@ class Release:
         }
         return {
             "environment": {**environment_passed_on(), **settings},
-            "arguments": [*self.pytest_arguments, *job.pytest_arguments],
-            "measure": self.measured,
+            "arguments": [*self.pytest_arguments, *selected, *job.pytest_arguments],
+            "measure": measure,
         }
 
 
 NEWEST = Release("314", PYODIDE_VERSION)
 # 0.27 has no dup2 on its standard streams, which pytest's usual capturing needs.
-RELEASES = (NEWEST, Release("0.29", "0.29.4"), Release("0.27", "0.27.7", ("--capture=sys",)))
+RELEASES = (
+    NEWEST,
+    Release("315", "315.0.0-alpha.2"),
+    Release("0.29", "0.29.4"),
+    Release("0.28", "0.28.3"),
+    Release("0.27", "0.27.7", ("--capture=sys",)),
+)

@@ -19,9 +19,14 @@ from pyodide_demo.environment import EnvironmentProblem, private_folder
 
 
 def run_all(
-    runtimes: Iterable[Runtime], pytest_arguments: Sequence[str], *, at_a_time: int
+    runtimes: Iterable[Runtime],
+    pytest_arguments: Sequence[str] = (),
+    *,
+    at_a_time: int = 1,
+    focused: bool = False,
+    may_install: bool = False,
 ) -> dict[str, Outcome]:
-    """Run each runtime; return the outcomes by name, in the same order."""
+    """Run each runtime; return the outcomes by name, in the same order. See `Job` for the rest."""
     console = Console()
 
     def run_one(runtime: Runtime, job: Job) -> Outcome:
@@ -44,7 +49,7 @@ def run_all(
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
             log = console.open(folder / "output.txt")
-            job = Job(runtime.name, folder, log, pytest_arguments)
+            job = Job(runtime.name, folder, log, pytest_arguments, focused, may_install)
             futures[runtime.name] = executor.submit(run_one, runtime, job)
         return {name: future.result() for name, future in futures.items()}
 

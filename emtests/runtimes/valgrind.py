@@ -66,12 +66,14 @@ class Valgrind:
 
 def find_valgrind(job: Job) -> str:
     """The valgrind executable, installed if that is possible. Raises EnvironmentProblem."""
-    if shutil.which("valgrind") is None and debian.can_install():
+    if shutil.which("valgrind") is None and debian.can_install(job):
         # Without the symbols of libc valgrind cannot watch malloc.
         debian.install(["valgrind", "libc6-dbg"], job)
     found = shutil.which("valgrind")
     if found is None:
-        raise EnvironmentProblem("valgrind is not installed (Debian: apt-get install valgrind)")
+        raise EnvironmentProblem(
+            "valgrind is not installed (Debian: `apt-get install valgrind`, or --install as root)"
+        )
     return found
 
 
