@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Any, ParamSpec, TypeVar, overload
+from typing import Any, ParamSpec, TypeAlias, TypeVar, overload
 
 from emheap._util.free_each import raise_problems, try_each
 from emheap._util.sites import Site, caller_site, describe_site
@@ -25,6 +25,7 @@ T = TypeVar("T")
 K = TypeVar("K")
 P = ParamSpec("P")
 S = TypeVar("S", bound=Struct)
+StructValues: TypeAlias = "Iterable[S | tuple[Any, ...] | Mapping[str, Any]] | bytes | memoryview"
 Ref = TypeVar("Ref", bound="HeapRef[Any]")
 Item = TypeVar("Item", bound="HeapRef[Any] | Arena")
 
@@ -117,7 +118,7 @@ class Arena(AllocNames):
     ) -> ArrayRef[T]: ...
     @overload
     def alloc_array(
-        self, kind: type[S], count_or_values: int | Iterable[S | tuple[Any, ...]], /
+        self, kind: type[S], count_or_values: int | StructValues[S], /
     ) -> StructArrayRef[S]: ...
     @overload
     def alloc_array(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar, overload
 
 from emheap._util.checks import check_aligned, check_count, check_integer
 from emheap._util.free_each import raise_problems, try_each
@@ -42,6 +42,7 @@ L = TypeVar("L", bound="Library")
 K = TypeVar("K")
 P = ParamSpec("P")
 S = TypeVar("S", bound=Struct)
+StructValues: TypeAlias = "Iterable[S | tuple[Any, ...] | Mapping[str, Any]] | bytes | memoryview"
 
 
 class HeapManager(BulkVerbs, DiagnosisVerbs, FlatNames):
@@ -76,8 +77,10 @@ class HeapManager(BulkVerbs, DiagnosisVerbs, FlatNames):
         self._table = open_table(memory, allocator, options)
         self._table.places = Places(self._table)
         self._memory = self._table.raw_memory
-        self._allocators: dict[type[Scalar[Any]], make.ScalarAllocator[Any]] = {}
+        self._allocators: dict[Any, Callable[..., Any]] = {}
         """What `alloc` calls for a number with no alignment of its own."""
+        self._struct_allocators: dict[Any, Callable[..., Any] | None] = {}
+        """What `alloc` calls for a structure with some fields, where that can be quick."""
         self._open_linker = open_linker
         self._calls: CallState | None = None
         """What the libraries on this heap share."""
@@ -231,28 +234,38 @@ class HeapManager(BulkVerbs, DiagnosisVerbs, FlatNames):
         ...     point.to_tuple()
         (1, 2)
         """
-        if fields or isinstance(kind, struct_verbs.COMPOUND):
+        if fields:
+            allocate = self._struct_allocators.get(kind)
+            if allocate is not None and initial is align is None:
+                return allocate(fields)
+        elif align is None:
+            allocate = self._allocators.get(kind)
+            if allocate is not None:
+                return allocate(0 if initial is None else initial)
+        return self._alloc_otherwise(kind, initial, fields, align, errors)
+
+    def _alloc_otherwise(
+        self, kind: Any, initial: Any, fields: dict[str, Any], align: Any, errors: str
+    ) -> Any:
+        if isinstance(kind, struct_verbs.COMPOUND):
             return self._alloc_compound(kind, initial, fields, align)
         check_type(kind, Type, "int32 or utf8")
+        if fields:
+            raise TypeError(f"a new {kind.name} takes no {', '.join(fields)}")
+        site = caller_site()
         if issubclass(kind, Text):
-            site = caller_site()
             return make.allocate_text(self._table, kind, initial, errors, align, site)
-        scalar: Any = kind
+        own = kind.for_abi(self._memory.abi)
         if align is None:
-            allocate = self._allocators.get(scalar)
-            if allocate is None:
-                own = scalar.for_abi(self._memory.abi)
-                allocate = make.scalar_allocator(self._table, own, depth=2)
-                self._allocators[scalar] = allocate
-            return allocate(0 if initial is None else initial)
-        own = scalar.for_abi(self._memory.abi)
-        return make.allocate_scalar(self._table, own, initial, align, caller_site())
+            self._allocators[kind] = make.scalar_allocator(self._table, own, depth=2)
+        return make.allocate_scalar(self._table, own, initial, align, site)
 
     def _alloc_compound(self, kind: Any, initial: Any, fields: dict[str, Any], align: Any) -> Any:
-        if not isinstance(kind, struct_verbs.COMPOUND):
-            check_type(kind, Type, "int32 or utf8")
-            raise TypeError(f"a new {kind.__name__} takes no {', '.join(fields)}")
-        return struct_verbs.alloc(self._table, kind, initial, fields, align, caller_site())
+        table = self._table
+        made = struct_verbs.alloc(table, kind, initial, fields, align, caller_site())
+        if kind not in self._struct_allocators:
+            self._struct_allocators[kind] = struct_verbs.allocator(table, kind)
+        return made
 
     @overload
     def alloc_array(
@@ -265,7 +278,7 @@ class HeapManager(BulkVerbs, DiagnosisVerbs, FlatNames):
     ) -> ArrayRef[T]: ...
     @overload
     def alloc_array(
-        self, kind: type[S], count_or_values: int | Iterable[S | tuple[Any, ...]], /
+        self, kind: type[S], count_or_values: int | StructValues[S], /
     ) -> StructArrayRef[S]: ...
     @overload
     def alloc_array(

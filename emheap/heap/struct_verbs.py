@@ -22,6 +22,7 @@ __all__ = [
     "adopt",
     "alloc",
     "alloc_array",
+    "allocator",
     "read",
     "resolve",
     "wrap",
@@ -65,6 +66,13 @@ def alloc(
         return struct_make.allocate_struct(table, kind, fields, site, source)
     _refuse_fields(kind, fields)
     return struct_make.allocate_copy(table, kind, initial, site, source)
+
+
+def allocator(table: BlockTable, kind: Any) -> Callable[..., Any] | None:
+    """What allocates structures of a kind in one step, called by the heap's own verb."""
+    if not isinstance(kind, StructType) or kind._declaration.flexible is not None:
+        return None
+    return struct_make.struct_allocator(table, kind, depth=2)
 
 
 def _refuse_fields(kind: Any, fields: dict[str, Any]) -> None:

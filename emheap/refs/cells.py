@@ -29,7 +29,7 @@ from emheap.types import (
 
 _RECORDS: dict[str, Callable[[], Any]] = {"pointees": dict, "tail": int, "origin": type(None)}
 
-__all__ = ["Cells", "WindowCells", "cells_class"]
+__all__ = ["Cells", "WindowCells", "cells_class", "is_direct"]
 
 _SCALARS: dict[str, type[Scalar[Any]]] = {
     kind.format: kind
@@ -172,6 +172,11 @@ class WindowCells(Cells):
         return data
 
 
+def is_direct(memory: Memory) -> bool:
+    """Whether a memory is one memoryview, which stays."""
+    return isinstance(memory, WindowMemory) and memory.stable
+
+
 def cells_class(memory: Memory) -> type[Cells]:
     """The class of the cells in a memory."""
-    return WindowCells if isinstance(memory, WindowMemory) and memory.stable else Cells
+    return WindowCells if is_direct(memory) else Cells

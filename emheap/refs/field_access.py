@@ -8,6 +8,7 @@ go through their bytes.
 
 from __future__ import annotations
 
+import struct
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +22,7 @@ from emheap.types.struct_fields import Entry
 from emheap.types.structs import StructLayout, StructType, layout_of
 from emheap.types.wide import as_wide
 
-__all__ = ["Place", "make_property"]
+__all__ = ["Place", "make_property", "make_whole"]
 
 _UNITS = {1: "B", 2: "H", 4: "I", 8: "Q"}
 
@@ -29,11 +30,18 @@ _UNITS = {1: "B", 2: "H", 4: "I", 8: "Q"}
 class Place:
     """How the offsets of one class of structures are written in source text."""
 
-    __slots__ = ("abi", "alignment", "based", "layout", "nested")
+    __slots__ = ("abi", "alignment", "based", "direct", "layout", "nested")
 
     def __init__(
-        self, layout: StructLayout, nested: Callable[[Any, bool], Any], *, based: bool, packed: bool
+        self,
+        layout: StructLayout,
+        nested: Callable[[Any, bool], Any],
+        based: bool,
+        packed: bool,
+        direct: bool,
     ) -> None:
+        self.direct = direct
+        """Whether the cells are memoryviews."""
         self.layout = layout
         self.nested = nested
         """Gives the class of a structure inside of this one, aligned or not."""
@@ -112,7 +120,7 @@ except ValueError:
 """
 _SET_FLOAT32 = """
 try:
-    if -limit < value < limit:
+    if {least} < value < {most}:
         {cell} = value
         return
 except (ValueError, TypeError):
@@ -134,13 +142,15 @@ except ValueError:
 def _scalar_property(owner: Any, entry: Entry, place: Place, offset: int) -> property:
     codec = ScalarCodec(owner, entry, place.abi)
     size = codec.size
+    names: dict[str, Any]
     if as_wide(codec.scalar) or entry.swapped or not place.is_aligned(offset, size):
         at = place.offset(offset)
-        getter = _GET.format(read=f"unpack(self._elements.read({at}, {size}))")
-        setter = _SET_BYTES.format(at=at)
-        return _compile(getter, setter, pack=codec.pack, unpack=codec.unpack)
+        read, names = f"unpack(self._elements.read({at}, {size}))", {"unpack": codec.unpack}
+        if place.direct and codec.plain and codec.form is not None:
+            read, names = f"unpack(self._elements.B, {at})[0]", {"unpack": codec.form.unpack_from}
+        return _compile(_GET.format(read=read), _SET_BYTES.format(at=at), pack=codec.pack, **names)
     cell = place.cell(codec.scalar.format, offset, size)
-    names: dict[str, Any] = {"encode": codec.encode, "decode": codec.decode}
+    names = {"encode": codec.encode, "decode": codec.decode}
     read = cell if codec.plain else f"decode({cell})"
     if entry.convert is bool:
         read = f"{cell} != 0"
@@ -149,10 +159,63 @@ def _scalar_property(owner: Any, entry: Entry, place: Place, offset: int) -> pro
         form = _SET_ENCODED
     elif codec.scalar is float32:
         form = _SET_FLOAT32
-        names["limit"] = FLOAT32_LIMIT
     elif codec.scalar.encodes:
         form = _SET_ENCODED
-    return _compile(_GET.format(read=read), form.format(cell=cell), **names)
+    # Numbers in the text are constants of the code, which cost nothing to load.
+    limits = {"least": -FLOAT32_LIMIT, "most": FLOAT32_LIMIT}
+    return _compile(_GET.format(read=read), form.format(cell=cell, **limits), **names)
+
+
+# All fields at once
+
+_WHOLE = """
+def to_tuple(self):
+    try:
+        return unpack{data}
+    except ValueError:
+        self._check_alive()
+        raise
+
+def write(self, value):
+    if type(value) is tuple:
+        try:
+            data = pack(*value)
+        except ERRORS:
+            pass  # their messages name no field
+        else:
+            try:
+                {store}
+            except ValueError:
+                self._check_alive()
+                raise
+            return
+    write_any(self, value)
+"""
+
+
+def make_whole(kind: Any, form: struct.Struct, place: Place) -> dict[str, Any]:
+    """The methods of a structure of plain numbers that read and store all of them in one step."""
+    at = place.offset(0)
+    end = place.offset(form.size)
+    space: dict[str, Any] = {
+        "unpack": form.unpack,
+        "pack": form.pack,
+        "ERRORS": (struct.error, OverflowError, TypeError),
+        "write_any": kind.write,
+    }
+    data = f"(self._elements.read({at}, {form.size}))"
+    if place.direct:
+        space["unpack"] = form.unpack_from
+        data = f"(self._elements.B, {at})"
+    text = _WHOLE.format(
+        data=data,
+        store=f"self._elements.B[{at} : {end}] = data",
+    )
+    exec(text, space)
+    made = {name: space[name] for name in ("to_tuple", "write")}
+    for name, function in made.items():
+        function.__doc__ = getattr(kind, name).__doc__
+    return made
 
 
 # Bit-fields

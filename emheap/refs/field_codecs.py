@@ -11,6 +11,7 @@ from emheap.blocks.table import BlockTable
 from emheap.errors import CapacityError, ValueOutOfRangeError
 from emheap.refs.base import HeapRef
 from emheap.refs.pointer import address_of
+from emheap.refs.string import StringRef
 from emheap.types.abi import ABI
 from emheap.types.arrays import encode_elements
 from emheap.types.c_scalars import char
@@ -57,7 +58,7 @@ def concrete_kind(entry: Entry, abi: ABI) -> Any:
 class ScalarCodec:
     """The value of a scalar field, or of a bit-field, as the number stored."""
 
-    __slots__ = ("decode", "encode", "pack", "plain", "scalar", "size", "unpack", "where")
+    __slots__ = ("decode", "encode", "form", "pack", "plain", "scalar", "size", "unpack", "where")
 
     def __init__(self, owner: Any, entry: Entry, abi: ABI) -> None:
         self.where = f"{owner.__name__}.{entry.name}"
@@ -67,11 +68,14 @@ class ScalarCodec:
         self.decode = self._decoder(entry)
         self.plain = entry.convert is None and not self.scalar.decodes
         """Whether numbers are read as they are stored."""
+        self.form: struct.Struct | None = None
+        """What the number stored is read with; None for the widest."""
         if as_wide(self.scalar):
             self._open_wide("big" if entry.swapped else "little")
             return
         other = ">" if BYTE_ORDER == "<" else "<"
         form = struct.Struct((other if entry.swapped else BYTE_ORDER) + self.scalar.format)
+        self.form = form
         pack, unpack = form.pack, form.unpack
         encode, decode = self.encode, self.decode
         self.pack: Callable[[Any], bytes] = lambda value: pack(encode(value))
@@ -387,7 +391,8 @@ def _text_store(where: str, entry: Entry, offset: int) -> Store:
     encode = named(where, entry.kind.encode)
 
     def store(made: bytearray, base: int, value: Any, _: Notes) -> None:
-        data = encode(value)
+        # A string inside of another structure is read: it has room of its own.
+        data = encode(value.value if isinstance(value, StringRef) else value)
         if len(data) > room and not entry.flexible:
             raise CapacityError(
                 f"{where}: a string of {len(data)} bytes with its terminator does not fit its "

@@ -96,7 +96,7 @@ class Places:
         parent = self.ref_of(found)
         if layout.kind is kind and layout.count is None and address == found[1]:
             return parent
-        variants = variants_of(kind, table.memory.abi)
+        variants = variants_of(kind, table.memory)
         check_aligned(address, variants.layout.alignment, f"a {kind.__name__}")
         made = object.__new__(variants.inner)
         made._elements, made._base, made._parent = found[0], address - found[1], parent

@@ -52,6 +52,12 @@ class _Structure(Protocol[T_co]):
     def _given_array(self) -> T_co: ...
 
 
+class _Structures(Protocol[T_co]):
+    """What arrays of structures are to a checker."""
+
+    def _given_element(self) -> T_co: ...
+
+
 class Pointer(Generic[K_co]):
     """A pointer to something of a known kind: a value, and as ``Pointer[Node]`` a type.
 
@@ -92,7 +98,14 @@ class Pointer(Generic[K_co]):
         def __set__(
             self,
             instance: object,
-            value: Pointer[K_co] | K_co | ArrayRef[Any] | ScalarRef[Any] | StringRef | int | None,
+            value: Pointer[K_co]
+            | K_co
+            | _Structures[K_co]
+            | ArrayRef[Any]
+            | ScalarRef[Any]
+            | StringRef
+            | int
+            | None,
         ) -> None: ...
         def _given(self) -> Self: ...
 

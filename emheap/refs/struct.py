@@ -16,7 +16,6 @@ from emheap.refs.scalar import ScalarRef
 from emheap.refs.struct_array import StructArrayRef, open_struct_array_inside
 from emheap.refs.structured import StructuredRef
 from emheap.refs.values import make_value
-from emheap.refs.variants import variants_of
 from emheap.types.base import Type
 from emheap.types.fields import Field
 from emheap.types.pointers import ArrayOf, PointerTo
@@ -218,7 +217,7 @@ class Struct(StructuredRef[Any], metaclass=StructType):
         self._check_alive()
         kind: Any = entry.kind
         if isinstance(kind, StructType):
-            variants = variants_of(kind, self._variants.abi)
+            variants = self._variants.of(kind)
             address = cells.address + base
             packed = bool(address % variants.layout.alignment) or self._is_packed(variants)
             return open_struct_array_inside(self, variants, base, count, packed=packed)

@@ -50,6 +50,11 @@ class StructArrayRef(StructuredRef[S], Sequence[S]):
     """
 
     __slots__ = ("_base", "_count", "_item", "_stride", "_variants")
+
+    if TYPE_CHECKING:
+
+        def _given_element(self) -> S: ...
+
     __hash__ = None  # type: ignore[assignment]
 
     _count: int

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from emheap._util.checks import check_aligned, check_count, check_integer
-from emheap._util.sites import Site
+from emheap._util.sites import Site, caller_site, current_frame, shared_offset
 from emheap.allocators.adopted import AdoptedAllocator
 from emheap.allocators.base import Allocator
 from emheap.blocks.block import Block
 from emheap.blocks.table import BlockTable
 from emheap.refs import make
+from emheap.refs.cells import WindowCells, is_direct
 from emheap.refs.field_codecs import Notes, encode_structs
 from emheap.refs.lifetime import make_ref
 from emheap.refs.struct_array import OwningStructArrayRef, StructArrayRef, open_struct_array
@@ -20,12 +22,15 @@ from emheap.refs.variants import Variants, variants_of
 from emheap.types.struct_fields import Entry
 from emheap.types.structs import size_and_alignment
 
+StructAllocator = Callable[..., Any]
+
 __all__ = [
     "adopt_struct",
     "allocate_copy",
     "allocate_struct",
     "allocate_struct_array",
     "reference_to",
+    "struct_allocator",
     "wrap_struct",
     "wrap_struct_array",
     "write_struct",
@@ -69,7 +74,7 @@ def _variants(table: BlockTable, kind: Any) -> Variants:
             f"{kind.__name__} has no fields, so its size is not known; "
             "only what another program allocated can be one"
         )
-    return variants_of(kind, table.memory.abi)
+    return variants_of(kind, table.memory)
 
 
 def _allocate(
@@ -106,6 +111,50 @@ def _elements_in(variants: Variants, flexible: Entry, size: int) -> int:
 
 def _element_size(variants: Variants, flexible: Entry) -> int:
     return size_and_alignment(flexible.kind, variants.abi)[0]
+
+
+def struct_allocator(table: BlockTable, kind: Any, depth: int) -> StructAllocator | None:
+    """A function ``allocate(fields)`` that makes structures quickly, called by a function of ours
+    that the user's program called, at a `depth` of 2; or None.
+
+    It takes a spare block and stores the fields in one step. Whatever is out of the ordinary, no
+    spare block or a value that does not fit, goes the long way.
+    """
+    variants = _variants(table, kind)
+    layout, encode = shared_layout(table, variants), variants.codec.encode
+    memory: Any = table.memory
+    spare = layout.spare
+    if spare is None or encode is None or not is_direct(memory):
+        return None
+    cls: Any = variants.owning
+    size, blocks = variants.layout.size, layout.blocks
+    window, zeros, new = memory.window, bytes(size), object.__new__
+
+    def allocate(fields: dict[str, Any] | None = None) -> Any:
+        nonlocal window
+        address = 0
+        try:
+            frame = current_frame(depth)
+            data = encode(**fields) if fields else zeros
+            address = spare.pop()
+            window[address : address + size] = data
+        except (IndexError, ValueError, TypeError, OverflowError, struct.error):
+            if address:
+                spare.append(address)
+        else:
+            ref = new(cls)
+            ref._elements = cells = WindowCells(memory, address, size)
+            ref._base = 0
+            offset = frame.f_lasti
+            if offset > 256:
+                offset = shared_offset(offset, offset)
+            ref._block = blocks[address] = (cells, address, layout, frame.f_code, offset)
+            return ref
+        made = allocate_struct(table, kind, fields or {}, caller_site())
+        window = memory.window  # in case the memory has grown
+        return made
+
+    return allocate
 
 
 def shared_layout(table: BlockTable, variants: Variants) -> StructureLayout:
@@ -172,7 +221,7 @@ def reference_to(block: Block) -> Any:
 
 def wrap_struct(table: BlockTable, kind: Any, address: Any, tail: Any = 0) -> Any:
     """A reference that borrows the structure at an address, with `tail` elements at its end."""
-    variants = variants_of(kind, table.memory.abi)
+    variants = variants_of(kind, table.memory)
     size = variants.layout.size
     number = check_integer(tail, "tail")
     flexible = kind._declaration.flexible
@@ -192,7 +241,7 @@ def wrap_struct_array(
     table: BlockTable, kind: Any, address: Any, count: Any, stride: Any = None
 ) -> Any:
     """A reference that borrows `count` structures, each `stride` bytes after the one before."""
-    variants = variants_of(kind, table.memory.abi)
+    variants = variants_of(kind, table.memory)
     _check_element(kind)
     size = variants.layout.size
     step = size if stride is None else check_integer(stride, "stride")
@@ -234,7 +283,7 @@ def adopt_struct(
     site: Site,
 ) -> Any:
     """A reference that owns the structure, or `count` of them, that C allocated."""
-    variants = variants_of(kind, table.memory.abi)
+    variants = variants_of(kind, table.memory)
     unit: Any = variants.layout
     number = None
     if count is not None:
@@ -253,7 +302,7 @@ def adopt_struct(
 
 def write_struct(table: BlockTable, kind: Any, address: Any, value: Any) -> None:
     """Store a whole structure at an address."""
-    variants = variants_of(kind, table.memory.abi)
+    variants = variants_of(kind, table.memory)
     data = variants.codec.encode_value(value, Notes(table))
     start = table.raw_memory.check_extent(address, len(data), f"write of {kind.__name__}")
     table.raw_memory.write_bytes(start, data)

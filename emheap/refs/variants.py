@@ -10,7 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 from emheap.errors import NotAllocatedError
-from emheap.refs.field_access import Place, make_property
+from emheap.memories.base import Memory
+from emheap.refs.cells import is_direct
+from emheap.refs.field_access import Place, make_property, make_whole
 from emheap.refs.field_codecs import Codec, codec_of
 from emheap.refs.lifetime import Owner
 from emheap.types.abi import ABI
@@ -20,11 +22,13 @@ __all__ = ["Inside", "Variants", "variants_of"]
 
 
 class Variants:
-    """The classes of one structure for one ABI."""
+    """The classes of one structure for one ABI, for memories that are one memoryview or not."""
 
-    def __init__(self, kind: Any, abi: ABI) -> None:
+    def __init__(self, kind: Any, abi: ABI, direct: bool) -> None:
         self.kind = kind
         self.abi = abi
+        self.direct = direct
+        """Whether the memory is one memoryview."""
         self.codec: Codec = codec_of(kind, abi)
         self.layout: StructLayout = self.codec.layout
         self.single = self._derive((kind,), based=False, packed=False)
@@ -43,10 +47,12 @@ class Variants:
         return self._packed
 
     def _derive(self, bases: tuple[Any, ...], *, based: bool, packed: bool) -> Any:
-        place = Place(self.layout, self._nested, based=based, packed=packed)
+        place = Place(self.layout, self._nested, based, packed, self.direct)
         space = self._space()
         for entry in self.codec.entries:
             space[entry.name] = make_property(self.kind, entry, place)
+        if self.codec.form is not None:
+            space.update(make_whole(self.kind, self.codec.form, place))
         made = StructType(self.kind.__name__, bases, space, concrete=True)
         made._borrowed_class = made  # type: ignore[attr-defined]
         return made
@@ -62,16 +68,24 @@ class Variants:
         }
 
     def _nested(self, kind: Any, packed: bool) -> Any:
-        variants = variants_of(kind, self.abi)
+        variants = self.of(kind)
         return variants.packed if packed else variants.inner
 
+    def of(self, kind: Any) -> Variants:
+        """The classes of another structure, for the same memories."""
+        return _variants_of(kind, self.abi, self.direct)
 
-def variants_of(kind: Any, abi: ABI) -> Variants:
-    """The classes of a structure for an ABI, made once."""
+
+def variants_of(kind: Any, memory: Memory) -> Variants:
+    """The classes of a structure for a memory; all with its ABI share them."""
+    return _variants_of(kind, memory.abi, is_direct(memory))
+
+
+def _variants_of(kind: Any, abi: ABI, direct: bool) -> Variants:
     known: dict[Any, Any] = kind._declaration.variants
-    key = ("classes", abi)
+    key = (abi, direct)
     if key not in known:
-        known[key] = Variants(kind, abi)
+        known[key] = Variants(kind, abi, direct)
     found: Variants = known[key]
     return found
 

@@ -1,0 +1,233 @@
+"""Arrays of structures: elements, slices, columns, strides, numpy."""
+
+from __future__ import annotations
+
+from array import array
+from typing import Any
+
+import pytest
+
+import emheap
+from emheap import (
+    Arena,
+    HeapManager,
+    NotSupportedError,
+    Pointer,
+    Struct,
+    field,
+    int32,
+    uint8,
+    uint16,
+)
+from emtests.conftest import OpenHeap
+from emtests.structures.kinds import Everything, Node, Packed, Pixel, Vec
+
+
+def test_elements_are_references_to_their_places(scratch: Arena) -> None:
+    points = scratch.alloc_array(Vec, 5)
+    assert (len(points), points.bytes_per_element) == (5, 8)
+    for index, point in enumerate(points):
+        point.x, point.y = index, -index
+    assert [point.x for point in points] == [0, 1, 2, 3, 4]
+    assert points[-1].x == 4
+    assert points[2].address == points.address + 16
+    assert [point.x for point in points[1:4:2]] == [1, 3]
+    points[1] = points[4]
+    points[0] = (7, 8)
+    points[2:4] = [Vec(x=1, y=2), {"x": 3, "y": 4}]
+    assert points.tolist() == [(7, 8), (4, -4), (1, 2), (3, 4), (4, -4)]
+    assert points == [Vec(x=x, y=y) for x, y in points.tolist()]
+    assert points[2] in points
+    for wrong in (5, -6):
+        with pytest.raises(
+            emheap.OutOfBoundsError, match=f"index {wrong} is outside the 5 element"
+        ):
+            _ = points[wrong]
+    with pytest.raises(TypeError, match="index must be an int, not str"):
+        _ = points["x"]  # type: ignore[call-overload]
+    with pytest.raises(ValueError, match="an array of 2 elements takes as many, not 1"):
+        points[0:2] = [(1, 2)]
+
+
+def test_arrays_of_values(heap: HeapManager) -> None:
+    with heap.alloc_array(
+        Pixel, [(1, 2, 3, 4), Pixel(r=5, g=6, b=7), {"r": 1, "g": 1, "b": 1}]
+    ) as a:
+        assert bytes(a) == bytes([1, 2, 3, 4, 5, 6, 7, 255, 1, 1, 1, 255])
+        with heap.alloc_array(Pixel, bytes(a)) as copy:
+            assert copy == a
+    with pytest.raises(emheap.ValueOutOfRangeError, match=r"element 1: Pixel\.g: 256 does not fit"):
+        heap.alloc_array(Pixel, [(1, 2, 3, 4), (1, 256, 3, 4)])
+    with pytest.raises(ValueError, match="7 bytes are no whole number of Pixel, of 4 bytes"):
+        heap.alloc_array(Pixel, bytes(7))
+    with pytest.raises(TypeError, match="element 0: Pixel takes another Pixel, a tuple"):
+        heap.alloc_array(Pixel, [5])  # type: ignore[arg-type]
+    assert heap.total_allocated_byte_size == 0
+    with heap.alloc_array(Pixel, 0) as empty:
+        assert (len(empty), list(empty), bytes(empty), empty.column("r").tolist()) == (
+            0,
+            [],
+            b"",
+            [],
+        )
+
+
+def test_columns_are_views(scratch: Arena) -> None:
+    pixels = scratch.alloc_array(Pixel, [(i, 2 * i, 3 * i, 255) for i in range(20)])
+    red: Any = pixels.column(Pixel.r)
+    assert red.tolist() == list(range(20))
+    red[:] = bytes(20)
+    assert sum(pixel.r for pixel in pixels) == 0
+    pixels.column(Pixel.g)[3] = 77
+    assert pixels[3].g == 77
+    points = scratch.alloc_array(Vec, 4)
+    points.column(Vec.y)[:] = memoryview(array("f", [1, 2, 3, 4]))
+    assert [point.y for point in points] == [1, 2, 3, 4]
+
+
+def test_columns_of_nested_structures_and_pointers(scratch: Arena) -> None:
+    nodes = scratch.alloc_array(Node, 3)
+    nodes[1].at.y = 6
+    assert nodes.column(Node.at, Vec.y).tolist() == [0, 6, 0]
+    nodes[2].next = nodes[0]
+    assert nodes.column(Node.next).tolist() == [0, 0, nodes.address]
+    assert nodes.column("color").tolist() == [0, 0, 0]
+    for wrong in ("hot", "at", "pos"):
+        with pytest.raises(NotSupportedError, match="is no number of its own, so it has no column"):
+            nodes.column(wrong)
+    with pytest.raises(TypeError, match="Node has no field nothing"):
+        nodes.column("nothing")
+    with pytest.raises(TypeError, match=r"Node has no field Vec\.x"):
+        nodes.column(Vec.x)
+    packed = scratch.alloc_array(Packed, 2)
+    with pytest.raises(
+        NotSupportedError, match=r"Packed\.value does not lie at multiples of its 4"
+    ):
+        packed.column(Packed.value)
+    assert packed.column(Packed.tag).tolist() == [0, 0]
+
+
+def test_strides(heap: HeapManager) -> None:
+    """A C program that puts twelve bytes of its own behind each."""
+    with heap.alloc_array(uint8, 60) as room:
+        points = heap.wrap_array(Vec, room.address, 3, stride=20)
+        for index, point in enumerate(points):
+            point.x = index + 1
+        assert points[1].address == room.address + 20
+        assert heap.read_float32(room.address + 40) == 3
+        assert points.column(Vec.x).tolist() == [1, 2, 3]
+        points[1:] = [(8, 9), (6, 7)]
+        assert points.tolist() == [(1, 0), (8, 9), (6, 7)]
+        assert points.allocated_byte_size == 48
+        with pytest.raises(
+            ValueError, match="stride must be at least the 8 bytes of Vec and a mult"
+        ):
+            heap.wrap_array(Vec, room.address, 3, stride=10)
+        with pytest.raises(TypeError, match="stride is for arrays of structures"):
+            heap.wrap_array(uint8, room.address, 3, stride=2)  # type: ignore[type-var]
+        if heap.memory.zero_copy and _has_numpy():
+            assert points.numpy()["y"].tolist() == [0, 9, 7]
+
+
+def _has_numpy() -> bool:
+    import importlib.util
+
+    return importlib.util.find_spec("numpy") is not None
+
+
+@pytest.mark.needs("numpy")
+def test_numpy_shares_the_bytes(heap: HeapManager) -> None:
+    import numpy
+
+    with heap.alloc_array(Pixel, [(10, 20, 30, 40)] * 3) as pixels:
+        shared = pixels.numpy()
+        shared["g"] //= 2
+        assert [pixel.g for pixel in pixels] == [10, 10, 10]
+        pixels[1].b = 99
+        assert shared["b"].tolist() == [30, 99, 30]
+        with pytest.raises(emheap.BufferInUseError, match="numpy array"):
+            pixels.free()
+        part = shared["r"][1:]
+        del shared
+        with pytest.raises(emheap.BufferInUseError):
+            pixels.free()
+        assert part.sum() == 20
+        del part
+    with heap.alloc_array(Node, 2) as nodes:
+        nodes[1].pos[:] = [1.5, 2.5]
+        nodes[1].at = (3, 4)
+        nodes[1].label = "abc"
+        shared = nodes.numpy()
+        assert shared["pos"][1].tolist() == [1.5, 2.5]
+        assert shared["at"]["y"].tolist() == [0, 4]
+        assert shared["label"][1] == b"abc"
+        assert shared.dtype.itemsize == nodes.bytes_per_element
+        assert "hot" not in shared.dtype.names
+        del shared
+    with heap.alloc_array(Everything, 1) as all_:
+        all_[0].c, all_[0].d, all_[0].e = True, 0.5, b"x"
+        shared = all_.numpy()
+        assert (shared["c"][0], shared["d"][0], shared["e"][0]) == (True, 0.5, b"x")
+        assert shared["b"].dtype == numpy.uint64
+        del shared
+
+
+def test_resizing_keeps_what_fits(heap: HeapManager) -> None:
+    points = heap.alloc_array(Vec, [(1, 2), (3, 4)])
+    first = points[0]
+    points.resize(4)
+    assert points.tolist() == [(1, 2), (3, 4), (0, 0), (0, 0)]
+    with pytest.raises(emheap.UseAfterFreeError):
+        _ = first.x
+    points.resize(1)
+    assert points.tolist() == [(1, 2)]
+    points.free()
+    with pytest.raises(emheap.UseAfterFreeError):
+        points.resize(2)
+
+
+def test_structures_of_an_opaque_kind(heap: HeapManager) -> None:
+    class Database(Struct):
+        """C keeps to itself what is in it."""
+
+    class Holder(Struct):
+        database: Pointer[Database] = field()
+
+    with heap.alloc_array(uint8, 16) as block, heap.alloc(Holder) as holder:
+        holder.database = block.address
+        assert holder.database.target.address == block.address
+        assert heap.wrap(Database, block.address) == holder.database.target
+        with heap.alloc(Pointer[Database], holder.database) as pointer:
+            assert pointer.value == holder.database
+    with pytest.raises(TypeError, match="Database has no fields, so its size is not known"):
+        heap.alloc(Database)
+
+
+def test_structures_with_a_debug_heap_are_checked(open_heap: OpenHeap) -> None:
+    heap = open_heap(debug=True)
+    with heap.alloc(Vec, x=1, y=2) as vec:
+        with pytest.raises(emheap.OutOfBoundsError):
+            heap.wrap_array(Vec, vec.address, 2)
+        assert heap.read(Vec, vec.address) == vec
+        heap.verify()
+    with heap.alloc_array(Vec, 3) as vecs:
+        vecs[2].x = 5
+        heap.verify()
+
+
+class Big(Struct, endian="big"):
+    """As packets on a network have it."""
+
+    tag: uint16
+    length: int32
+    host: uint16 = field(endian="native")
+
+
+def test_byte_orders(scratch: Arena) -> None:
+    big = scratch.alloc(Big, tag=0x0102, length=-2, host=1)
+    assert bytes(big)[:8] == b"\x01\x02\0\0\xff\xff\xff\xfe"
+    assert big.to_tuple() == (0x0102, -2, 1)
+    big.tag = 3
+    big.length = 5
+    assert (big.tag, big.length, bytes(big)[:2]) == (3, 5, b"\0\3")
+    assert Big(tag=1, length=2, host=1) == scratch.alloc(Big, tag=1, length=2, host=1)
