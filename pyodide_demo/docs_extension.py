@@ -22,6 +22,18 @@ from pyodide_demo.flat_reference import verbs
 from pyodide_demo.policy import DOCS_POLICY
 
 _INLINE_SCRIPT = re.compile(r"<script>(.+?)</script>", re.DOTALL)
+_MENDED = (
+    # What furo and Sphinx write that a screen reader, or a reader without a mouse, stumbles over.
+    ('<p class="caption" role="heading">', '<p class="caption" role="heading" aria-level="2">'),
+    (
+        '<aside class="announcement-content">',
+        '<aside class="announcement-content" aria-label="Page">',
+    ),
+    ('<aside class="sidebar-drawer">', '<aside class="sidebar-drawer" aria-label="Pages">'),
+    ('<aside class="toc-drawer">', '<aside class="toc-drawer" aria-label="On this page">'),
+    ("<pre>", '<pre tabindex="0">'),
+    ('<div class="table-wrapper', '<div tabindex="0" class="table-wrapper'),
+)
 _NEEDS = {"native": "native CPython", "numpy": "numpy", "wasmtime": "wasmtime", "cffi": "cffi"}
 
 
@@ -133,6 +145,10 @@ def tighten_pages(app: Sphinx, problem: Exception | None) -> None:
         text = path.read_text(encoding="utf-8")
         up = "../" * (len(path.relative_to(root).parts) - 1)
         text = _tightened(text, root / "_static", f"{up}_static")
+        for found, mended in _MENDED:
+            text = text.replace(found, mended)
+        if path.name == "search.html":
+            text = re.sub(r"(<article [^>]*>)", r"\1<h1>Search</h1>", text, count=1)
         path.write_text(text.replace("THE-PAGE", f"{up}../index.html"), encoding="utf-8")
 
 
