@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
+from weakref import WeakSet
 
 import js
 from pyodide.ffi import JsException
@@ -24,6 +25,7 @@ from emheap.memories.base import Elements, Loan, Memory, PollingMode, Reader, Wr
 from emheap.memories.elements import indirect_elements
 from emheap.memories.heap_view import HeapView, lend_indirectly
 from emheap.memories.javascript_access import WINDOW, make_reader, make_writer
+from emheap.memories.javascript_elements import TypedElements, typed_elements
 from emheap.memories.window import HEAD
 from emheap.types import Scalar, Text, WideInteger
 from emheap.types.text import find_zero
@@ -74,6 +76,8 @@ class JavaScriptMemory(Memory):
         self._polls = polling_mode != "never"
         self._get_buffer = get_buffer
         self._cells: dict[str, list[Any]] = {}
+        self._keepers: WeakSet[TypedElements] = WeakSet()
+        """Elements that keep a typed array."""
         self._adopt(get_buffer() if first is None else first)
 
     _buffer: Any
@@ -104,6 +108,9 @@ class JavaScriptMemory(Memory):
         windows = {}
         for name, cell in self._cells.items():
             cell[0] = windows[name, 0] = _window(name, 0, buffer, size) if size else ()
+        if kind == "ArrayBuffer" and self._replaces(buffer):
+            for keeper in list(self._keepers):
+                keeper.forget()
         # In one call of C: after an interrupt all of it is as it was, and is looked for again.
         vars(self).update(
             shared=kind == "SharedArrayBuffer",
@@ -112,6 +119,10 @@ class JavaScriptMemory(Memory):
             _last_byte=last_byte,
             _windows=windows,
         )
+
+    def _replaces(self, buffer: Any) -> bool:
+        """Whether a buffer takes the place of one that is still there, and readable."""
+        return "_buffer" in vars(self) and buffer != self._buffer and is_alive(self._last_byte)
 
     @property
     def size(self) -> int:
@@ -192,7 +203,13 @@ class JavaScriptMemory(Memory):
 
     def elements(self, scalar: type[Scalar[Any]], address: int, count: int) -> Elements:
         start = self.check_extent(address, count * scalar.size)
-        return indirect_elements(self, scalar, start, count)
+        made = None if self.polls_always else typed_elements(self, scalar, start, count)
+        return indirect_elements(self, scalar, start, count) if made is None else made
+
+    def lasting_array(self, elements: TypedElements, name: str, address: int, count: int) -> Any:
+        """A typed array on the latest buffer, for `elements` to keep."""
+        self._keepers.add(elements)
+        return getattr(js, name).new(self._buffer, address, count)
 
     def lend(self, scalar: type[Scalar[Any]], address: int, count: int) -> Loan[HeapView[Any]]:
         start = self.check_extent(address, count * scalar.size, "view")

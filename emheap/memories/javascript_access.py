@@ -1,4 +1,4 @@
-"""Reading and writing one number in a memory that JavaScript holds.
+"""Reading and writing one number in a memory that JavaScript owns.
 
 An item of a typed array is the cheapest thing to fetch from JavaScript; a call of a method, such
 as ``DataView.getInt32``, costs three to six times as much. But JavaScript hides mistakes: a store
@@ -22,16 +22,23 @@ from emheap.memories.base import Reader, Writer
 from emheap.types import FloatingPoint, Integer, Scalar, as_wide
 from emheap.types.scalars import BYTE_ORDER
 
-__all__ = ["WINDOW", "array_name", "make_reader", "make_writer"]
+__all__ = [
+    "COMPACT",
+    "LARGEST_FLOAT32",
+    "WINDOW",
+    "array_name",
+    "make_reader",
+    "make_writer",
+]
 
 T = TypeVar("T")
 
 WINDOW = 1 << 29
 """The bytes of a window. Both it and its complement are ints of one digit, and those are quick."""
-_COMPACT = (1 << 30) - 1
+COMPACT = (1 << 30) - 1
 """The largest int of one digit."""
 _WORD = (1 << 32) - 1
-_LARGEST_FLOAT32 = 3.4028234663852886e38
+LARGEST_FLOAT32 = 3.4028234663852886e38
 
 
 class _Memory(Protocol):
@@ -216,7 +223,7 @@ def _word_writer(memory: _Memory, scalar: type[Integer]) -> Writer[int]:
     name = array_name(scalar)
     cell = memory.cell(name)
     first, mask, shift = _limits(scalar.size)
-    lowest, highest = max(scalar.minimum, -_COMPACT), min(scalar.maximum, _COMPACT)
+    lowest, highest = max(scalar.minimum, -COMPACT), min(scalar.maximum, COMPACT)
     write_anywhere = _slow_writer(memory, scalar)
     what = f"write of {scalar.name}"
 
@@ -269,7 +276,7 @@ def _long_writer(memory: _Memory, scalar: type[Integer]) -> Writer[int]:
 def _float_writer(memory: _Memory, scalar: type[FloatingPoint]) -> Writer[float]:
     cell = memory.cell(array_name(scalar))
     first, mask, shift = _limits(scalar.size)
-    limit = _LARGEST_FLOAT32 if scalar.size == 4 else math.inf
+    limit = LARGEST_FLOAT32 if scalar.size == 4 else math.inf
     write_slowly = _slow_writer(memory, scalar)
 
     def write(address: int, value: float) -> None:
