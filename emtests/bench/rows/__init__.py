@@ -10,6 +10,7 @@ from emtests.bench.rows.blocks import BLOCK_ROWS
 from emtests.bench.rows.calls import CALL_ROWS
 from emtests.bench.rows.debug_heap import DEBUG_ROWS
 from emtests.bench.rows.javascript_heap import JAVASCRIPT_ROWS
+from emtests.bench.rows.javascript_refs import JAVASCRIPT_REF_ROWS
 from emtests.bench.rows.scalars import SCALAR_ROWS
 from emtests.bench.rows.texts import TEXT_ROWS
 from emtests.bench.rows.wasmtime_heap import WASMTIME_ROWS
@@ -20,6 +21,7 @@ ROWS: list[Row] = [
     *ARRAY_ROWS,
     *TEXT_ROWS,
     *JAVASCRIPT_ROWS,
+    *JAVASCRIPT_REF_ROWS,
     *WASMTIME_ROWS,
     *CALL_ROWS,
     *DEBUG_ROWS,

@@ -92,6 +92,47 @@ def _alloc_and_free(ours: str) -> Iterator[Contest]:
     )
 
 
+@contextmanager
+def _from_list() -> Iterator[Contest]:
+    guest = WasmtimeGuest("guest32")
+    values = [number * 0.5 for number in range(100_000)]
+    numbers = guest.heap.alloc_array(emheap.float32, len(values))
+
+    def check(_: Any, __: Any) -> None:
+        assert numbers[:] == values
+
+    names = {
+        "write": guest.exports["memory"].write,
+        "store": guest.store,
+        "pack": struct.Struct(f"<{len(values)}f").pack,
+        "values": values,
+        "address": numbers.address,
+    }
+    ours = Statement("numbers[:] = values", {"numbers": numbers, "values": values})
+    yield Contest(ours, Statement("write(store, pack(*values), address)", names), check)
+    numbers.free()
+
+
+@contextmanager
+def _large_block() -> Iterator[Contest]:
+    guest = WasmtimeGuest("guest32", clear_allocated_regions=False)
+    heap = guest.heap
+
+    def check(_: Any, __: Any) -> None:
+        assert heap.total_allocated_byte_size == 0
+
+    names = {
+        "malloc": guest.exports["malloc"],
+        "free": guest.exports["free"],
+        "store": guest.store,
+    }
+    yield Contest(
+        Statement("heap.alloc_array(uint8, 5000).free()", {"heap": heap, "uint8": emheap.uint8}),
+        Statement("address = malloc(store, 5000); free(store, address)", names),
+        check,
+    )
+
+
 def _rows() -> Iterator[Row]:
     for verb, prepare in (("read", _read), ("write", _write)):
         for number in NUMBERS:
@@ -105,6 +146,9 @@ def _rows() -> Iterator[Row]:
         ("alloc(int32) + free in wasmtime", "ref = heap.alloc(int32); ref.free()"),
     ):
         yield timed(work, peer, partial(_alloc_and_free, ours), native=0.1)
+    yield timed("alloc + free 5,000 bytes in wasmtime", peer, _large_block, native=0.6)
+    peer = "Memory.write of packed bytes"
+    yield timed("100,000 float32 from a list, in wasmtime", peer, _from_list, native=1.2)
 
 
 WASMTIME_ROWS = list(_rows())
