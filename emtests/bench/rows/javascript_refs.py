@@ -113,7 +113,7 @@ def _rows() -> Iterator[Row]:
     yield timed("100,000 float32 from a list, in a module's heap", peer, _from_list, pyodide=0.3)
     for how, work_of, limit in (
         ("a[i]", _by_index, 2.0),
-        ("a[:]", _by_slice, 0.2),
+        ("a[:]", _by_slice, 0.4),
         ("edit()", _by_edit, 1.0),
     ):
         work = f"sum of 1,000 int32 by {how}, in a module's heap"
