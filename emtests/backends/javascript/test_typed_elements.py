@@ -38,7 +38,7 @@ def test_items_are_right_before_and_after_growth(
     heap: emheap.HeapManager, memory: Any, kind: Any
 ) -> None:
     ref: Any = heap.alloc_array(kind, 5)
-    number = heap.alloc(kind, 1)
+    number: Any = heap.alloc(kind, 1)
     for turn in range(12):
         ref[1] = ref[-1] + turn
         ref[-2] = 7
