@@ -57,9 +57,9 @@ def test_items_are_right_before_and_after_growth(
         for value in (1 << 40, -(1 << 40)):
             with pytest.raises(OverflowError):
                 ref[0] = value
-        for value in ("x", 1.5, None):
+        for wrong in ("x", 1.5, None):
             with pytest.raises(TypeError):
-                ref[0] = value
+                ref[0] = wrong
     assert ref[0] == 0
     ref.free()
     with pytest.raises(emheap.UseAfterFreeError):
