@@ -144,6 +144,7 @@ class WideElements:
             return
         positions = range(start, stop, step)
         _check_length(len(value), len(positions) * self._size)
+        value = bytes(value)  # it may be these very elements, as in a[::-1] = a
         for n, position in enumerate(positions):
             self.stored[self._slice(position)] = value[n * self._size : (n + 1) * self._size]
 
@@ -247,6 +248,7 @@ class IndirectElements:
         if positions.step == 1:
             self._memory.write_bytes(self._address + positions[0] * size, source)
             return
+        source = memoryview(bytes(source))  # it may be these very elements, as in a[::-1] = a
         for number, position in enumerate(positions):
             self._memory.write_bytes(
                 self._address + position * size, source[number * size : (number + 1) * size]
