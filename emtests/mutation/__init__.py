@@ -1,0 +1,1 @@
+"""What small changes to the code go unnoticed by the tests: `python -m emtests.mutation --help`."""

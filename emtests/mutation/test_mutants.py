@@ -1,0 +1,52 @@
+"""The mutants themselves: what is changed, and what is left alone."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from emtests.mutation.mutants import find_mutants
+
+SOURCE = '''
+from typing import TYPE_CHECKING, overload
+if TYPE_CHECKING:
+    LIMIT = 1 + 1
+Union = int | str
+class Room:
+    """Not 1 + 1."""
+    @overload
+    def take(self, count: int | None = 3) -> int: ...
+    def take(self, count: int | None = 3) -> bool:
+        # \u00e9: columns count bytes
+        name = "\u00e9"; free = count + 1
+        self.note(count)
+        if not free and self.open is True:
+            return name == f"{count}"
+        return self.mask | free > 0
+'''
+
+
+def test_mutants_of_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "room.py"
+    file.write_text(SOURCE, encoding="utf-8")
+    mutants = find_mutants(file)
+    assert sorted(mutant.key(tmp_path) for mutant in mutants) == sorted(
+        f"room.py Room.take: {change}"
+        for change in (
+            "3 -> (4)",
+            "1 -> (2)",
+            "count + 1 -> (count - 1)",
+            "self.note(count) -> pass",
+            "not free and self.open is True -> (not free or self.open is True)",
+            "not free -> (free)",
+            "self.open is True -> (self.open is not True)",
+            "True -> (False)",
+            "name == f\"{count}\" -> (name != f'{count}')",
+            "self.mask | free > 0 -> (self.mask | free >= 0)",
+            "self.mask | free -> (self.mask & free)",
+            "0 -> (1)",
+        )
+    )
+    for mutant in mutants:
+        changed = mutant.apply(file.read_bytes()).decode()
+        assert ast.dump(ast.parse(changed)) != ast.dump(ast.parse(SOURCE))
