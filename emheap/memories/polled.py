@@ -63,8 +63,9 @@ class PolledMemory(Memory):
             address = self.address_of(address)
         return self._at(address, size).check_extent(address, size, what)
 
-    def _at(self, address: int, size: int) -> BufferMemory:
-        return self._latest(address + size)
+    def _at(self, address: Any, size: int) -> BufferMemory:
+        number = address if type(address) is int else self.address_of(address)
+        return self._latest(number + size)
 
     def read_bytes(self, address: int, size: int) -> bytes:
         return self._at(address, size).read_bytes(address, size)

@@ -135,7 +135,7 @@ def _bad_places(memory: Memory, size: int, end: int) -> list[tuple[Any, type[Exc
         (1 << 64, OutOfBoundsError),
         (1.0, TypeError),
         (True, TypeError),
-        (None, TypeError),
+        (None, NullPointerError),
         *below,
     ]
 
