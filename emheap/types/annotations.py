@@ -88,10 +88,51 @@ def read_annotations(cls: type[Any], scope: Scope) -> Iterator[tuple[str, Any]]:
         yield name, scope.evaluate(later.text) if isinstance(later, Later) else note
 
 
-def _annotations(cls: type[Any]) -> dict[str, Any]:
-    if sys.version_info >= (3, 14):
+class _Once(dict[str, Any]):
+    """Annotations of which none replaces another."""
+
+    def __init__(self, owner: str) -> None:
+        super().__init__()
+        self._owner = owner
+
+    def __setitem__(self, name: str, note: Any) -> None:
+        if name in self:
+            raise TypeError(f"{self._owner}.{name} is declared twice")
+        super().__setitem__(name, note)
+
+
+_FUTURE_ANNOTATIONS = 0x1000000
+"""The flag of code under ``from __future__ import annotations``."""
+
+
+def annotations_once(owner: str, frame: FrameType) -> dict[str, Any]:
+    """The namespace of a class body that stores no annotation twice.
+
+    From Python 3.14 on annotations are no longer stored by the body unless a module asks for that;
+    `_annotations` counts them then.
+    """
+    if sys.version_info >= (3, 14) and not frame.f_code.co_flags & _FUTURE_ANNOTATIONS:
+        return {}
+    return {"__annotations__": _Once(owner)}
+
+
+if sys.version_info >= (3, 14):
+
+    def _annotations(cls: type[Any]) -> dict[str, Any]:
         import annotationlib
 
-        return annotationlib.get_annotations(cls, format=annotationlib.Format.FORWARDREF)
-    own: dict[str, Any] = vars(cls).get("__annotations__", {})
-    return own
+        notes = annotationlib.get_annotations(cls, format=annotationlib.Format.FORWARDREF)
+        annotate = annotationlib.get_annotate_from_class_namespace(vars(cls))
+        if annotate is not None:
+            from opcode import opmap
+
+            stores = annotate.__code__.co_code[::2].count(opmap["STORE_SUBSCR"])
+            if stores > len(notes):
+                raise TypeError(f"a field of {cls.__name__} is declared twice")
+        return notes
+
+else:
+
+    def _annotations(cls: type[Any]) -> dict[str, Any]:
+        own: dict[str, Any] = vars(cls).get("__annotations__", {})
+        return own

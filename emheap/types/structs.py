@@ -23,7 +23,7 @@ from typing import Any, ClassVar, get_origin
 
 from emheap._util.checks import check_alignment, check_choice, check_integer
 from emheap.types.abi import ABI, native_abi
-from emheap.types.annotations import Later, Scope, read_annotations
+from emheap.types.annotations import Later, Scope, annotations_once, read_annotations
 from emheap.types.c_scalars import boolean
 from emheap.types.fields import Field
 from emheap.types.layout import Member, Placed, place
@@ -244,6 +244,10 @@ class StructType(type):
     _reserved: ClassVar[frozenset[str]] = frozenset()
     """The names that every structure has."""
 
+    @classmethod
+    def __prepare__(mcls, name: str, bases: tuple[type, ...], /, **_: Any) -> dict[str, Any]:
+        return annotations_once(name, sys._getframe(1))
+
     def __new__(
         mcls,
         name: str,
@@ -331,6 +335,11 @@ def _read_entries(cls: StructType, scope: Scope, endian: Any) -> Iterator[Entry]
         entry = _read_entry(cls, name, note, given)
         if entry.endian == "native":
             entry.endian = endian
+        if entry.shape is not None and entry.swapped and getattr(entry.kind, "size", 8) != 1:
+            raise TypeError(
+                f"{where}: the elements of an array have the machine's byte order; declare bytes, "
+                "or each element as a field"
+            )
         if hasattr(entry.kind, "bind"):
             entry.kind.bind(scope)
         yield entry

@@ -48,7 +48,13 @@ def python_with_checks(job: Job) -> Path:
 
 TYPES = Checks(
     "types",
-    [["mypy"], ["pyright"]],
+    [
+        ["mypy"],
+        ["pyright"],
+        # A program's own Python may be a newer one than the oldest.
+        ["mypy", "--python-version=3.14", "emtests/typing_checks"],
+        ["pyright", "--pythonversion=3.14", "emtests/typing_checks"],
+    ],
     # The `pyright` of PyPI fetches the one of npm; this keeps it where everything else is.
     {"PYRIGHT_PYTHON_CACHE_DIR": str(private_folder() / "pyright")},
 )

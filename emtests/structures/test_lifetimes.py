@@ -170,8 +170,9 @@ def test_pointers_to_numbers_arrays_and_elements(scratch: Arena) -> None:
     assert pointer.value[-1].x == 1
     assert pointer.value.array(1)[0].y == 4
     pointer.value = vecs
-    assert pointer.value[1].x == 3
-    assert pointer.value.cast(Pointer[int32])[0] == 0x3F800000
+    found: Any = pointer.value
+    assert found[1].x == 3
+    assert found.cast(Pointer[int32])[0] == 0x3F800000
     pointer.value = None
     assert not pointer.value
     several = scratch.alloc_array(Pointer[Vec], [vecs[0], None, vecs[1]])

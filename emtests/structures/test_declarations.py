@@ -1,0 +1,405 @@
+"""What a class statement says of a structure; bad ones raise there, and name class and field."""
+
+from __future__ import annotations
+
+import enum
+from typing import Any, ClassVar
+
+import pytest
+
+import emheap
+from emheap import (
+    Array,
+    Pointer,
+    Struct,
+    Union,
+    array,
+    bits,
+    field,
+    float32,
+    int32,
+    size_t,
+    stored,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+    uint128,
+    utf8,
+)
+from emtests.structures.kinds import Message, Node, Vec
+
+
+class Text(enum.Enum):
+    ONE = "one"
+
+
+class Large(enum.IntEnum):
+    BIG = 300
+
+
+class Opaque(Struct):
+    pass
+
+
+def declare(note: Any, value: Any = ..., **options: Any) -> Any:
+    """The class statement ``class Bad(Struct): x: note = value``."""
+    space = {} if value is ... else {"x": value}
+    metaclass: Any = type(Struct)
+    names = {"__annotations__": {"x": note}, "__module__": __name__}
+    return metaclass("Bad", (Struct,), {**space, **names}, **options)
+
+
+BAD: tuple[tuple[str, Any, Any, dict[str, Any], type[Exception], str], ...] = (
+    ("int", int, ..., {}, TypeError, "Bad.x: int is no type of memory; use int32, or another size"),
+    ("float", float, ..., {}, TypeError, "Bad.x: float is no type of memory; use float32 or float"),
+    ("bool", bool, ..., {}, TypeError, "use boolean, or bits(uint32, 1)"),
+    ("str", str, ..., {}, TypeError, "use Array[utf8] with array(16), or Pointer[utf8]"),
+    ("list", list, ..., {}, TypeError, "Bad.x: list is no type of memory"),
+    ("none", None, ..., {}, TypeError, "Bad.x: None is no type of memory"),
+    ("abstract", emheap.Scalar, ..., {}, TypeError, "Bad.x: Scalar is no type of memory"),
+    ("pointer", Pointer, ..., {}, TypeError, "Bad.x: Pointer is no type of memory"),
+    ("string", utf8, ..., {}, TypeError, "Bad.x: a string in a structure has room of a fixed size"),
+    (
+        "unknown",
+        "Nowhere",
+        ...,
+        {},
+        TypeError,
+        "Bad.x: Nowhere is not declared; a structure inside",
+    ),
+    (
+        "itself",
+        "Bad",
+        ...,
+        {},
+        TypeError,
+        "Bad.x: a structure cannot contain itself; it can have a",
+    ),
+    ("opaque", Opaque, ..., {}, TypeError, "Bad.x: Opaque has no fields; only pointers to it can"),
+    ("flexible", Message, ..., {}, TypeError, "Bad.x: Message ends with a flexible array, so"),
+    (
+        "no count",
+        Array[int32],
+        ...,
+        {},
+        TypeError,
+        "Bad.x: say how many elements there are: = array",
+    ),
+    (
+        "count",
+        int32,
+        array(3),
+        {},
+        TypeError,
+        "Bad.x: array() is for Array[...], as in Array[float",
+    ),
+    ("zero", Array[int32], array(0), {}, ValueError, "Bad.x: a dimension must be positive, got 0"),
+    ("text", Array[int32], array("3"), {}, TypeError, "Bad.x: a dimension must be an int, not str"),  # type: ignore[arg-type]
+    ("wide", int, bits(uint32, 33), {}, ValueError, "Bad.x: uint32 has 1 to 32 bits, not 33"),
+    ("narrow", int, bits(uint32, -1), {}, ValueError, "Bad.x: uint32 has 1 to 32 bits, not -1"),
+    ("abi", int, bits(size_t, 40), {}, ValueError, "Bad.x: size_t has 1 to 32 bits, not 40"),
+    (
+        "empty",
+        int,
+        bits(uint32, 0),
+        {},
+        ValueError,
+        "Bad.x: a bit-field of width 0, which ends the",
+    ),
+    ("real bits", int, bits(float32, 3), {}, TypeError, "Bad.x: bits() takes an integer type such"),
+    ("wide bits", int, bits(uint128, 3), {}, TypeError, "Bad.x: bits() takes an integer type such"),
+    (
+        "bits as",
+        float,
+        bits(uint32, 3),
+        {},
+        TypeError,
+        "Bad.x: what bits() stores is seen as int, b",
+    ),
+    (
+        "enum",
+        Text,
+        stored(uint8),
+        {},
+        TypeError,
+        "Bad.x: Text.ONE is 'one', and only ints can be s",
+    ),
+    ("large", Large, stored(uint8), {}, ValueError, "which does not fit 0 to 255"),
+    ("large bits", Large, bits(uint16, 8), {}, ValueError, "which does not fit 0 to 255"),
+    ("align", int32, field(align=3), {}, OverflowError, "Bad.x: align must be a power of two"),
+    ("endian", int32, field(endian="up"), {}, ValueError, "Bad.x: endian must be one of"),  # type: ignore[arg-type]
+    ("pack", int32, ..., {"pack": 3}, ValueError, "Bad: pack must be one of 1, 2, 4, 8, 16, got 3"),
+    ("aligned", int32, ..., {"align": 0}, OverflowError, "Bad: align must be a power of two"),
+    (
+        "order",
+        int32,
+        ...,
+        {"endian": "mid"},
+        ValueError,
+        "Bad: endian must be one of 'native', 'lit",
+    ),
+    ("option", int32, ..., {"packed": 1}, TypeError, "packed"),
+    (
+        "big array",
+        Array[uint16],
+        array(2),
+        {"endian": "big"},
+        TypeError,
+        "Bad.x: the elements of an",
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("note", "value", "options", "error", "text"), [b[1:] for b in BAD], ids=[b[0] for b in BAD]
+)
+def test_a_bad_declaration_raises_at_the_class_statement(
+    note: Any, value: Any, options: dict[str, Any], error: type[Exception], text: str
+) -> None:
+    with pytest.raises(error) as caught:
+        declare(note, value, **options)
+    assert text in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["free", "address", "clear", "to_dict", "kind", "read", "_block"])
+def test_the_names_that_every_structure_has_are_reserved(name: str) -> None:
+    metaclass: Any = type(Struct)
+    with pytest.raises(
+        TypeError, match=rf"Bad\.{name}: every structure has an attribute {name} of its own; call"
+    ):
+        metaclass("Bad", (Struct,), {"__annotations__": {name: int32}, "__module__": __name__})
+    made = metaclass(
+        "Good", (Struct,), {"__annotations__": {name + "_": int32}, "__module__": __name__}
+    )
+    assert made(**{name + "_": 3}).to_tuple() == (3,)
+
+
+def test_names_that_look_reserved_and_are_not() -> None:
+    class Named(Struct):
+        name: int32
+        size: int32
+        value: int32
+        count: int32
+        offset: int32
+        align: int32
+        pack: int32
+
+    made = Named(name=1, size=2, value=3, count=4, offset=5, align=6, pack=7)
+    assert made.to_tuple() == (1, 2, 3, 4, 5, 6, 7)
+    heap = emheap.wrap_buffer(bytearray(512))
+    with heap.alloc(Named, name=1, size=2, value=3, count=4, offset=5, align=6, pack=7) as placed:
+        assert placed == made
+        assert "Named name=1 size=2" in repr(placed)
+    with heap.alloc_array(Named, 2) as several:
+        assert "Named array" in str(several) or "Named of 2 elements" in repr(several)
+
+
+def test_a_flexible_array_is_last() -> None:
+    with pytest.raises(
+        TypeError, match=r"Bad\.items: a flexible array is the last field of a struct"
+    ):
+
+        class Bad(Struct):
+            items: Array[uint8] = array()
+            count: int32
+
+
+TWICE = """
+from emheap import Struct, int32, uint8
+class Bad(Struct):
+    x: int32
+    y: int32
+    x: uint8
+"""
+
+
+@pytest.mark.parametrize("first", ["", "from __future__ import annotations"])
+def test_a_field_declared_twice_is_noticed(first: str) -> None:
+    program = compile(first + TWICE, "<twice>", "exec", dont_inherit=True)
+    with pytest.raises(
+        TypeError, match=r"Bad\.x is declared twice|a field of Bad is declared twice"
+    ):
+        exec(program, {"__name__": __name__})
+
+
+def test_a_structure_with_fields_is_no_base() -> None:
+    """C++ would append the fields, but lays them out in ways that C has no name for."""
+    with pytest.raises(
+        TypeError, match="Deep cannot inherit from the structure Vec, which has fields"
+    ):
+
+        class Deep(Vec):
+            z: float32
+
+    class Printable(Struct):
+        def text(self) -> str:
+            return str(self.to_tuple())
+
+    class Point(Printable):
+        x: int32
+        limit: ClassVar[int] = 5
+
+    assert Point(x=3).text() == "(3,)"
+    assert Point.limit == 5
+    with pytest.raises(AttributeError):
+        Point(x=3).limit = 4  # type: ignore[misc]
+
+
+def test_unnamed_bits_and_the_end_of_a_unit() -> None:
+    class Flags(Struct):
+        a: int = bits(uint32, 3)
+        _1: int = bits(uint32, 4)
+        b: int = bits(uint32, 5)
+        _2: int = bits(uint32, 0)
+        c: int = bits(uint32, 2)
+
+    layout = emheap.open().layout(Flags)
+    assert layout.size == 8
+    assert list(layout.fields) == ["a", "b", "c"]
+    assert (layout.fields["b"].bit_offset, layout.fields["c"].offset) == (7, 4)
+    assert Flags(a=1, b=2, c=3).to_tuple() == (1, 2, 3)
+
+
+def test_fields_tell_where_they_lie() -> None:
+    assert (Vec.y.offset, Vec.y.size, Vec.y.bit_width) == (4, 4, None)
+    assert repr(Vec.y) == "<Field Vec.y at 4, 4 bytes>"
+    level: Any = Node.level
+    assert (level.bit_width, level.bit_offset) == (5, 1)
+    assert str(Node.next) == "Node.next"
+    narrow, wide = emheap.wrap_buffer(bytearray(64)), emheap.open()
+    assert narrow.layout(Node).fields["size"].size == 4
+    assert wide.layout(Node).fields["size"].size == wide.pointer_size
+    with pytest.raises(
+        TypeError, match=r"expected a structure, a class derived from emheap\.Struct"
+    ):
+        narrow.layout(int32)  # type: ignore[arg-type]
+
+
+def test_the_printed_layout_shows_the_holes() -> None:
+    class Holes(Struct):
+        tag: uint8
+        value: uint64
+        on: bool = bits(uint16, 1)
+        mode: int = bits(uint16, 4)
+        last: uint8
+
+    text = str(emheap.wrap_buffer(bytearray(64)).layout(Holes))
+    assert text.splitlines() == [
+        "Holes: 24 bytes, alignment 8, wasm32",
+        "   0     1  tag: uint8",
+        "   1     7  padding",
+        "   8     8  value: uint64",
+        "  16:0  :1  on: uint16",
+        "  16:1  :4  mode: uint16",
+        "  16:5      3 bits of padding",
+        "  17     1  last: uint8",
+        "  18     6  padding",
+    ]
+
+
+def test_options_of_a_class() -> None:
+    class Aligned(Struct, align=32):
+        x: uint8
+
+    class Shared(Union, pack=1):
+        a: uint64 = field()
+        b: uint8 = field()
+
+    class Spread(Struct):
+        a: uint8
+        b: uint8 = field(align=8)
+
+    heap = emheap.open()
+    assert (heap.layout(Aligned).size, heap.layout(Aligned).alignment) == (32, 32)
+    assert (heap.layout(Shared).size, heap.layout(Shared).alignment) == (8, 1)
+    assert heap.layout(Spread).fields["b"].offset == 8
+    with heap.alloc(Aligned, x=3) as aligned, heap.alloc_array(Aligned, 3) as several:
+        assert aligned.address % 32 == 0
+        assert several.address % 32 == 0
+        assert several[1].address == several.address + 32
+
+
+# Where annotations are read
+
+
+def test_a_structure_in_a_function_names_what_is_there() -> None:
+    class Local(Struct):
+        x: int32
+
+    class Outer(Struct):
+        inner: Local
+        later: Pointer[Late]
+        own: Pointer[Outer]
+
+    class Late(Struct):
+        y: int32
+
+    heap = emheap.wrap_buffer(bytearray(512))
+    with heap.arena() as scratch:
+        late = scratch.alloc(Late, y=7)
+        outer = scratch.alloc(Outer, inner=Local(x=1), later=late, own=None)
+        outer.own = outer
+        assert (outer.own.target.inner.x, outer.later.target.y) == (1, 7)
+
+
+class First(Struct):
+    second: Pointer[Second] = field()
+
+
+class Second(Struct):
+    first: Pointer[First] = field()
+    number: int32 = field()
+
+
+def test_structures_that_point_to_each_other() -> None:
+    heap = emheap.wrap_buffer(bytearray(512))
+    with heap.arena() as scratch:
+        second = scratch.alloc(Second, number=3)
+        second.first = scratch.alloc(First, second=second)
+        assert second.first.target.second.target.number == 3
+
+
+EAGER = """
+from emheap import Struct, Pointer, Array, array, int32, field
+class Inner(Struct):
+    x: int32
+class Tree(Struct):
+    value: int32
+    inner: Inner = field()
+    left: Pointer["Tree"] = field()
+    right: "Pointer[Tree]" = field()
+    far: Pointer["Far"] = field()
+    many: Array[Pointer["Tree"]] = array(2)
+class Far(Struct):
+    y: int32
+"""
+
+
+def test_annotations_that_are_not_deferred() -> None:
+    space: dict[str, Any] = {"__name__": __name__}
+    exec(compile(EAGER, "<eager>", "exec", dont_inherit=True), space)
+    heap = emheap.wrap_buffer(bytearray(2048))
+    with heap.arena() as scratch:
+        far = scratch.alloc(space["Far"], y=4)
+        leaf = scratch.alloc(space["Tree"], value=1)
+        tree = scratch.alloc(
+            space["Tree"], value=2, left=leaf, right=leaf, far=far, many=[leaf, None]
+        )
+        assert tree.left.target.value + tree.right.target.value == 2
+        assert tree.far.target.y == 4
+        assert tree.many[0].target.value == 1
+
+
+def test_a_name_that_never_comes_is_told_of_when_it_is_needed() -> None:
+    class Lonely(Struct):
+        friend: Pointer[Nobody] = field()  # type: ignore[name-defined]  # noqa: F821
+
+    heap = emheap.wrap_buffer(bytearray(512))
+    with heap.alloc(Lonely) as lonely:
+        assert not lonely.friend
+        lonely.friend = 16
+        with pytest.raises(
+            NameError, match=r"there is no type Nobody where .*Lonely in .* was declared"
+        ):
+            _ = lonely.friend.target
