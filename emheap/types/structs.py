@@ -245,7 +245,7 @@ class StructType(type):
     """The names that every structure has."""
 
     @classmethod
-    def __prepare__(mcls, name: str, bases: tuple[type, ...], /, **_: Any) -> dict[str, Any]:
+    def __prepare__(cls, name: str, bases: tuple[type, ...], /, **_: Any) -> dict[str, Any]:
         return annotations_once(name, sys._getframe(1))
 
     def __new__(
