@@ -7,7 +7,9 @@ run time they say how C has the value. Numbers have C's names. Beside them:
 - `text`: a ``const char *`` result, decoded; ``c.text | None`` where it may be null.
 - `data`, `buffer`: a ``const void *`` and a ``void *`` parameter: any bytes-like object or
   reference. What C writes to a buffer is there afterwards, in every backend.
-- `out[c.int]`, `pointer[c.float]`: the address of one value, or of an array.
+- `out[c.int]`, `pointer[c.float]`: the address of one value, or of an array; `ref[Point]`: of a
+  structure. `value[Point]`, or ``Point`` alone, is a structure by value, and ``Pointer[Point]`` a
+  pointer that C hands out.
 - `callback[Callable[[c.int], c.int]]`: a function that C calls.
 - `owned("free")`: in ``Annotated[StringRef, c.owned("free")]``, a result to be freed.
 - An Enum is C's int and a Flag its unsigned int; `stored` says otherwise.
@@ -30,19 +32,28 @@ from emheap.calls.kinds import (
 )
 from emheap.calls.signature import enumeration_of, kind_of
 from emheap.types import utf8
+from emheap.types.pointers import PointerTo
+from emheap.types.structs import StructType
 
 if TYPE_CHECKING:
     from typing import TypeAlias
 
     from typing_extensions import Buffer as BytesLike
 
+    from emheap.calls.callbacks import ScopedCallback
     from emheap.refs import ArrayRef, HeapRef, ScalarRef, StringRef
+    from emheap.refs.pointer import Pointer
+    from emheap.refs.struct import Struct
+    from emheap.refs.struct_array import StructArrayRef
+
+    S = TypeVar("S", bound=Struct)
 
 __all__ = [
     "address", "bool", "buffer", "callback", "char", "data", "double", "float", "int", "int8",
-    "int16", "int32", "int64", "long", "longlong", "out", "owned", "pointer", "short", "size_t",
+    "int16", "int32", "int64", "long", "longlong", "out", "owned", "pointer", "ref", "short",
+    "size_t",
     "ssize_t", "stored", "string", "text", "uchar", "uint", "uint8", "uint16", "uint32", "uint64",
-    "ulong", "ulonglong", "ushort", "vararg",
+    "ulong", "ulonglong", "ushort", "value", "vararg",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -125,19 +136,25 @@ def _type_of_reference(reference: Any) -> Any:
 
     if reference is StringRef:
         return utf8
+    if isinstance(reference, StructType):
+        return reference
     raise TypeError(f"what lies behind {reference!r:.60}? Say it, as in c.owned('free', utf8)")
 
 
 if TYPE_CHECKING:
-    string: TypeAlias = Annotated[
-        str | bytes | bytearray | StringRef | ArrayRef[builtins.int] | None, String()
-    ]
+    Characters: TypeAlias = str | bytes | bytearray | StringRef | ArrayRef[builtins.int]
+    string: TypeAlias = Annotated[Characters | Pointer[Any] | None, String()]
     text: TypeAlias = Annotated[str, Text()]
-    data: TypeAlias = Annotated[BytesLike | HeapRef[Any] | None, Buffer(constant=True)]
-    buffer: TypeAlias = Annotated[BytesLike | HeapRef[Any] | None, Buffer()]
+    Bytes: TypeAlias = BytesLike | HeapRef[Any] | Pointer[Any]
+    data: TypeAlias = Annotated[Bytes | None, Buffer(constant=True)]
+    buffer: TypeAlias = Annotated[Bytes | None, Buffer()]
     out: TypeAlias = Annotated[ScalarRef[T] | ArrayRef[T] | None, "out"]
-    pointer: TypeAlias = Annotated[ArrayRef[T] | ScalarRef[T] | BytesLike | None, "pointer"]
-    callback: TypeAlias = Annotated[F | None, "callback"]
+    pointer: TypeAlias = Annotated[
+        ArrayRef[T] | ScalarRef[T] | BytesLike | Pointer[Any] | None, "pointer"
+    ]
+    ref: TypeAlias = Annotated[S | Pointer[S] | StructArrayRef[S] | None, "ref"]
+    value: TypeAlias = Annotated[S, "value"]
+    callback: TypeAlias = Annotated[F | ScopedCallback[F] | None, "callback"]
 else:
     string = Annotated[Any, String()]
     text = Annotated[str, Text()]
@@ -155,8 +172,12 @@ else:
 
     def _target(argument: Any) -> Any:
         """A type of emheap's, or the number that a name of C's stands for."""
-        return argument if isinstance(argument, type) else kind_of(argument, "what is pointed to")
+        if isinstance(argument, (type, PointerTo)) or argument is Any:
+            return argument
+        return kind_of(argument, "what is pointed to")
 
     out = _Generic(lambda argument: Reference(_target(argument), "out"))
     pointer = _Generic(lambda argument: Reference(_target(argument), "pointer"))
+    ref = _Generic(lambda argument: Reference(_target(argument), "ref"))
+    value = _Generic(lambda argument: kind_of(argument, "a value"))
     callback = _Generic(lambda argument: kind_of(argument, "a callback"))

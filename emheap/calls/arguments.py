@@ -13,13 +13,20 @@ from pickle import PickleBuffer
 from typing import Any
 
 from emheap.blocks.block import is_released
-from emheap.calls.kinds import Buffer, Kind, Number, Reference, String, type_name
+from emheap.calls.accepting import (
+    accepts_target,
+    bytes_of_array,
+    describe_target,
+    is_row_of_bytes,
+)
+from emheap.calls.kinds import Address, Buffer, Kind, Reference, String
 from emheap.calls.linker import Convention
 from emheap.calls.temporaries import Temporaries, as_bytes
-from emheap.errors import NotAllocatedError, UseAfterFreeError
-from emheap.memories.base import Loan
+from emheap.errors import NotAllocatedError
+from emheap.memories.elements import pin
 from emheap.refs.base import HeapRef
-from emheap.types import Scalar
+from emheap.refs.pointer import Pointer
+from emheap.refs.structured import StructuredRef
 
 __all__ = ["Arguments", "Converted", "Converter", "ForeignArguments", "ProcessArguments"]
 
@@ -61,28 +68,6 @@ class Converter:
         """Whether something may have to be released after the call."""
 
 
-class _DuringTheCall:
-    """Stands among the views of a block while C uses it, where no buffer can be exported."""
-
-    __slots__ = ("__weakref__",)
-
-    def release(self) -> None:
-        """Nothing: the entry among the views ends with this object."""
-
-
-class _Lent:
-    """Keeps a `_DuringTheCall` for as long as a call lasts, and no longer."""
-
-    __slots__ = ("_inner",)
-
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
-
-    def release(self) -> None:
-        """Let it go, even where a traceback keeps this object."""
-        self._inner = None
-
-
 class Arguments:
     """What makes converters for one heap."""
 
@@ -92,21 +77,21 @@ class Arguments:
     def __init__(self, table: Any, convention: Convention) -> None:
         self.table = table
         self.convention = convention
-        self.lends_blocks = False
-        """Whether blocks that export no buffer must be lent during calls: once C can call back."""
 
     def converter(self, kind: Kind, described: str) -> Converter:
         """The converter of one parameter; `described` is what messages call it."""
         if isinstance(kind, String):
-            convert = self._references(self._accepts_text, described, self._string(described))
+            convert = self._references(is_row_of_bytes, described, self._string(described))
             if self.shares_memory:
                 return Converter(convert.convert, _TEXT)
             return self._quick_text(convert)
         if isinstance(kind, Buffer):
             return self._references(lambda _: True, described, self._buffer(kind, described))
-        if isinstance(kind, Reference):
+        if isinstance(kind, (Address, Reference)):
             return self._references(
-                self._accepts(kind.target), described, self._elements(kind, described)
+                accepts_target(kind.target, self.convention),
+                described,
+                self._elements(kind, described),
             )
         raise TypeError(f"{described} cannot be passed")
 
@@ -123,26 +108,44 @@ class Arguments:
         names = {"Hold": PickleBuffer, "good": good, "table": table}
 
         def convert(value: Any) -> Converted:
-            try:
-                elements, block = value._elements, value._block
-            except AttributeError:
+            if isinstance(value, Pointer):
+                return self._pointer(value, accepts, described), None
+            if not isinstance(value, HeapRef):
                 return convert_other(value)
-            layout = block[2]
-            if layout.kind not in good:
-                if not accepts(layout.kind):
+            kind: Any = value.kind
+            if kind not in good:
+                if not accepts(kind):
                     raise TypeError(f"{described} does not take {value!r:.80}")
-                good.add(layout.kind)
-            if layout.table is not table:
-                self._check_memory(value, described)
-            try:
-                return block[1], PickleBuffer(elements)
-            except (TypeError, ValueError):
-                return block[1], self._lend(value, described)
+                if not isinstance(value, StructuredRef):  # these know their address by themselves
+                    good.add(kind)
+            return self._hold(value, described)
 
         return Converter(convert, _REFERENCE, names)
 
-    def _check_memory(self, ref: HeapRef[Any], described: str) -> None:
-        theirs, ours = ref._block[2].table.memory, self.table.memory
+    def _hold(self, ref: HeapRef[Any], described: str) -> Converted:
+        if ref._table is not self.table:
+            self._check_memory(ref, described)
+        try:
+            return ref.address, pin(ref._elements)
+        except ValueError:
+            ref._check_alive()
+            raise
+
+    def _pointer(
+        self, pointer: Pointer[Any], accepts: Callable[[Any], bool], described: str
+    ) -> int:
+        target = pointer._kind.of
+        if pointer.address and target is not None and target is not Any and not accepts(target):
+            raise TypeError(f"{described} does not take {pointer!r}; use its cast()")
+        block = pointer._block
+        if block is not None and is_released(block[0]):
+            raise block[2].table.use_after_free(block)
+        if pointer.address and pointer._table is not self.table:
+            self._check_memory(pointer, described)
+        return pointer.address
+
+    def _check_memory(self, ref: Any, described: str) -> None:
+        theirs, ours = ref._table.memory, self.table.memory
         if theirs is ours:
             return
         alike = theirs.name == ours.name and theirs.zero_copy and ours.zero_copy
@@ -154,32 +157,6 @@ class Arguments:
             f"{ref!r:.80} is in {theirs.name}: allocate it on the heap that opened the library"
         )
 
-    def _lend(self, ref: Any, described: str) -> Any:
-        if is_released(ref._elements):
-            ref._check_alive()
-            raise UseAfterFreeError(f"use after free: {ref!r}")
-        if not self.lends_blocks:
-            return None
-        inner = _DuringTheCall()
-        loans, size = ref._block[2].table.loans, max(ref._block[2].byte_size, 1)
-        loans.add(ref._block[1], size, Loan(inner, inner), f"call ({described})")
-        return _Lent(inner)
-
-    def _accepts_text(self, kind: Any) -> bool:
-        return int(kind.size) == 1
-
-    def _accepts(self, target: Any) -> Callable[[Any], bool]:
-        if target is None or target is Any:
-            return lambda _: True
-        if not isinstance(target, Number):
-            return lambda kind: kind is target
-        letter = self.convention.letter(target.format)
-
-        def accepts(kind: type[Any]) -> bool:
-            return issubclass(kind, Scalar) and kind.format == letter
-
-        return accepts
-
     # What is no reference
 
     def _string(self, described: str) -> Convert:
@@ -188,7 +165,7 @@ class Arguments:
     def _buffer(self, kind: Buffer, described: str) -> Convert:
         raise NotImplementedError
 
-    def _elements(self, kind: Reference, described: str) -> Convert:
+    def _elements(self, kind: Address | Reference, described: str) -> Convert:
         raise NotImplementedError
 
     def _other(self, value: Any, described: str, expected: str) -> Converted:
@@ -248,13 +225,13 @@ class ProcessArguments(Arguments):
 
         return convert
 
-    def _elements(self, kind: Reference, described: str) -> Convert:
-        fits = _format_test(kind, self.convention)
+    def _elements(self, kind: Address | Reference, described: str) -> Convert:
+        fits = bytes_of_array(kind, self.convention)
 
         def convert(value: Any) -> Converted:
             view = fits(value)
             if view is None:
-                return self._other(value, described, _describe_target(kind))
+                return self._other(value, described, describe_target(kind))
             return _array_of(bytearray(view) if view.readonly else view), None
 
         return convert
@@ -297,13 +274,13 @@ class ForeignArguments(Arguments):
 
         return convert
 
-    def _elements(self, kind: Reference, described: str) -> Convert:
-        fits = _format_test(kind, self.convention)
+    def _elements(self, kind: Address | Reference, described: str) -> Convert:
+        fits = bytes_of_array(kind, self.convention)
 
         def convert(value: Any) -> Converted:
             view = fits(value)
             if view is None:
-                return self._other(value, described, _describe_target(kind))
+                return self._other(value, described, describe_target(kind))
             return self._copy(view, False)
 
         return convert
@@ -313,38 +290,3 @@ class ForeignArguments(Arguments):
         if not constant and not view.readonly:
             made.copy_back(view)
         return made.address, made
-
-
-def _describe_target(kind: Reference) -> str:
-    return f"a reference to {type_name(kind.target)}, an array of it, or None"
-
-
-def _format_test(kind: Reference, convention: Convention) -> Callable[[Any], memoryview | None]:
-    """A function that gives the bytes of an object that is an array of the right numbers."""
-    if not isinstance(kind.target, Number):
-        return lambda value: None
-    letter = convention.letter(kind.target.format)
-    size = ctypes.sizeof(_C_TYPES[letter])
-
-    def test(value: Any) -> memoryview | None:
-        try:
-            view = memoryview(value)
-        except TypeError:
-            return None
-        found = view.format.lstrip("@=<")
-        same = found == letter or (
-            view.itemsize == size
-            and found.lower() in "bhilqn"
-            and letter.lower() in "bhiq"
-            and found.isupper() == letter.isupper()
-        )
-        return as_bytes(view) if same else None
-
-    return test
-
-
-_C_TYPES: dict[str, Any] = {
-    "?": ctypes.c_bool, "b": ctypes.c_int8, "B": ctypes.c_uint8, "h": ctypes.c_int16,
-    "H": ctypes.c_uint16, "i": ctypes.c_int32, "I": ctypes.c_uint32, "q": ctypes.c_int64,
-    "Q": ctypes.c_uint64, "f": ctypes.c_float, "d": ctypes.c_double,
-}  # fmt: skip

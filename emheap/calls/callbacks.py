@@ -10,16 +10,16 @@ from __future__ import annotations
 import types
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from emheap.calls.arguments import Converter
 from emheap.calls.conversions import Conversions
-from emheap.calls.kinds import Enumeration, Kind, Number, Signature, Void
+from emheap.calls.kinds import Enumeration, Kind, Number, Signature, StructureValue, Void
 from emheap.calls.linker import CallbackSlot
 from emheap.calls.lowering import wire_of
 from emheap.calls.ranges import checked_number, limits_of, number_test
 from emheap.calls.traps import GENERATED
-from emheap.errors import UseAfterFreeError
+from emheap.errors import NotSupportedError, UseAfterFreeError
 
 __all__ = ["CallbackTable", "ScopedCallback"]
 
@@ -30,10 +30,13 @@ _MANY = 64
 """So many functions made by one line of a program are probably made anew for each call."""
 
 
-class ScopedCallback:
+F_co = TypeVar("F_co", covariant=True)
+
+
+class ScopedCallback(Generic[F_co]):
     """A callable that C may call until the end of a ``with`` block; see `Library.callback`."""
 
-    def __init__(self, function: Callable[..., Any], error_result: Any = 0) -> None:
+    def __init__(self, function: F_co, error_result: Any = 0) -> None:
         if not callable(function):
             raise TypeError(f"a callback must be callable, not {function!r:.60}")
         self.function = function
@@ -52,7 +55,7 @@ class ScopedCallback:
             self._slots[signature] = make(signature, self.function, self.error_result)
         return self._slots[signature]
 
-    def __enter__(self) -> ScopedCallback:
+    def __enter__(self) -> ScopedCallback[F_co]:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -125,16 +128,15 @@ class CallbackTable:
     ) -> CallbackSlot:
         """A new slot for a callable."""
         services = self._services
-        services.arguments.lends_blocks = True
         adapter = _compile_adapter(signature, function, services, error_result)
-        return services.linker.make_callback(wire_of(signature, services.convention), adapter)
+        return services.linker.make_callback(wire_of(signature, services), adapter)
 
 
 def _compile_adapter(
     signature: Signature, function: Callable[..., Any], services: Conversions, error_result: Any
 ) -> Callable[..., Any]:
     linker, state = services.linker, services.state
-    wire = wire_of(signature, services.convention)
+    wire = wire_of(signature, services)
     names: dict[str, Any] = {
         "function": function,
         "pending": state.pending,
@@ -142,6 +144,8 @@ def _compile_adapter(
         "remember": state.remember,
         **services.template_names,
     }
+    if isinstance(signature.result, StructureValue):
+        raise NotSupportedError(f"a callback cannot return {signature.result} by value")
     given = []
     for number, (kind, letter) in enumerate(zip(signature.params, wire.params, strict=True)):
         value = linker.callback_argument_templates.get(letter, "{}").format(f"a{number}")

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from emheap.calls.arguments import Arguments, Converter
-from emheap.calls.kinds import Enumeration, Kind
+from emheap.calls.by_value import ByValue
+from emheap.calls.kinds import Enumeration, Kind, StructureValue
 from emheap.calls.linker import Convention, Linker
 from emheap.calls.temporaries import Temporaries
 from emheap.calls.traps import CallState
@@ -29,6 +30,10 @@ class Conversions(Protocol):
 
     def converter(self, kind: Kind, described: str) -> Converter:
         """What turns an argument of one kind into an address and what is held for it."""
+        ...
+
+    def by_value(self, kind: StructureValue) -> ByValue:
+        """What passes and returns a structure by value."""
         ...
 
     def enumeration_value(

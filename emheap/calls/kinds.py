@@ -114,10 +114,13 @@ class Reference(Kind):
 class Address(Kind):
     """A typed pointer that is a value of its own: ``Pointer[K]``."""
 
-    target: Any
-    """None for ``void *``."""
-    pointer_type: Any
-    """What stands for it in an annotation."""
+    pointer: Any
+    """The `PointerTo` of it."""
+
+    @property
+    def target(self) -> Any:
+        """What it points to; None or Any for ``void *``."""
+        return self.pointer.of
 
     def __str__(self) -> str:
         return f"{type_name(self.target)} *"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import operator
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -13,10 +14,12 @@ from emheap.calls.linker import Linker
 from emheap.calls.lowering import compile_call, wire_of
 from emheap.calls.services import Services
 from emheap.calls.signature import Declaration, annotations_of, read_signature
-from emheap.errors import NotSupportedError
+from emheap.errors import NotSupportedError, NullPointerError
 
 if TYPE_CHECKING:
     from typing_extensions import ParamSpec
+
+    from emheap.refs.pointer import Pointer
 
     P = ParamSpec("P")
     R = TypeVar("R", covariant=True)
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Function", "Library", "bind_library"]
 
 L = TypeVar("L", bound="Library")
+F = TypeVar("F", bound=Callable[..., Any])
 
 if TYPE_CHECKING:
 
@@ -89,7 +93,7 @@ class Library:
             f"{type(self).__name__} is opened by a heap: heap.library({type(self).__name__}, ...)"
         )
 
-    def callback(self, function: Callable[..., Any], error_result: Any = 0) -> Any:
+    def callback(self, function: F, error_result: Any = 0) -> ScopedCallback[F]:
         """``with library.callback(f) as callback:`` lets C call `f` until the block ends.
 
         What is passed without it stays callable as long as the library, for C may keep it.
@@ -97,6 +101,31 @@ class Library:
         UseAfterFreeError; C must not call it then either.
         """
         return ScopedCallback(function, error_result)
+
+    def function_pointer(self, kind: type[Function[P, R]], function: Callable[P, R]) -> int:
+        """The address of a Python function for C, as in
+        ``library.function_pointer(Function[[c.int], c.int], f)``: to be stored in structures.
+
+        It stays callable as long as the library.
+        """
+        signature = _signature_of(kind)
+        convert = self._services.callbacks.converter(signature, f"the pointer to {function!r:.60}")
+        address: int = convert.convert(function)[0]
+        return address
+
+    def function_at(
+        self, kind: type[Function[P, R]], address: int | Pointer[Any]
+    ) -> Function[P, R]:
+        """The C function that a pointer points to. Raises NullPointerError."""
+        signature = _signature_of(kind)
+        place = operator.index(address)
+        if not place:
+            raise NullPointerError("a null pointer is no function: C never set it")
+        symbol = self._services.linker.function_at(place)
+        name = f"function_at_{place:x}"
+        function, namespace = compile_call(name, signature, symbol, self._services)
+        self._services.state.add_function(name, namespace)
+        return function  # type: ignore[return-value]
 
     def __repr__(self) -> str:
         state = f", closed since {self._services.state.closed}" if self.is_closed else ""
@@ -107,6 +136,12 @@ class Library:
         """Whether the library's program has ended, by ``exit`` or ``abort``: calls then raise
         ForeignTrapError."""
         return bool(self._services.state.closed)
+
+
+def _signature_of(kind: Any) -> Signature:
+    if not isinstance(kind, Declaration):
+        raise TypeError(f"expected Function[[parameter, ...], result], got {kind!r:.60}")
+    return read_signature(kind.params, kind.result)
 
 
 def bind_library(cls: type[L], heap: Any, linker: Linker) -> L:
@@ -174,9 +209,7 @@ class _Binder:
             if not lazy:
                 raise NotSupportedError(self._missing())
             return self._absent
-        contradiction = linker.check(
-            self.c_name, symbol, wire_of(self.signature, linker.convention)
-        )
+        contradiction = linker.check(self.c_name, symbol, wire_of(self.signature, self.services))
         if contradiction:
             raise NotSupportedError(
                 f"{self.c_name}{self.signature} is not what {linker.name} has: {contradiction}"

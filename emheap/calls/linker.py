@@ -125,6 +125,11 @@ class Linker(ABC):
     def raw(self, symbol: Any, wire: Wire) -> Callable[..., Any]:
         """A function of numbers."""
 
+    @abstractmethod
+    def function_at(self, address: int) -> Any:
+        """The symbol of the function that a pointer points to. Raises OutOfBoundsError where there
+        is none, as far as that can be known."""
+
     def make_temporaries(self, memory: Memory, allocator: Allocator) -> Temporaries:
         """What holds copies of arguments on a heap of this backend's."""
         return Temporaries(memory, allocator)

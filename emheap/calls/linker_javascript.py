@@ -17,6 +17,7 @@ from emheap.calls.loops import loop_module
 from emheap.calls.temporaries import Temporaries
 from emheap.calls.temporaries_javascript import JavaScriptTemporaries
 from emheap.calls.verifying import contradiction
+from emheap.errors import OutOfBoundsError
 from emheap.javascript.bridge import big_int, tag_of
 from emheap.javascript.exports import data_member, data_names, memory_in
 from emheap.javascript.trampolines import (
@@ -132,16 +133,23 @@ class JavaScriptLinker(Linker):
     def make_callback(self, wire: Wire, adapter: Callable[..., Any]) -> TableSlot:
         trampoline = Trampoline(wire.wasm(), adapter)
         if self._table is None:
-            self._table = self._find_table()
+            self._table = _open_table(self._raw_table(), self.name)
         return self._table.add(trampoline.function, trampoline)
 
-    def _find_table(self) -> FunctionTable:
+    def _raw_table(self) -> Any:
         for source in self._sources:
             for name in data_names(source):
                 table = data_member(source, name)
                 if tag_of(table) == "WebAssembly.Table":
-                    return _open_table(table, self.name)
+                    return table
         raise no_table(self.name)
+
+    def function_at(self, address: int) -> Any:
+        table = self._raw_table()
+        found = table.get(address) if address < table.length else None
+        if tag_of(found) != "Function":
+            raise OutOfBoundsError(f"{address} is no function of {self.name}")
+        return found
 
     # What goes wrong
 

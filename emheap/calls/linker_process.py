@@ -56,6 +56,13 @@ class _Slot:
         self._function = None
 
 
+class _Function:
+    """A function by its address alone."""
+
+    def __init__(self, address: int) -> None:
+        self.address = address
+
+
 class ProcessLinker(Linker):
     """One shared library, by ctypes. Its traps are faults of the process: no exception."""
 
@@ -96,9 +103,15 @@ class ProcessLinker(Linker):
         return contradiction(declared, type_of_function(function))
 
     def raw(self, symbol: Any, wire: Wire) -> Callable[..., Any]:
+        if isinstance(symbol, _Function):
+            types = [_C_TYPES.get(letter, letter) for letter in (wire.result, *wire.params)]
+            return ctypes.CFUNCTYPE(*types)(symbol.address)
         symbol.argtypes = [_C_TYPES.get(letter, letter) for letter in wire.params]
         symbol.restype = _C_TYPES.get(wire.result, wire.result)
         return symbol  # type: ignore[no-any-return]
+
+    def function_at(self, address: int) -> Any:
+        return _Function(address)
 
     def make_callback(self, wire: Wire, adapter: Callable[..., Any]) -> _Slot:
         types = [_C_TYPES.get(letter, letter) for letter in (wire.result, *wire.params)]

@@ -10,6 +10,7 @@ from emheap.calls.linker import Convention, Linker, TrapReport, Wire
 from emheap.calls.loops import loop_module
 from emheap.calls.verifying import FunctionType, contradiction
 from emheap.calls.wasmtime_call import bind_function
+from emheap.errors import OutOfBoundsError
 from emheap.types.abi import WASM32, WASM64
 
 if TYPE_CHECKING:
@@ -79,6 +80,15 @@ class WasmtimeLinker(Linker):
         instance = wasmtime.Instance(self._store, module, [symbol, memory])
         return instance.exports(self._store)["map"]
 
+    def function_at(self, address: int) -> Any:
+        import wasmtime
+
+        table: Any = self._raw_table()
+        found = table.get(self._store, address) if address < table.size(self._store) else None
+        if not isinstance(found, wasmtime.Func):
+            raise OutOfBoundsError(f"{address} is no function of {self.name}")
+        return found
+
     def make_callback(self, wire: Wire, adapter: Callable[..., Any]) -> TableSlot:
         if self._table is None:
             self._table = self._find_table()
@@ -88,16 +98,19 @@ class WasmtimeLinker(Linker):
         function.adapter = adapter
         return self._table.add(function.function, function)
 
-    def _find_table(self) -> FunctionTable:
+    def _raw_table(self) -> wasmtime.Table:
         import wasmtime
 
         for name in self._exports:
             table = self._exports[name]
             if isinstance(table, wasmtime.Table):
-                break
-        else:
-            raise no_table(self.name)
-        store = self._store
+                return table
+        raise no_table(self.name)
+
+    def _find_table(self) -> FunctionTable:
+        import wasmtime
+
+        table, store = self._raw_table(), self._store
 
         def grow(count: int) -> int:
             try:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from emheap.calls.by_value import ByValue
 from emheap.calls.conversions import Conversions
 from emheap.calls.kinds import (
     Address,
@@ -23,10 +24,11 @@ from emheap.calls.kinds import (
     Reference,
     Signature,
     String,
+    StructureValue,
     Text,
     Void,
 )
-from emheap.calls.linker import Convention, Wire
+from emheap.calls.linker import Wire
 from emheap.calls.ranges import checked_number, number_test
 from emheap.calls.traps import GENERATED
 
@@ -35,8 +37,9 @@ __all__ = ["compile_call", "wire_letter", "wire_of"]
 _ADDRESSES = (Address, Buffer, Callback, Owned, Reference, String, Text)
 
 
-def wire_letter(kind: Kind, convention: Convention) -> str:
-    """The letter that a kind travels as."""
+def wire_letter(kind: Kind, services: Conversions) -> Any:
+    """The letter that a kind travels as; nothing for void and for empty structures."""
+    convention = services.convention
     if isinstance(kind, Void):
         return ""
     if isinstance(kind, Number):
@@ -45,15 +48,29 @@ def wire_letter(kind: Kind, convention: Convention) -> str:
         return convention.letter(kind.number.format)
     if isinstance(kind, _ADDRESSES):
         return convention.address
+    if isinstance(kind, StructureValue):
+        return services.by_value(kind).letter
     raise TypeError(f"a {kind} cannot be passed on this heap")
 
 
-def wire_of(signature: Signature, convention: Convention) -> Wire:
+def wire_of(signature: Signature, services: Conversions) -> Wire:
     """A signature of numbers and addresses as the machine sees it."""
-    params = tuple(wire_letter(kind, convention) for kind in signature.params)
+    convention = services.convention
+    letters = [wire_letter(kind, services) for kind in signature.params]
+    params = [letter for letter in letters if letter != ""]
     if signature.variadic and convention.is_wasm:  # the rest lies in memory, at an address
-        params += (convention.address,)
-    return Wire(params, wire_letter(signature.result, convention), signature.variadic)
+        params.append(convention.address)
+    result = wire_letter(signature.result, services)
+    if returns_by_address(signature, services):
+        params.insert(0, convention.address)
+        result = ""
+    return Wire(tuple(params), result, signature.variadic)
+
+
+def returns_by_address(signature: Signature, services: Conversions) -> bool:
+    """Whether the result is a structure that is stored where the caller says."""
+    kind = signature.result
+    return isinstance(kind, StructureValue) and services.by_value(kind).comes_by_address
 
 
 # Calls
@@ -91,7 +108,15 @@ class _Writer:
             self.checks.append(f"if not ({test}): {variable} = {check}({variable})")
         self._pass(variable, letter)
 
-    def add_address(self, number: int, kind: Kind) -> None:
+    def add_place_of_result(self, structure: ByValue) -> None:
+        """Pass the address of a block for the result, and give what C stored there."""
+        self.names.update(reserve=structure.reserve, lift=structure.lift_block)
+        self.checks.append("place = reserve()")
+        self.holds.append("place")
+        self._pass("place.address", self.convention.address)
+        self.after.append("r = lift(place)")
+
+    def add_address(self, number: int, kind: Kind, letter: Any) -> None:
         """What is most often passed is converted in line: a str natively, a reference to a value
         of the right type, a callable that was passed before."""
         converter = self.services.converter(kind, self.describe(number, kind))
@@ -101,7 +126,8 @@ class _Writer:
         if converter.holds:
             self.holds.append(f"h{number}")
         self.checks.append(converter.source.replace("#", str(number)))
-        self._pass(f"a{number}", self.convention.address)
+        if letter != "":
+            self._pass(f"a{number}", letter)
 
     def add_rest(self) -> None:
         self.names["spread"] = self.services.variable_arguments(self.name)
@@ -112,7 +138,7 @@ class _Writer:
         else:
             self.passed.append("*rest")
 
-    def _pass(self, variable: str, letter: str) -> None:
+    def _pass(self, variable: str, letter: Any) -> None:
         template = self.services.linker.argument_templates.get(letter, "{}")
         self.passed.append(template.format(variable))
 
@@ -121,12 +147,15 @@ class _Writer:
         header = ", ".join(params + (["/"] if params else []) + ["*rest"] * variadic)
         body = [f"def {self.name}({header}):"]
         inner = [*self.checks, *self._call(result), "if pending: settle()", *self.after]
-        inner.append("return r" if result else "return")
+        inner.append("return r" if result or self.after else "return")
         if not self.holds:
             return "\n ".join([*body, *_lines(inner)])
         body.append(f"{' = '.join(self.holds)} = None")
         body += ["try:", *(f" {line}" for line in _lines(inner)), "finally:"]
-        body += [f" if {hold} is not None: {hold}.release()" for hold in self.holds]
+        ends = {"place": "free"}
+        body += [
+            f" if {hold} is not None: {hold}.{ends.get(hold, 'release')}()" for hold in self.holds
+        ]
         return "\n ".join(body)
 
     def _call(self, result: str) -> list[str]:
@@ -153,16 +182,18 @@ def compile_call(
     """A Python function that calls `symbol`, and its namespace, whose ``raw`` is what it calls."""
     writer = _Writer(name, services)
     linker = services.linker
-    wire = wire_of(signature, linker.convention)
-    # Of variable arguments, the wire has one more where they lie in memory.
-    for number, (kind, letter) in enumerate(zip(signature.params, wire.params, strict=False)):
+    wire = wire_of(signature, services)
+    if returns_by_address(signature, services):
+        writer.add_place_of_result(services.by_value(signature.result))  # type: ignore[arg-type]
+    for number, kind in enumerate(signature.params):
+        letter = wire_letter(kind, services)
         if isinstance(kind, (Number, Enumeration)):
             writer.add_number(number, kind, letter)
         else:
-            writer.add_address(number, kind)
+            writer.add_address(number, kind, letter)
     if signature.variadic:
         writer.add_rest()
-    result = _result(writer, signature.result, wire.result)
+    result = "" if writer.after else _result(writer, signature.result, wire.result)
     writer.names["raw"] = linker.raw(symbol, wire)
     writer.names.update(services.template_names)
     source = writer.source(len(signature.params), signature.variadic, result)
@@ -173,9 +204,13 @@ def compile_call(
     return function, writer.names
 
 
-def _result(writer: _Writer, kind: Kind, letter: str) -> str:
+def _result(writer: _Writer, kind: Kind, letter: Any) -> str:
     """The template of the result; what must wait until callbacks are settled goes `after`."""
     if isinstance(kind, Void):
+        return ""
+    if letter == "":  # an empty structure
+        writer.names["lift"] = writer.services.lifter(kind, "the result")
+        writer.after.append("r = lift(None)")
         return ""
     template = writer.services.linker.result_templates.get(letter, "{}")
     if not isinstance(kind, Number):

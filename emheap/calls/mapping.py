@@ -52,7 +52,7 @@ def make_map(
     services: Conversions,
 ) -> Callable[..., Any]:
     """The method ``map`` of one function of a library."""
-    wire = wire_of(signature, services.convention)
+    wire = wire_of(signature, services)
     numbers = all(isinstance(kind, Number) for kind in signature.params)
     numbers = numbers and isinstance(signature.result, (Number, Void))
     if not numbers or "?" in (*wire.params, wire.result) or not wire.params or wire.variadic:

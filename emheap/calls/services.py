@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from emheap.calls.arguments import Arguments, Converter, ForeignArguments, ProcessArguments
+from emheap.calls.by_value import ByValue
 from emheap.calls.callbacks import CallbackTable
 from emheap.calls.conversions import Conversions
 from emheap.calls.kinds import (
@@ -20,6 +21,7 @@ from emheap.calls.kinds import (
     Owned,
     Reference,
     Signature,
+    StructureValue,
     Text,
 )
 from emheap.calls.linker import Linker
@@ -28,7 +30,9 @@ from emheap.calls.ranges import checked_number
 from emheap.calls.traps import CallState
 from emheap.calls.variable import VariableArguments
 from emheap.errors import NotSupportedError, NullPointerError
+from emheap.refs.pointer import Pointer
 from emheap.types import utf8
+from emheap.types.pointers import PointerTo
 
 if TYPE_CHECKING:
     from emheap.blocks.table import BlockTable
@@ -63,6 +67,9 @@ class Services(Conversions):
         """What turns an argument of one kind into an address and what is held for it."""
         if isinstance(kind, Callback):
             return self.callbacks.converter(kind.signature, described)
+        if isinstance(kind, StructureValue):
+            made = self.by_value(kind)
+            return Converter(lambda value: made.convert(value, described))
         return self.arguments.converter(kind, described)
 
     def enumeration_value(
@@ -93,11 +100,24 @@ class Services(Conversions):
             return self._text(kind, described)
         if isinstance(kind, Enumeration):
             return _member(kind.members, described)
-        if isinstance(kind, (Address, Buffer, Reference, Callback)):
-            return lambda address: address or 0
+        if isinstance(kind, Address):
+            return self._pointer(kind.pointer)
+        if isinstance(kind, (Buffer, Reference)):
+            return self._pointer(PointerTo(getattr(kind, "target", None)))
+        if isinstance(kind, StructureValue):
+            made = self.by_value(kind)
+            return made.lift_address if made.comes_by_address else made.lift
         if isinstance(kind, Owned):
             return self._owned(kind, described)
         raise TypeError(f"{described} cannot be a {kind}")
+
+    def _pointer(self, kind: PointerTo) -> Callable[[Any], Any]:
+        table = self.arguments.table
+        return lambda address: Pointer(table, kind, address or 0)
+
+    def by_value(self, kind: StructureValue) -> ByValue:
+        """What passes and returns a structure by value."""
+        return ByValue(kind, self.convention, self.arguments.table, self.temporaries)
 
     def _text(self, kind: Text, described: str) -> Callable[[Any], str | None]:
         read = self._memory.cached_text_reader(utf8)

@@ -12,15 +12,19 @@ from typing import Any
 
 from emheap.calls.kinds import (
     VOID,
+    Address,
     Callback,
     Enumeration,
     Kind,
     Number,
     Owned,
     Signature,
+    StructureValue,
     Text,
 )
 from emheap.types import Type
+from emheap.types.pointers import PointerTo
+from emheap.types.structs import StructType
 
 __all__ = [
     "Declaration",
@@ -96,6 +100,10 @@ def enumeration_of(members: type[enum.Enum], number: Number | None = None) -> En
 
 
 def _composed(annotation: Any, what: str) -> Kind:
+    if isinstance(annotation, PointerTo):
+        return Address(annotation)
+    if isinstance(annotation, StructType):
+        return StructureValue(annotation)
     origin = typing.get_origin(annotation)
     if origin in (typing.Union, types.UnionType):
         return _nullable(annotation, what)

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from typing import Annotated, Concatenate
+from typing import Annotated, Any, Concatenate
 
-from emheap import Function, Library, StringRef, c
+from emheap import (
+    Function,
+    Library,
+    Pointer,
+    StringRef,
+    Struct,
+    c,
+    float32,
+    float64,
+    int32,
+    int64,
+    uint8,
+)
 
 
 class Color(enum.Enum):
@@ -95,3 +107,52 @@ class Traps(Library):
     spin: Function[[], None]
     trap_deep: Function[[c.int], c.int]
     stack_address: Function[[], c.address]
+
+
+class Vec(Struct):
+    x: float32
+    y: float32
+
+
+class Big(Struct):
+    a: float64
+    b: int32
+    c: int64
+
+
+class One(Struct):
+    only: int32
+
+
+class Segment(Struct):
+    start: Vec
+    end: Vec
+
+
+class Machine(Struct):
+    state: int32
+    step: Pointer[Any]
+
+
+class Structures(Library):
+    length_squared: Function[[Vec], c.float]
+    turned: Function[[c.value[Vec]], Vec]
+    make_big: Function[[c.double, c.int], Big]
+    sum_big: Function[[Big], c.double]
+    unwrap: Function[[One], c.int]
+    wrap_one: Function[[c.int], One]
+    reversed: Function[[Segment], Segment]
+    move: Function[[c.ref[Vec], c.float, c.float], None]
+    run_machine: Function[[c.ref[Machine], c.int], c.int]
+    doubler: Function[[], Pointer[Any]]
+    duplicate: Function[[c.string], Pointer[uint8]]
+    release: Function[[Pointer[Any]], None]
+    search: Function[
+        [
+            c.pointer[c.int],
+            c.pointer[c.int],
+            c.size_t,
+            c.callback[Callable[[Pointer[int32], Pointer[int32]], c.int]],
+        ],
+        Pointer[int32],
+    ]

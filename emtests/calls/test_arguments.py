@@ -9,6 +9,7 @@ import pytest
 
 import emheap
 from emheap import (
+    BufferInUseError,
     HeapManager,
     NotAllocatedError,
     NullPointerError,
@@ -167,7 +168,7 @@ def test_out_parameters(calls: Calls, c_heap: HeapManager) -> None:
         for wrong in (scratch.alloc(uint32), scratch.alloc(float32), scratch.alloc(int64), whole):
             with pytest.raises(TypeError, match=r"of split\(\) \(double \*\) does not take"):
                 calls.split(1.0, whole, wrong)  # type: ignore[arg-type]
-        with pytest.raises(TypeError, match="takes a reference to int, an array of it, or None"):
+        with pytest.raises(TypeError, match="takes a reference to int, an array of it, a"):
             calls.divide(1, 1, 4096)  # type: ignore[arg-type]
 
 
@@ -191,6 +192,23 @@ def test_a_reference_of_another_heap_raises(calls: Calls) -> None:
         pytest.raises(NotAllocatedError, match=r"of this library's heap, in .*: allocate it on"),
     ):
         calls.divide(1, 1, number)
+
+
+def test_a_block_cannot_be_freed_while_c_has_it(calls: Calls, c_heap: HeapManager) -> None:
+    values = c_heap.alloc_array(int32, [3, 1, 2])
+    refused = []
+
+    def compare(a: int, b: int) -> int:
+        try:
+            values.free()
+        except BufferInUseError as error:
+            refused.append(error)
+        return c_heap.read_int32(a) - c_heap.read_int32(b)
+
+    calls.sort(values, 3, compare)
+    assert refused
+    assert values[:] == [1, 2, 3]
+    values.free()
 
 
 def test_arguments_are_released_after_a_failure(calls: Calls, c_heap: HeapManager) -> None:

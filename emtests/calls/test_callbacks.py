@@ -237,7 +237,7 @@ def test_a_scoped_callback_ends_with_its_block(calls: Calls) -> None:
     gc.collect()
     assert alive() is None
     with pytest.raises(TypeError, match="a callback must be callable, not 5"):
-        calls.callback(5)  # type: ignore[arg-type]
+        calls.callback(5)  # type: ignore[type-var]
 
 
 def test_fresh_functions_that_pile_up_are_reported_once(calls: Calls) -> None:

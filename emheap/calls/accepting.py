@@ -1,0 +1,90 @@
+"""What may be behind an address that C takes: which references and arrays fit a parameter."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from typing import Any
+
+from emheap.calls.kinds import Address, Number, Reference, type_name
+from emheap.calls.linker import Convention
+from emheap.calls.temporaries import as_bytes
+from emheap.types import Scalar, Text
+from emheap.types.pointers import PointerTo
+from emheap.types.structs import StructType
+
+__all__ = ["accepts_target", "bytes_of_array", "describe_target", "is_row_of_bytes"]
+
+Test = Callable[[Any], bool]
+
+
+def is_row_of_bytes(kind: Any) -> bool:
+    """Whether something is a type of one byte, as strings and their characters are."""
+    return not isinstance(kind, (StructType, PointerTo)) and bool(kind.size == 1)
+
+
+def accepts_target(target: Any, convention: Convention) -> Test:
+    """A function that tells whether the address of a value of one type fits a parameter."""
+    if target is None or target is Any:
+        return lambda kind: True
+    if isinstance(target, Number):
+        return _accepts_letter(convention.letter(target.format), convention)
+    if isinstance(target, PointerTo):
+        return lambda kind: kind == target or getattr(kind, "pointee", None) == target
+    if isinstance(target, StructType):
+        return lambda kind: kind is target
+    return _accepts_scalar(target, convention)
+
+
+def _accepts_scalar(target: Any, convention: Convention) -> Test:
+    if issubclass(target, Text):
+        size = target.size
+        return lambda kind: not isinstance(kind, (StructType, PointerTo)) and kind.size == size
+    return _accepts_letter(target.for_abi(convention.abi).format, convention)
+
+
+def _accepts_letter(letter: str, convention: Convention) -> Test:
+    def accepts(kind: Any) -> bool:
+        if isinstance(kind, (StructType, PointerTo)) or not issubclass(kind, Scalar):
+            return False
+        return bool(kind.for_abi(convention.abi).format == letter)
+
+    return accepts
+
+
+def describe_target(kind: Address | Reference) -> str:
+    """What a parameter takes, for messages."""
+    return f"a reference to {type_name(kind.target)}, an array of it, a pointer, or None"
+
+
+def bytes_of_array(
+    kind: Address | Reference, convention: Convention
+) -> Callable[[Any], memoryview | None]:
+    """A function that gives the bytes of an object that is an array of the right numbers."""
+    if not isinstance(kind.target, Number):
+        return lambda value: None
+    letter = convention.letter(kind.target.format)
+    size = ctypes.sizeof(_C_TYPES[letter])
+
+    def test(value: Any) -> memoryview | None:
+        try:
+            view = memoryview(value)
+        except TypeError:
+            return None
+        found = view.format.lstrip("@=<")
+        same = found == letter or (
+            view.itemsize == size
+            and found.lower() in "bhilqn"
+            and letter.lower() in "bhiq"
+            and found.isupper() == letter.isupper()
+        )
+        return as_bytes(view) if same else None
+
+    return test
+
+
+_C_TYPES: dict[str, Any] = {
+    "?": ctypes.c_bool, "b": ctypes.c_int8, "B": ctypes.c_uint8, "h": ctypes.c_int16,
+    "H": ctypes.c_uint16, "i": ctypes.c_int32, "I": ctypes.c_uint32, "q": ctypes.c_int64,
+    "Q": ctypes.c_uint64, "f": ctypes.c_float, "d": ctypes.c_double,
+}  # fmt: skip
