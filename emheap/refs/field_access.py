@@ -13,9 +13,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from emheap.refs.field_codecs import ScalarCodec, codec_of
+from emheap.refs.field_codecs import ScalarCodec, codec_of, packer
 from emheap.refs.pointer import address_of
-from emheap.types import clamped_uint8, float32
+from emheap.types import clamped_uint8, float32, float64
 from emheap.types.abi import ABI
 from emheap.types.scalars import FLOAT32_LIMIT
 from emheap.types.struct_fields import Entry
@@ -120,10 +120,21 @@ except ValueError:
 """
 _SET_FLOAT32 = """
 try:
-    if {least} < value < {most}:
+    if type(value) is float and {least} < value < {most}:
         {cell} = value
         return
 except (ValueError, TypeError):
+    pass
+stored = encode(value)
+self._check_alive()
+{cell} = stored
+"""
+_SET_FLOAT64 = """
+try:
+    if type(value) is float:
+        {cell} = value
+        return
+except ValueError:
     pass
 stored = encode(value)
 self._check_alive()
@@ -159,6 +170,8 @@ def _scalar_property(owner: Any, entry: Entry, place: Place, offset: int) -> pro
         form = _SET_ENCODED
     elif codec.scalar is float32:
         form = _SET_FLOAT32
+    elif codec.scalar is float64:
+        form = _SET_FLOAT64
     elif codec.scalar.encodes:
         form = _SET_ENCODED
     # Numbers in the text are constants of the code, which cost nothing to load.
@@ -199,7 +212,7 @@ def make_whole(kind: Any, form: struct.Struct, place: Place) -> dict[str, Any]:
     end = place.offset(form.size)
     space: dict[str, Any] = {
         "unpack": form.unpack,
-        "pack": form.pack,
+        "pack": packer(kind, form),
         "ERRORS": (struct.error, OverflowError, TypeError),
         "write_any": kind.write,
     }

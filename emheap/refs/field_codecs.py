@@ -22,7 +22,7 @@ from emheap.types.structs import StructType, layout_of
 from emheap.types.text import Text
 from emheap.types.wide import as_wide
 
-__all__ = ["Codec", "Notes", "ScalarCodec", "codec_of", "concrete_kind", "named"]
+__all__ = ["Codec", "Notes", "ScalarCodec", "codec_of", "concrete_kind", "named", "packer"]
 
 
 class Notes:
@@ -156,7 +156,7 @@ Store = Callable[[bytearray, int, Any, Notes], None]
 class Codec:
     """Whole structures of one kind, as one ABI lays them out."""
 
-    __slots__ = ("_stores", "encode", "entries", "form", "kind", "layout", "names")
+    __slots__ = ("_stores", "encode", "entries", "form", "kind", "layout", "names", "put")
 
     def __init__(self, kind: Any, abi: ABI) -> None:
         declaration = kind._declaration
@@ -168,8 +168,11 @@ class Codec:
         self.form = _form_of(declaration, abi)
         """For a structure of plain numbers what reads and writes all of them at once."""
         self.encode: Callable[..., bytes] | None = None
+        """``encode(x=1, y=2)`` gives the bytes of such a structure."""
+        self.put: Callable[..., None] | None = None
+        """``put(window, address, x=1, y=2)`` stores one, or breaks off in the middle."""
         if self.form is not None:
-            self.encode = _make_encoder(kind, self.entries, self.form)
+            self.encode, self.put = _make_encoders(self.entries, self.form)
 
     def encode_fields(self, fields: Mapping[str, Any], notes: Notes, *, partly: bool) -> bytes:
         """The bytes of a structure with these fields; what is left out is its default.
@@ -284,9 +287,11 @@ def _converts(scalar: type[Scalar[Any]]) -> bool:
     return scalar.decodes or (scalar.encodes and not issubclass(scalar, FloatingPoint))
 
 
-def _make_encoder(kind: Any, entries: list[Entry], form: struct.Struct) -> Callable[..., bytes]:
-    """A function of the fields, as keywords, that gives their bytes."""
-    space: dict[str, Any] = {"__pack": form.pack}
+def _make_encoders(
+    entries: list[Entry], form: struct.Struct
+) -> tuple[Callable[..., bytes], Callable[..., None]]:
+    """Functions of the fields, as keywords, that give their bytes, or store them."""
+    space: dict[str, Any] = {"__pack": form.pack, "__pack_into": form.pack_into}
     parameters = []
     for entry in entries:
         if entry.default is REQUIRED:
@@ -295,9 +300,40 @@ def _make_encoder(kind: Any, entries: list[Entry], form: struct.Struct) -> Calla
             space[f"__default_{entry.name}"] = entry.default or 0
             parameters.append(f"{entry.name}=__default_{entry.name}")
     values = ", ".join(entry.name for entry in entries)
-    exec(f"def encode(*, {', '.join(parameters)}):\n    return __pack({values})", space)
-    encoder: Callable[..., bytes] = space["encode"]
-    return encoder
+    keywords = ", ".join(parameters)
+    guard = _guard(entries)
+    exec(
+        f"def encode(*, {keywords}):\n{guard}"
+        f"    return __pack({values})\n"
+        f"def put(__window, __address, /, *, {keywords}):\n{guard}"
+        f"    __pack_into(__window, __address, {values})\n",
+        space,
+    )
+    return space["encode"], space["put"]
+
+
+def _guard(entries: list[Entry]) -> str:
+    """Statements that let no number pass but Python's: ``struct`` takes all that can be made a
+    float, and of a complex number of numpy's the real part."""
+    return "".join(
+        f"    if type({entry.name}) is not float and type({entry.name}) is not int:\n"
+        f"        raise TypeError\n"
+        for entry in entries
+        if issubclass(entry.kind, FloatingPoint)
+    )
+
+
+def packer(kind: Any, form: struct.Struct) -> Callable[..., bytes]:
+    """``pack(1, 2)``, which gives the bytes of a structure of plain numbers, or raises."""
+    entries: list[Entry] = kind._declaration.named
+    guard = _guard(entries)
+    if not guard:
+        return form.pack
+    values = ", ".join(entry.name for entry in entries)
+    space: dict[str, Any] = {"__pack": form.pack}
+    exec(f"def pack({values}, /):\n{guard}    return __pack({values})", space)
+    made: Callable[..., bytes] = space["pack"]
+    return made
 
 
 # One field into the bytes of its structure

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
 
@@ -137,15 +136,6 @@ class Struct(StructuredRef[Any], metaclass=StructType):
         Everything is checked first; if something does not fit, nothing is stored.
         """
         codec: Codec = self._variants.codec
-        form = codec.form
-        if form is not None and type(value) is tuple:
-            try:
-                data = form.pack(*value)
-            except (struct.error, OverflowError, TypeError):
-                pass  # whose messages name no field: it is found again below
-            else:
-                self._store_bytes(self._base, data, None)
-                return
         self._store_struct(codec, self._base, value, self._variants.kind.__name__)
 
     def __iter__(self) -> Iterator[Any]:

@@ -12,6 +12,7 @@ from emtests.bench.rows.debug_heap import DEBUG_ROWS
 from emtests.bench.rows.javascript_heap import JAVASCRIPT_ROWS
 from emtests.bench.rows.javascript_refs import JAVASCRIPT_REF_ROWS
 from emtests.bench.rows.scalars import SCALAR_ROWS
+from emtests.bench.rows.structures import STRUCTURE_ROWS
 from emtests.bench.rows.texts import TEXT_ROWS
 from emtests.bench.rows.wasmtime_heap import WASMTIME_ROWS
 
@@ -20,6 +21,7 @@ ROWS: list[Row] = [
     *BLOCK_ROWS,
     *ARRAY_ROWS,
     *TEXT_ROWS,
+    *STRUCTURE_ROWS,
     *JAVASCRIPT_ROWS,
     *JAVASCRIPT_REF_ROWS,
     *WASMTIME_ROWS,
