@@ -38,10 +38,12 @@ class ReplacedBuffer:
 
     def grow(self, size: int) -> None:
         """Replace the buffer by one of `size` bytes that begins with the same ones."""
-        old = self._bytes
-        self._bytes = bytearray(size)
-        self._bytes[: len(old)] = old
-        self._latest.release()
-        old[:] = bytes([_STALE]) * len(old)
-        self._latest = memoryview(self._bytes)
+        old, view = self._bytes, self._latest
+        grown = bytearray(size)
+        grown[: len(old)] = old
+        latest = memoryview(grown)
+        # Published at once, for an interrupt may come at any time.
+        self._bytes, self._latest = grown, latest
         self._free_list.extend(size)
+        view.release()
+        old[:] = bytes([_STALE]) * len(old)

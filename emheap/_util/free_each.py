@@ -1,38 +1,11 @@
-"""The end of many blocks at once: every one is freed that can be, then what failed is told."""
+"""The end of many blocks at once: every one is freed that can be, then errors are raised."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from typing import TypeVar
 
 from emheap._util.messages import add_note
 from emheap.errors import BufferInUseError
 
-__all__ = ["raise_problems", "try_each"]
-
-T = TypeVar("T")
-
-
-def try_each(items: list[T], end: Callable[[T], None], problems: list[Exception]) -> None:
-    """End the items, the last one first, and empty the list; add what was raised to `problems`.
-
-    An item is held until it is ended, for a dropped reference would warn. What an interrupt finds
-    begun is done all the same, so `end` may be called twice with an item.
-    """
-    try:
-        _try_each(items, end, problems)
-    except BaseException:
-        _try_each(items, end, problems)
-        raise
-
-
-def _try_each(items: list[T], end: Callable[[T], None], problems: list[Exception]) -> None:
-    while items:
-        try:
-            end(items[-1])
-        except Exception as problem:  # noqa: BLE001 (a user's free function may raise anything; it is raised when the others are done)
-            problems.append(problem)
-        items.pop()
+__all__ = ["raise_problems"]
 
 
 def raise_problems(problems: list[Exception], where: str, error: BaseException | None) -> None:

@@ -6,10 +6,13 @@ import ctypes
 import sys
 from typing import Any
 
-__all__ = ["IN_PYODIDE", "c_runtime"]
+__all__ = ["HAS_GIL", "IN_PYODIDE", "c_runtime"]
 
 IN_PYODIDE: bool = sys.platform == "emscripten"
 """Whether this is Pyodide: its own heap is a WebAssembly memory, and JavaScript is at hand."""
+
+HAS_GIL: bool = getattr(sys, "_is_gil_enabled", lambda: True)()
+"""Whether one thread runs Python code at a time; not so on free-threaded builds of CPython."""
 
 
 def c_runtime() -> Any:

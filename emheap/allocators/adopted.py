@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from emheap.allocators.base import Allocator, call_free
+from emheap.allocators.base import Allocator
 
 __all__ = ["AdoptedAllocator"]
 
@@ -24,6 +24,8 @@ class AdoptedAllocator(Allocator):
             )
         self._native = heap_allocator.native
         self._free = free
+        if free is None:
+            self.refusals = self._native.refusals
 
     @property
     def native(self) -> Allocator:
@@ -33,10 +35,10 @@ class AdoptedAllocator(Allocator):
         return 0
 
     def free(self, address: int) -> None:
-        AdoptedAllocator.take_back(self, [address])
+        (self._free or self._native.free)(address)
 
-    def take_back(self, owed: list[int], size: int | None = None) -> None:
+    def free_sized(self, address: int, size: int) -> None:
         if self._free is None:
-            self._native.take_back(owed, size)
+            self._native.free_sized(address, size)
         else:
-            call_free(self._free, owed)
+            self._free(address)

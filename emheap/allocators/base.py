@@ -1,35 +1,46 @@
-"""The contract of an allocator: who hands out blocks. It knows nothing of types."""
+"""The allocator interface: it hands out blocks and takes them back, and knows nothing of types."""
 
 from __future__ import annotations
 
-from _thread import RLock
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Allocator", "allocate_locked", "call_free"]
+__all__ = ["MOST_SPARE", "Allocator"]
+
+MOST_SPARE = 2048
+"""The blocks that a list of free ones may hold before `Allocator.shrink` is called."""
+
+_OURS = __name__.partition(".")[0] + "."
 
 
 class Allocator(ABC):
     """Hands out addresses of blocks and takes them back.
 
     It trusts its caller: sizes are checked before, and only addresses that it handed out and has
-    not had back are freed. Whoever offers it to users checks that (see :mod:`emheap.blocks`).
+    not had back are freed. The table of blocks checks what users pass (:mod:`emheap.blocks`).
 
-    Where a KeyboardInterrupt ends `allocate` or `allocate_zeroed`, nothing was handed out.
+    Where a KeyboardInterrupt ends a call, the block that it was about may be lost; the allocator
+    itself must work on.
     """
 
     alignment: int = 8
     """What every block's address is a multiple of, in bytes."""
     needs_every_call: bool = False
     """Whether it must be asked for each block, so that an arena may not put many into one."""
+    trusted: bool = False
+    """Whether its blocks never overlap. Those of another allocator are compared with the live
+    ones."""
+    refusals: tuple[type[Exception], ...] = (Exception,)
+    """The errors by which `free` tells that the block is allocated still. Where any other ends it,
+    an interrupt say, nobody knows, and the block is never used again."""
 
     def __init_subclass__(cls, **options: Any) -> None:
-        # A subclass that frees in another way, and knows nothing of `take_back`, must be asked.
-        # So in ours `free` names the class whose `take_back` it means.
+        # A class of the user's may do anything, whichever of ours it derives from.
         super().__init_subclass__(**options)
-        if "take_back" not in vars(cls) and {"free", "free_sized"} & vars(cls).keys():
-            cls.take_back = Allocator.take_back  # type: ignore[method-assign]
+        if not cls.__module__.startswith(_OURS):
+            for name in ("trusted", "refusals"):
+                if name not in vars(cls):
+                    setattr(cls, name, vars(Allocator)[name])
 
     @property
     def native(self) -> Allocator:
@@ -52,17 +63,20 @@ class Allocator(ABC):
         """Take back a block that was allocated with `size` bytes."""
         self.free(address)
 
-    def take_back(self, owed: list[int], size: int | None = None) -> None:
-        """Take back the one block on a list, of `size` bytes if that is known, and empty the list.
+    def spare(self, size: int) -> list[int] | None:
+        """The list of free addresses that blocks of `size` bytes come from and go to, if any.
 
-        The list tells what became of the block where this raises, or an interrupt comes in
-        between: what is on it is allocated still. So ours take the address off in the very line
-        that frees it. Another's that has only `free` is taken to have freed it when interrupted.
+        Taking one off is allocating it and putting one on is freeing it. The short cuts do so, for
+        a list's pop and append are atomic; where it is long they call `shrink` first.
         """
-        if size is None:
-            call_free(self.free, owed)
-        else:
-            call_free(self.free_sized, owed, size)
+        return None
+
+    def refill(self, size: int) -> bool:
+        """Put addresses on the list of `spare`; tell whether there was room for any."""
+        return False
+
+    def shrink(self, size: int) -> None:  # noqa: B027 (most allocators have no such list)
+        """Shorten the list of `spare` where it is too long. If this raises, nothing changed."""
 
     def relinquish(self, address: int) -> bool:
         """Forget a block, so that another program may free it as one of `native`'s.
@@ -70,29 +84,3 @@ class Allocator(ABC):
         False, and nothing done, if only this allocator can take the block back.
         """
         return True
-
-
-def allocate_locked(
-    lock: RLock, take: Callable[[int], int], size: int, free: Callable[[int], object]
-) -> int:
-    """``take(size)``, one thread at a time. What it gave is freed where an interrupt comes while
-    the lock is let go: in a line of its own, after the address was returned."""
-    address = 0
-    try:
-        with lock:
-            address = take(size)
-        return address  # noqa: RET504 (within the lock it could get lost)
-    except BaseException:
-        if address:
-            free(address)
-        raise
-
-
-def call_free(free: Callable[..., Any], owed: list[int], *size: int) -> None:
-    """Call ``free(address)`` with the one address on a list; it stays there if that raises."""
-    address = owed[0]
-    try:
-        free(owed.pop(), *size)
-    except Exception:  # the user's function may raise anything; it did not free the block
-        owed.append(address)
-        raise

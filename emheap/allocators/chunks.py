@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-from _thread import RLock
+from collections.abc import Iterable
 
-from emheap.allocators.base import Allocator, allocate_locked
-from emheap.allocators.bump import BumpAllocator
+from emheap._util.checks import align_up
+from emheap._util.locks import Lock, renew_after_fork
+from emheap.allocators.base import Allocator
 
 __all__ = ["ChunkAllocator"]
 
 
-class _Chunk:
-    """A block of the allocator beneath, and those of ours that lie in it."""
-
-    __slots__ = ("blocks", "bump", "owed", "size")
-
-    def __init__(self, owed: list[int], size: int, alignment: int) -> None:
-        self.owed = owed
-        """Its address, until it is given back; see `Allocator.take_back`."""
-        self.size = size
-        self.bump = BumpAllocator(owed[0], owed[0] + size, alignment=alignment)
-        self.blocks: set[int] = set()
-
-
 class ChunkAllocator(Allocator):
-    """Takes chunks from another allocator, each larger than the last, and bumps through them.
+    """Takes chunks from another allocator, each larger than the last, and cuts blocks off them.
 
-    A chunk goes back when the last block in it is freed, once it is not the newest or the
-    allocator was closed. Blocks that would waste much of a chunk are passed on.
+    Freed blocks are kept for the next of their size until `close`: then each chunk goes back, at
+    once or with the last block that stays in it. Blocks that would waste much of a chunk are
+    passed on.
     """
 
     SMALLEST = 256
@@ -37,105 +26,142 @@ class ChunkAllocator(Allocator):
     def __init__(self, allocator: Allocator) -> None:
         self._allocator = allocator
         self.alignment = allocator.alignment
+        self.closed = False
+        self._granule = max(16, allocator.alignment)
+        self._largest = 0 if allocator.needs_every_call else self.LARGEST // 4
+        """The bytes of the largest block that is cut off a chunk."""
         self._next_size = self.SMALLEST
-        self._chunk: _Chunk | None = None
-        self._chunks: dict[int, _Chunk] = {}
-        """Those that were not given back, by id."""
-        self._home: dict[int, _Chunk] = {}
-        """The chunk of each block that lies in one; an interrupt may leave one too many."""
-        self._lock = RLock()  # a finalizer may free a block while this thread holds it
+        self._next = self._end = 0
+        """The bytes of the newest chunk that were not cut off yet."""
+        self._chunks: dict[int, int] = {}
+        """The bytes of those that were not given back, by their address."""
+        self._spare: dict[int, list[int]] = {}
+        """The free blocks, by their bytes."""
+        self._left: dict[int, set[int]] = {}
+        """The blocks that stay after the end, by the address of their chunk."""
+        self._lock = Lock()
+        renew_after_fork(self)
+
+    @property
+    def trusted(self) -> bool:  # type: ignore[override]
+        return self._allocator.trusted
+
+    @property
+    def refusals(self) -> tuple[type[Exception], ...]:  # type: ignore[override]
+        return self._allocator.refusals
 
     @property
     def native(self) -> Allocator:
         return self._allocator.native
 
+    def _rounded(self, size: int) -> int:
+        """The bytes of a block for `size`: at most an eighth more, so that there are few lists."""
+        return align_up(size, max(self._granule, 1 << max(size.bit_length() - 4, 0)))
+
+    def spare(self, size: int) -> list[int] | None:
+        if self.closed or size > self._largest:
+            return None
+        return self._spare.setdefault(self._rounded(size), [])
+
     def allocate(self, size: int) -> int:
-        if size > self.LARGEST // 4:
+        spare = self.spare(size)
+        if spare is None:
             return self._allocator.allocate(size)
-        # In one line: between two an interrupt could lose the address.
-        return allocate_locked(self._lock, self._take, size, self.free) or self._allocator.allocate(
-            size
-        )
-
-    def _take(self, size: int) -> int:
-        return self._bump(size) or (self._bump(size) if self._add_chunk(size) else 0)
-
-    def _bump(self, size: int) -> int:
-        chunk = self._chunk
-        address = 0 if chunk is None else chunk.bump.take(size)
-        if address and chunk is not None:
-            try:
-                self._home[address] = chunk
-                chunk.blocks.add(address)
-                return address
-            except BaseException:  # an interrupt: the bytes are lost until the chunk goes back
-                chunk.blocks.discard(address)
-                raise
-        return address
-
-    def _add_chunk(self, size: int) -> bool:
-        while self._next_size < size:
-            self._next_size *= 4
-        owed: list[int] = []
+        if not spare and not self.refill(size):
+            return 0
         try:
-            owed.append(self._allocator.allocate(self._next_size))
-            if not owed[0]:
+            return spare.pop()
+        except IndexError:  # another thread was faster
+            return self.allocate(size)
+
+    def refill(self, size: int) -> bool:
+        spare, rounded = self.spare(size), self._rounded(size)
+        if spare is None:
+            return False
+        with self._lock:
+            if self._end - self._next < rounded and not self._add_chunk(rounded):
                 return False
-            chunk = _Chunk(owed, self._next_size, self.alignment)
-            self._chunks[id(chunk)] = chunk
-        except BaseException:  # an interrupt
-            if any(owed):
-                self._allocator.take_back(owed, self._next_size)
-            raise
-        before, self._chunk = self._chunk, chunk
-        self._next_size = min(self._next_size * 4, self.LARGEST)
-        if before is not None:
-            self._drop_if_empty(before)
+            count = min((self._end - self._next) // rounded, max(1, 4096 // rounded))
+            addresses = range(self._next, self._next + count * rounded, rounded)
+            # Cut off before they are on the list: an interrupt in between wastes them until the
+            # chunk goes back.
+            self._next = addresses.stop
+            spare.extend(reversed(addresses))
         return True
 
+    def _add_chunk(self, rounded: int) -> bool:
+        """Begin a chunk that has room for a block; tell whether there was one."""
+        while self._next_size < 4 * rounded and self._next_size < self.LARGEST:
+            self._next_size *= 4
+        # An allocator of the user's may give any address.
+        slack = 0 if self._allocator.trusted else self._granule - 1
+        for size in (self._next_size, rounded + slack):  # where no chunk fits, one block may
+            base = self._allocator.allocate(size)
+            if base:
+                self._chunks[base] = size
+                start = align_up(base, self._granule)
+                self._next, self._end = start, base + size
+                self._next_size = min(self._next_size * 4, self.LARGEST)
+                return self._end - start >= rounded
+        return False
+
     def free(self, address: int) -> None:
-        ChunkAllocator.take_back(self, [address])
+        self._free(address, None)
 
-    def take_back(self, owed: list[int], size: int | None = None) -> None:
-        address = owed[0]
-        with self._lock:
-            chunk = self._home.get(address)
-            if chunk is not None and address in chunk.blocks:
-                try:
-                    chunk.blocks.remove(owed.pop())
-                    self._leave(chunk, address)
-                except Exception:  # the user's function may raise anything: the block stays
-                    chunk.blocks.add(address)
-                    self._home[address] = chunk
-                    owed.append(address)
-                    raise
-                except BaseException:  # an interrupt: what was begun is done all the same
-                    if not owed:
-                        self._leave(chunk, address)
-                    raise
-                return
-        self._allocator.take_back(owed, size)
-
-    def _leave(self, chunk: _Chunk, address: int) -> None:
-        """Do what is to be done once a block is out of its chunk. May be done twice."""
-        self._home.pop(address, None)
-        if chunk is self._chunk:
-            chunk.bump.give_back(address)
+    def free_sized(self, address: int, size: int) -> None:
+        spare = self.spare(size)
+        if spare is not None:
+            spare.append(address)
         else:
-            self._drop_if_empty(chunk)
+            self._free(address, size)
 
-    def _drop_if_empty(self, chunk: _Chunk) -> None:
-        if not chunk.blocks and chunk.owed:
-            self._allocator.take_back(chunk.owed, chunk.size)
-        if not chunk.owed:
-            self._chunks.pop(id(chunk), None)
-
-    def close(self) -> None:
-        """Hand out no more from the newest chunk; each goes back with the last block in it."""
+    def _free(self, address: int, size: int | None) -> None:
+        """Free a block of unknown size, one that was passed on, or any after the end."""
         with self._lock:
-            self._chunk = None
-            for chunk in list(self._chunks.values()):
-                self._drop_if_empty(chunk)
+            chunk = self._chunk_of(address)
+            if chunk is None:
+                below = self._allocator
+                below.free(address) if size is None else below.free_sized(address, size)
+                return
+            left = self._left.get(chunk, set())
+            if left == {address}:
+                self._give_back(chunk)
+            left.discard(address)
+
+    def _chunk_of(self, address: int) -> int | None:
+        inside = (base for base, size in self._chunks.items() if base <= address < base + size)
+        return next(inside, None)
+
+    def _give_back(self, chunk: int) -> None:
+        size = self._chunks.pop(chunk)
+        try:
+            self._allocator.free_sized(chunk, size)
+        except self._allocator.refusals:
+            self._chunks[chunk] = size
+            raise
+        self._left.pop(chunk, None)
+
+    def close(self, left: Iterable[int]) -> list[Exception]:
+        """Hand out no more. Chunks go back but for those of the blocks that are `left`, which go
+        with the last of these. Gives the errors of those that could not go."""
+        problems: list[Exception] = []
+        with self._lock:
+            self.closed = True
+            for spare in self._spare.values():
+                spare.clear()
+            addresses = sorted(left)
+            for chunk, size in reversed(list(self._chunks.items())):
+                if chunk in self._left:
+                    continue
+                inside = {address for address in addresses if chunk <= address < chunk + size}
+                if inside:
+                    self._left[chunk] = inside
+                    continue
+                try:
+                    self._give_back(chunk)
+                except Exception as problem:  # noqa: BLE001 (a user's free function may raise anything; it is raised when the others are done)
+                    problems.append(problem)
+        return problems
 
     def relinquish(self, address: int) -> bool:
-        return address not in self._home and self._allocator.relinquish(address)
+        return self._chunk_of(address) is None and self._allocator.relinquish(address)

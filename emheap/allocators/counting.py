@@ -22,15 +22,10 @@ class CountingAllocator(SizingAllocator):
         self.total_blocks = 0
         self.total_bytes = 0
 
-    @property
-    def live_byte_size(self) -> int:
-        """The bytes of the live blocks."""
-        return self._live_bytes
-
-    def _enter(self, key: object, address: int) -> None:
+    def _enter(self, address: int, size: int) -> None:
         with self._lock:
-            super()._enter(key, address)
-            self.total_blocks += 1
-            self.total_bytes += self._sizes[address]
+            super()._enter(address, size)
             self.peak_blocks = max(self.peak_blocks, len(self._sizes))
-            self.peak_bytes = max(self.peak_bytes, self._live_bytes)
+            self.peak_bytes = max(self.peak_bytes, self.live_byte_size)
+            blocks, total = self.total_blocks + 1, self.total_bytes + size
+            self.total_blocks, self.total_bytes = blocks, total

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from _thread import RLock
 from collections import deque
 
+from emheap._util.locks import Lock, renew_after_fork
 from emheap._util.messages import format_address
 from emheap._util.sites import Site, caller_stack, describe_site
-from emheap.allocators.base import Allocator, allocate_locked
+from emheap.allocators.base import Allocator
 from emheap.allocators.wrapping import WrappingAllocator
 from emheap.errors import HeapCorruptionError
 from emheap.memories.base import Memory
@@ -22,13 +22,12 @@ FREED = 0xDD
 class _Record:
     """A block between its red zones."""
 
-    __slots__ = ("address", "allocated", "base", "freed", "freed_bytes", "owed", "size")
+    __slots__ = ("address", "allocated", "base", "freed", "freed_bytes", "size")
 
-    def __init__(self, owed: list[int], zone: int, size: int, site: Site) -> None:
-        self.owed = owed
-        """Its address to the allocator beneath, until it has it back; see `take_back` there."""
-        self.base = owed[0]
-        self.address = owed[0] + zone
+    def __init__(self, base: int, zone: int, size: int, site: Site) -> None:
+        self.base = base
+        """Its address to the allocator beneath."""
+        self.address = base + zone
         self.size = size
         self.allocated = site
         self.freed: Site | None = None
@@ -60,6 +59,8 @@ class DebugAllocator(WrappingAllocator):
         heap = HeapManager(heap.memory, guarded, heap.options)
     """
 
+    refusals = (HeapCorruptionError,)
+
     def __init__(
         self,
         allocator: Allocator,
@@ -76,64 +77,57 @@ class DebugAllocator(WrappingAllocator):
         self._depth = site_depth
         self._live: dict[int, _Record] = {}
         self._waiting: deque[_Record] = deque()
-        self.lock = RLock()  # a finalizer may free a block while this thread holds it
+        self._lock = Lock()
+        renew_after_fork(self)
+
+    @property
+    def lock(self) -> Lock:
+        """Lets one thread at a time into the records."""
+        return self._lock
 
     def allocate(self, size: int) -> int:
-        return allocate_locked(self.lock, self._allocate, size, self.free)
-
-    def _allocate(self, size: int) -> int:
-        self._make_room(self._room)
         zone = self._zone
         whole = size + 2 * zone
         if whole >= 1 << 8 * self._memory.pointer_size:
             return 0  # a 32-bit malloc would take it modulo 2**32
-        owed: list[int] = []
-        try:
-            owed.append(super().allocate(whole))
-            if not owed[0]:  # the quarantine may hold what is needed
+        with self._lock:
+            self._make_room(self._room)
+            base = super().allocate(whole)
+            if not base:  # the quarantine may hold what is needed
                 self._make_room(0)
-                owed[0] = super().allocate(whole)
-            if not owed[0]:
-                return 0
-            record = _Record(owed, zone, size, caller_stack(self._depth))
+                base = super().allocate(whole)
+            return self._guard(base, size) if base else 0
+
+    def _guard(self, base: int, size: int) -> int:
+        """Draw the zones of a block."""
+        try:
+            record = _Record(base, self._zone, size, caller_stack(self._depth))
             self._memory.fill(record.address, size, FRESH)
             self._draw_zones(record)
             self._live[record.address] = record
             return record.address
-        except BaseException:
-            if any(owed):
-                self._live.pop(owed[0] + zone, None)
-                self._allocator.take_back(owed)
+        except Exception:
+            self._allocator.free_sized(base, size + 2 * self._zone)
             raise
 
     def allocate_zeroed(self, size: int) -> int | None:
         return None
 
     def free(self, address: int) -> None:
-        DebugAllocator.take_back(self, [address])
-
-    def free_sized(self, address: int, size: int) -> None:
-        DebugAllocator.take_back(self, [address])
-
-    def take_back(self, owed: list[int], size: int | None = None) -> None:
-        address = owed[0]
-        with self.lock:
+        with self._lock:
             record = self._live[address]
             damage = self._zone_damage(record)
             if damage:
                 raise self._corruption([damage])
             before = self._waiting[-1].freed_bytes if self._waiting else 0
             record.freed_bytes = before + record.size + 2 * self._zone
-            try:
-                record.freed = caller_stack(self._depth)
-                self._waiting.append(self._live.pop(owed.pop()))
-                self._memory.fill(address, record.size, FREED)
-            except BaseException:  # an interrupt: what was begun is done all the same
-                if owed:
-                    record.freed = None
-                else:
-                    self._memory.fill(address, record.size, FREED)
-                raise
+            record.freed = caller_stack(self._depth)
+            self._memory.fill(address, record.size, FREED)
+            del self._live[address]
+            self._waiting.append(record)
+
+    def free_sized(self, address: int, size: int) -> None:
+        DebugAllocator.free(self, address)
 
     def relinquish(self, address: int) -> bool:
         return False
@@ -145,8 +139,8 @@ class DebugAllocator(WrappingAllocator):
             raise self._corruption(damages)
 
     def find_damage(self) -> list[str]:
-        """What is told of each damaged block. The damage is repaired."""
-        with self.lock:
+        """The message for each damaged block. The damage is repaired."""
+        with self._lock:
             found = [self._zone_damage(record) for record in list(self._live.values())]
             found += [self._freed_damage(record) for record in list(self._waiting)]
         return [damage for damage in found if damage]
@@ -161,9 +155,12 @@ class DebugAllocator(WrappingAllocator):
             damage = self._freed_damage(record)
             if damage:
                 raise self._corruption([damage])
-            if record.owed:
-                self._allocator.take_back(record.owed)
             self._waiting.popleft()
+            try:
+                self._allocator.free_sized(record.base, record.size + 2 * self._zone)
+            except self._allocator.refusals:
+                self._waiting.appendleft(record)
+                raise
 
     @property
     def _waiting_bytes(self) -> int:
@@ -191,8 +188,6 @@ class DebugAllocator(WrappingAllocator):
         return f"{record.describe()}, was {' and '.join(damage)}"
 
     def _freed_damage(self, record: _Record) -> str:
-        if not record.owed:
-            return ""  # an interrupt came before it was out of the queue
         written = _changed(self._memory.read_bytes(record.address, record.size), FREED)
         if not written:
             return self._zone_damage(record)

@@ -13,25 +13,26 @@ __all__ = ["LibcAllocator"]
 class LibcAllocator(Allocator):
     """The heap of the C library, natively and in Pyodide: C code may free what it hands out."""
 
+    trusted = True
+    refusals = ()
+
     def __init__(self) -> None:
         runtime = c_runtime()
         # Prototypes of our own: setting argtypes on the library's functions would change them for
         # every other user of the same CDLL object, and restype's default cuts addresses to 32 bits.
         size_t, pointer = ctypes.c_size_t, ctypes.c_void_p
-        self._malloc = ctypes.CFUNCTYPE(pointer, size_t)(("malloc", runtime))
-        self._calloc = ctypes.CFUNCTYPE(pointer, size_t, size_t)(("calloc", runtime))
+        # An address as an integer: as a pointer, NULL would be None.
+        self._malloc = ctypes.CFUNCTYPE(size_t, size_t)(("malloc", runtime))
+        self._calloc = ctypes.CFUNCTYPE(size_t, size_t, size_t)(("calloc", runtime))
         self._free = ctypes.CFUNCTYPE(None, pointer)(("free", runtime))
         # C guarantees alignof(max_align_t); Emscripten's malloc gives 8 whatever that is.
         self.alignment = 8 if ctypes.sizeof(pointer) == 4 else 16
 
     def allocate(self, size: int) -> int:
-        return self._malloc(size) or 0
+        return self._malloc(size)  # type: ignore[no-any-return]
 
     def allocate_zeroed(self, size: int) -> int:
-        return self._calloc(size, 1) or 0
+        return self._calloc(size, 1)  # type: ignore[no-any-return]
 
     def free(self, address: int) -> None:
         self._free(address)
-
-    def take_back(self, owed: list[int], size: int | None = None) -> None:
-        self._free(owed.pop())

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from emheap._util.checks import align_up
-from emheap.allocators.base import allocate_locked
 from emheap.allocators.freelist import FreeListAllocator
 
 __all__ = ["PAGE_SIZE", "PageAllocator"]
@@ -27,6 +26,9 @@ class PageAllocator(FreeListAllocator):
     Nothing grows until the first block is asked for.
     """
 
+    trusted = True
+    refusals = ()
+
     def __init__(
         self, grow: Callable[[int], int], *, page_size: int = PAGE_SIZE, alignment: int = 16
     ) -> None:
@@ -38,34 +40,21 @@ class PageAllocator(FreeListAllocator):
         some memories have a single byte. The next pages may go on from there."""
 
     def allocate(self, size: int) -> int:
-        # The lock is also around `grow`: who calls it may have to be alone.
-        return allocate_locked(self._lock, self._take_or_grow, size, self.free)
-
-    def _take_or_grow(self, size: int) -> int:
-        while self.largest_gap < max(size, 1) and self._add_pages(size):
-            pass
-        return super().allocate(size)
-
-    def _gap_at_end(self) -> int:
-        """The free bytes that new pages most likely lie next to."""
-        return self._end - self._free_by_end.get(self._end, self._end)
+        with self._lock:  # also around `grow`: who calls it may have to be alone
+            while self.largest_gap < max(size, 1):
+                if not self._add_pages(size):
+                    return 0
+            return super().allocate(size)
 
     def _add_pages(self, size: int) -> bool:
         """Grow the memory by pages for `size` bytes; tell whether it could."""
-        wanted = align_up(max(size - self._gap_at_end(), 1), self.alignment)
+        # New pages most likely lie next to the gap at the end.
+        gap = self._end - self._free_by_end.get(self._end, self._end)
+        wanted = align_up(max(size - gap, 1), self.alignment)
         pages = -(-wanted // self._page_size)
-        before = -1
-        try:
-            before = self._grow(pages)
-            if before >= 0:
-                self._add(before, pages)
-            return before >= 0
-        except BaseException:  # an interrupt: pages that were added are not lost
-            if before >= 0 and (before + pages) * self._page_size & -self.alignment > self._end:
-                self._add(before, pages)
-            raise
-
-    def _add(self, before: int, pages: int) -> None:
+        before = self._grow(pages)
+        if before < 0:
+            return False
         # The first bytes of a memory that had no page stay unused: no block has address 0.
         start = max(before * self._page_size, self.alignment)
         end = (before + pages) * self._page_size
@@ -73,3 +62,4 @@ class PageAllocator(FreeListAllocator):
             start = self._rest.start
         self.add(start, end)
         self._rest = range(max(start, end & -self.alignment), end)
+        return True

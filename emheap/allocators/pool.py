@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emheap.allocators.base import Allocator
+from emheap.allocators.base import MOST_SPARE, Allocator
 
 __all__ = ["PoolAllocator"]
 
@@ -12,56 +12,113 @@ class PoolAllocator(Allocator):
 
     A call into malloc is what an allocation costs most (0.4 us by ctypes, 19 us into a wasmtime
     guest); taking a block off a list costs a tenth. Every block is still one of the allocator's
-    own, so C code may free it. Lists are bounded, so memory goes back after a burst.
+    own, so C code may free it. An empty list is filled with a batch, each twice as large as the
+    last, and a full one gives half of its blocks back, so memory goes back after a burst.
     """
 
     GRANULE = 16
     LARGEST = 256
-    KEPT = 1024
-    """The blocks that the list of one size may hold."""
+    BATCH = 256
+    """The most blocks that an empty list is filled with."""
 
     def __init__(self, allocator: Allocator) -> None:
         self._allocator = allocator
         self.alignment = allocator.alignment
-        count = self.LARGEST // self.GRANULE
-        self._spare: list[list[int]] = [[] for _ in range(count + 1)]
+        self._spare: list[list[int]] = [[] for _ in range(self.LARGEST // self.GRANULE + 1)]
+        self._batch = [1] * len(self._spare)
+
+    @property
+    def trusted(self) -> bool:  # type: ignore[override]
+        return self._allocator.trusted
+
+    @property
+    def refusals(self) -> tuple[type[Exception], ...]:  # type: ignore[override]
+        return self._allocator.refusals
 
     @property
     def native(self) -> Allocator:
         return self._allocator.native
 
     def spare(self, size: int) -> list[int] | None:
-        """The list of free addresses that blocks of `size` bytes come from; None above LARGEST.
-
-        Taking one off is allocating it and putting one on is freeing it, as long as the list
-        stays below KEPT: this is what the fast paths do, for a list's pop and append are atomic.
-        """
         return self._spare[-(-size // self.GRANULE)] if size <= self.LARGEST else None
 
     def allocate(self, size: int) -> int:
-        spare = self.spare(size)
-        if spare is None:
-            return self._allocator.allocate(size)
+        if size > self.LARGEST:
+            return self._allocate_below(size)
+        number = -(-size // self.GRANULE)
+        spare = self._spare[number]
+        if not spare and not self.refill(size):
+            # Blocks of an allocator that is not trusted are looked at one by one.
+            return 0 if self.trusted else self._allocate_below(number * self.GRANULE)
         try:
             return spare.pop()
-        except IndexError:
-            return self._allocator.allocate(-(-size // self.GRANULE) * self.GRANULE)
+        except IndexError:  # another thread was faster
+            return self.allocate(size)
+
+    def refill(self, size: int) -> bool:
+        if size > self.LARGEST or not self.trusted:
+            return False
+        number = -(-size // self.GRANULE)
+        spare, allocate = self._spare[number], self._allocator.allocate
+        rounded, batch = number * self.GRANULE, self._batch[number]
+        address = self._allocate_below(rounded)
+        found = address > 0  # another thread may take it off the list at once
+        # Each goes on the list by itself, so that an interrupt loses one and not the batch.
+        while address:
+            self._keep(spare, address)
+            batch -= 1
+            address = allocate(rounded) if batch else 0
+        self._batch[number] = min(2 * self._batch[number], self.BATCH)
+        return found
+
+    def _keep(self, spare: list[int], address: int) -> None:
+        try:
+            spare.append(address)
+        except MemoryError:
+            self._allocator.free(address)
+            raise
+
+    def _allocate_below(self, size: int) -> int:
+        address = self._allocator.allocate(size)
+        if not address and any(self._spare):
+            self.trim()
+            address = self._allocator.allocate(size)
+        return address
 
     def allocate_zeroed(self, size: int) -> int | None:
-        return self._allocator.allocate_zeroed(size) if size > self.LARGEST else None
+        if size <= self.LARGEST:
+            return None
+        address = self._allocator.allocate_zeroed(size)
+        if address == 0 and any(self._spare):
+            self.trim()
+            address = self._allocator.allocate_zeroed(size)
+        return address
 
     def free(self, address: int) -> None:
         self._allocator.free(address)
 
     def free_sized(self, address: int, size: int) -> None:
-        PoolAllocator.take_back(self, [address], size)
+        if size > self.LARGEST:
+            self._allocator.free(address)
+            return
+        self.shrink(size)
+        self._spare[-(-size // self.GRANULE)].append(address)
 
-    def take_back(self, owed: list[int], size: int | None = None) -> None:
-        spare = None if size is None else self.spare(size)
-        if spare is not None and len(spare) < self.KEPT:
-            spare.append(owed.pop())
-        else:
-            self._allocator.take_back(owed)
+    def shrink(self, size: int) -> None:
+        if size <= self.LARGEST:
+            spare = self._spare[-(-size // self.GRANULE)]
+            if len(spare) >= MOST_SPARE:
+                self._give_back(spare, MOST_SPARE // 2)
+
+    def _give_back(self, spare: list[int], kept: int) -> None:
+        free = self._allocator.free
+        while len(spare) > kept:
+            address = spare.pop()
+            try:
+                free(address)
+            except self._allocator.refusals:
+                spare.append(address)
+                raise
 
     def relinquish(self, address: int) -> bool:
         return self._allocator.relinquish(address)
@@ -69,11 +126,4 @@ class PoolAllocator(Allocator):
     def trim(self) -> None:
         """Give every kept block back to the allocator."""
         for spare in self._spare:
-            owed: list[int] = []
-            try:
-                while spare:
-                    owed.append(spare.pop())
-                    self._allocator.take_back(owed)
-            except BaseException:
-                spare += owed
-                raise
+            self._give_back(spare, 0)

@@ -28,14 +28,9 @@ class QuotaAllocator(SizingAllocator):
         if self.max_bytes < 0:
             raise ValueOutOfRangeError(f"max_bytes must not be negative, got {max_bytes}")
 
-    @property
-    def live_byte_size(self) -> int:
-        """The bytes that count against the quota now."""
-        return self._live_bytes
-
     def _admit(self, key: object, size: int) -> bool:
         with self._lock:
-            within = self._live_bytes + size <= self.max_bytes
-            if within:
-                self._note(key, size)
-            return within
+            if self.live_byte_size + sum(self._asked.values()) + size > self.max_bytes:
+                return False
+            self._asked[key] = size
+            return True

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from _thread import RLock
 from collections.abc import Callable
 
+from emheap._util.locks import Lock, renew_after_fork
 from emheap.allocators.base import Allocator
 
 __all__ = ["SizingAllocator", "WrappingAllocator"]
@@ -24,6 +24,10 @@ class WrappingAllocator(Allocator):
     def __init__(self, allocator: Allocator) -> None:
         self._allocator = allocator
         self.alignment = allocator.alignment
+
+    @property
+    def refusals(self) -> tuple[type[Exception], ...]:  # type: ignore[override]
+        return self._allocator.refusals
 
     @property
     def native(self) -> Allocator:
@@ -54,47 +58,67 @@ class SizingAllocator(WrappingAllocator):
 
     def __init__(self, allocator: Allocator) -> None:
         super().__init__(allocator)
-        self._sizes: dict[object, int] = {}
-        """By address; by a key of its own for a block that is being allocated."""
-        self._live_bytes = 0
-        self._lock = RLock()
+        self._sizes: dict[int, int] = {}
+        """The bytes of the live blocks, by address."""
+        self._asked: dict[object, int] = {}
+        """The bytes of the blocks that are being allocated now."""
+        self._sum: int | None = 0
+        """Of the sizes; None while they change, so that an interrupt leaves no wrong sum."""
+        self._lock = Lock()
+        renew_after_fork(self)
+
+    @property
+    def live_byte_size(self) -> int:
+        """The bytes of the live blocks."""
+        with self._lock:
+            if self._sum is None:
+                self._sum = sum(self._sizes.values())
+            return self._sum
 
     def _admit(self, key: object, size: int) -> bool:
-        """Count a block that is about to be allocated; False if it may not be."""
-        self._note(key, size)
+        """Whether a block may be allocated, which is then among those that are being."""
         return True
 
-    def _enter(self, key: object, address: int) -> None:
-        """Count a block by its address from now on."""
-        with self._lock:
-            self._sizes[address] = self._sizes.pop(key)
+    def _enter(self, address: int, size: int) -> None:
+        """Count a block that was allocated."""
+        self._note(address, size)
 
-    def _note(self, key: object, size: int) -> None:
+    def _note(self, address: int, size: int) -> None:
+        """Count a block among the live ones."""
         with self._lock:
-            # In one line, with no call between the two stores: no interrupt comes between them.
-            more = size - self._sizes.get(key, 0)
-            self._sizes[key], self._live_bytes = size, self._live_bytes + more
+            total = self.live_byte_size + size - self._sizes.get(address, 0)
+            self._sum = None
+            self._sizes[address] = size
+            self._sum = total
 
-    def _forget(self, key: object) -> None:
+    def _forget(self, address: int) -> int | None:
+        """Count a block no more; gives its bytes."""
         with self._lock:
-            self._live_bytes -= self._sizes.pop(key, 0)
+            size = self._sizes.get(address)
+            if size is not None:
+                total = self.live_byte_size - size
+                self._sum = None
+                del self._sizes[address]
+                self._sum = total
+            return size
 
     def _sized(self, size: int, allocate: Callable[[int], int | None]) -> int | None:
-        key, address = object(), None
+        key = object()
         try:
             if not self._admit(key, size):
                 return 0
             address = allocate(size)
             if address:
-                self._enter(key, address)
-            else:
-                self._forget(key)
+                self._enter_or_free(address, size)
             return address
-        except BaseException:  # an interrupt, or the user's function may raise anything
-            self._forget(key)
-            if address:
-                self._forget(address)
-                self._allocator.free(address)
+        finally:
+            self._asked.pop(key, None)
+
+    def _enter_or_free(self, address: int, size: int) -> None:
+        try:
+            self._enter(address, size)
+        except MemoryError:
+            self._allocator.free(address)
             raise
 
     def allocate(self, size: int) -> int:
@@ -104,31 +128,26 @@ class SizingAllocator(WrappingAllocator):
         return self._sized(size, self._allocator.allocate_zeroed)
 
     def free(self, address: int) -> None:
-        SizingAllocator.take_back(self, [address])
+        # Forgotten before the call, or another thread could have the address already.
+        size = self._forget(address)
+        try:
+            self._allocator.free(address)
+        except self._allocator.refusals:
+            if size is not None:
+                self._note(address, size)
+            raise
 
     def free_sized(self, address: int, size: int) -> None:
-        SizingAllocator.take_back(self, [address], size)
-
-    def take_back(self, owed: list[int], size: int | None = None) -> None:
-        address = owed[0]
-        known = self._sizes.get(address, 0)
+        known = self._forget(address)
         try:
-            # Before the call, or another thread could have the address already.
-            self._forget(address)
-            self._allocator.take_back(owed, size)
-        except BaseException:  # an interrupt, or the user's function may raise anything
-            if known and owed:
+            self._allocator.free_sized(address, size)
+        except self._allocator.refusals:
+            if known is not None:
                 self._note(address, known)
             raise
 
     def relinquish(self, address: int) -> bool:
-        known = self._sizes.get(address, 0)
-        try:
-            gone = self._allocator.relinquish(address)
-            if gone:
-                self._forget(address)
-            return gone
-        except BaseException:  # an interrupt: it was not let go
-            if known:
-                self._note(address, known)
-            raise
+        gone = self._allocator.relinquish(address)
+        if gone:
+            self._forget(address)
+        return gone

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 from emheap._util.messages import format_address
 from emheap._util.sites import Origin, Site, describe_site
 from emheap.allocators.base import Allocator
-from emheap.memories.base import Elements
+from emheap.blocks.loans import LoanTable
+from emheap.blocks.region import Region
+from emheap.memories.base import Elements, Memory
 from emheap.types import Scalar, Text, Type
 
 if TYPE_CHECKING:
     from typing import TypeAlias
-
-    from emheap.blocks.loans import LoanTable
 
 __all__ = ["Block", "Layout", "describe_block", "describe_freed", "end_of", "is_released"]
 
@@ -25,13 +25,15 @@ class _Table(Protocol):
     """What a layout takes from the table of its heap."""
 
     allocator: Allocator
-    freed: dict[int, Any]
+    freed: dict[int, tuple[Block, Origin, int]]
     loans: LoanTable
+    memory: Memory
     mixed: dict[int, Block]
+    tracked: bool
 
 
 class Layout:
-    """What lies in a block. All scalars of one type on one heap share one."""
+    """What lies in a block. Blocks with the same contents may share one."""
 
     __slots__ = (
         "blocks",
@@ -44,6 +46,7 @@ class Layout:
         "source",
         "spare",
         "table",
+        "tracked",
     )
 
     def __init__(
@@ -57,22 +60,27 @@ class Layout:
         borrowed: bool = False,
         source: Allocator | None = None,
     ) -> None:
+        region = source if isinstance(source, Region) else None
         self.table: Any = table
-        """The BlockTable of the heap. Its module imports this one, so the name is not to be had."""
+        """The BlockTable of the heap, whose module imports this one."""
         self.kind = kind
         self.count = count
         """Elements of an array or a string with its terminator; None for a scalar."""
         self.byte_size = byte_size
         self.borrowed = borrowed
         """Whether the block belongs to somebody else."""
-        self.blocks = table.mixed if blocks is None else blocks
+        if blocks is None:
+            blocks = table.mixed if region is None else region.blocks
+        self.blocks = blocks
         """The table that a live block with this layout is in."""
+        self.tracked = region is not None or table.tracked
+        """Whether it is in any."""
         self.source = table.allocator if source is None else source
         """Where the block comes from and goes to."""
         self.freed = table.freed
-        self.loans = table.loans.buckets
+        self.loans = table.loans.entries
         self.spare: list[int] | None = None
-        """The pool's list for blocks of this size, where the short cuts may use it."""
+        """The list that such blocks come from and go to, where the short cuts may use it."""
 
     def describe(self) -> str:
         """The kind of contents: ``int32``, ``float64 array``, ``utf8 string``."""
@@ -107,7 +115,8 @@ def describe_freed(block: Block, site: Site) -> str:
 
 def end_of(block: Block) -> int:
     """The address after the last byte of a block."""
-    return block[1] + block[2].byte_size
+    _, address, layout, _, _ = block
+    return address + layout.byte_size
 
 
 def is_released(elements: Elements) -> bool:

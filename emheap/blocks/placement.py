@@ -36,60 +36,55 @@ def find_room(
     """
     source = layout.source
     extra = alignment - 1 if alignment > source.alignment else 0
-    address = 0
-    owed: list[int] = []
+    base, cleared = _ask(table, source, size + extra, clear)
+    if not extra and base % alignment:
+        # An allocator of the user's need not align as malloc does: ask with room. It is not told
+        # the size of what it gets back, or a pool would keep that for the next block.
+        _check_nobodys(table, source, base, base, size)
+        source.free(base)
+        extra = alignment - 1
+        base, cleared = _ask(table, source, size + extra, clear)
+    address = align_up(base, alignment) if extra else base
+    _check_nobodys(table, source, base, address, size)
     try:
-        owed, cleared = _ask(table, source, size + extra, clear)
-        if not extra and owed[0] % alignment and table.find(owed[0]) is None:
-            # An allocator of the user's need not align as malloc does: ask with room. The size
-            # is not told, or a pool would keep the block for the next one.
-            source.take_back(owed)
-            extra = alignment - 1
-            owed, cleared = _ask(table, source, size + extra, clear)
-        base = owed[0]
-        address = align_up(base, alignment) if extra else base
-        live = table.find(address) or table.find(base)
-        if live is not None:
-            owed = []  # the address belongs to the live block: giving it back would free that
-            raise HeapCorruptionError(
-                f"the allocator returned {format_address(address)} for {size} bytes, but "
-                f"{describe_block(live)} is still live there"
-            )
         table.memory.check_extent(address, size, "the allocator's block")
         if extra:
             table.padded[address] = base, alignment
-        return address, cleared
-    except BaseException:
-        if owed:
-            table.padded.pop(address, None)
-            source.take_back(owed)
+    except Exception:
+        source.free(base)
         raise
+    return address, cleared
 
 
-def _ask(table: _Table, source: Allocator, size: int, clear: bool) -> tuple[list[int], bool]:
-    """A list of one address, as `Allocator.take_back` wants it, and whether its bytes are 0."""
-    if size >= 1 << 8 * table.memory.pointer_size:
-        # A 32-bit malloc would take the size, with what alignment adds, modulo 2**32.
-        raise _no_room(table, size)
+def _check_nobodys(table: _Table, source: Allocator, base: int, address: int, size: int) -> None:
+    """Raise HeapCorruptionError if a live block begins where a new one would.
+
+    Nothing is given back then: that would free the live block.
+    """
+    if source.trusted:
+        return
+    live = table.find(base) or table.find(address)
+    if live is not None:
+        raise HeapCorruptionError(
+            f"the allocator returned {format_address(address)} for {size} bytes, but "
+            f"{describe_block(live)} is still live there"
+        )
+
+
+def _ask(table: _Table, source: Allocator, size: int, clear: bool) -> tuple[int, bool]:
+    """An address, and whether its bytes are 0."""
     address: int | None = None
-    try:
+    # A 32-bit malloc would take the size, with what alignment adds, modulo 2**32.
+    if size < 1 << 8 * table.memory.pointer_size:
         if clear:
             address = source.allocate_zeroed(size)
-        if address:
-            return [address], True
+            if address:
+                return address, True
         if address is None:
             address = source.allocate(size)
-        if address:
-            return [address], False
-    except BaseException:  # an interrupt, or the user's function may raise anything
-        if address:
-            source.free(address)
-        raise
-    raise _no_room(table, size)
-
-
-def _no_room(table: _Table, size: int) -> OutOfMemoryError:
-    return OutOfMemoryError(
+    if address:
+        return address, False
+    raise OutOfMemoryError(
         f"no room for {size} bytes: {table.total_byte_size} bytes are live in "
         f"{table.block_count} blocks of {table.memory.name}"
     )

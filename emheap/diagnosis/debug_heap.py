@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import atexit
 import sys
-from _thread import RLock
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from functools import cached_property
@@ -49,11 +48,13 @@ class GuardedTable(BlockTable):
     def __init__(self, memory: Memory, allocator: Allocator, options: Options) -> None:
         super().__init__(memory, allocator, options)
         self.raw_memory = GuardedMemory(memory, self)
-        self._guard = find_debug_allocator(allocator)
-        # One lock for both, or two threads could wait for each other, each in a finalizer.
-        self._lock = RLock() if self._guard is None else self._guard.lock
+        guard = find_debug_allocator(allocator)
+        assert guard is not None, "a debug heap has a debug allocator"
+        # Its lock is for the records here too: with one each, two threads could wait for each
+        # other, each in a finalizer.
+        self._guard = guard
         self._starts: list[int] = []
-        """The addresses of the live blocks, sorted; an interrupt may leave one too many."""
+        """The addresses of the live blocks, sorted; an interrupt may leave some too many."""
         watch(self)
 
     @cached_property
@@ -82,30 +83,33 @@ class GuardedTable(BlockTable):
     ) -> Block:
         return super().allocate(layout, unit, data, self.with_stack(site), alignment)
 
-    def retire(self, block: Block, site: Site) -> None:
-        super().retire(block, self.with_stack(site))
+    def record_freed(self, block: Block, site: Site) -> None:
+        super().record_freed(block, self.with_stack(site))
 
     # Live blocks by address
 
     def register(self, block: Block) -> None:
-        with self._lock:
+        with self._guard.lock:
             position = bisect_left(self._starts, block[1])
             if self._starts[position : position + 1] != [block[1]]:
                 self._starts.insert(position, block[1])
             hold(self)
         super().register(block)
 
-    def unlist(self, block: Block) -> None:
-        with self._lock:
-            position = bisect_left(self._starts, block[1])
-            if self._starts[position : position + 1] == [block[1]]:
-                del self._starts[position]
-            if not self._starts:
-                forget(self)
+    def claim(self, block: Block) -> bool:
+        claimed = super().claim(block)
+        if claimed:
+            with self._guard.lock:
+                position = bisect_left(self._starts, block[1])
+                if self._starts[position : position + 1] == [block[1]]:
+                    del self._starts[position]
+                if not self._starts:
+                    forget(self)
+        return claimed
 
     def block_containing(self, address: int, size: int) -> Block | None:
         """The live block that `size` bytes from `address` lie in."""
-        with self._lock:
+        with self._guard.lock:
             position = bisect_right(self._starts, address)
             block = self.find(self._starts[position - 1]) if position else None
         if block is not None and address + size <= end_of(block):
@@ -117,8 +121,8 @@ class GuardedTable(BlockTable):
         return None
 
     def find_damage(self) -> list[str]:
-        """What is told of each block that was written around, or after it was freed."""
-        return [] if self._guard is None else self._guard.find_damage()
+        """A message for each block that was written around, or after it was freed."""
+        return self._guard.find_damage()
 
     # What GuardedMemory asks
 

@@ -2,42 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from types import TracebackType
-from typing import Any, ParamSpec, TypeAlias, TypeVar, overload
+from typing import Any, TypeVar
 
-from emheap._util.free_each import raise_problems, try_each
+from emheap._util.free_each import raise_problems
 from emheap._util.sites import Site, caller_site, describe_site
-from emheap.allocators.chunks import ChunkAllocator
+from emheap.blocks.block import Block
+from emheap.blocks.region import Region
 from emheap.blocks.table import BlockTable
 from emheap.errors import NotAllocatedError, UseAfterFreeError
-from emheap.heap import struct_verbs
-from emheap.heap.flat_names import AllocNames
-from emheap.refs import ArrayRef, HeapRef, ScalarRef, StringRef, make
-from emheap.refs.pointer import Pointer
-from emheap.refs.struct import Struct
-from emheap.refs.struct_array import StructArrayRef
-from emheap.types import Scalar, Text, Type
+from emheap.heap.alloc_verbs import AllocVerbs
+from emheap.refs import HeapRef
+from emheap.refs.lifetime import owning_class
 
 __all__ = ["Arena"]
 
-T = TypeVar("T")
-K = TypeVar("K")
-P = ParamSpec("P")
-S = TypeVar("S", bound=Struct)
-StructValues: TypeAlias = "Iterable[S | tuple[Any, ...] | Mapping[str, Any]] | bytes | memoryview"
 Ref = TypeVar("Ref", bound="HeapRef[Any]")
-Item = TypeVar("Item", bound="HeapRef[Any] | Arena")
 
 
-class Arena(AllocNames):
+class Arena(AllocVerbs):
     """Allocates as its heap does, and frees all of it, last first, when its ``with`` block ends.
 
     Small blocks lie in chunks, so that many cost few calls of malloc: C must not free one. A
     block may be freed earlier by hand, or taken out by `keep`. One that a view is still using
     at the end stays live and belongs to the heap; a single BufferInUseError names all of those,
-    and never hides an error of the body. Where freeing a block fails the others are freed first,
-    then the error is raised. Arenas that were opened in it end with it.
+    and never hides an exception from the body. Where freeing a block fails the others are freed
+    first, then the error is raised. Arenas that were opened in it end with it.
 
     >>> import emheap
     >>> with emheap.open().arena() as scratch:
@@ -49,108 +40,25 @@ class Arena(AllocNames):
     True
     """
 
+    _region: Region
     _closed: Site | None = None
-    _chunks: ChunkAllocator | None = None
+    _finished = False
+    """Whether all that the end of an arena does was done: not so where an interrupt came."""
 
     def __init__(self, table: BlockTable, site: Site) -> None:
-        self._table = table
         self._opened: Site = site
-        self._contents: dict[int, HeapRef[Any] | Arena] = {}
-        """What dies with it, by id, oldest first."""
-        if table.options.track_allocations and not table.allocator.needs_every_call:
-            # Without a table, freeing by address could not tell a block in a chunk from others.
-            self._chunks = ChunkAllocator(table.allocator)
-
-    @overload
-    def alloc(
-        self, kind: type[Scalar[T]], initial: T | None = None, /, *, align: int | None = None
-    ) -> ScalarRef[T]: ...
-    @overload
-    def alloc(
-        self,
-        kind: type[Text],
-        text_or_capacity: str | int,
-        /,
-        *,
-        align: int | None = None,
-        errors: str = "strict",
-    ) -> StringRef: ...
-    @overload
-    def alloc(
-        self, kind: type[Pointer[K]], target: Any = None, /, *, align: int | None = None
-    ) -> ScalarRef[Pointer[K]]: ...
-    @overload
-    def alloc(self, kind: type[S], value: S | None = None, /) -> S: ...
-    @overload
-    def alloc(self, kind: Callable[P, S], /, *args: P.args, **fields: P.kwargs) -> S: ...
-    def alloc(  # type: ignore[misc]  # the last overload has *args, for type checkers only
-        self,
-        kind: Any,
-        initial: Any = None,
-        /,
-        *,
-        align: int | None = None,
-        errors: str = "strict",
-        **fields: Any,
-    ) -> Any:
-        """A reference to a new number, string, structure or pointer, as `HeapManager.alloc` makes
-        it."""
-        self._check_open()
-        site = caller_site()
-        table, source = self._table, self._chunks
-        if isinstance(kind, struct_verbs.COMPOUND):
-            return self._keep(struct_verbs.alloc, table, kind, initial, fields, align, site, source)
-        kind = struct_verbs.resolve(kind, Type, "int32 or utf8", table)
-        if fields:
-            raise TypeError(f"a new {kind.name} takes no {', '.join(fields)}")
-        if issubclass(kind, Text):
-            return self._keep(make.allocate_text, table, kind, initial, errors, align, site, source)
-        return self._keep(make.allocate_scalar, table, kind, initial, align, site, source)
-
-    @overload
-    def alloc_array(
-        self,
-        kind: type[Scalar[T]],
-        count_or_values: int | Iterable[T],
-        /,
-        *,
-        align: int | None = None,
-    ) -> ArrayRef[T]: ...
-    @overload
-    def alloc_array(
-        self, kind: type[S], count_or_values: int | StructValues[S], /
-    ) -> StructArrayRef[S]: ...
-    @overload
-    def alloc_array(
-        self,
-        kind: type[Pointer[K]],
-        count_or_values: int | Iterable[Any],
-        /,
-        *,
-        align: int | None = None,
-    ) -> ArrayRef[Pointer[K]]: ...
-    def alloc_array(self, kind: Any, count_or_values: Any, /, *, align: int | None = None) -> Any:
-        """A reference to a new array, as `HeapManager.alloc_array` makes it."""
-        self._check_open()
-        site, source = caller_site(), self._chunks
-        table = self._table
-        if isinstance(kind, struct_verbs.COMPOUND):
-            return self._keep(
-                struct_verbs.alloc_array, table, kind, count_or_values, align, site, source
-            )
-        scalar = struct_verbs.resolve(kind, Scalar, "float32", table)
-        return self._keep(make.allocate_array, table, scalar, count_or_values, align, site, source)
-
-    def _scalar_allocator(self, scalar: type[Scalar[T]]) -> make.ScalarAllocator[T]:
-        def allocate(initial: T | None = None) -> ScalarRef[T]:
-            return self.alloc(scalar, initial)
-
-        return allocate
+        self._inner: list[tuple[Arena, int | None]] = []
+        """The arenas that end with this one, each with the newest block when it was opened."""
+        super().__init__(table, table.open_region())
 
     def arena(self) -> Arena:
         """A scope inside this one, which ends with this one at the latest."""
         self._check_open()
-        return self._keep(Arena, self._table, caller_site())
+        while self._inner and self._inner[-1][0]._closed is not None:
+            self._inner.pop()
+        inner = Arena(self._table, caller_site())
+        self._inner.append((inner, next(reversed(self._region.blocks), None)))
+        return inner
 
     def keep(self, ref: Ref) -> Ref:
         """Let a block outlive the arena: from now on it is freed like any other of the heap.
@@ -159,28 +67,33 @@ class Arena(AllocNames):
         this arena, or was freed.
         """
         self._check_open()
-        found = self._contents.get(id(ref))
-        if found is None or isinstance(found, Arena) or found is not ref or found.is_freed:
+        region, table = self._region, self._table
+        block = self._block_of(ref)
+        if block is None:
             raise NotAllocatedError(
                 f"{ref!r} is no live block of the arena opened at {describe_site(self._opened)}; "
-                "keep what this arena allocated, by the reference that it returned"
+                "keep what this arena allocated and has not kept already"
             )
-        del self._contents[id(ref)]
+        elements, address, layout, code, offset = block
+        layout = copy(layout)
+        layout.blocks, layout.spare = table.mixed, None
+        kept = elements, address, layout, code, offset
+        cls = owning_class(type(ref)) if table.tracked else type(ref)
+        table.keep(region, address)
+        # With no call in between: the block is in one table or the other.
+        table.mixed[address] = kept
+        del region.blocks[address]
+        ref._hold(kept)
+        if region.held.pop(address, None) is None:
+            ref.__class__ = cls
         return ref
 
-    def _keep(self, make: Callable[..., Item], *arguments: Any) -> Item:
-        """What ``make(*arguments)`` gives, which dies with the arena."""
-        item: Item | None = None
-        try:
-            item = make(*arguments)
-            self._contents[id(item)] = item
-            return item
-        except BaseException:  # an interrupt, or there was no room
-            if item is not None:
-                self._contents.pop(id(item), None)
-                if not isinstance(item, Arena):
-                    item._free_at(self._opened)
-            raise
+    def _block_of(self, ref: Any) -> Block | None:
+        """The block of a reference, if it is a live one of this arena."""
+        block: Block | None = ref._block if isinstance(ref, HeapRef) else None
+        if block is None or self._region.blocks.get(block[1]) is not block:
+            return None
+        return block
 
     def _check_open(self) -> None:
         if self._closed is not None:
@@ -206,34 +119,29 @@ class Arena(AllocNames):
 
     def _close(self, site: Site) -> list[Exception]:
         """Free everything; give what was raised by the blocks that stay, as those in use do."""
+        self._closed = site
         problems: list[Exception] = []
-        try:
-            self._end_contents(site, problems)
-        except BaseException:  # an interrupt: what was begun is done all the same
-            self._end_contents(site, problems)
-            raise
+        blocks = list(self._region.blocks.values())
+        positions = {}
+        if self._inner:
+            positions = {block[1]: place for place, block in enumerate(blocks, start=1)}
+        for inner, newest in reversed(self._inner):
+            older = 0 if newest is None else positions.get(newest, len(blocks))
+            later = blocks[older:]
+            del blocks[older:]
+            problems += self._table.release_all(later, site)
+            if inner._closed is None:
+                problems += inner._close(site)
+        problems += self._table.release_all(blocks, site)
+        problems += self._table.close_region(self._region)
+        self._region.held.clear()
+        self._finished = True
         return problems
 
-    def _end_contents(self, site: Site, problems: list[Exception]) -> None:
-        self._closed = site
-        if self._chunks is not None:
-            # Before the blocks: each chunk then goes back with its last block, the newest first.
-            try_each([self._chunks], ChunkAllocator.close, problems)
-
-        def end(item: HeapRef[Any] | Arena) -> None:
-            if isinstance(item, Arena):
-                if item._closed is None:
-                    problems.extend(item._close(site))
-            elif self._table.is_live(item._block):
-                self._table.release(item._block, site)
-
-        try_each(list(self._contents.values()), end, problems)
-        self._contents.clear()
-
     def __del__(self) -> None:
-        if self._chunks is not None and self._closed is None:
-            self._chunks.close()  # an interrupt came before the end of the with block
+        if not self._finished:  # it was never closed, or an interrupt came
+            self._table.close_region(self._region)
 
     def __repr__(self) -> str:
         state = "open" if self._closed is None else "closed"
-        return f"<Arena of {len(self._contents)} blocks, {state}>"
+        return f"<Arena of {len(self._region.blocks)} blocks, {state}>"

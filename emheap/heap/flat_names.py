@@ -81,14 +81,14 @@ def _alloc(heap: Any, scalar: Any) -> Function:
 
 def _alloc_array(heap: Any, scalar: Any) -> Function:
     def allocate(count_or_values: Any, *, align: int | None = None) -> Any:
-        return heap.alloc_array(scalar, count_or_values, align=align)
+        return heap._alloc_array(scalar, count_or_values, align, 3)
 
     return allocate
 
 
 def _alloc_text(heap: Any, text: Any) -> Function:
     def allocate(text_or_capacity: Any, *, align: int | None = None, errors: str = "strict") -> Any:
-        return heap.alloc(text, text_or_capacity, align=align, errors=errors)
+        return heap._alloc_text(text, text_or_capacity, align, errors, 3)
 
     return allocate
 

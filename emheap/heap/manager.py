@@ -8,15 +8,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar, overload
 
 from emheap._util.checks import check_aligned, check_count, check_integer
-from emheap._util.free_each import raise_problems, try_each
-from emheap._util.sites import Site, caller_site
+from emheap._util.free_each import raise_problems
+from emheap._util.sites import caller_site
 from emheap.allocators.base import Allocator
 from emheap.allocators.counting import CountingAllocator
-from emheap.blocks.block import Block
 from emheap.blocks.options import Options
 from emheap.blocks.table import BlockTable
 from emheap.errors import NotAllocatedError, NotSupportedError
 from emheap.heap import struct_verbs
+from emheap.heap.alloc_verbs import AllocVerbs
 from emheap.heap.arena import Arena
 from emheap.heap.bulk import BulkVerbs
 from emheap.heap.diagnosis_verbs import DiagnosisVerbs
@@ -45,7 +45,7 @@ S = TypeVar("S", bound=Struct)
 StructValues: TypeAlias = "Iterable[S | tuple[Any, ...] | Mapping[str, Any]] | bytes | memoryview"
 
 
-class HeapManager(BulkVerbs, DiagnosisVerbs, FlatNames):
+class HeapManager(AllocVerbs, BulkVerbs, DiagnosisVerbs, FlatNames):
     """A heap: one memory, one allocator, and every block that is live on it.
 
     Heaps are opened by :func:`emheap.open` and its sisters. The generic verbs below take a type;
@@ -74,13 +74,9 @@ class HeapManager(BulkVerbs, DiagnosisVerbs, FlatNames):
             open_table, allocator = GuardedTable, guard(memory, allocator, options)
         if options.count_allocations and not isinstance(allocator, CountingAllocator):
             allocator = CountingAllocator(allocator)
-        self._table = open_table(memory, allocator, options)
+        super().__init__(open_table(memory, allocator, options))
         self._table.places = Places(self._table)
         self._memory = self._table.raw_memory
-        self._allocators: dict[Any, Callable[..., Any]] = {}
-        """What `alloc` calls for a number with no alignment of its own."""
-        self._struct_allocators: dict[Any, Callable[..., Any] | None] = {}
-        """What `alloc` calls for a structure with some fields, where that can be quick."""
         self._open_linker = open_linker
         self._calls: CallState | None = None
         """What the libraries on this heap share."""
@@ -181,129 +177,6 @@ class HeapManager(BulkVerbs, DiagnosisVerbs, FlatNames):
         if width not in (1, 2, 4):
             raise ValueError(f"bytes_per_element must be 1, 2 or 4, got {width}")
         return self._memory.count_elements(address, width, max_elements)
-
-    # Allocating
-
-    @overload
-    def alloc(
-        self, kind: type[Scalar[T]], initial: T | None = None, /, *, align: int | None = None
-    ) -> ScalarRef[T]: ...
-    @overload
-    def alloc(
-        self,
-        kind: type[Text],
-        text_or_capacity: str | int,
-        /,
-        *,
-        align: int | None = None,
-        errors: str = "strict",
-    ) -> StringRef: ...
-    @overload
-    def alloc(
-        self, kind: type[Pointer[K]], target: Any = None, /, *, align: int | None = None
-    ) -> ScalarRef[Pointer[K]]: ...
-    @overload
-    def alloc(self, kind: type[S], value: S | None = None, /) -> S: ...
-    @overload
-    def alloc(self, kind: Callable[P, S], /, *args: P.args, **fields: P.kwargs) -> S: ...
-    def alloc(  # type: ignore[misc]  # the last overload has *args, for type checkers only
-        self,
-        kind: Any,
-        initial: Any = None,
-        /,
-        *,
-        align: int | None = None,
-        errors: str = "strict",
-        **fields: Any,
-    ) -> Any:
-        """A reference to a new number, string, structure or pointer.
-
-        A number is 0 or `initial`. A string holds the text given, sized to fit, or is empty with
-        room for as many elements as the int given. A structure has the fields given, or is like
-        another one given, or is zeros. A pointer points to what is given, or is null. `align` is
-        in bytes and a power of two.
-
-        Raises OverflowError or TypeError for a value that does not fit, OutOfMemoryError; then
-        nothing was allocated.
-
-        >>> import emheap
-        >>> class Point(emheap.Struct):
-        ...     x: emheap.int32
-        ...     y: emheap.int32
-        >>> with emheap.open().alloc(Point, x=1, y=2) as point:
-        ...     point.to_tuple()
-        (1, 2)
-        """
-        if fields:
-            allocate = self._struct_allocators.get(kind)
-            if allocate is not None and initial is align is None:
-                return allocate(fields)
-        elif align is None:
-            allocate = self._allocators.get(kind)
-            if allocate is not None:
-                return allocate(0 if initial is None else initial)
-        return self._alloc_otherwise(kind, initial, fields, align, errors)
-
-    def _alloc_otherwise(
-        self, kind: Any, initial: Any, fields: dict[str, Any], align: Any, errors: str
-    ) -> Any:
-        if isinstance(kind, struct_verbs.COMPOUND):
-            return self._alloc_compound(kind, initial, fields, align)
-        check_type(kind, Type, "int32 or utf8")
-        if fields:
-            raise TypeError(f"a new {kind.name} takes no {', '.join(fields)}")
-        site = caller_site()
-        if issubclass(kind, Text):
-            return make.allocate_text(self._table, kind, initial, errors, align, site)
-        own = kind.for_abi(self._memory.abi)
-        if align is None:
-            self._allocators[kind] = make.scalar_allocator(self._table, own, depth=2)
-        return make.allocate_scalar(self._table, own, initial, align, site)
-
-    def _alloc_compound(self, kind: Any, initial: Any, fields: dict[str, Any], align: Any) -> Any:
-        table = self._table
-        made = struct_verbs.alloc(table, kind, initial, fields, align, caller_site())
-        if kind not in self._struct_allocators:
-            self._struct_allocators[kind] = struct_verbs.allocator(table, kind)
-        return made
-
-    @overload
-    def alloc_array(
-        self,
-        kind: type[Scalar[T]],
-        count_or_values: int | Iterable[T],
-        /,
-        *,
-        align: int | None = None,
-    ) -> ArrayRef[T]: ...
-    @overload
-    def alloc_array(
-        self, kind: type[S], count_or_values: int | StructValues[S], /
-    ) -> StructArrayRef[S]: ...
-    @overload
-    def alloc_array(
-        self,
-        kind: type[Pointer[K]],
-        count_or_values: int | Iterable[Any],
-        /,
-        *,
-        align: int | None = None,
-    ) -> ArrayRef[Pointer[K]]: ...
-    def alloc_array(self, kind: Any, count_or_values: Any, /, *, align: int | None = None) -> Any:
-        """A reference to a new array: `count` zeros, or the elements of an iterable or a buffer.
-
-        Raises OverflowError or TypeError naming the first element that does not fit, and
-        OutOfMemoryError; then nothing was allocated.
-        """
-        if isinstance(kind, struct_verbs.COMPOUND):
-            return struct_verbs.alloc_array(
-                self._table, kind, count_or_values, align, caller_site()
-            )
-        scalar = struct_verbs.resolve(kind, Scalar, "float32", self._table)
-        return make.allocate_array(self._table, scalar, count_or_values, align, caller_site())
-
-    def _scalar_allocator(self, scalar: type[Scalar[T]]) -> make.ScalarAllocator[T]:
-        return make.scalar_allocator(self._table, scalar)
 
     # Wrapping what somebody else allocated
 
@@ -423,13 +296,14 @@ class HeapManager(BulkVerbs, DiagnosisVerbs, FlatNames):
         BufferInUseError while views of it are in use.
         """
         if isinstance(ref_or_address, HeapRef):
-            owner = ref_or_address._block[2].table
-            if owner is not self._table:
+            _, _, layout, _, _ = ref_or_address._block
+            if layout.table is not self._table:
                 raise NotAllocatedError(
-                    f"{ref_or_address!r} belongs to another heap ({owner.memory.name}); "
+                    f"{ref_or_address!r} belongs to another heap ({layout.table.memory.name}); "
                     "free it there"
                 )
-            ref_or_address._free_at(caller_site())
+            if not ref_or_address._free_pooled(2):
+                ref_or_address._free_at(caller_site())
             return
         address = check_integer(ref_or_address, "what is freed, if no reference,")
         self._table.release_address(address, caller_site())
@@ -441,17 +315,7 @@ class HeapManager(BulkVerbs, DiagnosisVerbs, FlatNames):
         freeing a block fails otherwise, the others are freed first, then its error is raised.
         """
         self._check_tracking("free_all()")
-        raise_problems(self._free_each(caller_site()), "", None)
-
-    def _free_each(self, site: Site) -> list[Exception]:
-        problems: list[Exception] = []
-
-        def end(block: Block) -> None:
-            if self._table.is_live(block):
-                self._table.release(block, site)
-
-        try_each(list(self._table), end, problems)
-        return problems
+        raise_problems(self._table.release_all(list(self._table), caller_site()), "", None)
 
     def arena(self) -> Arena:
         """A scope: ``with heap.arena() as scratch:`` frees at its end what it allocated."""
@@ -466,10 +330,11 @@ class HeapManager(BulkVerbs, DiagnosisVerbs, FlatNames):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Free every live block, if the heap keeps track of them. An error of the body comes
-        before one of ours."""
+        """Free every live block, if the heap keeps track of them. An exception from the body
+        takes precedence."""
         if self._table.options.track_allocations:
-            raise_problems(self._free_each(caller_site()), "at the end of the heap: ", error)
+            problems = self._table.release_all(list(self._table), caller_site())
+            raise_problems(problems, "at the end of the heap: ", error)
 
     # Calling C
 

@@ -9,6 +9,7 @@ while an export lives, `release` raises BufferError, so that the block cannot be
 from __future__ import annotations
 
 from typing import Any, Protocol, cast
+from weakref import ref as WeakReference  # noqa: N812 (a class with a name like a function's)
 
 from emheap._util.platform import IN_PYODIDE
 from emheap.memories.base import Elements, Memory
@@ -188,7 +189,8 @@ class IndirectElements:
         self._address = address
         self._size = scalar.size
         self._count = count
-        self._pins: list[_IndirectPin] = []
+        self._pins: list[WeakReference[_IndirectPin]] = []
+        """Those that live count: an interrupt may come before a pin has a name."""
 
     def __len__(self) -> int:
         if self._count < 0:
@@ -257,7 +259,7 @@ class IndirectElements:
     def pin(self) -> _IndirectPin:
         """Keep the elements from being released. Raises ValueError if they were."""
         pinned = _IndirectPin(self._pins)
-        self._pins.append(pinned)
+        self._pins.append(WeakReference(pinned))
         # After the pin was seen to: `release` does the two in the other order, so that of two
         # threads one at least finds out.
         if self._count < 0:
@@ -267,22 +269,26 @@ class IndirectElements:
 
     def release(self) -> None:
         count = self._count
-        if not self._pins:
+        if not self._is_pinned():
             self._count = -1
-        if self._pins:
+        if self._is_pinned():
             self._count = count
             raise BufferError("the elements are in use")
 
+    def _is_pinned(self) -> bool:
+        return bool(self._pins) and any(pinned() is not None for pinned in list(self._pins))
+
 
 class _IndirectPin:
-    __slots__ = ("_pins",)
+    __slots__ = ("__weakref__", "_pins")
 
-    def __init__(self, pins: list[_IndirectPin]) -> None:
+    def __init__(self, pins: list[WeakReference[_IndirectPin]]) -> None:
         self._pins = pins
 
     def release(self) -> None:
-        if self in self._pins:
-            self._pins.remove(self)
+        reference = WeakReference(self)
+        if reference in self._pins:
+            self._pins.remove(reference)
 
 
 def indirect_elements(

@@ -326,8 +326,8 @@ class ArrayRef(HeapRef[T], Sequence[T]):
         """
         if free_elements:
             self._free_pointed()
-        else:
-            super().free()
+        elif not self._free_pooled(2):
+            self._free_at(caller_site())
 
     def _free_pointed(self) -> None:
         self._check_alive()

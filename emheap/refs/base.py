@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from emheap._util.messages import add_note, format_address
 from emheap._util.sites import Site, caller_site, current_frame
-from emheap.allocators.pool import PoolAllocator
+from emheap.allocators.base import MOST_SPARE
 from emheap.blocks import transfer
 from emheap.blocks.block import Block, is_released
 from emheap.blocks.table import BlockTable
@@ -24,7 +24,6 @@ __all__ = ["HeapRef", "SingleRef", "as_bytes", "as_elements"]
 
 T = TypeVar("T")
 Self = TypeVar("Self", bound="HeapRef[Any]")
-_KEPT = PoolAllocator.KEPT
 
 
 class HeapRef(Generic[T]):
@@ -302,42 +301,47 @@ class HeapRef(Generic[T]):
         Raises DoubleFreeError if that was done before, NotAllocatedError for a wrapped reference
         and BufferInUseError while a slice, a cast or an array made of a view is still in use.
         """
+        if not self._free_pooled(2):
+            self._free_at(caller_site())
+
+    def _free_pooled(self, depth: int) -> bool:
+        """Free a block that goes back to a list of free ones, if nothing is out of the ordinary.
+
+        The user's program stands `depth` frames above.
+        """
         block = self._block
         elements, address, layout, _, _ = block
-        spare = layout.spare
-        if spare is not None and len(spare) < _KEPT:
-            found = None
-            try:
-                # Out of the table before a look at the views: see BlockTable.release.
-                found = layout.blocks.pop(address, None)
-                if found is block and not layout.loans:
-                    frame = current_frame(1)
-                    elements.release()
-                    layout.freed[address] = (block, frame.f_code, frame.f_lasti)
-                    self.__class__ = self._borrowed_class
-                    spare.append(address)
-                    return
-            except (ValueError, BufferError):
-                # No Python function is the caller: JavaScript is, or a thread begins here. Or
-                # there are views, or another thread works on the bytes.
-                pass
-            except BaseException:  # an interrupt: the block stays, or is freed all the same
-                # Asked first, with no call before it in which another thread could take it off.
-                pooled = found is block and address in spare
-                if found is block and is_released(elements) and not pooled:
-                    spare.append(address)
-                elif found is not None and not pooled:
-                    layout.blocks[address] = found
-                raise
-            if found is not None:  # a view is out, or the address is another block's by now
-                layout.blocks[address] = found
-        self._free_at(caller_site())
+        spare, blocks = layout.spare, layout.blocks
+        if spare is None or len(spare) >= MOST_SPARE:
+            return False
+        try:
+            frame = current_frame(depth)
+            # From the look to the removal nothing is called, so no other thread comes between.
+            if blocks[address] is not block or layout.loans:
+                return False
+            del blocks[address]
+        except (KeyError, ValueError):
+            return False  # or no Python function is the caller: JavaScript is, or a thread begins
+        try:
+            elements.release()
+        except BufferError:  # a view is out, or another thread works on the bytes
+            blocks[address] = block
+            return False
+        layout.freed[address] = (block, frame.f_code, frame.f_lasti)
+        self.__class__ = self._borrowed_class
+        spare.append(address)
+        return True
 
     def _free_at(self, site: Site) -> None:
         """Free the block, for the library's own verbs: they say where the user's program is."""
         if is_released(self._elements):
             self._find_again()
-        self._block[2].table.release(self._block, site)
+        try:
+            self._block[2].table.release(self._block, site)
+        except Exception:
+            if is_released(self._elements):
+                self._find_again()
+            raise
         self.__class__ = self._borrowed_class
 
     def detach(self) -> int:
@@ -353,11 +357,11 @@ class HeapRef(Generic[T]):
         """
         return transfer.detach(self._block, caller_site())
 
-    def _hold(self, block: Block, holder: Holder | None = None) -> None:
-        """Refer to another block, which `holder` keeps alive, or a new one if need be."""
-        owner = block[2].table
-        if owner.options.enable_garbage_collection:
-            self._holder = owner.holders[id(block)] = holder or Holder(block)
+    def _hold(self, block: Block) -> None:
+        """Refer to another block."""
+        holder = getattr(self, "_holder", None)  # only where garbage is collected
+        if holder is not None:
+            holder.follow(block)
         self._elements, self._block = block[0], block
 
     def __enter__(self: Self) -> Self:
@@ -370,13 +374,12 @@ class HeapRef(Generic[T]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Free the block, unless that was done. An error of the body comes before one of ours."""
-        if self.is_freed or self._block[2].borrowed:
+        """Free the block, unless that was done. An exception from the body takes precedence."""
+        if self._free_pooled(2) or self.is_freed or self._block[2].borrowed:
             return
         try:
             self._free_at(caller_site())
         except HeapError as failure:
-            # A view in use, or an interrupt in the middle of freeing the block or handing it over.
             if error is None:
                 raise
             add_note(error, f"and then, {failure}")

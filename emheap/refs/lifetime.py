@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from typing import Any
 
@@ -10,7 +11,7 @@ from emheap._util.sites import describe_site
 from emheap.blocks.block import Block
 from emheap.errors import HeapError
 
-__all__ = ["Holder", "Owner", "make_ref"]
+__all__ = ["Holder", "Owner", "make_ref", "owning_class"]
 
 
 class Owner:
@@ -30,18 +31,24 @@ class Owner:
         except AttributeError:  # the allocation failed before there was a block
             return
         _, address, layout, code, offset = block
-        if layout.blocks.get(address) is block:
-            warnings.warn(
-                f"{layout.describe()} of {layout.byte_size} bytes at {format_address(address)} was "
-                f"dropped and not freed; it was allocated at {describe_site((code, offset))}",
-                ResourceWarning,
-                source=None,
-                stacklevel=2,
-            )
+        if layout.blocks.get(address) is not block or sys.is_finalizing():
+            return  # while the interpreter ends, what a warning needs may be gone
+        warnings.warn(
+            f"{layout.describe()} of {layout.byte_size} bytes at {format_address(address)} was "
+            f"dropped and not freed; it was allocated at {describe_site((code, offset))}",
+            ResourceWarning,
+            source=None,
+            stacklevel=2,
+        )
+
+
+def owning_class(cls: Any) -> Any:
+    """The class of references that own what references of a class borrow."""
+    return next(owner for owner in Owner.__subclasses__() if owner._borrowed_class is cls)
 
 
 class Holder:
-    """A hold on a block of a heap that collects garbage.
+    """What keeps a block alive on a heap that collects garbage.
 
     References and the exporters of their views share one; the block goes with it.
     """
@@ -50,6 +57,13 @@ class Holder:
 
     def __init__(self, block: Block) -> None:
         self._block = block
+
+    def follow(self, block: Block) -> None:
+        """Keep another block alive, in place of the one before."""
+        holders = block[2].table.holders
+        holders.pop(id(self._block), None)
+        self._block = block
+        holders[id(block)] = self
 
     def attach(self, exporter: Any) -> None:
         """Live at least as long as `exporter`."""

@@ -1,4 +1,4 @@
-"""Making references: the one path that every allocation takes, and the short cut for scalars."""
+"""Making references: the one path that every allocation takes, and what wraps and adopts."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ from functools import partial
 from typing import Any, TypeVar
 
 from emheap._util.checks import check_aligned, check_alignment, check_count
-from emheap._util.sites import Site, caller_site, current_frame, shared_offset
+from emheap._util.sites import Site
 from emheap.allocators.adopted import AdoptedAllocator
 from emheap.allocators.base import Allocator
 from emheap.blocks import transfer
 from emheap.blocks.block import Block, Layout
+from emheap.blocks.region import Region
 from emheap.blocks.table import BlockTable
-from emheap.errors import HeapError
-from emheap.memories.base import Memory
-from emheap.memories.window import WindowMemory
 from emheap.refs.array import ArrayRef
 from emheap.refs.lifetime import Holder, make_ref
 from emheap.refs.pointer import array_ref_class, owning_scalar_ref, wrapping_scalar_ref
@@ -31,17 +29,19 @@ __all__ = [
     "allocate_array",
     "allocate_ref",
     "allocate_scalar",
-    "allocate_text",
+    "array_of",
+    "encode_array",
+    "encode_text",
     "is_count",
+    "own",
     "ref_of",
-    "scalar_allocator",
+    "text_of",
     "wrap_array",
     "wrap_scalar",
     "wrap_text",
 ]
 
 T = TypeVar("T")
-ScalarAllocator = Callable[..., "ScalarRef[T]"]
 
 
 def allocate_scalar(
@@ -60,10 +60,14 @@ def allocate_scalar(
     if initial is not None:
         number = table.memory.encode(scalar, initial) if scalar.is_pointer else initial
         data = encode_value(scalar, number)
-    layout = table.scalar_layout(scalar)
     alignment = _alignment(align, scalar)
-    if source is not None or alignment > table.allocator.alignment:
+    layout: Layout
+    if alignment > table.allocator.alignment:
         layout = Layout(table, scalar, None, scalar.size, source=source)
+    elif source is None:
+        layout = table.scalar_layout(scalar)
+    else:
+        layout = table.layout_of(scalar, None, source)
     return allocate_ref(  # type: ignore[no-any-return]
         owning_scalar_ref(scalar), layout, scalar, data, site, alignment
     )
@@ -78,21 +82,40 @@ def allocate_array(
     source: Allocator | None = None,
 ) -> ArrayRef[T]:
     """A reference to a new array: of a number of zeros, or of the values given."""
-    data: bytes | memoryview | None = None
-    if is_count(count_or_values):
-        count = check_count(count_or_values, "count", scalar.size, table.memory.largest_block)
-    else:
-        encode = partial(table.memory.encode, scalar) if scalar.is_pointer else None
-        data = encode_elements(scalar, count_or_values, encode)
-        if not table.memory.stable:
-            # The source may lie in this memory, and allocating may move or replace it.
-            data = bytes(data)
-        count = len(data) // scalar.size
-    layout = Layout(table, scalar, count, count * scalar.size, source=source)
+    count, data = encode_array(table, scalar, count_or_values)
+    return array_of(table, scalar, count, data, align, site, source)
+
+
+def array_of(
+    table: BlockTable,
+    scalar: type[Scalar[T]],
+    count: int,
+    data: bytes | memoryview | None,
+    align: Any,
+    site: Site,
+    source: Allocator | None = None,
+) -> ArrayRef[T]:
+    """A reference to a new array: of `count` zeros, or of what `encode_array` gave."""
     alignment = _alignment(align, scalar)
+    layout = _layout(table, scalar, count, alignment, source)
     return allocate_ref(  # type: ignore[no-any-return]
         array_ref_class(scalar, True), layout, scalar, data, site, alignment
     )
+
+
+def encode_array(
+    table: BlockTable, scalar: type[Scalar[Any]], count_or_values: Any
+) -> tuple[int, bytes | memoryview | None]:
+    """The number of elements, and what is in them unless they are zeros."""
+    if is_count(count_or_values):
+        limit = table.memory.largest_block
+        return check_count(count_or_values, "count", scalar.size, limit), None
+    encode = partial(table.memory.encode, scalar) if scalar.is_pointer else None
+    data = encode_elements(scalar, count_or_values, encode)
+    if not table.memory.stable:
+        # The source may lie in this memory, and allocating may move or replace it.
+        data = bytes(data)
+    return len(data) // scalar.size, data
 
 
 def is_count(value: Any) -> bool:
@@ -108,28 +131,41 @@ def is_count(value: Any) -> bool:
     return True
 
 
-def allocate_text(
+def text_of(
     table: BlockTable,
     text: type[Text],
-    text_or_capacity: Any,
-    errors: str,
+    room: int,
+    data: bytes | None,
     align: Any,
     site: Site,
     source: Allocator | None = None,
 ) -> StringRef:
-    """A reference to a new string: holding a text, or empty with room for so many elements."""
-    data = None
-    if isinstance(text_or_capacity, str):
-        data = text.encode(text_or_capacity, errors)
-        room = len(data) // text.size
-    else:
-        room = string_room(text, text_or_capacity, table.memory.largest_block)
-    layout = Layout(table, text, room, room * text.size, source=source)
+    """A reference to a new string: of what `encode_text` gave, or empty."""
     alignment = _alignment(align, text)
+    layout = _layout(table, text, room, alignment, source)
     clear = text.size if data is None else 0  # empty, whatever the options say
     return allocate_ref(  # type: ignore[no-any-return]
         string_ref_class(True), layout, text.unit, data, site, alignment, clear
     )
+
+
+def encode_text(
+    table: BlockTable, text: type[Text], text_or_capacity: Any, errors: str
+) -> tuple[int, bytes | None]:
+    """The elements that a string takes with its terminator, and what is in them unless it is
+    empty."""
+    if isinstance(text_or_capacity, str):
+        data = text.encode(text_or_capacity, errors)
+        return len(data) // text.size, data
+    return string_room(text, text_or_capacity, table.memory.largest_block), None
+
+
+def _layout(
+    table: BlockTable, kind: type[Type[Any]], count: int, alignment: int, source: Allocator | None
+) -> Layout:
+    if alignment > (source or table.allocator).alignment:
+        return Layout(table, kind, count, count * kind.size, source=source)
+    return table.layout_of(kind, count, source)
 
 
 def _alignment(align: Any, kind: type[Type[Any]]) -> int:
@@ -147,27 +183,25 @@ def allocate_ref(
 ) -> Any:
     """A reference of class `cls` to a new block, which holds `data`, or zeros in its first `clear`
     bytes at least."""
-    table = layout.table
-    block: Block | None = None
-    try:
-        block = made = table.allocate(layout, unit, data, site, alignment)
-        if clear:
-            table.memory.fill(made[1], clear)
-        return _own(cls, made)
-    except BaseException:
-        if block is not None and table.is_live(block):
-            table.release(block, site)
-        raise
+    table: BlockTable = layout.table
+    block = table.allocate(layout, unit, data, site, alignment)
+    if clear:
+        table.memory.fill(block[1], clear)
+    return own(cls, block)
 
 
-def _own(cls: Any, block: Block) -> Any:
+def own(cls: Any, block: Block) -> Any:
     """The reference that owns a new block, or had none since it was dropped."""
-    options = block[2].table.options
-    ref: Any = make_ref(cls if options.track_allocations else cls._borrowed_class, block)
+    _, address, layout, _, _ = block
+    options = layout.table.options
+    region = layout.source if isinstance(layout.source, Region) else None
+    # An arena frees what was dropped, so nobody is warned.
+    silent = region is not None or options.enable_garbage_collection or not layout.tracked
+    ref = make_ref(cls._borrowed_class if silent else cls, block)
     if options.enable_garbage_collection:
-        ref.__class__ = cls._borrowed_class
-        ref._holder = Holder(block)
-        block[2].table.holders[id(block)] = ref._holder
+        ref._holder = layout.table.holders[id(block)] = Holder(block)
+        if region is not None:
+            region.held[address] = ref._holder
     return ref
 
 
@@ -265,124 +299,4 @@ def adopt_ref(
     """A reference of class `cls` that owns what another program allocated."""
     start = table.memory.check_extent(address, layout.byte_size, f"adopt of {layout.describe()}")
     check_aligned(start, alignment, f"an adopted {layout.describe()}")
-    try:
-        return _own(cls, transfer.adopt(table, layout, unit, start, site))
-    except BaseException:  # an interrupt, or refused: it stays the other program's
-        block = table.find(start)
-        if block is not None and block[2] is layout:
-            table.claim(block)
-        raise
-
-
-def scalar_allocator(
-    table: BlockTable, scalar: type[Scalar[T]], depth: int = 1
-) -> ScalarAllocator[T]:
-    """A function ``allocate(initial=0)`` that makes references to new scalars, called by the
-    user's program, or by a function of ours that is, at a `depth` of 2.
-
-    With the default options it takes a spare block and writes the value in one step: this is
-    where small allocations get their speed. Whatever is out of the ordinary, an empty list or a
-    value that does not fit, goes the long way.
-    """
-
-    def allocate(initial: Any = None) -> ScalarRef[T]:
-        return allocate_scalar(table, scalar, initial, None, caller_site())
-
-    layout = table.scalar_layout(scalar)
-    spare = layout.spare
-    memory = table.memory
-    if spare is None or not table.options.clear_allocated_regions:
-        return allocate
-    if isinstance(memory, WindowMemory) and memory.stable and not scalar.decodes:
-        return _short_cut(layout, scalar, spare, memory, allocate, depth)
-    return _indirect_short_cut(layout, scalar, spare, memory, allocate, depth)
-
-
-def _short_cut(
-    layout: Layout,
-    scalar: type[Scalar[T]],
-    spare: list[int],
-    memory: WindowMemory,
-    allocate_any: ScalarAllocator[T],
-    depth: int,
-) -> ScalarAllocator[T]:
-    window = memory.typed_window(scalar.format)
-    shift = scalar.size.bit_length() - 1
-    blocks = layout.blocks
-    encode = scalar.encode if scalar.encodes else None
-    cls: Any = owning_scalar_ref(scalar)
-    intern = shared_offset
-
-    def allocate(initial: Any = 0) -> ScalarRef[T]:
-        nonlocal window
-        address = 0
-        try:
-            try:
-                frame = current_frame(depth)
-                address = spare.pop()
-                # With an end the slice would cost a tenth of the allocation more.
-                elements = window[address >> shift :]
-                elements[0] = initial if encode is None else encode(initial)
-            except (IndexError, ValueError, TypeError, OverflowError):
-                # None is spare, the value does not fit, the block lies above the window (there the
-                # slice is empty), or no Python function is the caller.
-                if address:
-                    spare.append(address)
-            else:
-                ref: ScalarRef[T] = cls()
-                ref._elements = elements
-                offset = frame.f_lasti
-                if offset > 256:
-                    offset = intern(offset, offset)
-                ref._block = blocks[address] = (elements, address, layout, frame.f_code, offset)
-                return ref
-        except BaseException:  # an interrupt: nothing was allocated
-            if address and address not in spare:
-                blocks.pop(address, None)
-                spare.append(address)
-            raise
-        made = allocate_any(initial)
-        window = memory.typed_window(scalar.format)  # in case the memory has grown
-        return made
-
-    return allocate
-
-
-def _indirect_short_cut(
-    layout: Layout,
-    scalar: type[Scalar[T]],
-    spare: list[int],
-    memory: Memory,
-    allocate_any: ScalarAllocator[T],
-    depth: int,
-) -> ScalarAllocator[T]:
-    write = memory.cached_writer(scalar)
-    blocks = layout.blocks
-    cls: Any = owning_scalar_ref(scalar)
-
-    def allocate(initial: Any = 0) -> ScalarRef[T]:
-        address = 0
-        try:
-            try:
-                frame = current_frame(depth)
-                address = spare.pop()
-                write(address, initial)
-                elements = memory.elements(scalar, address, 1)
-            except (IndexError, HeapError, ValueError, TypeError, OverflowError):
-                # None is spare, the value does not fit, or no Python function is the caller.
-                if address:
-                    spare.append(address)
-            else:
-                ref: ScalarRef[T] = cls()
-                ref._elements = elements
-                offset = shared_offset(frame.f_lasti, frame.f_lasti)
-                ref._block = blocks[address] = (elements, address, layout, frame.f_code, offset)
-                return ref
-        except BaseException:  # an interrupt: nothing was allocated
-            if address and address not in spare:
-                blocks.pop(address, None)
-                spare.append(address)
-            raise
-        return allocate_any(initial)
-
-    return allocate
+    return own(cls, transfer.adopt(table, layout, unit, start, site))

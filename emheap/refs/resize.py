@@ -7,7 +7,9 @@ from typing import Any
 
 from emheap._util.sites import Site
 from emheap.allocators.adopted import AdoptedAllocator
-from emheap.blocks.block import Block
+from emheap.allocators.base import Allocator
+from emheap.blocks.block import Layout
+from emheap.blocks.region import Region
 from emheap.blocks.transfer import check_changeable
 from emheap.refs.base import HeapRef
 from emheap.types import Scalar
@@ -19,20 +21,15 @@ def resize(ref: HeapRef[Any], count: int, unit: type[Scalar[Any]], site: Site) -
     """Let a reference have a block of `count` elements with the contents of its own, which is
     freed.
 
-    What is new is 0. If this raises, nothing changed; after an interrupt it may have.
+    What is new is 0. If this raises, nothing changed.
     """
     block = ref._block
     table = check_changeable(block)
     _, address, layout, _, _ = block
-    source = layout.source
-    if isinstance(source, AdoptedAllocator):
-        source = table.allocator
-    larger = layout.resized(count, count * unit.size, source)
+    larger = layout.resized(count, count * unit.size, _source_of(layout))
     _, alignment = table.padding(address)
-    moved: Block | None = None
-    holder = getattr(ref, "_holder", None)  # only references to collected blocks have one
+    moved = table.allocate(larger, unit, None, site, max(alignment, unit.alignment))
     try:
-        moved = table.allocate(larger, unit, None, site, max(alignment, unit.alignment))
         kept = min(layout.byte_size, larger.byte_size)
         memory = table.memory
         memory.write_bytes(moved[1], memory.read_bytes(address, kept))
@@ -41,9 +38,18 @@ def resize(ref: HeapRef[Any], count: int, unit: type[Scalar[Any]], site: Site) -
         # Not before the old block is out of reach: another thread may take a view at any time, and
         # one of each block would let neither of them go.
         table.release(block, site, partial(ref._hold, moved))
-    except BaseException:
-        if moved is not None and (ref._block is block or table.is_live(block)):
-            ref._hold(block, holder)
-            if table.is_live(moved):
-                table.release(moved, site)
+    except Exception:
+        if ref._block is moved:  # the allocator refused to take the old block back
+            ref._hold(table.revival_of(block) or moved)
+        if ref._block is not moved:
+            table.release(moved, site)
         raise
+
+
+def _source_of(layout: Layout) -> Allocator:
+    """Where the next block comes from: an arena's from that, while it is open."""
+    source: Allocator = layout.source
+    apart = isinstance(source, Region) and (source.closed or layout.blocks is not source.blocks)
+    if apart or isinstance(source, AdoptedAllocator):
+        return layout.table.allocator  # type: ignore[no-any-return]
+    return source

@@ -124,7 +124,8 @@ def struct_allocator(table: BlockTable, kind: Any, depth: int) -> StructAllocato
     layout, put = shared_layout(table, variants), variants.codec.put
     memory: Any = table.memory
     spare = layout.spare
-    if spare is None or put is None or not is_direct(memory):
+    collects = table.options.enable_garbage_collection
+    if spare is None or collects or put is None or not is_direct(memory):
         return None
     cls: Any = variants.owning
     size, blocks = variants.layout.size, layout.blocks

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from emheap import HeapManager, float64, int32, uint8, uint128, utf8, utf16
+from emheap import HeapError, HeapManager, float64, int32, uint8, uint128, utf8, utf16
 
 Scenario = Callable[[HeapManager], None]
 
@@ -47,13 +47,13 @@ def handing_over(heap: HeapManager) -> None:
     numbers = heap.alloc_array(int32, [1, 2, 3])
     try:
         address = numbers.detach()
-    except BaseException:
+    except HeapError:
         if numbers.is_not_freed:
             numbers.free()
         raise
     try:
         again = heap.adopt(int32, address, 3)
-    except BaseException:
+    except HeapError:
         heap.allocator.native.free(address)
         raise
     with again:

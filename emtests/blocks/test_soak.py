@@ -306,12 +306,14 @@ KINDS = [
 
 def growth(heap: HeapManager, operation: Operation) -> int:
     """How many objects more there are after an operation was repeated."""
-    heap._table.freed.clear()  # it is bounded, but not full yet
+    heap._table.freed.clear()  # they are bounded, but not full yet
+    heap._table.detached.clear()
     gc.collect()
     before = sys.getallocatedblocks()
     for _ in range(REPEATED):
         operation(heap)
     heap._table.freed.clear()
+    heap._table.detached.clear()
     gc.collect()
     return sys.getallocatedblocks() - before
 

@@ -226,11 +226,6 @@ class NotFreeing(FreeListAllocator):
         pass
 
 
-class KeepingTheAddress(FreeListAllocator):
-    def take_back(self, owed: list[int], size: int | None = None) -> None:
-        self.free(owed[0])
-
-
 class FreeingTwice(FreeListAllocator):
     """Hands out a block that is in use, after a while."""
 
@@ -266,7 +261,6 @@ ALLOCATORS = [
     (Negative, "gave -0x1; 0 says there is no room"),
     (Outside, r"allocate\(5000\) gave a block outside the memory: access of 5000 bytes"),
     (NotFreeing, "took 200 addresses: what is freed does not come back"),
-    (KeepingTheAddress, r"take_back\(\) left the address of the block that it freed on the list"),
     (FreeingTwice, "overlaps the one of|changed while it was live|is not the address of a block"),
     (NoZeros, r"allocate_zeroed\(1\) gave a block that is not zero"),
     (Nothing, r"allocate\(1\) gave None, not an int"),

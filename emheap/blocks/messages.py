@@ -1,0 +1,103 @@
+"""What the table of blocks says of mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from emheap._util.messages import format_address
+from emheap._util.sites import Origin, Site, describe_site
+from emheap.blocks.block import Block, describe_block
+from emheap.errors import (
+    DoubleFreeError,
+    HeapError,
+    NotAllocatedError,
+    NullPointerError,
+    UseAfterFreeError,
+)
+from emheap.memories.base import Memory
+
+__all__ = ["Messages"]
+
+
+class Messages:
+    """The errors of a table of blocks."""
+
+    memory: Memory
+    freed: dict[int, tuple[Block, Origin, int]]
+    detached: dict[int, Block]
+
+    def __iter__(self) -> Iterator[Block]:
+        raise NotImplementedError
+
+    def with_stack(self, site: Site) -> Site:
+        """What is recorded of a site: on a debug heap the callers too."""
+        return site
+
+    def describe_use(self, what: str) -> str:
+        """Where a mistake was made, for a heap whose messages say more than the traceback does."""
+        return ""
+
+    def freed_at(self, block: Block) -> str:
+        """Where a block, or the one around a wrapped reference, was freed."""
+        _, start, layout, _, _ = block
+        record = self.freed.get(start)
+        if record is not None and (record[0] is block or layout.borrowed):
+            ended = "detached" if self.detached.get(start) is record[0] else "freed"
+            return f"{ended} at {describe_site((record[1], record[2]))}"
+        if layout.borrowed:
+            for around, code, offset in reversed(list(self.freed.values())):
+                if _lies_in(start, around):
+                    freed = f"freed at {describe_site((code, offset))}"
+                    return f"inside {describe_block(around)}, which was {freed}"
+        return "freed earlier, at a place no longer on record"
+
+    def use_after_free(self, block: Block) -> UseAfterFreeError:
+        """The error for a use of a reference whose block is gone."""
+        return UseAfterFreeError(
+            f"use after free: {describe_block(block)}, {self.freed_at(block)}"
+            f"{self.describe_use('used')}; allocate anew, or free later"
+        )
+
+    def refusal(self, block: Block) -> HeapError:
+        """The error for freeing a block that is not live, or not ours."""
+        _, address, layout, _, _ = block
+        if layout.borrowed:
+            return NotAllocatedError(
+                f"{describe_block(block)} is a wrapped reference: whoever allocated it must free it"
+            )
+        if self.detached.get(address) is block:
+            return NotAllocatedError(
+                f"{describe_block(block)} was {self.freed_at(block)}: whoever has it now must "
+                "free it, or heap.adopt() it back"
+            )
+        return DoubleFreeError(
+            f"double free: {describe_block(block)}, {self.freed_at(block)}"
+            f"{self.describe_use('freed again')}"
+        )
+
+    def unknown_address(self, address: int) -> HeapError:
+        """The error for freeing an address at which no live block starts."""
+        if address == 0:
+            return NullPointerError("cannot free the null pointer: no block has address 0")
+        record = self.freed.get(address)
+        if record is not None:
+            return self.refusal(record[0])
+        around = self.containing(address)
+        if around is not None:
+            return NotAllocatedError(
+                f"{format_address(address)} is not the start of a block: it lies "
+                f"{address - around[1]} bytes inside {describe_block(around)}"
+            )
+        return NotAllocatedError(
+            f"{format_address(address)} was not handed out by this heap ({self.memory.name}), "
+            "or was freed long ago; free it where it was allocated"
+        )
+
+    def containing(self, address: int) -> Block | None:
+        """The live block that `address` lies in. Walks all of them; for messages."""
+        return next((block for block in self if _lies_in(address, block)), None)
+
+
+def _lies_in(address: int, block: Block) -> bool:
+    _, start, layout, _, _ = block
+    return start <= address < start + max(layout.byte_size, 1)

@@ -1,0 +1,305 @@
+"""Small blocks in one step: this is where allocations get their speed.
+
+Each function takes a spare block off its list, writes, and enters the block into its table, with no
+other function of ours called. Whatever is out of the ordinary, a value that does not fit or a block
+above the window, goes the long way of :mod:`emheap.refs.make`.
+
+The order is what makes them safe. What can fail comes before the block is taken or, once it is,
+within a `try` that puts it back; entering it into the table is the last step and calls nothing. So
+an interrupt may lose the block right after it was taken, and never lets two have it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from emheap._util.sites import current_frame, shared_offset
+from emheap.allocators.base import Allocator
+from emheap.blocks.block import Layout
+from emheap.blocks.table import BlockTable
+from emheap.memories.window import WindowMemory
+from emheap.refs.lifetime import Holder
+from emheap.refs.pointer import array_ref_class, owning_scalar_ref
+from emheap.refs.scalar import ScalarRef
+from emheap.refs.string import string_ref_class
+from emheap.types import Scalar, Text, Type, WideInteger, check_type
+
+__all__ = ["ScalarAllocator", "SmallAllocator", "scalar_allocator", "small_allocator"]
+
+T = TypeVar("T")
+ScalarAllocator = Callable[..., "ScalarRef[T]"]
+SmallAllocator = Callable[[Any, int, "bytes | memoryview | None", int], Any]
+
+_SMALL = 256
+"""The most bytes of an array or a string that is made in one step."""
+_UNUSUAL = (ValueError, TypeError, ArithmeticError, LookupError)
+"""What is raised where no block is spare, a value does not fit, a block lies above the window, or
+no Python function is the caller."""
+
+
+def scalar_allocator(
+    table: BlockTable,
+    scalar: type[Scalar[T]],
+    allocate_any: ScalarAllocator[T],
+    depth: int = 1,
+    source: Allocator | None = None,
+) -> ScalarAllocator[T]:
+    """A function ``allocate(initial=None)`` that makes references to new scalars, called by the
+    user's program, or by a function of ours that is, at a `depth` of 2.
+
+    `allocate_any` is the long way.
+    """
+    layout = table.layout_of(scalar, None, source) if source else table.scalar_layout(scalar)
+    if layout.spare is None or (source is not None and table.options.enable_garbage_collection):
+        return allocate_any
+    owning = table.options.track_allocations and source is None
+    cls = owning_scalar_ref(scalar)
+    if not owning or table.options.enable_garbage_collection:
+        cls = cls._borrowed_class
+    memory = table.memory
+    if isinstance(memory, WindowMemory) and memory.stable and not scalar.decodes:
+        make = _tracked if layout.tracked and owning else _other
+        if table.options.enable_garbage_collection or not table.options.clear_allocated_regions:
+            make = _other
+        return make(layout, scalar, cls, memory, allocate_any, depth)
+    return _indirect(layout, scalar, cls, allocate_any, depth)
+
+
+def _refilled(layout: Layout) -> int:
+    """A block off a list that was empty; raises IndexError if there is no room for more."""
+    spare = layout.spare
+    if spare is None or not layout.source.refill(layout.byte_size or 1):
+        raise IndexError
+    return spare.pop()
+
+
+def _tracked(
+    layout: Layout,
+    scalar: type[Scalar[T]],
+    cls: Any,
+    memory: WindowMemory,
+    allocate_any: ScalarAllocator[T],
+    depth: int,
+) -> ScalarAllocator[T]:
+    """With the default options."""
+    window = memory.typed_window(scalar.format)
+    shift = scalar.size.bit_length() - 1
+    blocks, spare, encode = layout.blocks, layout.spare, scalar.encode
+    encodes = scalar.encodes
+    assert spare is not None
+
+    def allocate(initial: Any = 0) -> ScalarRef[T]:
+        nonlocal window
+        try:
+            frame = current_frame(depth)
+            offset = frame.f_lasti
+            if offset > 256:
+                offset = shared_offset(offset, offset)
+            if encodes:
+                initial = encode(initial)
+            ref: ScalarRef[T] = cls()
+            address = spare.pop() if spare else _refilled(layout)
+        except _UNUSUAL:
+            return allocate_any(initial)
+        try:
+            # With an end the slice would cost a tenth of the allocation more.
+            elements = window[address >> shift :]
+            elements[0] = initial
+            ref._elements = elements
+            ref._block = blocks[address] = (elements, address, layout, frame.f_code, offset)
+        except _UNUSUAL:
+            spare.append(address)
+        except BaseException:  # no memory, or whatever the value's own __index__ raises
+            spare.append(address)
+            raise
+        else:
+            return ref
+        made = allocate_any(initial)
+        window = memory.typed_window(scalar.format)  # in case the memory has grown
+        return made
+
+    return allocate
+
+
+def _other(  # noqa: C901 (in one function: a call more costs a tenth)
+    layout: Layout,
+    scalar: type[Scalar[T]],
+    cls: Any,
+    memory: WindowMemory,
+    allocate_any: ScalarAllocator[T],
+    depth: int,
+) -> ScalarAllocator[T]:
+    """With any options, and in arenas."""
+    window = memory.typed_window(scalar.format)
+    shift = scalar.size.bit_length() - 1
+    blocks, spare, tracked = layout.blocks, layout.spare, layout.tracked
+    options, holders = layout.table.options, layout.table.holders
+    collects = options.enable_garbage_collection
+    default = 0 if options.clear_allocated_regions else None
+    encode, encodes = scalar.encode, scalar.encodes
+    assert spare is not None
+
+    def allocate(initial: Any = default) -> ScalarRef[T]:  # noqa: C901 (in one function: a call more costs a tenth)
+        nonlocal window
+        try:
+            frame = current_frame(depth)
+            offset = frame.f_lasti
+            if offset > 256:
+                offset = shared_offset(offset, offset)
+            if initial is None:
+                initial = default
+            elif encodes:
+                initial = encode(initial)
+            ref: ScalarRef[T] = object.__new__(cls)
+            address = spare.pop() if spare else _refilled(layout)
+        except _UNUSUAL:
+            return allocate_any(initial)
+        try:
+            elements = window[address >> shift :]
+            elements[0] = elements[0] if initial is None else initial
+            ref._elements = elements
+            ref._block = block = (elements, address, layout, frame.f_code, offset)
+            if collects:
+                ref._holder = holders[id(block)] = Holder(block)
+            if tracked:
+                blocks[address] = block
+        except _UNUSUAL:
+            spare.append(address)
+        except BaseException:
+            spare.append(address)
+            raise
+        else:
+            return ref
+        made = allocate_any(initial)
+        window = memory.typed_window(scalar.format)
+        return made
+
+    return allocate
+
+
+def _indirect(
+    layout: Layout,
+    scalar: type[Scalar[T]],
+    cls: Any,
+    allocate_any: ScalarAllocator[T],
+    depth: int,
+) -> ScalarAllocator[T]:
+    """In a memory that may move, and for numbers that are decoded."""
+    memory = layout.table.memory
+    write = memory.cached_writer(scalar)
+    options = layout.table.options
+    blocks, spare, clears = layout.blocks, layout.spare, options.clear_allocated_regions
+    assert spare is not None
+    if options.enable_garbage_collection or not layout.tracked:
+        return allocate_any
+
+    def allocate(initial: Any = None) -> ScalarRef[T]:
+        try:
+            frame = current_frame(depth)
+            offset = shared_offset(frame.f_lasti, frame.f_lasti)
+            ref: ScalarRef[T] = object.__new__(cls)
+            address = spare.pop() if spare else _refilled(layout)
+        except _UNUSUAL:
+            return allocate_any(initial)
+        try:
+            if initial is not None or clears:
+                write(address, 0 if initial is None else initial)
+            elements = memory.elements(scalar, address, 1)
+            ref._elements = elements
+            ref._block = blocks[address] = (elements, address, layout, frame.f_code, offset)
+        except _UNUSUAL:
+            spare.append(address)
+        except BaseException:
+            spare.append(address)
+            raise
+        else:
+            return ref
+        return allocate_any(initial)
+
+    return allocate
+
+
+def small_allocator(  # noqa: C901 (in one function: a call more costs a tenth)
+    table: BlockTable, base: type[Type[Any]], source: Allocator | None = None
+) -> SmallAllocator:
+    """A function ``allocate(kind, count, data, depth)`` that makes references to small arrays
+    (where `base` is Scalar) or strings (Text). Without data they are zeros. The user's program
+    stands `depth` frames above. It gives None where the long way must be taken.
+    """
+    memory, options = table.memory, table.options
+    if (
+        not (isinstance(memory, WindowMemory) and memory.stable)
+        or options.enable_garbage_collection
+        or not table.tracked
+    ):
+        return lambda kind, count, data, depth: None
+    window = memory.window
+    usable = len(window) & -8
+    clears = options.clear_allocated_regions
+    known: dict[tuple[Any, int], Any] = {}
+
+    def allocate(  # noqa: C901 (in one function: a call more costs a tenth)
+        kind: Any, count: int, data: bytes | memoryview | None, depth: int
+    ) -> Any:
+        nonlocal window, usable
+        try:
+            entry = known.get((kind, count))
+            if entry is None:
+                if len(known) > 1000:
+                    known.clear()
+                own = check_type(kind, base, "int32").for_abi(memory.abi)
+                entry = known[kind, count] = _entry(table, memory, own, count, source)
+            layout, spare, cls, typed, shift, zeros, size = entry
+            frame = current_frame(depth)
+            offset = frame.f_lasti
+            if offset > 256:
+                offset = shared_offset(offset, offset)
+            ref = object.__new__(cls)
+            address = spare.pop() if spare else _refilled(layout)
+        except _UNUSUAL:
+            return None
+        try:
+            if address + size > usable:
+                raise IndexError
+            if data is not None:
+                window[address : address + size] = data
+            elif clears:
+                window[address : address + size] = zeros
+            start = address >> shift
+            elements = typed[start : start + count]
+            ref._elements = elements
+            block = (elements, address, layout, frame.f_code, offset)
+            ref._block = layout.blocks[address] = block
+        except _UNUSUAL:
+            spare.append(address)
+        except BaseException:
+            spare.append(address)
+            raise
+        else:
+            return ref
+        window = memory.window  # in case the memory has grown
+        usable = len(window) & -8
+        known.clear()
+        return None
+
+    return allocate
+
+
+def _entry(
+    table: BlockTable, memory: WindowMemory, kind: Any, count: int, source: Allocator | None
+) -> tuple[Any, ...]:
+    """What allocating `count` elements takes; an empty tuple where this way is not for them."""
+    text = issubclass(kind, Text)
+    unit: type[Scalar[Any]] = kind.unit if text else kind
+    size = count * unit.size
+    if not 0 < size <= _SMALL or unit.decodes or issubclass(unit, WideInteger):
+        return ()
+    layout = table.layout_of(kind, count, source)
+    if layout.spare is None or unit.alignment > layout.source.alignment:
+        return ()
+    cls = string_ref_class(True) if text else array_ref_class(kind, True)
+    if source is not None:
+        cls = cls._borrowed_class
+    typed = memory.typed_window(unit.format)
+    return layout, layout.spare, cls, typed, unit.size.bit_length() - 1, bytes(size), size
