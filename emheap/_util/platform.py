@@ -6,10 +6,14 @@ import ctypes
 import sys
 from typing import Any
 
-__all__ = ["HAS_GIL", "IN_PYODIDE", "c_runtime"]
+__all__ = ["HAS_GIL", "IN_PYODIDE", "ON_EMSCRIPTEN", "c_runtime"]
 
-IN_PYODIDE: bool = sys.platform == "emscripten"
-"""Whether this is Pyodide: its own heap is a WebAssembly memory, and JavaScript is at hand."""
+ON_EMSCRIPTEN: bool = sys.platform == "emscripten"
+"""Whether the interpreter is a WebAssembly module, and its heap that module's memory."""
+
+IN_PYODIDE: bool = ON_EMSCRIPTEN and sys.modules.get("pyodide") is not None
+"""Whether this is Pyodide, where JavaScript is at hand: CPython's own build for Emscripten, as PEP
+776 has it, has no module ``js``."""
 
 HAS_GIL: bool = getattr(sys, "_is_gil_enabled", lambda: True)()
 """Whether one thread runs Python code at a time; not so on free-threaded builds of CPython."""

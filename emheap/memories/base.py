@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar, cast
 
 from emheap._util.checks import check_aligned, check_count
 from emheap._util.messages import format_address
-from emheap._util.platform import IN_PYODIDE
+from emheap._util.platform import ON_EMSCRIPTEN
 from emheap._util.pointers import address_of, is_reference
 from emheap.errors import (
     CapacityError,
@@ -248,7 +248,7 @@ class Memory(ABC):
 
         Raises NotSupportedError where this machine has none.
         """
-        if IN_PYODIDE and not self.shared:
+        if ON_EMSCRIPTEN and not self.shared:
             from emheap.memories.atomics.plain import PlainAtomics
 
             return PlainAtomics(self)

@@ -17,7 +17,7 @@ from weakref import WeakSet
 import js
 from pyodide.ffi import JsException
 
-from emheap._util.checks import check_aligned, check_integer
+from emheap._util.checks import check_aligned
 from emheap.errors import OutOfBoundsError
 from emheap.javascript.bridge import copy_in, copy_out, is_alive, tag_of
 from emheap.memories.atomics.base import Atomics
@@ -136,7 +136,7 @@ class JavaScriptMemory(Memory):
         return sys.maxsize
 
     def check_extent(self, address: Any, size: int, what: str = "access") -> int:
-        number = address if type(address) is int else check_integer(address, "address")
+        number = address if type(address) is int else self.address_of(address)
         end = number + size
         alive = is_alive(self._last_byte)
         if self.polls_always or (self._polls and not alive):

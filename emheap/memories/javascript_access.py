@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol, TypeVar, cast
 
 from emheap.memories.base import Reader, Writer
@@ -48,6 +49,7 @@ class _Memory(Protocol):
     def polls_always(self) -> bool: ...
     def poll(self) -> None: ...
     def cell(self, name: str) -> list[Any]: ...
+    def encode(self, scalar: type[Scalar[Any]], value: Any) -> Any: ...
     def check_extent(self, address: Any, size: int, what: str = ...) -> int: ...
     def locate(self, name: str, address: int) -> tuple[Any, int]: ...
     def read_bytes(self, address: int, size: int) -> bytes: ...
@@ -208,7 +210,7 @@ def _slow_reader(memory: _Memory, scalar: type[Scalar[T]]) -> Reader[T]:
 
 
 def _slow_writer(memory: _Memory, scalar: type[Scalar[Any]]) -> Writer[Any]:
-    size, encode = scalar.size, scalar.encode
+    size, encode = scalar.size, partial(memory.encode, scalar)
     pack = struct.Struct(BYTE_ORDER + scalar.format).pack
     what = f"write of {scalar.name}"
 
@@ -240,7 +242,7 @@ def _word_writer(memory: _Memory, scalar: type[Integer]) -> Writer[int]:
         write_slowly(address, value)
 
     def write_slowly(address: int, value: int) -> None:
-        number = int(scalar.encode(value))  # JavaScript gets no BigInt, and no bool
+        number = int(memory.encode(scalar, value))  # JavaScript gets no BigInt, and no bool
         start = memory.check_extent(address, scalar.size, what)
         if start % scalar.size:
             write_anywhere(start, number)

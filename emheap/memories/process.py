@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from emheap._util.checks import check_aligned
-from emheap._util.platform import IN_PYODIDE, c_runtime
+from emheap._util.platform import IN_PYODIDE, ON_EMSCRIPTEN, c_runtime
 from emheap.memories.base import Loan
 from emheap.memories.window import PAGE, WindowMemory, empty_elements
 from emheap.types import Scalar, WideInteger
@@ -50,25 +50,28 @@ class ProcessMemory(WindowMemory):
 
     # In WebAssembly all of the heap can be read. Natively one call finds the end and decodes, and
     # never reads a byte behind the terminator.
-    looks_ahead = IN_PYODIDE
+    looks_ahead = ON_EMSCRIPTEN
 
     def __init__(self) -> None:
         pointer = ctypes.c_void_p
         self.pointer_size = ctypes.sizeof(pointer)
         self._heap_size: Callable[[], int] | None = None
-        if IN_PYODIDE:
+        if ON_EMSCRIPTEN:
             # A fixed name: asking Pyodide's dynamic linker for an unknown one can be fatal.
             self._heap_size = c_runtime().emscripten_get_heap_size
             cast(Any, self._heap_size).restype = ctypes.c_size_t
+        if IN_PYODIDE:
             self.name = "Pyodide's heap"  # type: ignore[misc]
         # The null page: wasm modules keep their first kilobyte unused, systems their first page.
-        self.lowest_address = 1024 if IN_PYODIDE else 4096
+        self.lowest_address = 1024 if ON_EMSCRIPTEN else 4096
         find = ctypes.PYFUNCTYPE(pointer, pointer, ctypes.c_int, ctypes.c_size_t)
         self._memchr = find(("memchr", c_runtime()))
         decode = ctypes.PYFUNCTYPE(ctypes.py_object, pointer)
         self._from_utf8 = decode(("PyUnicode_FromString", ctypes.pythonapi))
-        self._size = 0
         self._open_windows(self._measure())
+
+    _size: int
+    _upper: memoryview | None
 
     def _measure(self) -> int:
         if self._heap_size is not None:
@@ -80,12 +83,12 @@ class ProcessMemory(WindowMemory):
         return 1 << (47 if on_x86 else 52)
 
     def _open_windows(self, size: int) -> None:
-        self._size = size
-        self.window = self._window(0, min(size, _LARGEST_VIEW))
-        self._typed.clear()
-        self._upper: memoryview | None = None
+        window = self._window(0, min(size, _LARGEST_VIEW))
+        upper = None
         if size > _LARGEST_VIEW:
-            self._upper = self._window(_UPPER_BASE, min(size - _UPPER_BASE, _LARGEST_VIEW))
+            upper = self._window(_UPPER_BASE, min(size - _UPPER_BASE, _LARGEST_VIEW))
+        # In one call of C, so that an interrupt leaves none of it or all.
+        vars(self).update(_size=size, window=window, _upper=upper, _typed={})
 
     @staticmethod
     def _window(address: int, size: int) -> memoryview:
@@ -154,7 +157,7 @@ class ProcessMemory(WindowMemory):
     def decode_string(self, address: int, codec: str, errors: str) -> str:
         # One call that copies nothing. It stops at a zero byte only, so in Pyodide the last byte
         # before the end of the heap, which nobody may have written to, must be one.
-        if errors == "strict" and (not IN_PYODIDE or self.window[-1] == 0):
+        if errors == "strict" and (not ON_EMSCRIPTEN or self.window[-1] == 0):
             try:
                 text: str = self._from_utf8(address)
             except UnicodeDecodeError:
@@ -165,7 +168,7 @@ class ProcessMemory(WindowMemory):
         return super().decode_string(address, codec, errors)
 
     def readable_end(self, position: int, step: int) -> int:
-        return position + step if IN_PYODIDE else min(position + step, (position | PAGE - 1) + 1)
+        return position + step if ON_EMSCRIPTEN else min(position + step, (position | PAGE - 1) + 1)
 
     def js_view(self, scalar: type[Scalar[Any]], address: int, count: int) -> Any:
         if not IN_PYODIDE or issubclass(scalar, WideInteger):

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from emheap._util.platform import IN_PYODIDE
 from emheap.refs.array import ArrayRef as ArrayRef
 from emheap.refs.base import HeapRef as HeapRef
 from emheap.refs.scalar import ScalarRef as ScalarRef
 from emheap.refs.string import StringRef as StringRef
+
+if IN_PYODIDE:
+    from emheap.javascript.conversion import pass_as_address
+
+    def _live_address(ref: HeapRef[object]) -> int:
+        ref._check_alive()
+        return ref.address
+
+    pass_as_address(HeapRef, _live_address)

@@ -62,3 +62,7 @@ def test_two_pyodides_exchange_data_both_ways(shared: str) -> None:
 
 def test_a_memory_is_captured_from_a_module_that_exports_none() -> None:
     assert run_program("captured_module") == ["500500 grüße 0"]
+
+
+def test_without_javascript_the_heap_of_the_process_works() -> None:
+    assert run_program("without_javascript") == ["4999950000 grüße 0.5 True"]

@@ -1,0 +1,73 @@
+"""A reference that JavaScript takes for a number is its address, and never 0."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import js
+import pytest
+from pyodide.code import run_js
+from pyodide.ffi import JsException
+
+import emheap
+from emheap import float32, int32, utf8
+from emtests.webassembly.guests import open_guest
+
+
+def test_a_reference_reaches_a_function_of_webassembly_as_its_address() -> None:
+    guest = open_guest("guest32")
+    exports: Any = guest.parts[0].exports
+    numbers = guest.heap.alloc_array(float32, [0.5, 1.5, 40])
+    text, value = guest.heap.alloc(utf8, "hello"), guest.heap.alloc(int32, 5)
+    assert exports.sum_float32(numbers, 3) == 42
+    assert exports.text_length(text) == exports.capitalize(text) == 5
+    assert text.value == "HELLO"
+    exports.add_to_each(value, 1, 37)
+    assert value.value == 42
+    wrapped = guest.heap.wrap(int32, value.address)
+    exports.add_to_each(wrapped, 1, 1)
+    assert value.value == 43
+    assert js.Number(text) == text.address
+    guest.heap.free_all()
+
+
+def test_a_freed_reference_is_no_number() -> None:
+    guest = open_guest("guest32")
+    ref = guest.heap.alloc(int32, 5)
+    ref.free()
+    with pytest.raises((emheap.UseAfterFreeError, JsException), match=r"after|freed"):
+        guest.parts[0].exports.load_byte(ref)
+
+
+def test_other_objects_are_converted_as_before() -> None:
+    class Other:
+        def __str__(self) -> str:
+            return "12"
+
+    text = run_js("(value) => `${value}`")
+    add = run_js("(value) => value + 1")
+    assert js.Number(Other()) == 12
+    assert text(Other()) == "12"
+    assert add(Other()) == "121"
+    assert js.isNaN(js.Number(object()))
+    with emheap.open().alloc(utf8, "a text") as ref:
+        assert text(ref) == str(ref)
+
+
+def test_a_reference_is_a_pointer_in_its_own_memory() -> None:
+    heap: Any = open_guest("guest32").heap
+    with heap.arena() as scratch:
+        number = scratch.alloc(int32, 42)
+        place = scratch.alloc(emheap.pointer32)
+        heap.write(emheap.pointer32, place.address, number)
+        assert place.value == number.address
+        pointers = scratch.alloc_array(emheap.pointer32, [number, 0])
+        for _ in range(3):
+            pointers[1] = number
+            place.value = number
+        assert pointers[:] == [number.address] * 2
+        assert heap.read(int32, number) == 42
+        for wrong in (emheap.open().alloc(int32), open_guest("guest32").heap.alloc(int32)):
+            with pytest.raises(emheap.NotAllocatedError, match="reference of another heap"):
+                pointers[0] = wrong
+            wrong.free()
