@@ -167,7 +167,7 @@ def _compile_adapter(
         "  return error_result",
     ]
     exec(compile("\n".join(body), GENERATED, "exec"), names)
-    return names["adapter"]  # type: ignore[no-any-return]
+    return names.pop("adapter")  # type: ignore[no-any-return]
 
 
 def _error_result(letter: str, value: Any, template: str, names: dict[str, Any]) -> Any:

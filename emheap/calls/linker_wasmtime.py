@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WasmtimeLinker"]
 
+_EMSCRIPTEN_STACK = ("emscripten_stack_get_current", "_emscripten_stack_restore")
 _TO_SIGNED = {
     "?": "int({})",
     "I": "(({} + 2147483648 & 4294967295) - 2147483648)",
@@ -48,6 +49,12 @@ class WasmtimeLinker(Linker):
         self._functions: dict[FunctionType, list[_ReusedFunction]] = {}
         stack = self._exports.get("__stack_pointer")
         self._stack = stack if isinstance(stack, wasmtime.Global) else None
+        save, restore = (self._exports.get(name) for name in _EMSCRIPTEN_STACK)
+        self._save = self._restore = None
+        if isinstance(save, wasmtime.Func) and isinstance(restore, wasmtime.Func):
+            letter = self.convention.address
+            self._save = bind_function(store, save, "", letter)
+            self._restore = bind_function(store, restore, letter, "")
 
     def names(self) -> Iterable[str]:
         import wasmtime
@@ -131,11 +138,15 @@ class WasmtimeLinker(Linker):
         return None
 
     def stack_mark(self) -> Any:
-        return None if self._stack is None else self._stack.value(self._store)
+        if self._stack is not None:
+            return self._stack.value(self._store)
+        return None if self._save is None else self._save()
 
     def stack_restore(self, mark: Any) -> None:
         if self._stack is not None:
             self._stack.set_value(self._store, mark)
+        elif self._restore is not None:
+            self._restore(mark)
 
 
 class _ReusedFunction:

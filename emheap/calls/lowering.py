@@ -198,7 +198,7 @@ def compile_call(
     writer.names.update(services.template_names)
     source = writer.source(len(signature.params), signature.variadic, result)
     exec(compile(source, GENERATED, "exec"), writer.names)
-    function = writer.names[name]
+    function = writer.names.pop(name)  # or it would be a cycle with its globals
     function.__doc__ = f"C's {name}{signature}."
     function.__module__ = services.module
     return function, writer.names

@@ -21,6 +21,8 @@ import ctypes
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
+from emheap.memories.wasmtime_lifetime import Hold
+
 if TYPE_CHECKING:
     import wasmtime
 
@@ -108,7 +110,7 @@ def _bind_directly(
         "trap": trap,
         "trap_place": ctypes.addressof(trap),
         "fail": _failure(trap),
-        "kept": (store, function, slots),
+        "kept": (_hold(store), function, slots),
     }
     for letter in {*letters, result} - {""}:
         names[f"view_{ord(letter)}"] = memoryview(slots).cast("B").cast(letter)  # type: ignore[call-overload]
@@ -123,7 +125,15 @@ def _bind_directly(
     lines += [" if error or trap.value: fail(error)"]
     lines += [f" return {place(0, result)}"] if result else []
     exec("\n".join(lines), names)
-    return names["run"]  # type: ignore[no-any-return]
+    # Out of its own globals, or it would be a cycle, which keeps the store open until collected.
+    return names.pop("run")  # type: ignore[no-any-return]
+
+
+def _hold(store: Any) -> Any:
+    """What keeps a store open: a call into one that was closed would end the process."""
+    import wasmtime
+
+    return Hold(store) if isinstance(store, wasmtime.Store) else store
 
 
 def _address(pointer: Any) -> int:
@@ -272,4 +282,5 @@ def _fails_alike(
 
     traps = [outcome(call) for call in (bound["trap"], lambda: exports["trap"](store)) * 2]
     raised = [outcome(call) for call in (bound["raise"], lambda: exports["raise"](store)) * 2]
+    problem.__traceback__ = None  # its frames are those of whoever made the first call
     return len({*traps}) == 1 and traps[0] is not None and raised == [True] * 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Callable
 from typing import Any
@@ -77,3 +78,13 @@ def test_a_trap_within_a_callback(traps: Traps, calls: Calls) -> None:
     assert calls.apply(caught, 1) == 7
     assert seen == [2, 2]
     assert traps.stack_address() == stack
+
+
+def test_a_function_outlives_its_library_and_its_store(way: Way) -> None:
+    heap = way.open_heap()
+    add = way.bind(Calls, heap).add
+    parts = getattr(heap, "_table", None)
+    assert parts is not None
+    del heap, parts
+    gc.collect()
+    assert add(2, 3) == 5

@@ -14,6 +14,7 @@ import emheap
 from emheap import BufferInUseError, HeapManager, UseAfterFreeError, int32, utf8
 from emheap.memories.wasmtime_lifetime import is_open
 from emtests.backends.wasmtime.running import run_module
+from emtests.calls.declared import Calls
 from emtests.processes import run_program
 from emtests.webassembly.guests import WasmtimeGuest
 
@@ -225,3 +226,16 @@ _ENDINGS = {
 def test_nothing_crashes(ending: str) -> None:
     program = _USE_UP.replace("{ending}", _ENDINGS[ending].strip())
     assert run_program(program) == "done\n"
+
+
+def test_closing_a_store_waits_for_a_librarys_function() -> None:
+    guest = WasmtimeGuest("calls")
+    store, add = guest.store, guest.heap.library(Calls).add
+    del guest
+    store.close()
+    gc.collect()
+    assert not is_closed(store)
+    assert add(2, 3) == 5
+    del add
+    gc.collect()
+    assert is_closed(store)
