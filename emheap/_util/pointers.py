@@ -8,7 +8,7 @@ from typing import Any
 
 from emheap.errors import NullPointerError
 
-__all__ = ["address_of", "address_or_none", "is_reference", "pin_of"]
+__all__ = ["Pinned", "address_of", "address_or_none", "is_reference"]
 
 _POINTERS = (
     ctypes._Pointer,
@@ -61,10 +61,23 @@ def is_reference(value: Any) -> bool:
     return hasattr(type(value), "_address_now")
 
 
-def pin_of(value: Any) -> Any:
-    """What keeps the block of a reference from being freed until its ``release()``; None for
-    what is no reference."""
-    return value._pin()[1] if is_reference(value) else None
+class Pinned:
+    """``with Pinned(place):`` keeps the block of a reference from being freed; an address names
+    none."""
+
+    __slots__ = ("_pin",)
+
+    def __init__(self, place: Any) -> None:
+        self._pin: Any = None
+        if type(place) is not int and is_reference(place):
+            self._pin = place._pin()[1]
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        if self._pin is not None:
+            self._pin.release()
 
 
 def _address_in_cffi(value: Any) -> int | None:

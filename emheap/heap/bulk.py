@@ -20,6 +20,7 @@ from emheap.errors import (
     ValueOutOfRangeError,
 )
 from emheap.memories.base import Memory
+from emheap.memories.elements import Pin
 from emheap.refs import HeapRef
 from emheap.types import uint8
 
@@ -52,18 +53,19 @@ class BulkVerbs:
         reference of another heap, TypeError.
         """
         _check_heap(other)
-        count = self._size_of(source, size)
-        start = self._place(source, count, "copy")
-        target = other._place(destination, count, "copy")
-        copy_bytes(self._memory, start, other._memory, target, count)
+        wanted = self._check_size(source, size)
+        with (
+            self._hold(source, wanted, "copy") as here,
+            other._hold(destination, here.size, "copy") as there,
+        ):
+            copy_bytes(self._memory, here.address, other._memory, there.address, here.size)
 
     def fill(self, place: HeapRef[Any] | int, byte: int, size: int | None = None) -> None:
         """Set `size` bytes to `byte`. Raises as `copy_to`, and OverflowError for a bad byte."""
         value = _check_byte(byte)
-        count = self._size_of(place, size)
-        start = self._place(place, count, "fill")
-        if count:
-            self._memory.fill(start, count, value)
+        with self._hold(place, self._check_size(place, size), "fill") as held:
+            if held.size:
+                self._memory.fill(held.address, held.size, value)
 
     def find(
         self,
@@ -77,15 +79,15 @@ class BulkVerbs:
             wanted = bytes([_check_byte(pattern)])
         else:
             wanted = bytes(memoryview(pattern))
-        count = self._size_of(place, size)
-        start = self._place(place, count, "search")
-        for offset, length in _pieces(count):
-            overlap = min(len(wanted) - 1, count - offset - length) if wanted else 0
-            chunk = self._memory.read_bytes(start + offset, length + overlap)
-            found = chunk.find(wanted)
-            if found >= 0:
-                return start + offset + found
-        return None if wanted else start
+        with self._hold(place, self._check_size(place, size), "search") as held:
+            start, count = held.address, held.size
+            for offset, length in _pieces(count):
+                overlap = min(len(wanted) - 1, count - offset - length) if wanted else 0
+                chunk = self._memory.read_bytes(start + offset, length + overlap)
+                found = chunk.find(wanted)
+                if found >= 0:
+                    return start + offset + found
+            return None if wanted else start
 
     def compare(
         self,
@@ -99,34 +101,62 @@ class BulkVerbs:
         0 if they are equal; else -1 or 1, as the first byte that differs is less or greater here.
         """
         _check_heap(other)
-        count = self._size_of(place, size)
-        start = self._place(place, count, "comparison")
-        other_start = other._place(other_place, count, "comparison")
-        for offset, length in _pieces(count):
-            ours = self._memory.read_bytes(start + offset, length)
-            theirs = other._memory.read_bytes(other_start + offset, length)
-            if ours != theirs:
-                return -1 if ours < theirs else 1
+        wanted = self._check_size(place, size)
+        with (
+            self._hold(place, wanted, "comparison") as here,
+            other._hold(other_place, here.size, "comparison") as there,
+        ):
+            for offset, length in _pieces(here.size):
+                ours = self._memory.read_bytes(here.address + offset, length)
+                theirs = other._memory.read_bytes(there.address + offset, length)
+                if ours != theirs:
+                    return -1 if ours < theirs else 1
         return 0
 
-    def _size_of(self, place: HeapRef[Any] | int, size: int | None) -> int:
+    def _check_size(self, place: HeapRef[Any] | int, size: int | None) -> int | None:
+        """A size that was given, as an int. It may run the user's code, so it is the first step."""
         if size is not None:
             return check_count(size, "size", 1, self._memory.largest_block)
         if isinstance(place, HeapRef):
-            return place.allocated_byte_size
+            return None
         raise TypeError("size must be given where the place is an address and not a reference")
 
-    def _place(self, place: HeapRef[Any] | int, size: int, what: str) -> int:
-        """The address of a place, once `size` bytes from it are known to be its."""
-        if isinstance(place, HeapRef):
-            place._check_alive()
-            if place._block[2].table is not self._table:
-                raise NotAllocatedError(f"{place!r} belongs to another heap than the one named")
-            room = place.allocated_byte_size
-            if size > room:
+    def _hold(self, place: HeapRef[Any] | int, size: int | None, what: str) -> _Held:
+        """`size` bytes from a place, or all of its block, which cannot be freed meanwhile."""
+        if not isinstance(place, HeapRef):
+            count = size or 0
+            return _Held(self._memory.check_extent(place, count, what), count, None)
+        if place._block[2].table is not self._table:
+            raise NotAllocatedError(f"{place!r} belongs to another heap than the one named")
+        block, pinned = place._pin()
+        try:
+            address, room = place._extent(block)
+            if size is not None and size > room:
                 raise OutOfBoundsError(f"{what} of {size} bytes: {place!r} has {room}")
-            place = place.address
-        return self._memory.check_extent(place, size, what)
+            count = room if size is None else size
+            return _Held(self._memory.check_extent(address, count, what), count, pinned)
+        except BaseException:
+            pinned.release()
+            raise
+
+
+class _Held:
+    """Bytes, and what keeps the block that they are in from being freed while a ``with`` block
+    lasts."""
+
+    __slots__ = ("_pinned", "address", "size")
+
+    def __init__(self, address: int, size: int, pinned: Pin | None) -> None:
+        self.address = address
+        self.size = size
+        self._pinned = pinned
+
+    def __enter__(self) -> _Held:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pinned is not None:
+            self._pinned.release()
 
 
 def copy_bytes(

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar, cast
 from emheap._util.checks import check_aligned, check_count
 from emheap._util.messages import format_address
 from emheap._util.platform import ON_EMSCRIPTEN
-from emheap._util.pointers import address_of, is_reference
+from emheap._util.pointers import Pinned, address_of, is_reference
 from emheap.errors import (
     CapacityError,
     NotSupportedError,
@@ -176,8 +176,11 @@ class Memory(ABC):
         """A function ``read(address, max_elements=None, errors="strict")``."""
 
         def read(address: int, max_elements: int | None = None, errors: str = "strict") -> str:
-            count = self.count_elements(address, text.size, max_elements)
-            return text.decode(self.read_bytes(address, count * text.size), errors)
+            with Pinned(address):
+                start = address if type(address) is int else self.address_of(address)
+                count = self.count_elements(start, text.size, max_elements)
+                data = self.read_bytes(start, count * text.size)
+            return text.decode(data, errors)
 
         return read
 
@@ -200,9 +203,10 @@ class Memory(ABC):
                         f"{count} elements of {text.name} do not fit the capacity of {room} "
                         "(which does not count the terminator)"
                     )
-            start = self.check_extent(address, len(data), f"write of {text.name}")
-            check_aligned(start, text.alignment, f"a {text.name} string")
-            self.write_bytes(start, data)
+            with Pinned(address):
+                start = self.check_extent(address, len(data), f"write of {text.name}")
+                check_aligned(start, text.alignment, f"a {text.name} string")
+                self.write_bytes(start, data)
             return count
 
         return write

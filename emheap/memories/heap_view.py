@@ -1,4 +1,4 @@
-"""Views on memories whose bytes Python cannot point at, with a memoryview's manners."""
+"""Views on memories whose bytes Python cannot point at, with a memoryview's interface."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _Exporter:
 
 
 class HeapView(Sequence[T]):
-    """Elements of a memory that may move, or that lies in another language's hands.
+    """Elements of a memory that may move, or that belongs to another language.
 
     It is indexed, sliced, assigned, iterated, compared and released as a memoryview of one
     dimension is, and slices are views on the same elements. Every access goes through the
@@ -99,9 +99,12 @@ class HeapView(Sequence[T]):
 
     c_contiguous = f_contiguous = contiguous
 
-    def _check_alive(self) -> None:
-        if self._exporter is None:
+    def _check_alive(self) -> Any:
+        """What keeps the block from being freed for as long as the result is at hand."""
+        exporter = self._exporter
+        if exporter is None:
             raise ValueError("operation forbidden on released view")
+        return exporter
 
     def __len__(self) -> int:
         self._check_alive()
@@ -114,9 +117,11 @@ class HeapView(Sequence[T]):
     @overload
     def __getitem__(self, index: slice) -> HeapView[T]: ...
     def __getitem__(self, index: Any) -> Any:
-        self._check_alive()
         if isinstance(index, slice):
+            self._check_alive()
             return self._part(self._positions[index])
+        index = operator.index(index)  # may run the user's code: before the look
+        _pinned = self._check_alive()
         return self._memory.cached_reader(self._scalar)(self._locate(index))
 
     @overload
@@ -124,12 +129,16 @@ class HeapView(Sequence[T]):
     @overload
     def __setitem__(self, index: slice, value: Any) -> None: ...
     def __setitem__(self, index: Any, value: Any) -> None:
-        self._check_alive()
         if self.readonly:
+            self._check_alive()
             raise TypeError("cannot modify read-only memory")
         if isinstance(index, slice):
             self[index]._store(value)
         else:
+            index = operator.index(index)
+            if type(value) not in (int, float):
+                value = self._scalar.encode(value)
+            _pinned = self._check_alive()
             self._memory.cached_writer(self._scalar)(self._locate(index), value)
 
     def _locate(self, index: Any) -> int:
@@ -186,7 +195,7 @@ class HeapView(Sequence[T]):
 
     def tobytes(self) -> bytes:
         """A copy of the elements' bytes."""
-        self._check_alive()
+        _pinned = self._check_alive()
         return self._copy_elements().tobytes()
 
     __bytes__ = tobytes
@@ -197,7 +206,7 @@ class HeapView(Sequence[T]):
 
     def tolist(self) -> list[T]:
         """The elements as Python numbers."""
-        self._check_alive()
+        _pinned = self._check_alive()
         return cast("list[T]", self._copy_elements().tolist())
 
     def _copy_elements(self) -> memoryview:
@@ -225,6 +234,7 @@ class HeapView(Sequence[T]):
                 f"a slice of {len(self)} elements of format {self._scalar.format!r} takes a buffer "
                 f"like it, not {len(values)} elements of format {values.format!r}"
             )
+        _pinned = self._check_alive()
         low, count, step = self._span()
         if not count:
             return

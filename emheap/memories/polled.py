@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
+from emheap._util.pointers import Pinned
 from emheap.memories.base import Elements, Loan, Memory, PollingMode, Reader, Writer
 from emheap.memories.buffer import BufferMemory
 from emheap.memories.elements import indirect_elements
@@ -82,9 +83,9 @@ class PolledMemory(Memory):
 
     def reader(self, scalar: type[Scalar[T]]) -> Reader[T]:
         def read(address: int) -> T:
-            if type(address) is not int:
-                address = self.address_of(address)
-            return self._at(address, scalar.size).cached_reader(scalar)(address)
+            with Pinned(address):
+                start = address if type(address) is int else self.address_of(address)
+                return self._at(start, scalar.size).cached_reader(scalar)(start)
 
         return read
 
@@ -92,9 +93,9 @@ class PolledMemory(Memory):
         def write(address: int, value: T) -> None:
             if type(value) not in (int, float):
                 value = self.encode(scalar, value)  # may run the user's code: before the look
-            if type(address) is not int:
-                address = self.address_of(address)
-            self._at(address, scalar.size).cached_writer(scalar)(address, value)
+            with Pinned(address):
+                start = address if type(address) is int else self.address_of(address)
+                self._at(start, scalar.size).cached_writer(scalar)(start, value)
 
         return write
 

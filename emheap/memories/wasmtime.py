@@ -21,6 +21,7 @@ import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
+from emheap._util.pointers import Pinned
 from emheap.errors import UseAfterFreeError
 from emheap.memories.base import Elements, Loan, Memory, Reader, Writer
 from emheap.memories.elements import indirect_elements
@@ -146,9 +147,10 @@ class MovingWasmtimeMemory(WasmtimeMemory):
                     return unpack_from(window, address)[0]  # type: ignore[no-any-return]
             except ACCESS_ERRORS:
                 pass
-            checked = self.check_extent(address, size, f"read of {scalar.name}")
-            base, window = self._base, self.window
-            return unpack_from(window, checked)[0]  # type: ignore[no-any-return]
+            with Pinned(address):
+                checked = self.check_extent(address, size, f"read of {scalar.name}")
+                base, window = self._base, self.window
+                return unpack_from(window, checked)[0]  # type: ignore[no-any-return]
 
         return read
 
@@ -167,8 +169,9 @@ class MovingWasmtimeMemory(WasmtimeMemory):
             except ACCESS_ERRORS:
                 pass
             data = pack(self.encode(scalar, value))  # may run the user's code: before the look
-            checked = self.check_extent(address, size, f"write of {scalar.name}")
-            self.window[checked : checked + size] = data
+            with Pinned(address):
+                checked = self.check_extent(address, size, f"write of {scalar.name}")
+                self.window[checked : checked + size] = data
             base, typed = self._base, self.typed_window(scalar.format)
 
         return write

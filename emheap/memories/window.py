@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, TypeVar, cast
 
 from emheap._util.platform import IN_PYODIDE
-from emheap._util.pointers import pin_of
+from emheap._util.pointers import Pinned
 from emheap.memories.base import Elements, Memory, Reader, Writer
 from emheap.memories.elements import DecodedElements, WideElements
 from emheap.types import Scalar, Text, as_wide
@@ -99,11 +99,19 @@ class WindowMemory(Memory):
         wide = as_wide(scalar)
         if wide is not None:
             size, from_bytes = wide.size, wide.decode_bytes
-            return cast("Reader[T]", lambda address: from_bytes(self.read_bytes(address, size)))
+            return cast("Reader[T]", lambda address: from_bytes(self._read_place(address, size)))
         if scalar.decodes:
             read_stored, decode = self._stored_reader(scalar), scalar.decode
             return lambda address: decode(read_stored(address))
         return self._stored_reader(scalar)
+
+    def _read_place(self, place: Any, size: int) -> bytes:
+        with Pinned(place):
+            return self.bytes_at(place, size).tobytes()
+
+    def _write_place(self, place: Any, data: bytes) -> None:
+        with Pinned(place):
+            self.bytes_at(place, len(data))[:] = data
 
     def _stored_reader(self, scalar: type[Scalar[T]]) -> Reader[T]:
         unpack_from = struct.Struct(BYTE_ORDER + scalar.format).unpack_from
@@ -118,9 +126,10 @@ class WindowMemory(Memory):
                     return unpack_from(window, address)[0]  # type: ignore[no-any-return]
             except ACCESS_ERRORS:
                 pass
-            checked = self.check_extent(address, size, f"read of {scalar.name}")
-            window = self.window
-            return unpack_from(*self.locate(checked, size))[0]  # type: ignore[no-any-return]
+            with Pinned(address):
+                checked = self.check_extent(address, size, f"read of {scalar.name}")
+                window = self.window
+                return unpack_from(*self.locate(checked, size))[0]  # type: ignore[no-any-return]
 
         return read
 
@@ -128,7 +137,7 @@ class WindowMemory(Memory):
         wide = as_wide(scalar)
         if wide is not None:
             to_bytes = wide.encode_bytes
-            return lambda address, value: self.write_bytes(address, to_bytes(value))
+            return lambda address, value: self._write_place(address, to_bytes(value))
         write_stored: Writer[Any] = self._stored_writer(scalar.storage or scalar)
         if scalar.encodes:
             encode = scalar.encode
@@ -161,13 +170,11 @@ class WindowMemory(Memory):
         def write_slowly(address: int, value: T) -> None:
             nonlocal typed
             data = pack(self.encode(scalar, value))  # may run the user's code: before the look
-            pinned = pin_of(address)
-            checked = self.check_extent(address, size, f"write of {scalar.name}")
-            window, offset = self.locate(checked, size)
-            window[offset : offset + size] = data
+            with Pinned(address):
+                checked = self.check_extent(address, size, f"write of {scalar.name}")
+                window, offset = self.locate(checked, size)
+                window[offset : offset + size] = data
             typed = self.typed_window(scalar.format)
-            if pinned is not None:
-                pinned.release()
 
         return write
 

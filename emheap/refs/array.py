@@ -15,7 +15,7 @@ from emheap.errors import NotAllocatedError, OutOfBoundsError, ShapeError, UseAf
 from emheap.memories.base import Elements
 from emheap.memories.window import empty_elements
 from emheap.refs.base import HeapRef
-from emheap.refs.exchange import array_interface, cannot_share, to_numpy
+from emheap.refs.exchange import array_interface, to_numpy
 from emheap.refs.lifetime import Owner
 from emheap.refs.resize import resize
 from emheap.types import Scalar, float64
@@ -271,12 +271,6 @@ class ArrayRef(HeapRef[T], Sequence[T]):
         def edit(self) -> Edit[T]:
             """As `HeapRef.edit`; only a type checker sees this one."""
             ...
-
-    def __buffer__(self, flags: int) -> memoryview:
-        if not self._memory.zero_copy:
-            self._check_alive()
-            raise TypeError(cannot_share(self._memory, "buffer"))
-        return self.view  # type: ignore[return-value]
 
     @property
     def __array_interface__(self) -> dict[str, Any]:

@@ -206,6 +206,16 @@ class HeapRef(Generic[T]):
         """A view of the bytes of the block."""
         return self._view(as_bytes, uint8)
 
+    def __buffer__(self, flags: int) -> memoryview:
+        """The elements as a buffer, from Python 3.12 on: ``memoryview(ref)``."""
+        if not self._memory.zero_copy:
+            self._check_alive()
+            raise TypeError(
+                f"no buffer can share the bytes of {self._memory.name}: work on a copy with "
+                "ref.edit(), which stores it back, or take bytes(ref)"
+            )
+        return self._view_elements() if self._unit.format else self._view_bytes()
+
     def _view_to_edit(self) -> memoryview:
         what = "buffer being edited"
         if not self._unit.format:
@@ -268,6 +278,14 @@ class HeapRef(Generic[T]):
         return loan
 
     # Its address, for others
+
+    @property
+    def _as_parameter_(self) -> Any:
+        """What ctypes passes to a foreign function: a pointer. The block cannot be freed before
+        the function has returned."""
+        from emheap.refs.as_parameter import as_parameter
+
+        return as_parameter(self)
 
     def _address_now(self) -> int:
         """The address of a live block, where a reference stands for it."""

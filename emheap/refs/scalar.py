@@ -93,8 +93,53 @@ class ScalarRef(SingleRef[T]):
         finally:
             pinned.release()
 
+    # What a number is converted to
+
+    def __int__(self) -> int:
+        value: Any = self.value
+        return int(value)
+
+    def __float__(self) -> float:
+        value: Any = self.value
+        return float(value)
+
+    def __format__(self, specification: str) -> str:
+        return format(self.value, specification) if specification else str(self)
+
     def _content(self) -> str:
         return repr(self.value)
+
+
+def _refuse(symbol: str) -> Any:
+    def operate(self: ScalarRef[Any], *_: Any) -> Any:
+        raise TypeError(
+            f"a reference is a place and no number, so {symbol} does not apply to it: "
+            f"use ref.value {symbol} ..."
+        )
+
+    return operate
+
+
+# Or the message would name a class that no program has heard of. A reference is no number, for
+# it is equal to another where both name one place, whatever is stored there.
+for _name, _symbol in {
+    "add": "+",
+    "sub": "-",
+    "mul": "*",
+    "truediv": "/",
+    "floordiv": "//",
+    "mod": "%",
+    "pow": "**",
+    "lshift": "<<",
+    "rshift": ">>",
+    "and": "&",
+    "or": "|",
+    "xor": "^",
+}.items():
+    for _prefix in ("", "r", "i"):
+        setattr(ScalarRef, f"__{_prefix}{_name}__", _refuse(_symbol))
+for _name, _symbol in {"lt": "<", "le": "<=", "gt": ">", "ge": ">="}.items():
+    setattr(ScalarRef, f"__{_name}__", _refuse(_symbol))
 
 
 class EncodingScalarRef(ScalarRef[T]):

@@ -59,4 +59,42 @@ def check_type(value: Any, base: type[Any], example: str) -> Any:
     """Return `value` if it is a type derived from `base`; raise TypeError otherwise."""
     if isinstance(value, type) and issubclass(value, base) and hasattr(value, "name"):
         return value
-    raise TypeError(f"expected an emheap type such as {example}, got {value!r}")
+    raise TypeError(f"expected an emheap type such as {example}, got {value!r}{_likely(value)}")
+
+
+_OF_OTHERS = {
+    "bool": "boolean",
+    "float16": "float16",
+    "float32": "float32",
+    "float64": "float64",
+    "int8": "int8",
+    "int16": "int16",
+    "int32": "int32",
+    "int64": "int64",
+    "uint8": "uint8",
+    "uint16": "uint16",
+    "uint32": "uint32",
+    "uint64": "uint64",
+    "c_float": "float32",
+    "c_double": "float64",
+    "c_byte": "int8",
+    "c_ubyte": "uint8",
+    "c_short": "int16",
+    "c_ushort": "uint16",
+    "c_int": "int32",
+    "c_uint": "uint32",
+    "c_long": "int64",
+    "c_ulong": "uint64",
+    "c_bool": "boolean",
+    "c_char_p": "utf8",
+    "float": "float64",
+    "int": "int64",
+    "str": "utf8",
+}
+
+
+def _likely(value: Any) -> str:
+    """What somebody means who passes a type of numpy's, of ctypes' or Python's own."""
+    name = getattr(value, "__name__", None) or getattr(value, "name", None)
+    found = _OF_OTHERS.get(name.rstrip("_")) if isinstance(name, str) else None
+    return f"; use emheap.{found}" if found else ""

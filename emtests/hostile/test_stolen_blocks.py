@@ -1,0 +1,153 @@
+"""A block is taken away in the middle of a verb: an error, or the right block; never another's."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from itertools import count
+from typing import Any
+
+import pytest
+
+from emheap import BufferInUseError, UseAfterFreeError, utf8
+from emtests.conftest import OpenHeap
+from emtests.heaps import RUNNING, HeapKind
+from emtests.hostile.stealing import (
+    MARK,
+    Call,
+    Thief,
+    allocate,
+    evil,
+    handler,
+    plain,
+    targets,
+    wrap,
+)
+
+CASES = targets()
+by_kind = pytest.mark.parametrize(
+    "kind",
+    [
+        kind
+        for kind in RUNNING
+        if kind.name not in ("libc", "mmap", "module-functions", "debug-wasm")
+    ],
+    ids=str,
+)
+RIGHT = (UseAfterFreeError, BufferInUseError)
+
+
+def judge(name: str, thief: Thief, call: Callable[[], Any]) -> None:
+    """Make a call in which the thief may strike."""
+    error, result = outcome(call)
+    if isinstance(error, RIGHT):
+        assert error.__suppress_context__ or error.__context__ is None, name
+    elif error is not None:
+        # A resized block is shorter; a view that was handed out before ends with its block.
+        views = type(error) is ValueError and ("view" in name or "edit" in name)
+        assert thief.resizes or views, f"{name}: {error!r}"
+    assert str(MARK * 0x01010101) not in repr(result), f"{name}: another's bytes were read"
+    if isinstance(result, bytes):
+        assert MARK not in result, f"{name}: another's bytes were read"
+    if not thief.struck:
+        assert error is None, f"{name}: {error!r}"
+    del error
+    thief.check()
+
+
+def outcome(call: Callable[[], Any]) -> tuple[Exception | None, Any]:
+    try:
+        return None, call()
+    except (*RIGHT, IndexError, ValueError) as error:
+        return error.with_traceback(None), None  # its frames hold views
+
+
+def fitting(kind: HeapKind, only: tuple[str, ...] = ("",)) -> list[tuple[str, Any, Any, Call]]:
+    return [
+        case
+        for case in CASES
+        if ("atomic" not in case[0] or kind.can("atomics")) and case[0].startswith(only)
+    ]
+
+
+@by_kind
+@pytest.mark.parametrize("way", ["freed", "resized", "wrapped"])
+def test_values_that_take_the_block_away(kind: HeapKind, open_heap: OpenHeap, way: str) -> None:
+    heap = open_heap()
+    struck = 0
+    for name, number_kind, contents, call in fitting(kind):
+        owner = ref = allocate(heap, number_kind, contents)
+        if way == "resized" and not hasattr(ref, "resize"):
+            ref.free()
+            continue
+        if way == "wrapped":
+            ref = wrap(heap, number_kind, contents, owner.address)
+        thief = Thief(heap, owner, resizes=way == "resized")
+        judge(name, thief, partial(call, heap, ref, evil(thief.strike)))
+        struck += thief.struck
+        thief.end()
+    assert struck > 40
+    assert heap.total_allocated_byte_size == 0
+
+
+@by_kind
+def test_error_handlers_that_take_the_block_away(kind: HeapKind, open_heap: OpenHeap) -> None:
+    heap = open_heap()
+    calls: tuple[Callable[[Any, str], Any], ...] = (
+        lambda ref, errors: ref.write("\ud800", errors),
+        lambda ref, errors: heap.write(utf8, ref, "\ud800", None, errors),
+        lambda ref, errors: ref.read(errors),
+        lambda ref, errors: heap.read(utf8, ref, 5, errors),
+    )
+    for call in calls:
+        ref = heap.alloc(utf8, 400)
+        heap.memory.write_bytes(ref.address, b"\xff\0")
+        thief = Thief(heap, ref)
+        judge("errors", thief, partial(call, ref, handler(thief.strike)))
+        assert thief.struck
+        thief.end()
+
+
+class Profiler:
+    """Strikes at the n-th call, or return, of any function within a ``with`` block: what another
+    thread may do that was given the interpreter then."""
+
+    def __init__(self, moment: int, strike: Callable[[], None]) -> None:
+        self._left = moment
+        self._strike = strike
+
+    def _event(self, frame: Any, event: str, argument: Any) -> None:
+        self._left -= 1
+        if self._left == 0:
+            self._strike()
+
+    def __enter__(self) -> None:
+        sys.setprofile(self._event)
+
+    def __exit__(self, *_: object) -> None:
+        sys.setprofile(None)
+
+
+def call_profiled(moment: int, thief: Thief, call: Callable[[], Any]) -> Any:
+    with Profiler(moment, thief.strike):
+        return call()
+
+
+@by_kind
+def test_a_block_taken_away_at_every_call(kind: HeapKind, open_heap: OpenHeap) -> None:
+    heap = open_heap()
+    moments = 0
+    for name, number_kind, contents, call in fitting(kind, ("int32", "utf8")):
+        for moment in count(1, 1 if kind.name == "home" else 7):
+            ref = allocate(heap, number_kind, contents)
+            thief = Thief(heap, ref)
+            work = partial(call, heap, ref, plain)
+            judge(f"{name}, call {moment}", thief, partial(call_profiled, moment, thief, work))
+            struck = thief.struck
+            thief.end()
+            if not struck:
+                break
+            moments += 1
+    assert moments > 80
+    assert heap.total_allocated_byte_size == 0
