@@ -89,6 +89,11 @@ class Layout:
             return name
         return f"{name} {'string' if issubclass(self.kind, Text) else 'array'}"
 
+    def show_fields(self, data: bytes, start: int, first: int, last: int) -> str | None:
+        """For a dump of structures: the fields that begin at the bytes from `first` to `last` of a
+        block, of which `data` are those from `start` on. None for what has no fields."""
+        return None
+
     def open_elements(self, unit: type[Scalar[Any]], address: int, count: int) -> Elements:
         """The inside of a block with this layout."""
         elements: Elements = self.table.memory.elements(unit, address, count)

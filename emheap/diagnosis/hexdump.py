@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol, overload
 
 from emheap._util.checks import check_count
@@ -99,7 +99,7 @@ def _lines(data: bytes, start: int, extents: list[Extent]) -> Iterator[str]:
     for extent in extents:
         part = data[extent.start - start : extent.end - start]
         yield extent.state + _text_of(extent, part)
-        yield from _rows(part, extent.start, width, _layout_of(extent))
+        yield from _rows(part, extent.start, width, _values(extent, part))
 
 
 def _layout_of(extent: Extent) -> Layout | None:
@@ -107,6 +107,8 @@ def _layout_of(extent: Extent) -> Layout | None:
     if extent.block is None:
         return None
     layout = extent.block[2]
+    if layout.show_fields(b"", 0, 0, 0) is not None:  # a structure's `size` may be a field
+        return None
     return None if (extent.start - extent.block[1]) % layout.kind.size else layout
 
 
@@ -120,26 +122,43 @@ def _text_of(extent: Extent, part: bytes) -> str:
     return f": {text[:60]!r}" + ("..." if len(text) > 60 else "")
 
 
-def _rows(data: bytes, start: int, width: int, layout: Layout | None = None) -> Iterator[str]:
-    """Rows of 16 bytes with their addresses, as characters, and as the values of a layout."""
+_Values = Callable[[int], str]
+"""Gives the values that begin in the row at an offset."""
+
+
+def _rows(data: bytes, start: int, width: int, values_at: _Values) -> Iterator[str]:
+    """Rows of 16 bytes with their addresses, as characters, and as the values in them."""
     for offset in range(0, len(data), _ROW):
         row = data[offset : offset + _ROW]
         pairs = row.hex(" ")
         halves = f"{pairs[:23]}  {pairs[24:]}".rstrip()
         characters = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)
         line = f"  {start + offset:#0{width}x}  {halves:48}  |{characters}|"
-        values = _values(data, offset, layout)
+        values = values_at(offset)
         yield f"{line}  {values}" if values else line
 
 
-def _values(data: bytes, offset: int, layout: Layout | None) -> str:
-    """The elements that begin in a row."""
+def _values(extent: Extent, data: bytes) -> _Values:
+    """What shows the values in the bytes of an extent: elements, or the fields of structures."""
+    block = extent.block
+    if block is not None and block[2].show_fields(b"", 0, 0, 0) is not None:
+        show, start = block[2].show_fields, extent.start - block[1]
+        end = start + len(data)
+        return lambda offset: (
+            show(data, start, start + offset, min(start + offset + _ROW, end)) or ""
+        )
+    layout = _layout_of(extent)
     if layout is None or not issubclass(layout.kind, Scalar):
-        return ""
-    size = layout.kind.size
-    first = -(-offset // size) * size
-    last = min(-(-(offset + _ROW) // size) * size, len(data) // size * size)
-    return " ".join(map(repr, decode_elements(layout.kind, data[first:last])))
+        return lambda offset: ""
+    kind = layout.kind
+    size = kind.size
+
+    def elements(offset: int) -> str:
+        first = -(-offset // size) * size
+        last = min(-(-(offset + _ROW) // size) * size, len(data) // size * size)
+        return " ".join(map(repr, decode_elements(kind, data[first:last])))
+
+    return elements
 
 
 class Extent(NamedTuple):

@@ -16,6 +16,7 @@ from emheap.diagnosis.hexdump import hexdump
 from emheap.diagnosis.html import page, preformatted, table
 from emheap.diagnosis.reports import show_usage, take_statistics
 from emheap.errors import HeapError
+from emheap.types.pointers import name_of
 
 __all__ = ["show_heap", "show_ref"]
 
@@ -26,11 +27,11 @@ _MOST_CHARACTERS = 300
 
 def show_ref(ref: Any) -> str:
     """A reference: what and where it is, its value, its first bytes."""
-    _, address, layout, origin, offset = ref._block
+    _, _, layout, origin, offset = ref._block
     owner = layout.table
     rows = [
-        ("address", format_address(address)),
-        ("bytes", layout.byte_size),
+        ("address", format_address(ref.address)),
+        ("bytes", ref.allocated_byte_size),
         ("memory", owner.memory.name),
     ]
     if origin is not None:
@@ -40,7 +41,24 @@ def show_ref(ref: Any) -> str:
         return page(layout.describe(), table((), rows))
     rows.insert(0, ("value", _value(ref)))
     rows.append(("state", "borrowed" if layout.borrowed else "owned"))
-    return page(layout.describe(), table((), rows), preformatted(_first_bytes(ref)))
+    parts = [table((), rows), preformatted(_first_bytes(ref))]
+    if hasattr(ref, "_field_text"):
+        rows[0] = ("value", f"{len(ref._variants.layout.fields)} fields")
+        parts = [table((), rows), _fields(ref)]
+    inside = f"{name_of(ref.kind)} in " if hasattr(ref, "_parent") else ""
+    return page(inside + layout.describe(), *parts)
+
+
+def _fields(ref: Any) -> str:
+    """The fields of a structure: where each is, and what is there."""
+    rows = []
+    for name, field in ref._variants.layout.fields.items():
+        try:
+            value = ref._field_text(name)
+        except (HeapError, ValueError) as error:
+            value = f"unreadable: {error}"
+        rows.append((field.offset, name_of(field.kind), name, value))
+    return table(("offset", "type", "field", "value"), rows)
 
 
 def _value(ref: Any) -> str:

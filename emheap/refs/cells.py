@@ -148,7 +148,7 @@ class Cells:
 
     def release(self) -> None:
         """End every use of the block. Raises BufferError while it is pinned."""
-        if self._has_bytes():
+        if self._kept and self._has_bytes():
             self.B.release()  # first, for these are what is pinned
         self.length = -1  # then: what is made meanwhile is then released by who makes it
         for elements in self._kept:

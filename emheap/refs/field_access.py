@@ -219,7 +219,7 @@ def make_whole(kind: Any, form: struct.Struct, place: Place) -> dict[str, Any]:
     data = f"(self._elements.read({at}, {form.size}))"
     if place.direct:
         space["unpack"] = form.unpack_from
-        data = f"(self._elements.B, {at})"
+        data = f"(self._elements.B, {at})" if place.based else "(self._elements.B)"
     text = _WHOLE.format(
         data=data,
         store=f"self._elements.B[{at} : {end}] = data",

@@ -249,9 +249,11 @@ class Struct(StructuredRef[Any], metaclass=StructType):
         return self._fields_text(" ")
 
     def _fields_text(self, separator: str) -> str:
-        return separator.join(
-            f"{name}={_short(getattr(self, name))}" for name in self._variants.codec.names
-        )
+        names = self._variants.codec.names
+        return separator.join(f"{name}={self._field_text(name)}" for name in names)
+
+    def _field_text(self, name: str) -> str:
+        return _short(getattr(self, name))
 
     def __repr__(self) -> str:
         name = self.kind.__name__

@@ -8,6 +8,7 @@ from emheap.blocks.block import Block, Layout
 from emheap.memories.base import Loan
 from emheap.refs.base import HeapRef
 from emheap.refs.cells import Cells, cells_class
+from emheap.refs.struct_dump import fields_in
 from emheap.refs.variants import Variants
 from emheap.types import Scalar, uint8
 
@@ -33,6 +34,11 @@ class StructureLayout(Layout):
         """The cells of a block."""
         memory = self.table.memory
         return cells_class(memory)(memory, address, self.byte_size)
+
+    def show_fields(self, data: bytes, start: int, first: int, last: int) -> str:
+        """The fields, with their values, that begin at the bytes from `first` to `last`."""
+        variants = self.variants
+        return fields_in(variants.kind, variants.abi, self.stride, data, start, first, last)
 
     def resized(self, count: int, byte_size: int, source: Any) -> StructureLayout:
         """What lies in a block of another length."""
