@@ -18,6 +18,7 @@ from pyodide_demo import comparison, runs
 from pyodide_demo.environment import (
     PYODIDE_VERSION,
     EnvironmentProblem,
+    build_compiled_wheel,
     build_documentation,
     npm_install,
     pyodide_site,
@@ -63,7 +64,7 @@ def _make_page(options: argparse.Namespace, filters: Sequence[str]) -> int:
         homes = runs.prepare(say)
         parts = Parts(
             homes.distribution,
-            homes.wheel,
+            build_compiled_wheel(say=say),
             npm_install("modules", MODULES, say=say),
             pyodide_site(PYODIDE_VERSION, REQUIREMENTS, say=say),
             build_documentation(say=say),

@@ -239,6 +239,25 @@ def build_wheel(*, say: Say = say_to_stderr) -> Path:
     return wheels[0]
 
 
+def build_compiled_wheel(version: str = PYODIDE_VERSION, *, say: Say = say_to_stderr) -> Path:
+    """The wheel of emheap with its modules compiled for the Python of a Pyodide release.
+
+    Raises EnvironmentProblem.
+    """
+    wheel, distribution = build_wheel(say=say), pyodide_distribution(version, say=say)
+    here = Path(__file__).parent
+    script = here / "compile_in_node.mjs"
+    key = [version, *map(_digest, (wheel, script, here / "compile_wheel.py"))]
+
+    def make(folder: Path) -> None:
+        say(f"Compiling the wheel of emheap for Pyodide {version} ...")
+        command = [find_node(), script, distribution, wheel, here, folder]
+        _run(list(map(str, command)), "The wheel of emheap could not be compiled in Pyodide")
+
+    (compiled,) = _made(f"wheel-{version}", key, make).glob("*.whl")
+    return compiled
+
+
 def build_documentation(*, say: Say = say_to_stderr) -> Path:
     """Build the documentation from the checkout as it is now; return the folder of its pages.
 

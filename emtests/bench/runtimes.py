@@ -18,7 +18,7 @@ from pyodide_demo.environment import (
     CHECKOUT,
     PYODIDE_VERSION,
     EnvironmentProblem,
-    build_wheel,
+    build_compiled_wheel,
     checkout_with_extras,
     find_node,
     pyodide_distribution,
@@ -82,7 +82,7 @@ def open_pyodide(scratch: Path) -> Runtime:
     """Pyodide under Node. Raises EnvironmentProblem."""
     node, folder = find_node(), pyodide_distribution()
     # Whoever builds the wheel of a changed checkout meanwhile deletes the one of before.
-    wheel = shutil.copy2(build_wheel(), scratch)
+    wheel = shutil.copy2(build_compiled_wheel(), scratch)
 
     def in_node(program: str, **configuration: object) -> Command:
         script = CHECKOUT / "emtests" / "bench" / "run_in_node.mjs"
