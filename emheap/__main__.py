@@ -1,4 +1,4 @@
-"""``python -m emheap``: which homes work on this machine, and what the others need."""
+"""``python -m emheap``: which backends work on this machine, and what the others need."""
 
 from __future__ import annotations
 

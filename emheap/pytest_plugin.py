@@ -15,8 +15,8 @@ __all__ = ["emheap_heap"]
 
 @pytest.fixture
 def emheap_heap() -> Iterator[HeapManager]:
-    """The heap at home. A test that leaves a block live on it fails with a LeakError that says
-    where the block was allocated; the block is freed all the same."""
+    """The process's own heap. A test that leaves a block live on it fails with a LeakError, which
+    says where the block was allocated; the block is freed all the same."""
     import emheap  # late, for coverage to see the import where a project measures its own use
 
     heap = emheap.open()

@@ -38,7 +38,7 @@ def check_count(value: Any, what: str, element_size: int, limit: int) -> int:
     """Return `value` as a count of elements of at most `limit` bytes together.
 
     Raises TypeError for what is no int and ValueOutOfRangeError for a negative count or one whose
-    bytes do not fit. A 32-bit malloc takes its size modulo 2**32 without a word, so the check
+    bytes do not fit. A 32-bit malloc takes its size modulo 2**32 silently, so the check
     comes before any allocator is called.
     """
     count = check_integer(value, what)

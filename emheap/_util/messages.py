@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["add_note", "format_address"]
+__all__ = ["add_note", "count_of", "format_address"]
 
 
 def add_note(error: BaseException, note: str) -> None:
@@ -10,6 +10,15 @@ def add_note(error: BaseException, note: str) -> None:
     adder = getattr(error, "add_note", None)
     if adder is not None:
         adder(note)
+
+
+def count_of(number: int, noun: str) -> str:
+    """A number of things, in the right form of the noun.
+
+    >>> count_of(1, "block"), count_of(2, "block")
+    ('1 block', '2 blocks')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def format_address(address: int) -> str:

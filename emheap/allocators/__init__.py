@@ -1,1 +1,1 @@
-"""The allocators: who hands out blocks. Each module is one; all keep the contract of `base`."""
+"""The allocators, one in each module. All implement the interface in `base`."""

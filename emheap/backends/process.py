@@ -20,7 +20,7 @@ __all__ = ["open", "open_own_linker", "own_allocator"]
 
 
 def open(**options: Any) -> HeapManager:  # noqa: A001 (used as emheap.open)
-    """The heap at home: in Pyodide its own module's, on native Python the C library's.
+    """The process's own heap: in Pyodide its own module's, on native Python the C library's.
 
     Options are keyword-only: ``clear_allocated_regions=True``, ``track_allocations=True``,
     ``enable_garbage_collection=False``, ``count_allocations=False``, ``polling_mode="when_empty"``

@@ -21,8 +21,8 @@ from emheap.types import int32
 __all__ = ["Backend", "describe_backends", "find_backends"]
 
 _NO_JAVASCRIPT = "Pyodide: Python in a page, in Node or in a worker (https://pyodide.org)"
-_WASMTIME = "wasmtime: pip install emheap[wasmtime]"
-_NUMPY = "numpy: pip install emheap[numpy], in Pyodide pyodide.loadPackage('numpy')"
+_WASMTIME = "wasmtime: pip install wasmtime"
+_NUMPY = "numpy: pip install numpy, in Pyodide pyodide.loadPackage('numpy')"
 _WITH_MEMORY = '(module (memory (export "memory") 1))'
 
 
@@ -37,7 +37,7 @@ class Backend(NamedTuple):
 
 
 class MissingError(Exception):
-    """Raised by a trial for what is not there, in words."""
+    """Raised by a trial; the text says what is missing."""
 
 
 def find_backends() -> Iterator[Backend]:
@@ -137,7 +137,7 @@ def _try_numpy() -> None:
         shared = numbers[1] == 7
         del array
     if not shared:
-        raise MissingError("another numpy: its array is a copy of the bytes")
+        raise MissingError("another version of numpy: its array is a copy of the bytes")
 
 
 def _try_atomics() -> None:
@@ -159,7 +159,7 @@ _TRIALS: tuple[tuple[str, str, Callable[[], None]], ...] = (
 
 
 def describe_backends(version: str) -> tuple[str, bool]:
-    """What is printed of the backends, in ASCII, and whether the first of them works."""
+    """The report that is printed, in ASCII, and whether the first backend works."""
     backends = list(find_backends())
     lines = [
         f"emheap {version}, {platform.python_implementation()} {platform.python_version()} on "

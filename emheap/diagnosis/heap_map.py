@@ -1,11 +1,11 @@
-"""The map of a heap: where its blocks lie, and what lies idle between them."""
+"""The map of a heap: where its blocks lie, and the gaps between them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from emheap._util.messages import format_address
+from emheap._util.messages import count_of, format_address
 from emheap.blocks.table import BlockTable
 from emheap.diagnosis.html import escape, page, preformatted
 
@@ -18,7 +18,7 @@ _REGIONS = 16
 _ROW = 64
 _MOST_CELLS = 16 * _ROW
 _FILLINGS = ".-+#"
-_LEGEND = "each character is so many bytes: # in use, + more than half, - less, . none"
+_LEGEND = "in use: # all of a character's bytes, + more than half, - fewer, . none"
 _PIXELS = 10
 
 
@@ -74,7 +74,7 @@ class Region:
         whole = self.end - self.start
         return (
             f"{format_address(self.start)} to {format_address(self.end)}: "
-            f"{self.block_count} blocks of {self.used} bytes in {whole}, "
+            f"{count_of(self.block_count, 'block')} of {count_of(self.used, 'byte')} in {whole}, "
             f"{100 * self.used // max(whole, 1)} % in use, largest gap {self.largest_gap}; "
             f"{self.cell_size} bytes each"
         )
@@ -91,7 +91,7 @@ class Region:
         return 2 if 2 * used > self.cell_size else 1
 
     def draw(self) -> str:
-        """The cells as a picture in HTML; each tells its blocks when pointed at."""
+        """The cells as a picture in HTML, with the blocks of each in its tooltip."""
         height = -(-len(self._used) // _ROW) * _PIXELS
         width = min(len(self._used), _ROW) * _PIXELS
         squares = "".join(map(self._square, range(len(self._used))))
@@ -115,7 +115,7 @@ class Region:
 
 
 class HeapMap:
-    """Where the live blocks of a heap lay at one moment: text when printed, a picture in a
+    """Where the live blocks of a heap were at one moment: text when printed, a picture in a
     notebook."""
 
     def __init__(self, name: str, blocks: Iterable[tuple[int, int, str]]) -> None:
@@ -129,14 +129,19 @@ class HeapMap:
         """The heap in numbers."""
         blocks = sum(region.block_count for region in self.regions)
         used = sum(region.used for region in self.regions)
-        return f"{self.name}: {blocks} blocks of {used} bytes in {len(self.regions)} regions"
+        if not self.regions:
+            return f"{self.name}: no live blocks"
+        return (
+            f"{self.name}: {count_of(blocks, 'block')} of {count_of(used, 'byte')} in "
+            f"{count_of(len(self.regions), 'region')}"
+        )
 
     def _shown(self) -> tuple[list[Region], str]:
         """The regions with the most bytes, and what is said of the others."""
         largest = sorted(self.regions, key=lambda region: -region.used)[:_REGIONS]
         rest = len(self.regions) - len(largest)
         return sorted(largest, key=lambda region: region.start), (
-            f"... and {rest} smaller regions" if rest else ""
+            f"... and {count_of(rest, 'smaller region')}" if rest else ""
         )
 
     def __str__(self) -> str:
@@ -172,7 +177,11 @@ def _group(blocks: list[tuple[int, int, str]]) -> Iterator[Region]:
 def draw_map(table: BlockTable) -> HeapMap:
     """The map of the live blocks of a heap."""
     blocks = [
-        (address, address + layout.byte_size, f"{layout.describe()} of {layout.byte_size} bytes")
+        (
+            address,
+            address + layout.byte_size,
+            f"{layout.describe()} of {count_of(layout.byte_size, 'byte')}",
+        )
         for _, address, layout, _, _ in table
     ]
     return HeapMap(table.memory.name, blocks)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol, overload
 
 from emheap._util.checks import check_count
+from emheap._util.messages import count_of
 from emheap.blocks.block import Block, Layout, describe_block, describe_freed, end_of
 from emheap.blocks.table import BlockTable
 from emheap.diagnosis.html import Printout
@@ -90,7 +91,9 @@ def dump_ref(ref: _Reference, length: int | None) -> Printout:
     extent = Extent(start, start + shown, ref._block, state, owner.is_live(ref._block))
     lines = list(_lines(data, start, [extent]))
     if shown < size:
-        lines.append(f"  ... {size - shown} bytes more; hexdump(ref, length=...) shows them")
+        lines.append(
+            f"  ... {count_of(size - shown, 'byte')} more; hexdump(ref, length=...) shows them"
+        )
     return Printout("\n".join(lines))
 
 
@@ -169,15 +172,15 @@ class Extent(NamedTuple):
     block: Block | None
     """The block that they are, or were, a part of."""
     state: str
-    """What is told of it: of a live block what it is, of a freed one where that was, too."""
+    """Its description: what a live block is, and also where a freed one was freed."""
     is_live: bool
 
 
 def split_by_block(table: BlockTable, start: int, end: int) -> list[Extent]:
     """The bytes from `start` to `end` by the block that they belong to, in order.
 
-    Of blocks that overlap, as an adopted one may, the one that begins first is told of; of freed
-    ones those whose bytes no other block has since.
+    Of blocks that overlap, as an adopted one may, only the first is listed; of freed blocks, only
+    those whose bytes were not allocated again.
     """
     found: list[Extent] = []
     for block in sorted(table, key=lambda block: block[1]):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any
 
-from emheap._util.messages import format_address
+from emheap._util.messages import count_of, format_address
 from emheap._util.sites import describe_site
 from emheap.blocks.table import BlockTable
 from emheap.diagnosis.heap_map import draw_map
@@ -70,7 +70,7 @@ def _value(ref: Any) -> str:
     except (HeapError, ValueError) as error:
         return f"unreadable: {error}"
     more = ", ..." if len(ref) > _MOST_ELEMENTS else ""
-    return f"{len(ref)} elements: [{shown}{more}]"
+    return f"{count_of(len(ref), 'element')}: [{shown}{more}]"
 
 
 def _first_bytes(ref: Any) -> str:

@@ -1,6 +1,6 @@
-"""What is told of a heap: its live blocks, in numbers, in snapshots and as leaks.
+"""Reports about a heap: its live blocks, statistics, snapshots and leaks.
 
-Imported when the first report is asked for: making the tuples takes longer than importing the rest.
+Imported with the first report: making the named tuples takes longer than importing the rest.
 """
 
 from __future__ import annotations
@@ -58,15 +58,15 @@ class LiveBlocks(list[LiveBlock]):
 
 
 class Usage(NamedTuple):
-    """How much there is of something."""
+    """A number of blocks, and their bytes together."""
 
     blocks: int
     byte_size: int
 
 
 class Counts(NamedTuple):
-    """What a heap that counts allocations knows besides: the most at once, and all since it was
-    opened. Bytes are those asked of the allocator."""
+    """The counts of a heap with ``count_allocations=True``: the most at one time, and the total
+    since the heap was opened. Bytes are those requested of the allocator."""
 
     peak_blocks: int
     peak_bytes: int
@@ -82,7 +82,7 @@ class Statistics(NamedTuple):
     """By the power of two that a block is no larger than."""
     by_kind: dict[str, Usage]
     by_site: dict[str, Usage]
-    """Both the largest first."""
+    """Both with the largest first."""
     counts: Counts | None
     """None unless the heap was opened with ``count_allocations=True``."""
 
@@ -91,7 +91,7 @@ class Statistics(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What came and what went between two snapshots."""
+    """What was allocated and what was freed between two snapshots."""
 
     allocated: LiveBlocks
     freed: LiveBlocks
@@ -118,7 +118,7 @@ class Snapshot:
 
 
 def describe_live(blocks: Iterable[Block]) -> LiveBlocks:
-    """What users are told of blocks."""
+    """Blocks as reports show them."""
     return LiveBlocks(
         LiveBlock(address, layout.byte_size, layout.describe(), describe_site((origin, offset)))
         for _, address, layout, origin, offset in blocks

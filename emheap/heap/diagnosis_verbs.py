@@ -1,4 +1,4 @@
-"""The verbs of a heap that tell what is live."""
+"""The verbs of a heap that report what is live."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["DiagnosisVerbs"]
 
 
 class DiagnosisVerbs:
-    """The verbs of a heap that tell what is live.
+    """The verbs of a heap that report what is live.
 
     All raise NotSupportedError on a heap that was opened with ``track_allocations=False``.
     """
@@ -38,7 +38,7 @@ class DiagnosisVerbs:
 
     def statistics(self) -> Statistics:
         """What is live, by size, type and allocation site; with the option
-        ``count_allocations=True`` also how much there was at most, and in all."""
+        ``count_allocations=True`` also the most at one time, and the total."""
         from emheap.diagnosis.reports import take_statistics
 
         return take_statistics(self._tracked("statistics()"))
@@ -50,18 +50,18 @@ class DiagnosisVerbs:
         return Snapshot(self._tracked("snapshot()"))
 
     def map(self) -> HeapMap:
-        """Where the live blocks lie and what lies idle between them, as a text to print; a
-        picture in a notebook.
+        """Where the live blocks lie and which gaps are between them: text when printed, a picture
+        in a notebook.
 
         >>> import emheap
         >>> heap = emheap.wrap_buffer(bytearray(4096))
         >>> blocks = [heap.alloc_array(emheap.uint8, size) for size in (40, 24, 64, 16)]
         >>> blocks[1].free()
         >>> print(heap.map())
-        the buffer: 3 blocks of 120 bytes in 1 regions
+        the buffer: 3 blocks of 120 bytes in 1 region
         0x10 to 0xa0: 3 blocks of 120 bytes in 144, 83 % in use, largest gap 24; 16 bytes each
           ##-.#####
-        each character is so many bytes: # in use, + more than half, - less, . none
+        in use: # all of a character's bytes, + more than half, - fewer, . none
         >>> heap.free_all()
         """
         from emheap.diagnosis.heap_map import draw_map
@@ -80,8 +80,9 @@ class DiagnosisVerbs:
         refuse_leaks(describe_live(self._tracked("check_leaks()")), "live")
 
     def verify(self) -> None:
-        """Raise HeapCorruptionError, which names every block whose red zones were written to and
-        every freed one in quarantine that was; they are repaired, and told once.
+        """Look for damage. Raises HeapCorruptionError, which names every block whose red zones were
+        written to and every block in quarantine that was written to after it was freed. The damage
+        is repaired and reported once.
 
         Raises NotSupportedError unless the heap was opened with ``debug=True``.
         """
@@ -96,7 +97,7 @@ class DiagnosisVerbs:
     def no_leaks(self) -> NoLeaks:
         """A scope that raises LeakError at its end if blocks allocated in it are live then.
 
-        An error of the body comes first, and has the leaks in a note.
+        An exception from the body takes precedence, and carries the leaks in a note.
 
         >>> import emheap
         >>> heap = emheap.open()

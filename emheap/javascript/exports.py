@@ -1,4 +1,4 @@
-"""What a JavaScript object has, found without touching what may bite.
+"""The members of a JavaScript object, found without running getters, which may abort the module.
 
 Emscripten puts getters in the place of what it does not export, and in builds with assertions those
 call ``abort()``, which leaves the module unusable: even ``hasattr`` from Python is enough. So

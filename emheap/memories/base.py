@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar, cast
 
 from emheap._util.checks import check_aligned, check_count
-from emheap._util.messages import format_address
+from emheap._util.messages import count_of, format_address
 from emheap._util.platform import ON_EMSCRIPTEN
 from emheap._util.pointers import Pinned, address_of, is_reference
 from emheap.errors import (
@@ -187,8 +187,8 @@ class Memory(ABC):
     def text_writer(self, text: type[Text]) -> Callable[..., int]:
         """A function ``write(address, text, capacity=None, errors="strict")``.
 
-        It stores the text with its terminator, having checked everything, and gives the number
-        of elements before that.
+        It checks everything, stores the text with its terminator, and returns the number of
+        elements before the terminator.
         """
 
         def write(
@@ -200,8 +200,8 @@ class Memory(ABC):
                 room = check_count(capacity, "capacity", text.size, self.largest_block)
                 if count > room:
                     raise CapacityError(
-                        f"{count} elements of {text.name} do not fit the capacity of {room} "
-                        "(which does not count the terminator)"
+                        f"{count_of(count, 'element')} of {text.name} do not fit the capacity of "
+                        f"{room} (which does not count the terminator)"
                     )
             with Pinned(address):
                 start = self.check_extent(address, len(data), f"write of {text.name}")
@@ -224,10 +224,10 @@ class Memory(ABC):
             limit = check_count(max_elements, "max_elements", width, self.largest_block) + 1
         count = self.find_null(start, width, limit)
         if count is None:
-            extent = "the end of the memory" if limit is None else f"{limit - 1} elements"
+            extent = "the end of the memory" if limit is None else count_of(limit - 1, "element")
             raise UnterminatedStringError(
                 f"no null terminator within {extent} from address {format_address(start)} "
-                f"(elements of {width} bytes)"
+                f"(elements of {count_of(width, 'byte')})"
             )
         return count
 
@@ -305,16 +305,19 @@ class Memory(ABC):
         number = address if type(address) is int else self.address_of(address)
         if number == 0:
             raise NullPointerError(
-                f"null pointer: {what} of {size} bytes at address 0; "
+                f"null pointer: {what} of {count_of(size, 'byte')} at address 0; "
                 "an allocation failed unnoticed, or a pointer was never set"
             )
         if self.lowest_address <= number and number + size <= self.size:
             return number
         where = "in the null page of" if 0 < number < self.lowest_address else "outside"
+        room = "is empty"
+        if self.size > self.lowest_address:
+            first, last = format_address(self.lowest_address), format_address(self.size - 1)
+            room = f"holds addresses {first} to {last}"
         raise OutOfBoundsError(
-            f"{what} of {size} bytes at address {format_address(number)} lies {where} "
-            f"{self.name}, which holds addresses {format_address(self.lowest_address)} to "
-            f"{format_address(self.size - 1)}{self._explain_sign(number)}"
+            f"{what} of {count_of(size, 'byte')} at address {format_address(number)} lies {where} "
+            f"{self.name}, which {room}{self._explain_sign(number)}"
         )
 
     def _explain_sign(self, address: int) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any, Protocol, cast
 from weakref import ref as WeakReference  # noqa: N812 (a class with a name like a function's)
 
+from emheap._util.messages import count_of
 from emheap._util.platform import IN_PYODIDE
 from emheap.memories.base import Elements, Memory
 from emheap.types import Scalar, WideInteger
@@ -122,7 +123,7 @@ class WideElements:
         count = len(self)
         position = index + count if index < 0 else index
         if not 0 <= position < count:
-            raise IndexError(f"index {index} out of range of {count} elements")
+            raise IndexError(f"index {index} out of range of {count_of(count, 'element')}")
         return slice(position * self._size, (position + 1) * self._size)
 
     def __getitem__(self, index: Any) -> Any:
@@ -205,7 +206,7 @@ class IndirectElements:
             raise ValueError("operation forbidden on released elements")
         if -count <= index < 0:
             return self._address + (index + count) * self._size
-        raise IndexError(f"index {index} out of range of {count} elements")
+        raise IndexError(f"index {index} out of range of {count_of(count, 'element')}")
 
     def __getitem__(self, index: Any) -> Any:
         value = self._get_slice(index) if type(index) is slice else self._read(self._locate(index))

@@ -1,4 +1,4 @@
-"""Views on memories whose bytes Python cannot point at, with a memoryview's interface."""
+"""Views with memoryview's interface, on memories whose bytes Python cannot share."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import operator
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar, cast, overload
 
+from emheap._util.messages import count_of
 from emheap.errors import NotSupportedError
 from emheap.memories.base import Loan, Memory
 from emheap.memories.window import empty_elements
@@ -25,13 +26,13 @@ class _Exporter:
 
 
 class HeapView(Sequence[T]):
-    """Elements of a memory that may move, or that belongs to another language.
+    """A view on elements of a memory that may move, or that another language owns.
 
-    It is indexed, sliced, assigned, iterated, compared and released as a memoryview of one
-    dimension is, and slices are views on the same elements. Every access goes through the
-    memory, so it is right after the memory grew. Whole runs are read and stored in one step:
-    ``view[:] = data``, ``view.tolist()``. What a buffer alone can give, it cannot: it is no
-    argument for ``memoryview()`` or ``numpy.asarray()``, but ``view.tobytes()`` is.
+    It has the interface of a memoryview of one dimension: indexing, slicing, assignment, iteration,
+    comparison and release; slices are views on the same elements. Every access goes through the
+    memory, so the view stays right when the memory grows. ``view[:] = data`` and ``view.tolist()``
+    move all elements in one step. It is not a buffer, so ``memoryview()`` and ``numpy.asarray()``
+    do not take it; they take ``view.tobytes()``, which is a copy.
     """
 
     __slots__ = (
@@ -145,9 +146,8 @@ class HeapView(Sequence[T]):
         try:
             position = self._positions[operator.index(index)]
         except IndexError:
-            raise IndexError(
-                f"index {index} is outside the {len(self._positions)} elements of the view"
-            ) from None
+            elements = count_of(len(self._positions), "element")
+            raise IndexError(f"index {index} is outside the {elements} of the view") from None
         return self._address + position * self._scalar.size
 
     def __iter__(self) -> Iterator[T]:
@@ -167,26 +167,28 @@ class HeapView(Sequence[T]):
         )
 
     def toreadonly(self) -> HeapView[T]:
-        """A view on the same elements that refuses to change them."""
+        """A read-only view on the same elements."""
         self._check_alive()
         return self._part(self._positions, readonly=True)
 
     def cast(self, format: str) -> HeapView[Any]:  # noqa: A002 (its name in memoryview)
         """A view on the same bytes as elements of another format; one of the two must be bytes.
 
-        Raises TypeError if the bytes are no whole number of elements, or lie apart.
+        Raises TypeError if the bytes do not divide into elements, or are not contiguous.
         """
         self._check_alive()
         scalar = _STORED.get(format.removeprefix("@"))
         if scalar is None:
             raise ValueError(f"cast takes one of the formats {' '.join(_STORED)}, not {format!r}")
         if scalar.size > 1 and self._scalar.size > 1:
-            raise TypeError("cannot cast between two formats of which neither is bytes")
+            raise TypeError("memoryview: cannot cast between two non-byte formats")
         if not self.contiguous:
-            raise TypeError("cannot cast a view whose elements lie apart")
+            raise TypeError("cannot cast a view whose elements are not contiguous")
         count, rest = divmod(self.nbytes, scalar.size)
         if rest:
-            raise TypeError(f"{self.nbytes} bytes are no whole number of {scalar.name}")
+            raise TypeError(
+                f"{self.nbytes} bytes are not a multiple of the {scalar.size} of {scalar.name}"
+            )
         low, _, _ = self._span()
         address = self._address + low * self._scalar.size
         return HeapView(self._memory, scalar, address, range(count), self._exporter, self.readonly)
@@ -270,7 +272,7 @@ class HeapView(Sequence[T]):
     # Its life
 
     def release(self) -> None:
-        """Give the view up: every later use raises ValueError. Slices of it stay."""
+        """Release the view: every later use raises ValueError. Slices of it stay valid."""
         self._exporter = None
 
     def __enter__(self) -> HeapView[T]:

@@ -171,7 +171,7 @@ def test_blocks_far_apart_lie_in_regions_of_their_own() -> None:
     text = str(drawn)
     assert text.startswith("a heap: 20 blocks of 190 bytes in 20 regions\n")
     assert text.endswith("... and 4 smaller regions")
-    assert text.count(" in use") == 16 + 1
+    assert text.count(" % in use") == 16
     assert "... and 4 smaller regions" in drawn._repr_html_()
 
 
@@ -183,7 +183,7 @@ def test_blocks_that_overlap_are_counted_once() -> None:
 def test_an_empty_heap_has_an_empty_map(heap: HeapManager) -> None:
     drawn = heap.map()
     assert drawn.regions == []
-    assert str(drawn) == f"{heap.memory.name}: 0 blocks of 0 bytes in 0 regions"
+    assert str(drawn) == f"{heap.memory.name}: no live blocks"
 
 
 def test_the_map_of_every_heap(open_heap: OpenHeap) -> None:

@@ -1,4 +1,4 @@
-"""Atomic access to memories in JavaScript's hands, by its ``Atomics``."""
+"""Atomic access to memories that JavaScript owns, by its ``Atomics``."""
 
 from __future__ import annotations
 
