@@ -52,7 +52,7 @@ def load_in_wasmtime(
         import wasmtime
     except ImportError:
         raise ImportError(
-            "load_wasm() needs wasmtime on native Python: pip install emheap[wasmtime]"
+            "load_wasm() needs wasmtime on native Python: pip install wasmtime"
         ) from None
     given = find_imports(_own_imports(types), imports)
     engine = _make_engine(cache and len(binary) >= _LARGE)

@@ -71,7 +71,7 @@ def open_wasmtime_heap(
         import wasmtime
     except ImportError:
         raise ImportError(
-            "wrap_wasm_instance() needs wasmtime on native Python: pip install emheap[wasmtime]"
+            "wrap_wasm_instance() needs wasmtime on native Python: pip install wasmtime"
         ) from None
     module = _find_module(parts)
     found = _find_memory(module, memory) if module.memory is None else module.memory

@@ -56,7 +56,7 @@ def to_numpy(ref: Any) -> numpy.ndarray[Any, Any]:
         import numpy
     except ImportError:
         raise ImportError(
-            "numpy() needs numpy: pip install emheap[numpy], or in Pyodide "
+            "numpy() needs numpy: pip install numpy, or in Pyodide "
             'await pyodide_js.loadPackage("numpy")'
         ) from None
     ref._check_alive()  # a use after free is the worse of two mistakes

@@ -234,7 +234,7 @@ class StructArrayRef(StructuredRef[S], Sequence[S]):
             import numpy
         except ImportError:
             raise ImportError(
-                "numpy() needs numpy: pip install emheap[numpy], or in Pyodide "
+                "numpy() needs numpy: pip install numpy, or in Pyodide "
                 'await pyodide_js.loadPackage("numpy")'
             ) from None
         if not self._memory.zero_copy:

@@ -393,7 +393,7 @@ def test_without_wasmtime_the_error_says_what_to_install() -> None:
             print(error)
         """
     )
-    assert "pip install emheap[wasmtime]" in printed
+    assert "pip install wasmtime" in printed
 
 
 def test_wasmtime_is_imported_when_it_is_needed() -> None:
