@@ -108,5 +108,5 @@ def test_without_numpy_the_error_tells_the_cure(
     heap: HeapManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "numpy", None)
-    with heap.alloc_array(uint8, 3) as ref, pytest.raises(ImportError, match=r"pip install emheap"):
+    with heap.alloc_array(uint8, 3) as ref, pytest.raises(ImportError, match=r"pip install numpy"):
         ref.numpy()
