@@ -42,12 +42,12 @@ def judgements() -> dict[str, str]:
     return dict(line.split(" | ", 1) for line in lines if " | " in line)
 
 
-def try_out(mutants: Sequence[Mutant], jobs: int) -> list[Verdict]:
+def try_out(mutants: Sequence[Mutant], jobs: int, pytest_arguments: Sequence[str]) -> list[Verdict]:
     """The verdicts, each printed as it comes."""
     with tempfile.TemporaryDirectory() as scratch:
         copies: SimpleQueue[Copy] = SimpleQueue()
         for number in range(jobs):
-            copies.put(Copy(Path(scratch) / str(number)))
+            copies.put(Copy(Path(scratch) / str(number), pytest_arguments))
         copy = copies.get()
         noticed = copy.try_out(None)
         copies.put(copy)
@@ -68,8 +68,9 @@ def try_out(mutants: Sequence[Mutant], jobs: int) -> list[Verdict]:
 
 
 def main() -> int:
-    options = _parse()
-    verdicts = try_out(choose(options.count, options.seed, options.areas), options.jobs)
+    options, pytest_arguments = _parse()
+    mutants = choose(options.count, options.seed, options.areas)
+    verdicts = try_out(mutants, options.jobs, pytest_arguments)
     survivors = [verdict.mutant for verdict in verdicts if not verdict.killer]
     known = judgements()
     print("\nSurvivors:")
@@ -87,8 +88,13 @@ def _describe(mutant: Mutant) -> str:
     return f"{mutant.key(CHECKOUT)}  (line {mutant.line})"
 
 
-def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m emtests.mutation", description=__doc__)
+def _parse() -> tuple[argparse.Namespace, Sequence[str]]:
+    parser = argparse.ArgumentParser(
+        prog="python -m emtests.mutation",
+        description=__doc__,
+        epilog="Every other argument goes to pytest.",
+        allow_abbrev=False,
+    )
     parser.add_argument("--count", type=int, default=200, help="how many mutants (default: 200)")
     parser.add_argument("--seed", type=int, default=1, help="which ones (default: 1)")
     parser.add_argument("--jobs", type=int, default=2, help="how many at a time (default: 2)")
@@ -99,7 +105,7 @@ def _parse() -> argparse.Namespace:
         metavar="AREA",
         help=f"the folders of emheap (default: {' '.join(AREAS)})",
     )
-    return parser.parse_args()
+    return parser.parse_known_args()
 
 
 if __name__ == "__main__":

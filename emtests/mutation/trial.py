@@ -48,8 +48,9 @@ class Verdict:
 class Copy:
     """A copy of the checkout, for one mutant after the other."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, arguments: Sequence[str]) -> None:
         self.folder = folder
+        self._arguments = arguments
         for name in _PARTS:
             source = CHECKOUT / name
             if source.is_dir():
@@ -80,7 +81,7 @@ class Copy:
     def _run(self, arguments: Sequence[str]) -> str:
         command = [sys.executable, "-m", "pytest", "-x", "-q", "--tb=no", "-p", "no:cacheprovider"]
         process = subprocess.Popen(
-            [*command, *arguments],
+            [*command, *arguments, *self._arguments],
             cwd=self.folder,
             env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
             stdin=subprocess.DEVNULL,

@@ -7,6 +7,7 @@ import shutil
 import sys
 import threading
 from collections.abc import Sequence
+from ctypes.util import find_library
 
 from emtests.runtimes.base import Job
 from emtests.runtimes.processes import run
@@ -21,6 +22,15 @@ def can_install(job: Job) -> bool:
     if not job.may_install or sys.platform != "linux" or os.geteuid() != 0:
         return False
     return shutil.which("apt-get") is not None
+
+
+def bring_libatomic(job: Job) -> None:
+    """Install what atomics need; without it their tests are skipped."""
+    if find_library("atomic") is None and can_install(job):
+        try:
+            install(["libatomic1"], job)
+        except EnvironmentProblem as problem:
+            job.say(f"{problem}\nThe tests of atomics are skipped.")
 
 
 def install(packages: Sequence[str], job: Job) -> None:

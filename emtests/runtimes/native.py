@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from emtests.runtimes import debian
 from emtests.runtimes.base import Job, Outcome
 from emtests.runtimes.events import judge
 from emtests.runtimes.find_chromium import bring_chromium
@@ -97,6 +98,7 @@ def run_pytest(
 
 def python_with_tests(version: str, job: Job, given: Path | None = None) -> Path:
     """The Python of a virtual environment with everything the tests need."""
+    debian.bring_libatomic(job)
     base = given or find_interpreter(version)
     if base is None:
         raise EnvironmentProblem(
