@@ -21,16 +21,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from emheap.allocators.base import Allocator
-from emheap.allocators.bump import BumpAllocator
-from emheap.allocators.counting import CountingAllocator
-from emheap.allocators.debug import DebugAllocator
-from emheap.allocators.failing import FailingAllocator
 from emheap.allocators.freelist import FreeListAllocator
 from emheap.allocators.functions import FunctionsAllocator
 from emheap.allocators.libc import LibcAllocator
 from emheap.allocators.pages import PageAllocator
 from emheap.allocators.pool import PoolAllocator
-from emheap.allocators.quota import QuotaAllocator
 from emheap.allocators.wrapping import WrappingAllocator
 from emheap.backends.buffer import wrap_buffer
 from emheap.backends.modules import (
@@ -39,7 +34,6 @@ from emheap.backends.modules import (
     wrap_wasm_instance,
 )
 from emheap.backends.process import open as open  # noqa: A004 (used as emheap.open)
-from emheap.diagnosis.hexdump import hexdump
 from emheap.errors import (
     AlreadyOwnedError,
     BufferInUseError,
@@ -112,9 +106,15 @@ from emheap.types.struct_fields import array, bits, field, stored
 from emheap.types.structs import StructLayout
 
 if TYPE_CHECKING:
+    from emheap.allocators.bump import BumpAllocator
+    from emheap.allocators.counting import CountingAllocator
+    from emheap.allocators.debug import DebugAllocator
+    from emheap.allocators.failing import FailingAllocator
+    from emheap.allocators.quota import QuotaAllocator
     from emheap.backends.wasm_file import load_wasm
     from emheap.calls.library import Function, Library
     from emheap.diagnosis.heap_map import HeapMap
+    from emheap.diagnosis.hexdump import hexdump
     from emheap.diagnosis.reports import (
         Change,
         Counts,
@@ -235,6 +235,12 @@ __all__ = [
 """Without `open` and `ascii`: a star import must not hide builtins."""
 
 _LATE = {
+    "BumpAllocator": "emheap.allocators.bump",
+    "CountingAllocator": "emheap.allocators.counting",
+    "DebugAllocator": "emheap.allocators.debug",
+    "FailingAllocator": "emheap.allocators.failing",
+    "QuotaAllocator": "emheap.allocators.quota",
+    "hexdump": "emheap.diagnosis.hexdump",
     "Function": "emheap.calls.library",
     "load_wasm": "emheap.backends.wasm_file",
     "Library": "emheap.calls.library",
@@ -247,7 +253,7 @@ _LATE = {
     "Counts": "emheap.diagnosis.reports",
     "Usage": "emheap.diagnosis.reports",
 }
-"""What is imported when it is first asked for: making its tuples takes longer than the rest."""
+"""What is imported when it is first asked for, so that importing emheap takes less."""
 
 
 if not TYPE_CHECKING:  # or a misspelt name would pass every type checker

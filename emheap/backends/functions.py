@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -124,15 +123,15 @@ def _advice(malloc: Function, free: Function) -> str:
     return f"name others, or {_OWN_FUNCTIONS}"
 
 
-_ALLOCATORS = re.compile(
-    "(malloc|calloc|realloc|free|(de)?alloc(ate)?|sbrk|memalign|alignedalloc|wbindgen(malloc|free)"
-    "|cabirealloc|opa(malloc|free)|sqlite3(malloc|free))"
-)
+_ALLOCATORS = """
+malloc calloc realloc free alloc dealloc allocate deallocate sbrk memalign alignedalloc
+wbindgenmalloc wbindgenfree cabirealloc opamalloc opafree sqlite3malloc sqlite3free
+"""
 """Names of an allocator's functions, in small letters and without underscores."""
-_RUNTIMES = re.compile(
-    "__(new|pin|unpin|alloc|retain|release|collect|rtti_base)|getsp|resume|go_scheduler"
-    "|_initialize|_start"
-)
+_RUNTIMES = """
+__new __pin __unpin __alloc __retain __release __collect __rtti_base getsp resume go_scheduler
+_initialize _start
+"""
 """AssemblyScript's and Go's run-time systems, and the start of a program with a C library."""
 
 
@@ -142,9 +141,7 @@ def allocator_exports(names: Iterable[str]) -> list[str]:
 
 
 def _shows_allocator(name: str) -> bool:
-    if _RUNTIMES.fullmatch(name):
-        return True
-    return _ALLOCATORS.fullmatch(name.replace("_", "").lower()) is not None
+    return name in _RUNTIMES.split() or name.replace("_", "").lower() in _ALLOCATORS.split()
 
 
 def pages_refusal(names: list[str]) -> NotSupportedError:

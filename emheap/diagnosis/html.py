@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from html import escape as escape_html
 
 __all__ = ["Printout", "page", "preformatted", "table"]
 
@@ -36,7 +35,9 @@ def page(title: str, *parts: str) -> str:
 
 def escape(text: object) -> str:
     """Any text as HTML that shows it."""
-    return escape_html(str(text), quote=True)
+    from html import escape  # which imports as much as the rest of this library
+
+    return escape(str(text), quote=True)
 
 
 def preformatted(text: str) -> str:
