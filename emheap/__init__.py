@@ -104,6 +104,7 @@ from emheap.types import ascii as ascii  # noqa: A004 (used as emheap.ascii)
 from emheap.types.fields import Field
 from emheap.types.struct_fields import array, bits, field, stored
 from emheap.types.structs import StructLayout
+from emheap.types.text import text
 
 if TYPE_CHECKING:
     from emheap.allocators.bump import BumpAllocator
@@ -215,6 +216,7 @@ __all__ = [
     "size_t",
     "ssize_t",
     "stored",
+    "text",
     "uint8",
     "uint16",
     "uint32",

@@ -13,6 +13,7 @@ from emheap.blocks.region import Region
 from emheap.blocks.table import BlockTable
 from emheap.errors import NotAllocatedError, UseAfterFreeError
 from emheap.heap.alloc_verbs import AllocVerbs
+from emheap.heap.text_verbs import TextAllocVerbs
 from emheap.refs import HeapRef
 from emheap.refs.lifetime import owning_class
 
@@ -21,7 +22,7 @@ __all__ = ["Arena"]
 Ref = TypeVar("Ref", bound="HeapRef[Any]")
 
 
-class Arena(AllocVerbs):
+class Arena(AllocVerbs, TextAllocVerbs):
     """Allocates as its heap does, and frees all of it, last first, when its ``with`` block ends.
 
     Small blocks lie in chunks, so that many cost few calls of malloc: C must not free one. A

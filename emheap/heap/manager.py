@@ -21,6 +21,7 @@ from emheap.heap.arena import Arena
 from emheap.heap.bulk import BulkVerbs
 from emheap.heap.diagnosis_verbs import DiagnosisVerbs
 from emheap.heap.flat_names import FlatNames
+from emheap.heap.text_verbs import TextAllocVerbs, TextVerbs
 from emheap.memories.base import Memory
 from emheap.refs import ArrayRef, HeapRef, ScalarRef, StringRef, make
 from emheap.refs.places import Places
@@ -45,7 +46,7 @@ S = TypeVar("S", bound=Struct)
 StructValues: TypeAlias = "Iterable[S | tuple[Any, ...] | Mapping[str, Any]] | bytes | memoryview"
 
 
-class HeapManager(AllocVerbs, BulkVerbs, DiagnosisVerbs, FlatNames):
+class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVerbs, FlatNames):
     """A heap: one memory, one allocator, and every block that is live on it.
 
     Heaps are opened by :func:`emheap.open` and its sisters. The generic verbs below take a type;

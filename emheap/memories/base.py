@@ -164,6 +164,15 @@ class Memory(ABC):
             self._text_writers[text] = self.text_writer(text)
         return self._text_writers[text]
 
+    def read_texts(self, text: type[Text], addresses: list[int], errors: str) -> list[str]:
+        """The strings at several addresses."""
+        read = self.cached_text_reader(text)
+        return [read(address, None, errors) for address in addresses]
+
+    def read_many(self, scalar: type[Scalar[T]], addresses: list[int]) -> list[T]:
+        """The numbers at several addresses."""
+        return list(map(self.cached_reader(scalar), addresses))
+
     @abstractmethod
     def find_null(self, address: int, width: int, limit: int | None) -> int | None:
         """How many elements of `width` bytes precede the first zero one.

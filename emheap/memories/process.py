@@ -19,7 +19,7 @@ from emheap._util.checks import check_aligned
 from emheap._util.platform import IN_PYODIDE, ON_EMSCRIPTEN, c_runtime
 from emheap.memories.base import Loan
 from emheap.memories.window import PAGE, WindowMemory, empty_elements
-from emheap.types import Scalar, WideInteger
+from emheap.types import Scalar, Text, WideInteger, utf8
 from emheap.types.abi import ABI, native_abi
 
 if TYPE_CHECKING or IN_PYODIDE:
@@ -166,6 +166,15 @@ class ProcessMemory(WindowMemory):
                 if codec == "utf-8" or text.isascii():
                     return text
         return super().decode_string(address, codec, errors)
+
+    def read_texts(self, text: type[Text], addresses: list[int], errors: str) -> list[str]:
+        # One call for each that copies nothing. In WebAssembly it would cost more than looking
+        # for the end here.
+        lowest, size = self.lowest_address, self._size
+        simple = text is utf8 and errors == "strict" and not ON_EMSCRIPTEN
+        if simple and addresses and lowest <= min(addresses) and max(addresses) < size:
+            return list(map(self._from_utf8, addresses))
+        return super().read_texts(text, addresses, errors)
 
     def readable_end(self, position: int, step: int) -> int:
         return position + step if ON_EMSCRIPTEN else min(position + step, (position | PAGE - 1) + 1)

@@ -215,9 +215,21 @@ class WindowMemory(Memory):
 
         return write_float if scalar.format == "d" else write_integer
 
+    def read_many(self, scalar: type[Scalar[T]], addresses: list[int]) -> list[T]:
+        size = scalar.size
+        mask, shift = size - 1, size.bit_length() - 1
+        if scalar.decodes or not addresses or min(addresses) < max(self.lowest_address, 2):
+            return super().read_many(scalar, addresses)
+        window: Any = self.typed_window(scalar.format)
+        try:
+            found = [window[address >> shift] for address in addresses if not address & mask]
+        except IndexError:  # beyond the window
+            found = []
+        return found if len(found) == len(addresses) else super().read_many(scalar, addresses)
+
     def text_reader(self, text: type[Text]) -> Callable[..., str]:
         if text.size > 1:
-            return super().text_reader(text)
+            return self._wide_short_cut(text, super().text_reader(text))
         return self._short_cut(text.codec, super().text_reader(text))
 
     def _short_cut(self, codec: str, read_any: Callable[..., str]) -> Callable[..., str]:
@@ -245,6 +257,55 @@ class WindowMemory(Memory):
 
         return read
 
+    def _wide_short_cut(self, text: type[Text], read_any: Callable[..., str]) -> Callable[..., str]:
+        lowest, mask = max(self.lowest_address, 2), text.size - 1
+        codec = text.codec
+        end_of = self._end_of_units if text.size == 2 else self._end_of_points
+
+        def read(address: int, max_elements: int | None = None, errors: str = "strict") -> str:
+            try:
+                if max_elements is None and address >= lowest and not address & mask:
+                    window = self.window
+                    end = end_of(window, address, codec)
+                    if end:
+                        return str(window[address:end], codec, errors)
+            except (TypeError, IndexError):
+                pass
+            return read_any(address, max_elements, errors)
+
+        return read
+
+    def _end_of_units(self, window: memoryview, address: int, codec: str) -> int:
+        """Where a string of two-byte elements ends; 0 if that is not found in the window."""
+        position, step = address, HEAD
+        while True:
+            chunk = window[position : self.readable_end(position, step)]
+            if not chunk:
+                return 0
+            # Decoded text is searched faster than its bytes, in which every other one is 0.
+            decoded = str(chunk[: len(chunk) & -2], codec, "surrogatepass")
+            found = decoded.find("\0")
+            if found >= 0:
+                before = decoded[:found]
+                if before.isascii():
+                    return position + 2 * found
+                return position + len(before.encode(codec, "surrogatepass"))
+            position += len(chunk) & -2
+            step = min(step * 8, 1 << 20)
+
+    def _end_of_points(self, window: memoryview, address: int, codec: str) -> int:
+        """Where a string of four-byte elements ends; 0 if that is not found in the window."""
+        position, step = address, HEAD
+        while True:
+            chunk = window[position : self.readable_end(position, step)].tobytes()
+            if not chunk:
+                return 0
+            found = find_zero(chunk, 4)
+            if found >= 0:
+                return position + found
+            position += len(chunk) & -4
+            step = min(step * 8, 1 << 20)
+
     def text_writer(self, text: type[Text]) -> Callable[..., int]:
         write_any = super().text_writer(text)
         if text.size > 1:
@@ -256,11 +317,12 @@ class WindowMemory(Memory):
         def write(
             address: int, value: str, capacity: int | None = None, errors: str = "strict"
         ) -> int:
-            if capacity is None and type(value) is str:
+            if type(value) is str:
                 data = value.encode(codec, errors)
                 count = len(data)
                 try:
-                    if address >= lowest and data.find(0) < 0:
+                    fits = capacity is None or (type(capacity) is int and count <= capacity)
+                    if fits and address >= lowest and data.find(0) < 0:
                         # The terminator first: if it lies inside, so does all before it.
                         window[address + count] = 0
                         window[address : address + count] = data

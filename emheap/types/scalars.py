@@ -8,7 +8,7 @@ import struct
 import sys
 from typing import Any, ClassVar, TypeVar
 
-from emheap._util.pointers import address_or_none
+from emheap._util.pointers import address_or_none, is_reference
 from emheap.errors import ValueOutOfRangeError
 from emheap.types.base import Type
 
@@ -149,7 +149,7 @@ def to_float(name: str, expected: str, value: Any) -> float:
 
 
 def _is_real(value: Any) -> bool:
-    if isinstance(value, (str, complex)):
+    if isinstance(value, (str, complex)) or is_reference(value):
         return False
     if not (hasattr(type(value), "__float__") or hasattr(type(value), "__index__")):
         return False  # float() reads any bytes-like as text

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
 import sys
 from typing import Any, ClassVar
 
-from emheap.errors import EmbeddedNullError
+from emheap.errors import EmbeddedNullError, NotSupportedError
 from emheap.types.base import Type
 from emheap.types.scalars import Scalar, uint8, uint16, uint32
 
-__all__ = ["Text", "ascii", "find_zero", "text_types", "utf8", "utf16", "utf32"]
+__all__ = ["Text", "ascii", "find_zero", "text", "text_types", "utf8", "utf16", "utf32"]
 
 _SUFFIX = "-le" if sys.byteorder == "little" else "-be"
 
@@ -96,6 +97,42 @@ class utf16(Text, codec="utf-16" + _SUFFIX, unit=uint16):
 
 class utf32(Text, codec="utf-32" + _SUFFIX, unit=uint32):
     """A string in UTF-32; its elements are code points of 4 bytes."""
+
+
+_others: dict[str, type[Text]] = {}
+_UNITS = {1: uint8, 2: uint16, 4: uint32}
+
+
+def text(codec: str) -> type[Text]:
+    """The type of strings in any encoding that Python knows: ``text("latin-1")``, ``text("gbk")``.
+
+    Its elements have as many bytes as the encoding's null character. Raises LookupError for an
+    unknown encoding; NotSupportedError for one that writes a byte order mark, or whose null
+    character has no 1, 2 or 4 bytes of 0.
+
+    >>> import emheap
+    >>> with emheap.open().alloc(emheap.text("latin-1"), "é") as name:
+    ...     name.value, bytes(name)
+    ('é', b'\\xe9\\x00')
+    """
+    name = codecs.lookup(codec).name
+    known = _others.get(name)
+    if known is None:
+        try:
+            null, nothing = "\0".encode(codec), "".encode(codec)
+        except LookupError:  # Python's message names functions that do not apply here
+            raise LookupError(f"{codec!r} is no encoding of text") from None
+        if nothing or null.strip(b"\0") or len(null) not in _UNITS:
+            raise NotSupportedError(
+                f"strings in {name} cannot be null-terminated: it writes a byte order mark, or a "
+                "null character that is not 1, 2 or 4 bytes of 0; name a byte order, as in "
+                "text('utf-16-le')"
+            )
+        made: Any = type(
+            name, (Text,), {"__doc__": f"A string in {name}."}, codec=codec, unit=_UNITS[len(null)]
+        )
+        known = _others.setdefault(name, made)
+    return known
 
 
 text_types: tuple[type[Text], ...] = (ascii, utf8, utf16, utf32)

@@ -155,8 +155,52 @@ def _third(method: Callable[..., Any], first: Any, second: Any) -> Callable[[Any
     return lambda argument: method(first, second, argument)
 
 
+def several_cases(victim: Victim) -> Cases:
+    """Text with a length, and several values at once."""
+    heap: Any = victim.heap
+    place, inside = victim.room.address, lies_inside(heap)
+    for text in (utf8, utf16):
+        name = text.name
+        for verb, rest in (("read_text", (2,)), ("write_text", ("x",)), ("read_strings", (1,))):
+            call = _second(getattr(heap, verb), text, *rest)
+            yield Case(f"{verb}({name} address)", call, inside, touches=True)
+        read_text = _third(heap.read_text, text, place)
+        yield Case(f"read_text({name} length)", read_text, is_zero, allocates=1)
+        yield Case(f"write_text({name} text)", _third(heap.write_text, text, place), is_any_text)
+        read_strings = _third(heap.read_strings, text, place)
+        yield Case(f"read_strings({name} count)", read_strings, or_none(is_zero), allocates=1)
+    write_nothing = _fourth(heap.write_text, utf8, place, "")
+    yield Case("write_text(capacity)", write_nothing, or_none(is_count))
+    yield Case("read_many(addresses)", lambda a: heap.read_many(int32, a), is_sequence)
+    yield Case("read_many(address)", lambda a: heap.read_many(int32, [a]), inside, touches=True)
+    write_many = heap.write_many
+    yield Case("write_many(address)", lambda a: write_many(int32, [a], [1]), inside, touches=True)
+    yield Case("write_many(value)", lambda a: write_many(int32, [place], [a]), fits(int32))
+
+
+def _fourth(method: Callable[..., Any], *given: Any) -> Callable[[Any], Any]:
+    return lambda argument: method(*given, argument)
+
+
+def is_zero(argument: Any) -> bool:
+    return is_count(argument) and argument == 0
+
+
+def is_sequence(argument: Any) -> bool:
+    return argument == "" or is_iterable(argument)
+
+
+def is_any_text(argument: Any) -> bool:
+    return isinstance(argument, str)
+
+
 def maker_cases(victim: Victim, maker: Any) -> Cases:
     """What a heap and an arena both allocate by."""
+    yield Case("alloc_text(text)", lambda a: maker.alloc_text(utf8, a), is_any_text)
+    align = _bound(maker.alloc_text, utf8)
+    yield Case("alloc_text(align)", lambda a: align("x", align=a), or_none(nothing))
+    yield Case("alloc_strings(texts)", lambda a: maker.alloc_strings(utf8, a), is_iterable)
+    yield Case("alloc_strings(text)", lambda a: maker.alloc_strings(utf8, ["x", a]), is_text)
     yield Case("alloc(kind)", maker.alloc, nothing)
     yield Case("alloc_array(kind)", lambda a: maker.alloc_array(a, 1), nothing)
     kinds: tuple[type[Scalar[Any]], ...] = (*SCALARS, emheap.uint256)

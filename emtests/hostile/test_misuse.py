@@ -12,7 +12,7 @@ import emheap
 from emheap import Arena, ArrayRef, HeapError, HeapManager, ScalarRef, StringRef
 from emheap.heap.flat_names import FLAT_NAMES
 from emtests.heaps import HeapKind
-from emtests.hostile.cases import bulk_cases, flat_cases, generic_cases, maker_cases
+from emtests.hostile.cases import bulk_cases, flat_cases, generic_cases, maker_cases, several_cases
 from emtests.hostile.parameters import Case, is_left_out
 from emtests.hostile.ref_cases import array_ref_cases, scalar_ref_cases, string_ref_cases
 from emtests.hostile.victim import Victim
@@ -34,6 +34,7 @@ FAMILIES: dict[str, Callable[[Victim], Iterable[Case]]] = {
     "generic verbs": generic_cases,
     "heap allocates": lambda victim: maker_cases(victim, victim.heap),
     "bulk verbs": bulk_cases,
+    "several values": several_cases,
     "scalar references": scalar_ref_cases,
     "array references": array_ref_cases,
     "string references": string_ref_cases,

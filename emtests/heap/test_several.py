@@ -1,0 +1,105 @@
+"""Several strings, and several numbers, in one call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import emheap
+from emheap import Arena, HeapManager, float32, int32, pointer32, pointer64, uint128, utf8, utf16
+
+NAMES = ["", "a", "h\u00e9llo", "x" * 300]
+
+
+def test_strings_and_back(heap: HeapManager, scratch: Arena) -> None:
+    for kind in (utf8, utf16):
+        for maker in (heap, scratch):
+            with maker.alloc_strings(kind, NAMES) as names:
+                assert len(names) == 4
+                assert names.kind is (pointer32 if heap.pointer_size == 4 else pointer64)
+                assert heap.read_strings(kind, names.address) == NAMES
+                assert heap.read_strings(kind, names.address, 2) == NAMES[:2]
+                assert [heap.read(kind, pointer) for pointer in names] == NAMES
+    nothing: tuple[Any, ...] = ([], iter(()))
+    for empty in nothing:
+        with heap.alloc_strings(utf8, empty) as names:
+            assert heap.read_strings(utf8, names.address) == []
+    assert heap.total_allocated_byte_size == 0
+
+
+def test_strings_are_one_block_with_a_site(heap: HeapManager) -> None:
+    names = heap.alloc_strings(utf8, (name for name in NAMES))
+    assert [ref.address for ref in heap.allocated_heap_refs] == [names.address]
+    with pytest.raises(emheap.NotSupportedError, match=r"test_several\.py:\d+ in test_strings_are"):
+        names.resize(9)
+    names.free()
+    with pytest.raises(emheap.UseAfterFreeError, match="use after free"):
+        names[0]
+
+
+def test_errors_name_the_string(heap: HeapManager) -> None:
+    wild: Any = heap
+    for texts, error, words in (
+        (["a", 5], TypeError, "^element 1: utf8 takes a str, not int 5"),
+        (["a", "b\0"], emheap.EmbeddedNullError, "^element 1: .* null character at index 1"),
+        (["\ud800"], UnicodeEncodeError, "element 0: surrogates not allowed"),
+        ("abc", TypeError, "an iterable of str, not a str"),
+        (5, TypeError, "not iterable"),
+    ):
+        with pytest.raises(error, match=words):
+            wild.alloc_strings(utf8, texts)
+    assert heap.total_allocated_byte_size == 0
+    with heap.alloc_strings(utf8, ["a", "b"]) as names:
+        with pytest.raises(emheap.NullPointerError, match=r"^element 2: null pointer"):
+            heap.read_strings(utf8, names.address, 3)
+        heap.memory.write_bytes(names[1], b"\xff")
+        with pytest.raises(UnicodeDecodeError, match="element 1: invalid start byte"):
+            heap.read_strings(utf8, names.address)
+        assert heap.read_strings(utf8, names.address, errors="replace") == ["a", "\ufffd"]
+    with pytest.raises(emheap.NullPointerError):
+        heap.read_strings(utf8, 0)
+
+
+@pytest.mark.needs("raw addresses")
+def test_detached_strings_point_to_themselves(heap: HeapManager) -> None:
+    with heap.arena() as scratch:
+        names = scratch.alloc_strings(utf8, NAMES)
+        address = names.detach()
+        kind = pointer32 if heap.pointer_size == 4 else pointer64
+        pointers = heap.adopt(kind, address, len(NAMES))
+        assert heap.read_strings(utf8, address) == NAMES
+        assert all(address < pointer for pointer in pointers)
+        pointers.free()
+
+
+def test_many_numbers(heap: HeapManager) -> None:
+    kinds: tuple[Any, ...] = (int32, float32, uint128)
+    for kind in kinds:
+        with heap.alloc_array(kind, range(10)) as array:
+            places = [array.address + kind.size * index for index in (3, 1, 7)]
+            assert heap.read_many(kind, places) == [3, 1, 7]
+            assert heap.read_many(kind, iter(places)) == [3, 1, 7]
+            assert heap.read_many(kind, []) == []
+            heap.write_many(kind, places, [30, 10, 70])
+            assert array == [0, 10, 2, 30, 4, 5, 6, 70, 8, 9]
+    with heap.alloc_array(emheap.uint8, range(16)) as room:
+        odd = room.address + 1
+        assert heap.read_many(int32, [odd, odd]) == [heap.read_int32(odd)] * 2
+
+
+def test_errors_name_the_number(heap: HeapManager) -> None:
+    wild: Any = heap
+    with heap.alloc_array(int32, [1, 2]) as array:
+        good = array.address
+        for call, error, words in (
+            (lambda: heap.read_many(int32, [good, 0]), emheap.NullPointerError, "^element 1: "),
+            (lambda: heap.write_many(int32, [good, 0], [5, 6]), IndexError, "^element 1: "),
+            (lambda: heap.write_many(int32, [good], [2**40]), OverflowError, "^element 0: "),
+            (lambda: heap.write_many(int32, [good], [5, 6]), emheap.ShapeError, "as many values"),
+            (lambda: wild.read_many(int32, [good, "x"]), TypeError, "^element 1: address must"),
+            (lambda: wild.read_many(utf8, [good]), TypeError, "such as int32"),
+        ):
+            with pytest.raises(error, match=words):
+                call()
+        assert array == [1, 2]

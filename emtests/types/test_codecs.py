@@ -1,0 +1,127 @@
+"""Text in other encodings, and text with a length in place of a terminator."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import emheap
+from emheap import Arena, HeapManager, ascii, utf8, utf16, utf32  # noqa: A004
+
+TEXTS: tuple[tuple[Any, str], ...] = (
+    (ascii, "plain"),
+    (utf8, "h\u00e9llo \U0001f600"),
+    (utf16, "h\u00e9llo \U0001f600"),
+    (utf32, "h\u00e9llo \U0001f600"),
+    (emheap.text("latin-1"), "h\u00e9llo"),
+    (emheap.text("gbk"), "\u4f60\u597d"),
+    (emheap.text("utf-16-be"), "h\u00e9llo"),
+)
+
+
+def test_any_codec_has_null_terminated_strings(heap: HeapManager) -> None:
+    for kind, text in TEXTS:
+        with heap.alloc(kind, text) as ref:
+            assert ref.value == heap.read(kind, ref.address) == text
+            assert bytes(ref) == text.encode(kind.codec) + bytes(kind.size)
+            assert heap.write(kind, ref.address, text[:2]) == len(text[:2].encode(kind.codec)) / (
+                kind.size
+            )
+            assert ref.value == text[:2]
+
+
+def test_a_codec_has_one_type_whatever_it_is_called() -> None:
+    assert emheap.text("latin-1") is emheap.text("ISO-8859-1")
+    assert emheap.text("latin-1").name == "iso8859-1"
+    for codec in ("utf-16", "utf-8-sig", "utf-32"):
+        with pytest.raises(emheap.NotSupportedError, match="name a byte order, as in text"):
+            emheap.text(codec)
+    for codec in ("rot13", "base64", "no-such"):
+        with pytest.raises(LookupError):
+            emheap.text(codec)
+
+
+def test_an_error_names_the_codec_that_was_asked_for(heap: HeapManager) -> None:
+    with heap.alloc_array(emheap.uint8, b"caf\xe9\0") as data:
+        for kind, codec in ((ascii, "ascii"), (utf8, "utf-8")):
+            with pytest.raises(UnicodeDecodeError, match=f"^'{codec}' codec"):
+                heap.read(kind, data.address)
+        assert heap.read(emheap.text("latin-1"), data.address) == "caf\xe9"
+
+
+def test_an_error_handler_adds_no_nulls(heap: HeapManager) -> None:
+    codecs.register_error("emtests-null", lambda error: ("\0", error.end))  # type: ignore[attr-defined]
+    with heap.alloc(ascii, 8) as ref:
+        for store in (
+            lambda: ref.write("a\u00e9", "emtests-null"),
+            lambda: heap.write(ascii, ref.address, "a\u00e9", None, "emtests-null"),
+            lambda: heap.alloc(ascii, "a\u00e9", errors="emtests-null"),
+        ):
+            with pytest.raises(emheap.EmbeddedNullError, match="that the error handler gives"):
+                store()
+        assert ref.value == ""
+
+
+def test_a_subclass_of_str_is_not_asked(heap: HeapManager) -> None:
+    class Liar(str):
+        def encode(self, *_: Any) -> bytes:
+            return b"\xff" * 1000
+
+    with heap.alloc(utf8, Liar("abc")) as ref:
+        assert (ref.value, ref.capacity) == ("abc", 3)
+        ref.value = Liar("xy")
+        assert ref.value == "xy"
+
+
+# With a length
+
+
+def test_text_with_a_length(heap: HeapManager, scratch: Arena) -> None:
+    for kind, text in TEXTS:
+        whole = text + "\0" + text
+        data = whole.encode(kind.codec)
+        for maker in (heap, scratch):
+            with maker.alloc_text(kind, whole) as ref:
+                assert (bytes(ref), len(ref)) == (data, len(data) // kind.size)
+                assert heap.read_text(kind, ref.address, len(ref)) == whole
+                assert heap.read_text(kind, ref.address, len(text.encode(kind.codec)) // kind.size)
+                assert heap.write_text(kind, ref.address, text[:1], len(ref)) > 0
+                assert heap.read_text(kind, ref.address, len(ref)).startswith(text[:1])
+                with pytest.raises(emheap.CapacityError, match="do not fit the capacity of 0"):
+                    heap.write_text(kind, ref.address, "a", 0)
+        with heap.alloc_text(kind, "") as ref:
+            assert len(ref) == 0
+            assert heap.read_text(kind, scratch.alloc_array(emheap.uint64, 1).address, 0) == ""
+
+
+def test_what_text_with_a_length_refuses(heap: HeapManager) -> None:
+    wild: Any = heap
+    with heap.alloc_array(emheap.uint8, b"caf\xe9") as ref:
+        with pytest.raises(UnicodeDecodeError):
+            heap.read_text(utf8, ref.address, 4)
+        assert heap.read_text(utf8, ref.address, 4, "replace") == "caf\ufffd"
+        with pytest.raises(emheap.NullPointerError):
+            heap.read_text(utf8, 0, 4)
+        with pytest.raises(emheap.ValueOutOfRangeError, match="length must not be negative"):
+            heap.read_text(utf8, ref.address, -1)
+        calls: tuple[Callable[[], Any], ...] = (
+            lambda: wild.read_text(emheap.int8, ref.address, 1),
+            lambda: wild.write_text(utf8, ref.address, b"x"),
+            lambda: wild.alloc_text(utf8, 5),
+        )
+        for call in calls:
+            with pytest.raises(TypeError):
+                call()
+        assert bytes(ref) == b"caf\xe9"
+
+
+@pytest.mark.parametrize("length", [0, 1, 31, 32, 33, 300, 70_000])
+def test_wide_strings_of_any_length(heap: HeapManager, length: int) -> None:
+    for kind in (utf16, utf32):
+        for letters in ("abc", "\u00e9\u65e5", "\U0001f600x", "a\u0100"):
+            text = (letters * length)[:length]
+            with heap.alloc(kind, text) as ref:
+                assert heap.read(kind, ref.address) == ref.value == text
