@@ -5,10 +5,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
-__all__ = ["MOST_SPARE", "Allocator"]
+__all__ = ["MOST_SPARE", "Allocator", "most_spare"]
 
 MOST_SPARE = 2048
-"""The blocks that a list of free ones may hold before `Allocator.shrink` is called."""
+"""The most blocks that a list of free ones may hold, however small they are."""
+
+
+def most_spare(size: int) -> int:
+    """The blocks of `size` bytes that a list of free ones may hold before `Allocator.shrink` is
+    called: 256 KiB of them."""
+    return max(64, min(MOST_SPARE, (1 << 18) // (size or 1)))
+
 
 _OURS = __name__.partition(".")[0] + "."
 

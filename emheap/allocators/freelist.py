@@ -97,8 +97,9 @@ class FreeListAllocator(Allocator):
             with self._lock:
                 self._mend()
                 self._torn = True
-                self._ranges.append((first, last))
+                # In this order: what was entered is never added again.
                 self._end = max(self._end, last)
+                self._ranges.append((first, last))
                 self._join(first, last)
                 self._torn = False
 

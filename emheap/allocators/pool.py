@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emheap.allocators.base import MOST_SPARE, Allocator
+from emheap.allocators.base import Allocator, most_spare
 
 __all__ = ["PoolAllocator"]
 
@@ -17,7 +17,7 @@ class PoolAllocator(Allocator):
     """
 
     GRANULE = 16
-    LARGEST = 256
+    LARGEST = 1024
     BATCH = 256
     """The most blocks that an empty list is filled with."""
 
@@ -68,7 +68,7 @@ class PoolAllocator(Allocator):
             self._keep(spare, address)
             batch -= 1
             address = allocate(rounded) if batch else 0
-        self._batch[number] = min(2 * self._batch[number], self.BATCH)
+        self._batch[number] = min(2 * self._batch[number], self.BATCH, most_spare(rounded) // 8)
         return found
 
     def _keep(self, spare: list[int], address: int) -> None:
@@ -107,8 +107,9 @@ class PoolAllocator(Allocator):
     def shrink(self, size: int) -> None:
         if size <= self.LARGEST:
             spare = self._spare[-(-size // self.GRANULE)]
-            if len(spare) >= MOST_SPARE:
-                self._give_back(spare, MOST_SPARE // 2)
+            most = most_spare(size)
+            if len(spare) >= most:
+                self._give_back(spare, most // 2)
 
     def _give_back(self, spare: list[int], kept: int) -> None:
         free = self._allocator.free

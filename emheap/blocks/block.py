@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from emheap._util.messages import format_address
 from emheap._util.sites import Origin, Site, describe_site
-from emheap.allocators.base import Allocator
+from emheap.allocators.base import Allocator, most_spare
 from emheap.blocks.loans import LoanTable
 from emheap.blocks.region import Region
 from emheap.memories.base import Elements, Memory
@@ -43,6 +43,7 @@ class Layout:
         "freed",
         "kind",
         "loans",
+        "most_spare",
         "source",
         "spare",
         "table",
@@ -81,6 +82,8 @@ class Layout:
         self.loans = table.loans.entries
         self.spare: list[int] | None = None
         """The list that such blocks come from and go to, where the short cuts may use it."""
+        self.most_spare = most_spare(byte_size)
+        """How long that may get before it is shortened."""
 
     def describe(self) -> str:
         """The kind of contents: ``int32``, ``float64 array``, ``utf8 string``."""

@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 from emheap._util.locks import Lock, renew_after_fork
 from emheap._util.platform import HAS_GIL
 from emheap._util.sites import Origin, Site
-from emheap.allocators.base import MOST_SPARE, Allocator
+from emheap.allocators.base import Allocator
 from emheap.blocks.block import Block, Layout, describe_block, is_released
 from emheap.blocks.loans import LoanTable
 from emheap.blocks.messages import Messages
@@ -34,7 +34,7 @@ __all__ = ["BlockTable"]
 
 _REMEMBERED = 2048
 """The freed blocks whose sites are kept for messages."""
-_MOST_LAYOUTS = 1024
+_MOST_LAYOUTS = 4096
 """The layouts that are kept for the next arrays and strings of the same length."""
 
 
@@ -115,7 +115,7 @@ class BlockTable(Messages):
         return layout
 
     def _open_spare(self, layout: Layout) -> None:
-        if HAS_GIL and layout.tracked:
+        if HAS_GIL:
             layout.spare = layout.source.spare(layout.byte_size or 1)
 
     def open_region(self) -> Region:
@@ -214,7 +214,7 @@ class BlockTable(Messages):
         if not self.is_live(block):
             raise self.refusal(block)
         self.check_not_lent(block)
-        if layout.spare is not None and len(layout.spare) >= MOST_SPARE:
+        if layout.spare is not None and len(layout.spare) >= layout.most_spare:
             layout.source.shrink(layout.byte_size or 1)
         self.retire(block, site, self.refusal)
         if layout.spare is not None:

@@ -177,7 +177,16 @@ class AllocVerbs(AllocNames):
         return ref
 
     def _text_allocator(self, text: type[Text]) -> Callable[[Any], StringRef]:
+        small, codec, short = self._small_text, text.codec, text.size == 1
+
         def allocate(initial: Any) -> StringRef:
+            if short and type(initial) is str:
+                data = initial.encode(codec) + b"\0"
+                # A null inside is for the long way to refuse.
+                if data.find(0) == len(data) - 1:
+                    ref = small(text, len(data), data, 3)
+                    if ref is not None:
+                        return ref  # type: ignore[no-any-return]
             return self._alloc_text(text, initial, None, "strict", 4)
 
         return allocate

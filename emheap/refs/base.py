@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from emheap._util.messages import add_note, format_address
 from emheap._util.sites import Site, caller_site, current_frame
-from emheap.allocators.base import MOST_SPARE
 from emheap.blocks import transfer
 from emheap.blocks.block import Block, is_released
 from emheap.blocks.table import BlockTable
@@ -319,6 +318,24 @@ class HeapRef(Generic[T]):
         Raises DoubleFreeError if that was done before, NotAllocatedError for a wrapped reference
         and BufferInUseError while a slice, a cast or an array made of a view is still in use.
         """
+        # What `_free_pooled` does, for the usual case: the call would cost a tenth more.
+        block = self._block
+        elements, address, layout, _, _ = block
+        spare = layout.spare
+        if spare is not None and layout.tracked and len(spare) < layout.most_spare:
+            try:
+                frame = current_frame(1)
+                if layout.blocks[address] is block and not layout.loans:
+                    del layout.blocks[address]
+                    elements.release()
+                    layout.freed[address] = (block, frame.f_code, frame.f_lasti)
+                    self.__class__ = self._borrowed_class
+                    spare.append(address)
+                    return
+            except BufferError:
+                layout.blocks[address] = block
+            except (LookupError, ValueError):
+                pass
         if not self._free_pooled(2):
             self._free_at(caller_site())
 
@@ -329,22 +346,25 @@ class HeapRef(Generic[T]):
         """
         block = self._block
         elements, address, layout, _, _ = block
-        spare, blocks = layout.spare, layout.blocks
-        if spare is None or len(spare) >= MOST_SPARE:
+        spare = layout.spare
+        if spare is None or len(spare) >= layout.most_spare:
             return False
         try:
             frame = current_frame(depth)
             # From the look to the removal nothing is called, so no other thread comes between.
-            if blocks[address] is not block or layout.loans:
+            if not layout.tracked:
+                elements.nbytes  # type: ignore[attr-defined]  # noqa: B018 (raises if released)
+            elif layout.blocks[address] is block and not layout.loans:
+                del layout.blocks[address]
+            else:
                 return False
-            del blocks[address]
-        except (KeyError, ValueError):
-            return False  # or no Python function is the caller: JavaScript is, or a thread begins
-        try:
             elements.release()
         except BufferError:  # a view is out, or another thread works on the bytes
-            blocks[address] = block
+            if layout.tracked:
+                layout.blocks[address] = block
             return False
+        except (LookupError, ValueError, AttributeError):
+            return False  # freed, or no Python function is the caller: JavaScript, a new thread
         layout.freed[address] = (block, frame.f_code, frame.f_lasti)
         self.__class__ = self._borrowed_class
         spare.append(address)

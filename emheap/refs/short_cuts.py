@@ -12,7 +12,7 @@ an interrupt may lose the block right after it was taken, and never lets two hav
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from emheap._util.sites import current_frame, shared_offset
 from emheap.allocators.base import Allocator
@@ -31,7 +31,7 @@ T = TypeVar("T")
 ScalarAllocator = Callable[..., "ScalarRef[T]"]
 SmallAllocator = Callable[[Any, int, "bytes | memoryview | None", int], Any]
 
-_SMALL = 256
+_SMALL = 1024
 """The most bytes of an array or a string that is made in one step."""
 _UNUSUAL = (ValueError, TypeError, ArithmeticError, LookupError)
 """What is raised where no block is spare, a value does not fit, a block lies above the window, or
@@ -74,7 +74,7 @@ def _refilled(layout: Layout) -> int:
     return spare.pop()
 
 
-def _tracked(
+def _tracked(  # noqa: C901 (in one function: a call more costs a tenth)
     layout: Layout,
     scalar: type[Scalar[T]],
     cls: Any,
@@ -96,7 +96,9 @@ def _tracked(
             offset = frame.f_lasti
             if offset > 256:
                 offset = shared_offset(offset, offset)
-            if encodes:
+            if initial is None:
+                initial = 0
+            elif encodes:
                 initial = encode(initial)
             ref: ScalarRef[T] = cls()
             address = spare.pop() if spare else _refilled(layout)
@@ -246,7 +248,7 @@ def small_allocator(  # noqa: C901 (in one function: a call more costs a tenth)
         try:
             entry = known.get((kind, count))
             if entry is None:
-                if len(known) > 1000:
+                if len(known) > 4000:
                     known.clear()
                 own = check_type(kind, base, "int32").for_abi(memory.abi)
                 entry = known[kind, count] = _entry(table, memory, own, count, source)
@@ -260,14 +262,14 @@ def small_allocator(  # noqa: C901 (in one function: a call more costs a tenth)
         except _UNUSUAL:
             return None
         try:
-            if address + size > usable:
-                raise IndexError
+            start = address >> shift
+            elements = typed[start : start + count]
             if data is not None:
                 window[address : address + size] = data
             elif clears:
-                window[address : address + size] = zeros
-            start = address >> shift
-            elements = typed[start : start + count]
+                elements[:] = zeros  # raises ValueError where the slice is too short
+            if address + size > usable:
+                raise IndexError
             ref._elements = elements
             block = (elements, address, layout, frame.f_code, offset)
             ref._block = layout.blocks[address] = block
@@ -302,4 +304,5 @@ def _entry(
     if source is not None:
         cls = cls._borrowed_class
     typed = memory.typed_window(unit.format)
-    return layout, layout.spare, cls, typed, unit.size.bit_length() - 1, bytes(size), size
+    zeros = memoryview(bytes(size)).cast(cast(Any, unit.format))
+    return layout, layout.spare, cls, typed, unit.size.bit_length() - 1, zeros, size

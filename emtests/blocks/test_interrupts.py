@@ -38,7 +38,7 @@ from emtests.blocks.consistency import check_consistent
 from emtests.blocks.long import LONG, report
 from emtests.blocks.scenarios import SCENARIOS, Scenario
 from emtests.conftest import OpenHeap, skip_for_gap
-from emtests.heaps import RUNNING
+from emtests.heaps import IN_PYODIDE, RUNNING
 
 LIBRARY = str(Path(emheap.__file__).parent)
 SECONDS = 20.0 if LONG else 0.4
@@ -124,8 +124,9 @@ class Subject:
         assert bytes(self._witness) == WITNESS
         assert self._number.value == 12345
         assert not self.ledger.twice, "a block was given back twice"
-        for lock in _locks_of(self.heap):
-            assert not lock._is_owned(), "a lock stayed taken"
+        if not IN_PYODIDE:  # where there are no threads, and locks do not know who has them
+            for lock in _locks_of(self.heap):
+                assert not lock._is_owned(), "a lock stayed taken"
         self._witness.free()
         self._number.free()
         check_consistent(self.heap)
@@ -355,7 +356,7 @@ def test_an_allocator_of_pages_works_on_after_an_interrupt(page_size: int) -> No
         with quietly(), suppress(KeyboardInterrupt), hook:
             two_arrays(heap)
         heap.free_all()
-        assert not allocator._lock._is_owned()  # type: ignore[attr-defined]
+        assert IN_PYODIDE or not allocator._lock._is_owned()  # type: ignore[attr-defined]
         # What is used and what is free are all the bytes that it has, and none twice.
         known = sum(end - start for start, end in allocator._ranges)
         assert allocator.available_byte_size + sum(allocator._used.values()) == known
