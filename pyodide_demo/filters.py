@@ -7,13 +7,22 @@ from collections.abc import Callable, Iterable
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from emheap import clamped_uint8, int32, uint32
+from emheap import Struct, clamped_uint8, int32, uint8, uint32
 from pyodide_demo.lanes import Neighbourhood, fill_lanes, saturate, subtract, widen
 
 if TYPE_CHECKING:
     from pyodide_demo.program import Picture
 
 LEVELS = range(256)
+
+
+class Pixel(Struct):
+    """A pixel as it lies on the heap."""
+
+    red: uint8
+    green: uint8
+    blue: uint8
+    alpha: uint8
 
 
 def level_table(picture: Picture, curve: Iterable[float]) -> bytes:
@@ -51,7 +60,12 @@ def posterize(picture: Picture) -> None:
 
 def grayscale(picture: Picture) -> None:
     """Shades of grey, as bright as the eye sees the colours"""
-    picture.put_colours([luma(picture)] * 3)
+    grey = luma(picture)
+    count = picture.width * picture.height
+    pixels = picture.heap.wrap_array(Pixel, picture.pixels.address, count)
+    for colour in (Pixel.red, Pixel.green, Pixel.blue):
+        with pixels.column(colour) as plane:  # every fourth byte, in place
+            plane[:] = grey
 
 
 def sepia(picture: Picture) -> None:
