@@ -61,11 +61,14 @@ def test_jupyterlite(
     outputs = ".jp-Cell .jp-OutputArea-output"
     wanted = len(cells()) - 1
     page.wait_for_function(f"document.querySelectorAll('{outputs}').length >= {wanted}")
-    heap_map, live, numbers = [each.inner_text() for each in page.query_selector_all(outputs)]
+    heap_map, live, numbers, point = [
+        each.inner_text() for each in page.query_selector_all(outputs)
+    ]
     assert heap_map.startswith("Pyodide's heap: 2 blocks of 19 bytes")
     assert re.search(r"live blocks: 2, 19 bytes\s+address\s+bytes\s+kind\s+allocated at", live)
     assert re.search(r"int32 array\s+value\s+3 elements: \[1, 2, 3\]", numbers)
-    assert page.locator(f"{outputs} table").count() >= 2
+    assert re.search(r"Point\s+value\s+Point\(x=3, y=4\)", point)
+    assert page.locator(f"{outputs} table").count() >= 3
 
 
 def test_marimo(page: Page, root: Path, wheel: Path, address: str, tmp_path: Path) -> None:
