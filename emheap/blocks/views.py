@@ -43,7 +43,11 @@ class ViewTable:
 
     def add(self, address: int, view: memoryview) -> None:
         """Remember a view of the block at an address."""
-        self._add(address, WeakReference(view))
+        entry = WeakReference(view)
+        if self._views.setdefault(address, entry) is not entry:
+            self._add(address, entry)
+        elif len(self._views) > self._sweep_at:
+            self._sweep()
 
     def add_named(self, address: int, view: memoryview, what: str, *, recalled: bool) -> None:
         """Remember a view that messages call `what`; one that is not `recalled` is in use for as

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from emheap.refs import make
+from emheap.refs.wrapping import scalar_wrapper
 from emheap.types import Type, scalar_types, text_types, wide_types
 
 __all__ = ["ALLOC_NAMES", "FLAT_NAMES", "AllocNames", "FlatName", "FlatNames"]
@@ -55,10 +56,7 @@ def _write_atomic(heap: Any, scalar: Any) -> Function:
 
 
 def _wrap(heap: Any, scalar: Any) -> Function:
-    def wrap(address: int) -> Any:
-        return make.wrap_scalar(heap._table, scalar, address)
-
-    return wrap
+    return scalar_wrapper(heap._table, scalar)
 
 
 def _view_array(heap: Any, scalar: Any) -> Function:

@@ -23,6 +23,7 @@ __all__ = [
     "Pin",
     "WideElements",
     "exported_view",
+    "exporter",
     "indirect_elements",
     "pin",
     "stored_in",
@@ -56,6 +57,11 @@ def pin(elements: Elements) -> Pin:
     if stored is None:
         return cast("IndirectElements", elements).pin()
     return (_pickle_buffer or _load_pickle_buffer())(stored)  # type: ignore[no-any-return]
+
+
+def exporter() -> Any:
+    """What makes an export of a memoryview; for short cuts."""
+    return _pickle_buffer or _load_pickle_buffer()
 
 
 def exported_view(stored: memoryview) -> memoryview:

@@ -13,7 +13,7 @@ from emheap._util.platform import IN_PYODIDE
 from emheap._util.pointers import Pinned
 from emheap.memories.base import Elements, Memory, Reader, Writer
 from emheap.memories.elements import DecodedElements, WideElements
-from emheap.types import Scalar, Text, as_wide
+from emheap.types import Scalar, Text, as_wide, utf16
 from emheap.types.scalars import BYTE_ORDER
 from emheap.types.text import find_zero
 
@@ -259,51 +259,51 @@ class WindowMemory(Memory):
 
     def _wide_short_cut(self, text: type[Text], read_any: Callable[..., str]) -> Callable[..., str]:
         lowest, mask = max(self.lowest_address, 2), text.size - 1
-        codec = text.codec
-        end_of = self._end_of_units if text.size == 2 else self._end_of_points
+        decode = text.decode
+        end_of = self._end_of_units if text is utf16 else self._end_of_zeros
 
         def read(address: int, max_elements: int | None = None, errors: str = "strict") -> str:
             try:
                 if max_elements is None and address >= lowest and not address & mask:
                     window = self.window
-                    end = end_of(window, address, codec)
+                    end = end_of(window, address, text.size)
                     if end:
-                        return str(window[address:end], codec, errors)
+                        return decode(window[address:end], errors)
             except (TypeError, IndexError):
                 pass
             return read_any(address, max_elements, errors)
 
         return read
 
-    def _end_of_units(self, window: memoryview, address: int, codec: str) -> int:
-        """Where a string of two-byte elements ends; 0 if that is not found in the window."""
-        position, step = address, HEAD
+    def _end_of_units(self, window: memoryview, address: int, _: int) -> int:
+        """Where a string in UTF-16 ends; 0 if that is not found in the window."""
+        position, step = address, 4 * HEAD
         while True:
-            chunk = window[position : self.readable_end(position, step)]
-            if not chunk:
+            chunk = window[position : self.readable_end(position, step)].tobytes()
+            if len(chunk) < 2:
                 return 0
             # Decoded text is searched faster than its bytes, in which every other one is 0.
-            decoded = str(chunk[: len(chunk) & -2], codec, "surrogatepass")
+            decoded = utf16.decode(chunk if not len(chunk) & 1 else chunk[:-1], "surrogatepass")
             found = decoded.find("\0")
             if found >= 0:
                 before = decoded[:found]
                 if before.isascii():
                     return position + 2 * found
-                return position + len(before.encode(codec, "surrogatepass"))
+                return position + len(utf16.encode_counted(before, "surrogatepass"))
             position += len(chunk) & -2
             step = min(step * 8, 1 << 20)
 
-    def _end_of_points(self, window: memoryview, address: int, codec: str) -> int:
-        """Where a string of four-byte elements ends; 0 if that is not found in the window."""
-        position, step = address, HEAD
+    def _end_of_zeros(self, window: memoryview, address: int, width: int) -> int:
+        """Where a string of wide elements ends; 0 if that is not found in the window."""
+        position, step = address, 4 * HEAD
         while True:
             chunk = window[position : self.readable_end(position, step)].tobytes()
-            if not chunk:
+            if len(chunk) < width:
                 return 0
-            found = find_zero(chunk, 4)
+            found = find_zero(chunk, width)
             if found >= 0:
                 return position + found
-            position += len(chunk) & -4
+            position += len(chunk) & -width
             step = min(step * 8, 1 << 20)
 
     def text_writer(self, text: type[Text]) -> Callable[..., int]:

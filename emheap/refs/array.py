@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
@@ -13,6 +14,7 @@ from emheap._util.sites import caller_site
 from emheap.blocks.block import Block, describe_block, is_released
 from emheap.errors import NotAllocatedError, OutOfBoundsError, ShapeError, UseAfterFreeError
 from emheap.memories.base import Elements
+from emheap.memories.elements import exporter
 from emheap.memories.window import empty_elements
 from emheap.refs.base import HeapRef
 from emheap.refs.exchange import array_interface, to_numpy
@@ -90,6 +92,12 @@ class ArrayRef(HeapRef[T], Sequence[T]):
     def __setitem__(self, index: tuple[int, ...], value: T) -> None: ...
     def __setitem__(self, index: Any, value: Any) -> None:
         if type(index) is slice:
+            if type(value) is list:
+                try:
+                    self._elements[index] = array(self._unit.format, value)
+                    return
+                except (IndexError, TypeError, ValueError, OverflowError):
+                    pass
             self._write_slice(index, value)
             return
         try:
@@ -400,7 +408,24 @@ class FloatArrayRef(ArrayRef[T]):
             self._set_checked(index, value)
 
 
-class OwningArrayRef(Owner, ArrayRef[T]):
+class _Viewed(ArrayRef[T]):
+    """An array whose views are exports of its elements: one of ours that is not collected."""
+
+    __slots__ = ()
+    __hash__ = None
+
+    @property
+    def view(self) -> memoryview[T]:
+        block = self._block
+        try:
+            view = memoryview(exporter()(block[0]))
+        except (TypeError, ValueError):  # no memoryview, or one that was released
+            return super().view
+        block[2].table.views.add(block[1], view)
+        return view  # type: ignore[return-value]
+
+
+class OwningArrayRef(Owner, _Viewed[T]):
     __slots__ = ()
     __hash__ = None
 

@@ -67,7 +67,16 @@ def _encode_each(text: type[Text], texts: Iterable[str], errors: str) -> list[by
     """The bytes of texts, each with its terminator; an error names the index."""
     if isinstance(texts, (str, bytes)):
         raise TypeError(f"several strings are an iterable of str, not a {type(texts).__name__}")
-    return at_each(texts, lambda value: text.encode(value, errors))
+    values = list(texts)
+    try:
+        if text.size == 1:
+            codec = text.codec
+            encoded = [str.encode(value, codec, errors) + b"\0" for value in values]
+            if b"".join(encoded).count(0) == len(encoded):
+                return encoded
+    except (TypeError, ValueError):
+        pass  # the error is to name the index
+    return at_each(values, lambda value: text.encode(value, errors))
 
 
 def at_each(items: Iterable[T], access: Callable[[T], U]) -> list[U]:

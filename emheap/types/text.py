@@ -15,6 +15,10 @@ __all__ = ["Text", "ascii", "find_zero", "text", "text_types", "utf8", "utf16", 
 _SUFFIX = "-le" if sys.byteorder == "little" else "-be"
 
 
+def _codec_function(name: str, verb: str) -> Any:
+    return staticmethod(getattr(codecs, f"{name}{_SUFFIX.replace('-', '_')}_{verb}"))
+
+
 class Text(Type[str]):
     """A null-terminated string of `unit` elements in one encoding.
 
@@ -25,6 +29,9 @@ class Text(Type[str]):
     codec: ClassVar[str]
     unit: ClassVar[type[Scalar[int]]]
     """The type of one element."""
+    _encode: ClassVar[Any] = None
+    _decode: ClassVar[Any] = None
+    """The codec's own functions, where ``str`` would look it up at each call for 1 us."""
 
     def __init_subclass__(cls, codec: str, unit: type[Scalar[int]], **_: Any) -> None:
         super().__init_subclass__()
@@ -58,7 +65,7 @@ class Text(Type[str]):
         if not isinstance(text, str):
             raise TypeError(f"{cls.name} takes a str, not {type(text).__name__} {text!r:.60}")
         # Not the text's own method, which a subclass may have replaced.
-        return str.encode(text, cls.codec, errors)
+        return cls._encode(text, errors)[0] if cls._encode else str.encode(text, cls.codec, errors)
 
     @classmethod
     def find_terminator(cls, data: bytes) -> int:
@@ -68,7 +75,7 @@ class Text(Type[str]):
     @classmethod
     def decode(cls, data: bytes | memoryview, errors: str = "strict") -> str:
         """The text of `data`, which has no terminator."""
-        return str(data, cls.codec, errors)
+        return cls._decode(data, errors, True)[0] if cls._decode else str(data, cls.codec, errors)
 
 
 def find_zero(chunk: bytes, width: int) -> int:
@@ -94,9 +101,15 @@ class utf8(Text, codec="utf-8", unit=uint8):
 class utf16(Text, codec="utf-16" + _SUFFIX, unit=uint16):
     """A string in UTF-16; its elements are code units of 2 bytes."""
 
+    _encode = _codec_function("utf_16", "encode")
+    _decode = _codec_function("utf_16", "decode")
+
 
 class utf32(Text, codec="utf-32" + _SUFFIX, unit=uint32):
     """A string in UTF-32; its elements are code points of 4 bytes."""
+
+    _encode = _codec_function("utf_32", "encode")
+    _decode = _codec_function("utf_32", "decode")
 
 
 _others: dict[str, type[Text]] = {}
