@@ -247,3 +247,48 @@ def test_what_a_reader_sees(heap: HeapManager) -> None:
         emheap.UseAfterFreeError, match=r"use after free: the Pixel of 4 bytes at .*test_fields"
     ):
         _ = pixel.r
+
+
+def test_a_reference_to_one_field(heap: HeapManager) -> None:
+    node = heap.alloc(Node, id=5)
+    ref = node.field_ref(Node.id)
+    assert (ref.value, ref.address) == (5, node.address)
+    ref.value = 6
+    assert node.id == 6
+    inner = node.at.field_ref(Vec.y)
+    inner.value = 2.5
+    assert node.at.y == 2.5
+    for wrong in ("at", "pos", "hot", "color"):
+        with pytest.raises(
+            TypeError, match="is no number of its own; a reference is to a plain one"
+        ):
+            node.field_ref(heap.layout(Node).fields[wrong])
+    with pytest.raises(TypeError, match=r"Node has no field Vec\.x"):
+        node.field_ref(Vec.x)
+    node.free()
+    for freed in (ref, inner):
+        with pytest.raises(emheap.UseAfterFreeError):
+            _ = freed.value
+
+
+@pytest.mark.needs("atomics")
+def test_atomic_access_to_a_field(scratch: Arena) -> None:
+    node = scratch.alloc(Node, id=5, big=7)
+    count = node.field_ref(Node.id)
+    assert count.read_atomic() == 5
+    count.write_atomic(-9)
+    assert node.id == -9
+    with pytest.raises(ValueOutOfRangeError):
+        count.write_atomic(2**31)
+    assert node.field_ref(Node.big).read_atomic() == 7
+
+
+@pytest.mark.needs("js_view")
+def test_javascript_sees_the_bytes_of_structures(scratch: Arena) -> None:
+    vecs = scratch.alloc_array(Vec, [(1, 2), (3, 4)])
+    shared: Any = vecs.js_view
+    assert (shared.length, bytes(shared.to_py())) == (16, bytes(vecs))
+    shared[3] = 0x40
+    assert vecs[0].x == 4.0  # 0x40800000
+    pos: Any = scratch.alloc(Node, id=1, pos=[1.5, 2.5]).pos.js_view
+    assert list(pos.to_py()) == [1.5, 2.5]
