@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from emheap.javascript.bridge import copy_in
 from emheap.memories.base import Memory
 from emheap.memories.elements import IndirectElements
 from emheap.memories.javascript_access import COMPACT, LARGEST_FLOAT32, array_name
@@ -74,6 +75,17 @@ class TypedElements(IndirectElements):
         if self._used and self._count > 0 and not self._address % self._size:
             self._array = self._owner.lasting_array(self, self._name, self._address, self._count)
         self._used = True
+
+    def store_all(self, data: bytes) -> bool:
+        """Store the bytes of all elements in one crossing; False where there is no typed array
+        that has them."""
+        try:
+            self._array[0]  # which raises where there is none; a store would be lost
+        except _FAILURES:
+            self._make()
+            return False
+        copy_in(self._array, data)
+        return True
 
     def forget(self) -> None:
         """Fetch from a new array at the next access: another buffer took the place of this one."""

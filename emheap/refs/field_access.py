@@ -222,7 +222,9 @@ def make_whole(kind: Any, form: struct.Struct, place: Place) -> dict[str, Any]:
         data = f"(self._elements.B, {at})" if place.based else "(self._elements.B)"
     text = _WHOLE.format(
         data=data,
-        store=f"self._elements.B[{at} : {end}] = data",
+        store=f"self._elements.B[{at} : {end}] = data"
+        if place.direct
+        else f"self._elements.write({at}, data)",
     )
     exec(text, space)
     made = {name: space[name] for name in ("to_tuple", "write")}
