@@ -168,7 +168,8 @@ def _at_once(scalar: type[Scalar[Any]], values: Any, only_numbers: bool) -> Any:
         # What these calls take for a float may have lost a part of itself on the way. Only
         # numbers of Python's own add up to one of these.
         # numpy's times warn of being added to the 0 that `sum` begins with otherwise.
-        if not only_numbers and not isinstance(sum(values[1:], values[0]), (float, int)):
+        rest = iter(values)
+        if not only_numbers and not isinstance(sum(rest, next(rest, 0)), (float, int)):
             return None
         if code == "d":
             return array.array(code, values)

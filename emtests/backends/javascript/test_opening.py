@@ -405,15 +405,17 @@ def test_addresses_of_64_bits_are_found_out_and_nothing_grows(exports: Any) -> N
     narrow = wasm_memory()
     before = narrow.buffer
     module = js_object(_malloc=exports.malloc, _free=exports.free)
-    assert wrap_module(module, memory=narrow).pointer_size == 4
+    assert wrap_module(module, memory=narrow, wrap_only=True).pointer_size == 4
     assert narrow.buffer == before
     assert before.byteLength == 65536
     for maximum in (1 << 18, None):
         wide = memory_of_64_bits(maximum)
         kept = wide.buffer
-        assert wrap_module(module, memory=wide).pointer_size == 8
+        assert wrap_module(module, memory=wide, wrap_only=True).pointer_size == 8
         assert wide.buffer == kept
         assert kept.byteLength == 65536
+        with pytest.raises(NotSupportedError, match=r"and malloc takes \['i64'\]"):
+            wrap_module(module, memory=wide)
 
 
 @pytest.mark.parametrize("maximum", [1 << 18, None])
