@@ -27,7 +27,7 @@ class FailingAllocator(WrappingAllocator):
     def __init__(self, allocator: Allocator, *, after: int) -> None:
         super().__init__(allocator)
         self.after = check_integer(after, "after")
-        """The allocations that still succeed; may be set anew."""
+        """The number of allocations that still succeed; may be changed."""
         self.failures = 0
         """The allocations that failed."""
 

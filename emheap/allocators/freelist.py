@@ -106,7 +106,7 @@ class FreeListAllocator(Allocator):
     # The gaps
 
     def _mend(self) -> None:
-        """Find the gaps anew if their records may be half changed."""
+        """Find the gaps again if their records may be half changed."""
         if not self._torn:
             return
         self._free_by_address.clear()

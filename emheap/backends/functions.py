@@ -102,7 +102,7 @@ def make_allocator(
 _OWN_FUNCTIONS = "pass functions of your own as malloc= and free=, which call them as they want it"
 _CONVENTIONS = {
     (1, 1): "leave out sized_free= and aligned=",
-    (1, 2): "if {free} is told the size after the address, as Rust's usual dealloc(address, size) "
+    (1, 2): "if {free} takes the size after the address, as Rust's usual dealloc(address, size) "
     "is, pass sized_free=True",
     (2, 3): "if {malloc} takes an alignment after the size, and {free} both after the address, as "
     "wasm-bindgen's functions do, pass sized_free=True, aligned=True",

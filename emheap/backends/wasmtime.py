@@ -190,7 +190,7 @@ def _find_allocator(
     malloc = _find_function(module, "malloc", choice, pointer_size)
     free = _find_function(module, "free", choice, pointer_size)
     if module.is_caller:
-        # Each call makes a heap anew, with which the blocks that a pool keeps would be lost.
+        # Each call makes a new heap, with which the blocks that a pool keeps would be lost.
         return make_allocator(choice, malloc, free, pointer_size, pool=False)
     free = free._replace(call=_unless_closed(module.store, free.call))
     return make_allocator(choice, malloc, free, pointer_size, pool=True)

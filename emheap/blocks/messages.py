@@ -55,7 +55,7 @@ class Messages:
         """The error for a use of a reference whose block is gone."""
         return UseAfterFreeError(
             f"use after free: {describe_block(block)}, {self.freed_at(block)}"
-            f"{self.describe_use('used')}; allocate anew, or free later"
+            f"{self.describe_use('used')}; allocate another block, or free it later"
         )
 
     def refusal(self, block: Block) -> HeapError:
@@ -63,12 +63,13 @@ class Messages:
         _, address, layout, _, _ = block
         if layout.borrowed:
             return NotAllocatedError(
-                f"{describe_block(block)} is a wrapped reference: whoever allocated it must free it"
+                f"{describe_block(block)} is a wrapped reference: the code that allocated it must "
+                "free it"
             )
         if self.detached.get(address) is block:
             return NotAllocatedError(
-                f"{describe_block(block)} was {self.freed_at(block)}: whoever has it now must "
-                "free it, or heap.adopt() it back"
+                f"{describe_block(block)} was {self.freed_at(block)}: the code that owns it now "
+                "must free it, or heap.adopt() it back"
             )
         return DoubleFreeError(
             f"double free: {describe_block(block)}, {self.freed_at(block)}"

@@ -26,7 +26,7 @@ def check_changeable(block: Block) -> BlockTable:
 
 
 def detach(block: Block, site: Site) -> int:
-    """End a block without freeing it; gives its address, for whoever frees it now."""
+    """End a block without freeing it; returns its address, for the code that will free it."""
     table = check_changeable(block)
     _, address, layout, _, _ = block
     padding, alignment = table.padding(address)

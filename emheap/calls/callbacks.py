@@ -27,7 +27,7 @@ _CALLABLE = """try: a# = addresses#[id(a#)]
 except KeyError: a# = convert#(a#)[0]"""
 
 _MANY = 64
-"""So many functions made by one line of a program are probably made anew for each call."""
+"""So many functions made by one line of a program are probably made for each call."""
 
 
 F_co = TypeVar("F_co", covariant=True)

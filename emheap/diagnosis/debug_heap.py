@@ -150,7 +150,7 @@ class GuardedTable(BlockTable):
                 return UseAfterFreeError(
                     f"use after free: {problem} lies {address - block[1]} bytes inside "
                     f"{describe_freed(block, (origin, offset))}"
-                    f"{describe_use}; allocate anew, or free later"
+                    f"{describe_use}; allocate another block, or free it later"
                 )
         near = self._nearest(address, size)
         where = f": it lies {near}" if near else ""
@@ -293,7 +293,7 @@ class GuardedMemory(Memory):
 
 _watched: WeakSet[GuardedTable] = WeakSet()
 _holding_blocks: dict[int, GuardedTable] = {}
-"""Those with live blocks, by id: a heap that the program forgot is told of all the same."""
+"""Those with live blocks, by id: a heap that the program has dropped is reported all the same."""
 
 
 def watch(table: GuardedTable) -> None:

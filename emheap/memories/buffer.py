@@ -60,7 +60,7 @@ class BufferMemory(WindowMemory):
         """Let go of the buffer, so that its owner can close it. Nothing works on the heap then.
 
         Blocks that are live, wrapped references and views in use hold on to the buffer by
-        themselves; its owner is told so by the BufferError that closing it raises.
+        themselves; closing it then raises a BufferError, which tells its owner.
         """
         self.window.release()
         for numbers in self._typed.values():

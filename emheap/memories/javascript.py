@@ -4,7 +4,7 @@ Seen from Pyodide, which this module is imported in only. A buffer may be replac
 memory that grew has another one, and the old is detached), may grow or shrink in place, or may grow
 because another worker made it. So nothing made of it is trusted to be right later: typed arrays
 have explicit lengths, which are those they were made with or, once the buffer went from under
-them, 0; and whoever finds one too short asks for the latest buffer and tries again.
+them, 0; and an access that finds one too short asks for the latest buffer and tries again.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
 An item of a typed array is the cheapest thing to fetch from JavaScript; a call of a method, such
 as ``DataView.getInt32``, costs three to six times as much. But JavaScript hides mistakes: a store
 of "abc", 2**40 or 2.7 is converted, a negative index counts from the end, and a store past the end
-or into a detached array is lost without a word. So what is stored is checked in Python, and the
+or into a detached array is silently lost. So what is stored is checked in Python, and the
 element is fetched before it is stored: that raises IndexError where there is none. (``len()`` is
-cheaper and not to be believed; see `javascript.bridge.is_alive`.)
+cheaper but not reliable; see `javascript.bridge.is_alive`.)
 
 Each function made here tries the common case first: an aligned address in the first window, a
 value of the very type. Everything else goes the slow way, which checks all and explains.

@@ -11,7 +11,7 @@ __all__ = ["Hold", "is_open"]
 class Hold:
     """A hold on a ``wasmtime.Store`` or ``SharedMemory``: closing it waits for the last hold.
 
-    Closing a store unmaps its memories, and whoever touches one afterwards, through a view, a
+    Closing a store unmaps its memories, and code that touches one afterwards, through a view, a
     slice or a numpy array, takes the process down. Python cannot revoke those. Refusing to close,
     as ``mmap`` does, would make every ``with Store() as store:`` fail whose heap is still bound to
     a name. So closing is put off, as a socket's is until the files made of it are closed.

@@ -26,7 +26,7 @@ Self = TypeVar("Self", bound="HeapRef[Any]")
 
 
 class HeapRef(Generic[T]):
-    """A typed hold of bytes on a heap.
+    """A typed reference to bytes on a heap.
 
     It *owns* its block if the heap allocated it, and *borrows* it if it was wrapped around an
     address; only an owned block can be freed through it. References are made by a heap's methods.
@@ -101,7 +101,7 @@ class HeapRef(Generic[T]):
     def js_view(self) -> Any:
         """A JavaScript typed array on the same bytes, with no copy; only where JavaScript is.
 
-        It is made anew each time, because a typed array dies when its memory grows. JavaScript
+        Each use makes a new one, because a typed array dies when its memory grows. JavaScript
         cannot be kept from using it after the block was freed.
         Raises NotSupportedError elsewhere, UseAfterFreeError.
         """

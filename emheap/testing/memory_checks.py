@@ -27,7 +27,7 @@ def check_memory(
     """Check that a memory keeps the contract of `emheap.memories.base.Memory`.
 
     ``factory()`` gives a memory and an address in it, a multiple of 64, from which on `ROOM`
-    bytes may be overwritten; each check calls it anew. ``grow(memory)`` makes the memory grow,
+    bytes may be overwritten; each check calls it again. ``grow(memory)`` makes the memory grow,
     and move if it can. Raises AssertionError.
     """
     for check in _MEMORY_CHECKS:

@@ -211,7 +211,7 @@ PINNING = {"malloc": "__new", "free": "__unpin"}
 def test_a_free_that_wants_the_size_is_not_called_without() -> None:
     words = refusal(open_stranger(RUST), **RUST_NAMES)
     assert "'dealloc' cannot be the module's free: it takes 2 arguments, and would be" in words
-    assert "called with 1 (address); if 'dealloc' is told the size" in words
+    assert "called with 1 (address); if 'dealloc' takes the size" in words
     assert "pass sized_free=True" in words
     assert "aligned" not in words
 

@@ -86,7 +86,7 @@ def test_a_wrapped_reference_is_not_ours_to_free(heap: HeapManager) -> None:
         heap.wrap_array(int32, ref.address, 4),
         heap.wrap(utf8, ref.address, 3),
     ):
-        words = "is a wrapped reference: whoever allocated it must free it"
+        words = "is a wrapped reference: the code that allocated it must free it"
         for free in (wrapped.free, lambda wrapped=wrapped: heap.free(wrapped)):
             with pytest.raises(emheap.NotAllocatedError, match=words):
                 free()

@@ -50,7 +50,7 @@ def test_every_way_to_allocate_is_located(heap: HeapManager) -> None:
         assert f"allocated at {Path(__file__).parent}" in message
         assert allocated in message.partition(", freed at ")[0]
         assert freed in message.partition(", freed at ")[2]
-        assert message.endswith("; allocate anew, or free later")
+        assert message.endswith("; allocate another block, or free it later")
         assert message_of(ref.free, emheap.DoubleFreeError).startswith("double free: the ")
         assert allocated in message_of(ref.free, emheap.DoubleFreeError)
         assert freed in message_of(ref.free, emheap.DoubleFreeError)

@@ -111,7 +111,7 @@ def test_an_address_in_a_freed_block_tells_who_freed_it(open_heap: OpenHeap, acc
     for event in ("allocated", "freed"):
         assert re.search(f"{event} at {here}", str(caught.value))
     assert re.search(rf"accessed at {HERE}<lambda>\n    from ", str(caught.value))
-    assert str(caught.value).endswith("; allocate anew, or free later")
+    assert str(caught.value).endswith("; allocate another block, or free it later")
 
 
 @pytest.mark.needs("atomics")
