@@ -23,7 +23,7 @@ def test_it_is_the_transform_by_its_definition(count: int) -> None:
             assert fft.transform(samples) == pytest.approx(transform(samples), abs=1e-4)
         assert {ref.address % 16 for ref in (fft.samples, fft.spectrum, fft.work)} == {0}
         assert fft.samples[:] == pytest.approx(samples)
-        emtests_modules.pffft._pffft_destroy_setup(fft.setup)
+        fft.close()
 
 
 def test_the_page_finds_a_tone() -> None:
@@ -31,6 +31,6 @@ def test_the_page_finds_a_tone() -> None:
         fft = Fft(emtests_modules.pffft, heap, 2048)
         spectrogram = Spectrogram(own, fft.transform, 2048, 256)
         reading = spectrogram.add(Tone().samples(440, 48_000, 2048), 48_000)
-        emtests_modules.pffft._pffft_destroy_setup(fft.setup)
+        fft.close()
     assert reading["peak_bin"] == 19
     assert reading["peak_frequency"] == pytest.approx(440, abs=1)
