@@ -11,12 +11,12 @@ from pyodide.ffi import JsException, JsProxy, create_proxy, to_js
 from emheap.backends.functions import AllocatorChoice
 from emheap.backends.javascript import open_instance
 from emheap.blocks.options import Options
-from emheap.calls.host_functions import find_imports, host_function
+from emheap.calls.host_functions import HeapGrowth, find_imports, host_function
 from emheap.calls.module_types import Import, ModuleTypes
 from emheap.calls.wasi import WASI_MODULES, Wasi
 from emheap.heap.manager import HeapManager
 from emheap.javascript.bridge import big_int
-from emheap.javascript.exports import data_member
+from emheap.javascript.exports import adapt_function, data_member
 
 __all__ = ["load_in_javascript"]
 
@@ -32,7 +32,8 @@ def load_in_javascript(
 ) -> HeapManager:
     """The heap of a module; see `emheap.load_wasm`."""
     own = [one for one in types.imports if one.module not in WASI_MODULES and one.kind != "memory"]
-    given = find_imports(own, imports)
+    growth = HeapGrowth()
+    given = find_imports(own, {**growth.served(own), **(imports or {})})
     try:
         module = js.WebAssembly.Module.new(to_js(binary))
     except JsException as error:
@@ -50,12 +51,23 @@ def load_in_javascript(
     instance = js.WebAssembly.Instance.new(module, made)
     heap = open_instance(instance, memory, choice, options)
     wasi.attach(heap.memory)
+    found = memory if isinstance(memory, JsProxy) else data_member(instance.exports, memory)
+    growth.attach(heap.memory, lambda pages: _add_pages(found, pages))
     for start in ("_initialize", "__wasm_call_ctors"):
         function = data_member(instance.exports, start)
         if function is not None:
             function()
             break
     return heap
+
+
+def _add_pages(memory: Any, pages: int) -> int:
+    try:
+        return int(adapt_function(memory.grow)(pages))
+    except JsException as error:
+        if error.name != "RangeError":
+            raise
+        return -1
 
 
 def _set(imports: Any, module: str, name: str, value: Any) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from emheap.backends.functions import AllocatorChoice
 from emheap.backends.wasmtime import open_wasmtime_heap
 from emheap.blocks.options import Options
-from emheap.calls.host_functions import find_imports, host_function
+from emheap.calls.host_functions import HeapGrowth, find_imports, host_function
 from emheap.calls.module_types import Import, ModuleTypes
 from emheap.calls.wasi import WASI_MODULES, Wasi
 from emheap.heap.manager import HeapManager
@@ -54,7 +54,8 @@ def load_in_wasmtime(
         raise ImportError(
             "load_wasm() needs wasmtime on native Python: pip install wasmtime"
         ) from None
-    given = find_imports(_own_imports(types), imports)
+    growth, own = HeapGrowth(), _own_imports(types)
+    given = find_imports(own, {**growth.served(own), **(imports or {})})
     engine = _make_engine(cache and len(binary) >= _LARGE)
     module = _compile(engine, binary, progress)
     store = wasmtime.Store(engine)
@@ -74,11 +75,22 @@ def load_in_wasmtime(
     heap = open_wasmtime_heap((store, instance), memory, choice, options)
     wasi.attach(heap.memory)
     exports: Any = instance.exports(store)
-    forward(memory if not isinstance(memory, str) else exports[memory])
+    found = memory if not isinstance(memory, str) else exports[memory]
+    forward(found)
+    growth.attach(heap.memory, lambda pages: _add_pages(store, found, pages))
     start = exports.get("_initialize") or exports.get("__wasm_call_ctors")
     if start is not None:
         start(store)
     return heap
+
+
+def _add_pages(store: wasmtime.Store, memory: Any, pages: int) -> int:
+    import wasmtime
+
+    try:
+        return int(memory.grow(store, pages))
+    except wasmtime.WasmtimeError:
+        return -1
 
 
 def _own_imports(types: ModuleTypes) -> list[Import]:

@@ -14,8 +14,36 @@ from emheap.calls.module_types import Import
 from emheap.calls.ranges import checked_number
 from emheap.calls.verifying import FunctionType
 from emheap.errors import NotSupportedError
+from emheap.memories.base import Memory
 
-__all__ = ["find_imports", "host_function"]
+__all__ = ["HeapGrowth", "find_imports", "host_function"]
+
+
+class HeapGrowth:
+    """What a module of Emscripten's asks its JavaScript for when its heap is full."""
+
+    def __init__(self) -> None:
+        self._memory: Memory | None = None
+        self._grow: Callable[[int], int] = lambda pages: -1
+
+    def attach(self, memory: Memory, grow: Callable[[int], int]) -> None:
+        """Say what memory it is, and what adds pages to it: -1 where that fails."""
+        self._memory, self._grow = memory, grow
+
+    def served(self, needed: list[Import]) -> dict[str, Callable[..., Any]]:
+        """The functions, by name, of those that a module imports."""
+        functions = {
+            "emscripten_resize_heap": self._resize,
+            "emscripten_notify_memory_growth": lambda _: None,
+        }
+        names = {one.name for one in needed}
+        return {name: function for name, function in functions.items() if name in names}
+
+    def _resize(self, size: int) -> int:
+        if self._memory is None:
+            return 0
+        missing = (size & 0xFFFFFFFF) - self._memory.size
+        return 1 if missing <= 0 or self._grow(-(-missing // 65536)) != -1 else 0
 
 
 def host_function(
