@@ -28,6 +28,11 @@ class AdoptedAllocator(Allocator):
             self.refusals = self._native.refusals
 
     @property
+    def frees_by_function(self) -> bool:
+        """Whether the blocks are freed by a function of the user's."""
+        return self._free is not None
+
+    @property
     def native(self) -> Allocator:
         return self._native
 

@@ -26,6 +26,7 @@ class ChunkAllocator(Allocator):
     def __init__(self, allocator: Allocator) -> None:
         self._allocator = allocator
         self.alignment = allocator.alignment
+        self.trusted, self.refusals = allocator.trusted, allocator.refusals
         self.closed = False
         self._granule = max(16, allocator.alignment)
         self._largest = 0 if allocator.needs_every_call else self.LARGEST // 4
@@ -41,14 +42,6 @@ class ChunkAllocator(Allocator):
         """The blocks that stay after the end, by the address of their chunk."""
         self._lock = Lock()
         renew_after_fork(self)
-
-    @property
-    def trusted(self) -> bool:  # type: ignore[override]
-        return self._allocator.trusted
-
-    @property
-    def refusals(self) -> tuple[type[Exception], ...]:  # type: ignore[override]
-        return self._allocator.refusals
 
     @property
     def native(self) -> Allocator:

@@ -59,8 +59,6 @@ class DebugAllocator(WrappingAllocator):
         heap = HeapManager(heap.memory, guarded, heap.options)
     """
 
-    refusals = (HeapCorruptionError,)
-
     def __init__(
         self,
         allocator: Allocator,
@@ -71,6 +69,7 @@ class DebugAllocator(WrappingAllocator):
         site_depth: int = 1,
     ) -> None:
         super().__init__(allocator)
+        self.refusals = (HeapCorruptionError,)
         self._memory = memory
         self._zone = -(-zone // self.alignment) * self.alignment
         self._room = quarantine

@@ -55,6 +55,8 @@ class FunctionsAllocator(Allocator):
         if result is None or result is False:
             return 0
         try:
+            if result is True:  # an int to Python, but as an address it is a slip
+                raise TypeError
             address = operator.index(result)
         except TypeError:
             raise TypeError(

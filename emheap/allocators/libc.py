@@ -25,6 +25,8 @@ class LibcAllocator(Allocator):
         self._malloc = ctypes.CFUNCTYPE(size_t, size_t)(("malloc", runtime))
         self._calloc = ctypes.CFUNCTYPE(size_t, size_t, size_t)(("calloc", runtime))
         self._free = ctypes.CFUNCTYPE(None, pointer)(("free", runtime))
+        # An allocation without a frame of Python's; a class must have the methods all the same.
+        self.allocate = self._malloc  # type: ignore[method-assign]
         # C guarantees alignof(max_align_t); Emscripten's malloc gives 8 whatever that is.
         self.alignment = 8 if ctypes.sizeof(pointer) == 4 else 16
 

@@ -24,16 +24,10 @@ class PoolAllocator(Allocator):
     def __init__(self, allocator: Allocator) -> None:
         self._allocator = allocator
         self.alignment = allocator.alignment
+        self.trusted, self.refusals = allocator.trusted, allocator.refusals
         self._spare: list[list[int]] = [[] for _ in range(self.LARGEST // self.GRANULE + 1)]
         self._batch = [1] * len(self._spare)
-
-    @property
-    def trusted(self) -> bool:  # type: ignore[override]
-        return self._allocator.trusted
-
-    @property
-    def refusals(self) -> tuple[type[Exception], ...]:  # type: ignore[override]
-        return self._allocator.refusals
+        self._most = [most_spare(number * self.GRANULE) for number in range(len(self._spare))]
 
     @property
     def native(self) -> Allocator:
@@ -61,22 +55,19 @@ class PoolAllocator(Allocator):
         number = -(-size // self.GRANULE)
         spare, allocate = self._spare[number], self._allocator.allocate
         rounded, batch = number * self.GRANULE, self._batch[number]
-        address = self._allocate_below(rounded)
-        found = address > 0  # another thread may take it off the list at once
+        address = found = allocate(rounded) or self._allocate_below(rounded)
         # Each goes on the list by itself, so that an interrupt loses one and not the batch.
         while address:
-            self._keep(spare, address)
+            try:
+                spare.append(address)
+            except MemoryError:
+                self._allocator.free(address)
+                raise
             batch -= 1
             address = allocate(rounded) if batch else 0
-        self._batch[number] = min(2 * self._batch[number], self.BATCH, most_spare(rounded) // 8)
-        return found
-
-    def _keep(self, spare: list[int], address: int) -> None:
-        try:
-            spare.append(address)
-        except MemoryError:
-            self._allocator.free(address)
-            raise
+        self._batch[number] = min(2 * self._batch[number], self.BATCH, self._most[number] // 8)
+        # Found, even where another thread took it off the list at once.
+        return bool(found)
 
     def _allocate_below(self, size: int) -> int:
         address = self._allocator.allocate(size)
@@ -107,7 +98,7 @@ class PoolAllocator(Allocator):
     def shrink(self, size: int) -> None:
         if size <= self.LARGEST:
             spare = self._spare[-(-size // self.GRANULE)]
-            most = most_spare(size)
+            most = self._most[-(-size // self.GRANULE)]
             if len(spare) >= most:
                 self._give_back(spare, most // 2)
 

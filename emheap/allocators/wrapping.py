@@ -24,10 +24,7 @@ class WrappingAllocator(Allocator):
     def __init__(self, allocator: Allocator) -> None:
         self._allocator = allocator
         self.alignment = allocator.alignment
-
-    @property
-    def refusals(self) -> tuple[type[Exception], ...]:  # type: ignore[override]
-        return self._allocator.refusals
+        self.refusals = allocator.refusals
 
     @property
     def native(self) -> Allocator:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from emheap._util.messages import format_address
 from emheap._util.sites import Origin, Site, describe_site
-from emheap.allocators.base import Allocator, most_spare
+from emheap.allocators.base import MOST_SPARE, Allocator, most_spare
 from emheap.blocks.loans import LoanTable
 from emheap.blocks.region import Region
 from emheap.memories.base import Elements, Memory
@@ -82,7 +82,7 @@ class Layout:
         self.loans = table.loans.entries
         self.spare: list[int] | None = None
         """The list that such blocks come from and go to, where the short cuts may use it."""
-        self.most_spare = most_spare(byte_size)
+        self.most_spare = MOST_SPARE if byte_size <= 64 else most_spare(byte_size)
         """How long that may get before it is shortened."""
 
     def describe(self) -> str:

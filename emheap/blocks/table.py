@@ -87,19 +87,21 @@ class BlockTable(Messages):
     def scalar_layout(self, scalar: type[Scalar[Any]]) -> Layout:
         """The layout that all scalars of a type share. Their table is theirs alone, so that its
         length, which is always right, counts their bytes."""
-        return self.shared_layout(
-            scalar, lambda: Layout(self, scalar, None, scalar.size, blocks={})
-        )
+        layout = self._scalars.get(scalar)
+        if layout is None:
+            layout = self._share(Layout(self, scalar, None, scalar.size, blocks={}))
+        return layout
 
     def shared_layout(self, kind: type[Any], make: Callable[[], Layout]) -> Layout:
         """The layout that all single values of a type share; made, with a table, if need be."""
-        layout = self._scalars.get(kind)
-        if layout is None:
-            layout = make()
-            self._open_spare(layout)
-            self._tables[id(layout.blocks)] = layout.blocks
-            layout = self._scalars.setdefault(kind, layout)  # another thread may have been here
-        return layout
+        return self._scalars.get(kind) or self._share(make())
+
+    def _share(self, layout: Layout) -> Layout:
+        if HAS_GIL:
+            layout.spare = layout.source.spare(layout.byte_size or 1)
+        self._tables[id(layout.blocks)] = layout.blocks
+        # Another thread may have been here.
+        return self._scalars.setdefault(layout.kind, layout)
 
     def layout_of(self, kind: type[Any], count: int | None, source: Allocator | None) -> Layout:
         """The layout that arrays and strings of a length share, and scalars of an arena."""
@@ -108,15 +110,12 @@ class BlockTable(Messages):
         if layout is None:
             size = kind.size if count is None else count * kind.size
             layout = Layout(self, kind, count, size, source=source)
-            self._open_spare(layout)
+            if HAS_GIL:
+                layout.spare = layout.source.spare(size or 1)
             if len(known) >= _MOST_LAYOUTS:
                 known.clear()
             layout = known.setdefault((kind, count), layout)
         return layout
-
-    def _open_spare(self, layout: Layout) -> None:
-        if HAS_GIL:
-            layout.spare = layout.source.spare(layout.byte_size or 1)
 
     def open_region(self) -> Region:
         """What the blocks of a new arena come from."""

@@ -6,7 +6,8 @@ from typing import Any
 
 from emheap._util.messages import format_address
 from emheap._util.sites import Site
-from emheap.blocks.block import Block, Layout, describe_block
+from emheap.allocators.adopted import AdoptedAllocator
+from emheap.blocks.block import Block, Layout, describe_block, describe_freed
 from emheap.blocks.table import BlockTable
 from emheap.errors import AlreadyOwnedError, HeapError, NotSupportedError, OutOfMemoryError
 from emheap.types import Scalar
@@ -68,13 +69,42 @@ def adopt(
     table: BlockTable, layout: Layout, unit: type[Scalar[Any]], start: int, site: Site
 ) -> Block:
     """A block of the table where another program allocated one."""
-    live = table.find(start)
-    if live is not None:
-        raise AlreadyOwnedError(
-            f"{format_address(start)} cannot be adopted: {describe_block(live)} is live there"
-        )
+    problem = _owner_of(table, layout, start)
+    if problem:
+        raise AlreadyOwnedError(f"{format_address(start)} cannot be adopted: {problem}")
     count = 1 if layout.count is None else layout.count
     elements = layout.open_elements(unit, start, count)
     block: Block = (elements, start, layout, *table.with_stack(site))
     table.register(block)
     return block
+
+
+def _owner_of(table: BlockTable, layout: Layout, start: int) -> str:
+    """Why bytes cannot be adopted that this heap has already; empty if they can be."""
+    live = table.find(start)
+    if live is not None:
+        return f"{describe_block(live)} is live there"
+    record = table.freed.get(start)
+    if record is not None:
+        freed, code, offset = record
+        spare = freed[2].spare
+        if spare is not None and start in list(spare):
+            return (
+                f"{describe_freed(freed, (code, offset))}, and the heap keeps its bytes for the "
+                "next block"
+            )
+    around = table.containing(start)
+    last = table.containing(start + max(layout.byte_size, 1) - 1)
+    if last is not around:
+        crossed = last or around
+        assert crossed is not None
+        return f"its {layout.byte_size} bytes reach across the end or the start of " + (
+            describe_block(crossed)
+        )
+    source = layout.source
+    if around is not None and isinstance(source, AdoptedAllocator) and not source.frees_by_function:
+        return (
+            f"it lies {start - around[1]} bytes inside {describe_block(around)}; wrap it, or pass "
+            "the free= of the allocator that it came from"
+        )
+    return ""

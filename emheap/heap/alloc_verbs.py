@@ -15,7 +15,7 @@ from emheap.refs.pointer import Pointer
 from emheap.refs.short_cuts import ScalarAllocator, scalar_allocator, small_allocator
 from emheap.refs.struct import Struct
 from emheap.refs.struct_array import StructArrayRef
-from emheap.types import Scalar, Text, Type
+from emheap.types import Scalar, Text, Type, scalar_types, text_types, wide_types
 
 __all__ = ["AllocVerbs"]
 
@@ -24,6 +24,9 @@ K = TypeVar("K")
 P = ParamSpec("P")
 S = TypeVar("S", bound=Struct)
 StructValues: TypeAlias = "Iterable[S | tuple[Any, ...] | Mapping[str, Any]] | bytes | memoryview"
+
+_EVERYWHERE = frozenset((*scalar_types, *wide_types, *text_types))
+"""The types that are the same in every memory."""
 
 
 class AllocVerbs(AllocNames):
@@ -98,10 +101,22 @@ class AllocVerbs(AllocNames):
             if allocate is not None and initial is align is None:
                 return allocate(fields)
         elif align is None and errors == "strict":
-            allocate = self._allocators.get(kind)
+            allocate = self._allocators.get(kind) or self._open_allocator(kind)
             if allocate is not None:
                 return allocate(initial)
         return self._alloc_otherwise(kind, initial, fields, align, errors)
+
+    def _open_allocator(self, kind: Any) -> Callable[[Any], Any] | None:
+        """What `alloc` calls for a type from now on; None for structures and pointers."""
+        if isinstance(kind, struct_verbs.COMPOUND):
+            return None
+        own: Any = kind
+        if kind not in _EVERYWHERE:
+            own = struct_verbs.resolve(kind, Type, "int32 or utf8", self._table)
+        text = issubclass(own, Text)
+        made = self._text_allocator(own) if text else self._scalar_allocator(own, 2)
+        self._allocators[kind] = made
+        return made
 
     def _alloc_otherwise(
         self, kind: Any, initial: Any, fields: dict[str, Any], align: Any, errors: str
@@ -114,11 +129,7 @@ class AllocVerbs(AllocNames):
         if fields:
             raise TypeError(f"a new {own.name} takes no {', '.join(fields)}")
         if issubclass(own, Text):
-            if kind not in self._allocators:
-                self._allocators[kind] = self._text_allocator(own)
             return self._alloc_text(own, initial, align, errors, 4)
-        if align is None:
-            self._allocators[kind] = self._scalar_allocator(own, 2)
         return make.allocate_scalar(table, own, initial, align, caller_site(), self._region)
 
     def _alloc_compound(self, kind: Any, initial: Any, fields: dict[str, Any], align: Any) -> Any:

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any, TypeVar, cast
 
-from emheap._util.platform import IN_PYODIDE
+from emheap._util.platform import HAS_GIL, IN_PYODIDE
 from emheap._util.pointers import Pinned
 from emheap.memories.base import Elements, Memory, Reader, Writer
 from emheap.memories.elements import DecodedElements, WideElements
-from emheap.types import Scalar, Text, as_wide, utf16
+from emheap.types import Scalar, Text, as_wide, uint8, utf16
 from emheap.types.scalars import BYTE_ORDER
 from emheap.types.text import find_zero
 
@@ -88,7 +88,9 @@ class WindowMemory(Memory):
         if count == 0:
             self.check_extent(address, 0)
             return empty_elements(scalar)
-        stored = self.bytes_at(address, count * scalar.size)
+        size = count * scalar.size
+        # Without the interpreter's lock, slices of one memoryview damage what counts them.
+        stored = self.bytes_at(address, size) if HAS_GIL else self.lend(uint8, address, size).view
         wide = as_wide(scalar)
         if wide is not None:
             return WideElements(wide, stored)

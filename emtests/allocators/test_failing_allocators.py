@@ -80,7 +80,7 @@ def test_answers_that_are_no_address(name: str) -> None:
     script = Scripted()
     heap = script.open()
     before = bytes(script.buffer)
-    for answer in (16.0, float("nan"), "16", b"16", [16], object()):
+    for answer in (16.0, float("nan"), "16", b"16", [16], object(), True):
         script.answers.append(answer)
         words = r"the allocate function must return an address, an int, or 0; for \d+ bytes it ret"
         with pytest.raises(TypeError, match=words):

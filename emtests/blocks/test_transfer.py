@@ -153,6 +153,21 @@ def test_what_cannot_be_adopted(heap: HeapManager) -> None:
     block.free()
 
 
+def test_what_the_heap_has_already_is_not_adopted(heap: HeapManager) -> None:
+    block = heap.alloc_array(uint8, 100)
+    with pytest.raises(AlreadyOwnedError, match=r"lies 16 bytes inside the uint8 array of 100"):
+        heap.adopt(uint8, block.address + 16, 10)
+    for start, count in ((block.address + 92, 16), (block.address - 8, 16)):
+        with pytest.raises(AlreadyOwnedError, match="16 bytes reach across the end or the start"):
+            heap.adopt(uint8, start, count, free=lambda address: None)
+    assert heap.total_allocated_byte_size == 100
+    address = block.address
+    block.free()
+    if block._block[2].spare is not None:
+        with pytest.raises(AlreadyOwnedError, match=r"freed at .*keeps its bytes for the next"):
+            heap.adopt(uint8, address, 100)
+
+
 def test_a_failing_free_function_leaves_the_block(heap: HeapManager) -> None:
     def refuse(address: int) -> None:
         if refusing:

@@ -11,6 +11,7 @@ from emtests.bench.rows.calls import CALL_ROWS
 from emtests.bench.rows.debug_heap import DEBUG_ROWS
 from emtests.bench.rows.javascript_heap import JAVASCRIPT_ROWS
 from emtests.bench.rows.javascript_refs import JAVASCRIPT_REF_ROWS
+from emtests.bench.rows.lifetimes import LIFETIME_ROWS
 from emtests.bench.rows.scalars import SCALAR_ROWS
 from emtests.bench.rows.structures import STRUCTURE_ROWS
 from emtests.bench.rows.texts import TEXT_ROWS
@@ -19,6 +20,7 @@ from emtests.bench.rows.wasmtime_heap import WASMTIME_ROWS
 ROWS: list[Row] = [
     *SCALAR_ROWS,
     *BLOCK_ROWS,
+    *LIFETIME_ROWS,
     *ARRAY_ROWS,
     *TEXT_ROWS,
     *STRUCTURE_ROWS,

@@ -1,0 +1,102 @@
+"""How many Python functions the common verbs call: what makes them slow where timers lie."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import pytest
+
+import emheap
+from emheap import int32, uint8, utf8
+
+
+class Count:
+    """The calls of Python functions while a function runs, and the files that they are in."""
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        self.calls: list[str] = []
+        before = sys.getprofile()
+        sys.setprofile(self._profile)
+        try:
+            self.result = function()
+        finally:
+            sys.setprofile(before)
+
+    def _profile(self, frame: FrameType, event: str, argument: Any) -> None:
+        if event == "call" and "emheap" in frame.f_code.co_filename:
+            self.calls.append(f"{frame.f_code.co_filename}:{frame.f_code.co_name}")
+
+    @property
+    def number(self) -> int:
+        return len(self.calls)
+
+    @property
+    def files(self) -> set[str]:
+        return {call.rpartition(":")[0] for call in self.calls}
+
+
+@pytest.fixture
+def home() -> emheap.HeapManager:
+    # Not a debug heap, whatever the environment says: that calls more.
+    return emheap.open(debug=False)
+
+
+def test_the_first_number_of_a_type(home: emheap.HeapManager) -> None:
+    count = Count(lambda: home.alloc(int32, 7))
+    assert count.number <= 20, count.calls
+    assert len(count.files) <= 9, count.files
+    count.result.free()
+
+
+def test_a_number_where_the_pool_is_empty(home: emheap.HeapManager) -> None:
+    refs = [home.alloc_int32(1)]
+    most = 0
+    for _ in range(6):  # the pool is filled by 1, 2, 4 ... blocks
+        count = Count(home.alloc_int32)
+        most = max(most, count.number)
+        refs.append(count.result)
+    assert 2 < most <= 15
+    home.free_all()
+
+
+@pytest.mark.parametrize(
+    ("free", "most"),
+    [
+        (lambda heap, ref: heap.free(ref), 4),
+        (lambda heap, ref: ref.free(), 1),
+        (lambda heap, ref: ref.__exit__(None, None, None), 2),
+    ],
+    ids=["heap.free", "free", "with"],
+)
+@pytest.mark.parametrize("kind", ["number", "array", "string"])
+def test_freeing_a_small_block(
+    home: emheap.HeapManager, kind: str, free: Callable[[Any, Any], None], most: int
+) -> None:
+    makers: dict[str, Callable[[], Any]] = {
+        "number": lambda: home.alloc(int32, 5),
+        "array": lambda: home.alloc_array(uint8, 20),
+        "string": lambda: home.alloc(utf8, "text"),
+    }
+    ref = makers[kind]()
+    count = Count(lambda: free(home, ref))
+    # An array's own free calls the one that all references have.
+    assert count.number <= most + (kind == "array") + 1, count.calls
+    assert ref.is_freed
+
+
+def test_small_arrays_and_strings_that_were_there_before(home: emheap.HeapManager) -> None:
+    for make, most in (
+        (lambda: home.alloc(int32, 5), 2),
+        (lambda: home.alloc_array(uint8, 20), 2),
+        (lambda: home.alloc(utf8, "some text"), 3),
+    ):
+        make().free()
+        make().free()
+        count = Count(make)
+        # The function that the test itself makes is not in the library.
+        own = [call for call in count.calls if "emtests" not in call]
+        assert len(own) <= most, own
+        count.result.free()
