@@ -18,6 +18,7 @@ from emheap.memories.base import Elements
 __all__ = ["ViewTable"]
 
 _FEW = 1024
+_MANY = 16
 
 
 class _NamedReference(WeakReference[memoryview]):
@@ -65,7 +66,7 @@ class ViewTable:
             self._views[address] = entry if known() is None else [known, entry]
         else:
             count = len(known)
-            if count & (count - 1) == 0:
+            if count >= _MANY and count & (count - 1) == 0:
                 known[:] = _alive(known)
             known.append(entry)
 

@@ -74,6 +74,22 @@ class ArrayRef(HeapRef[T], Sequence[T]):
     def __getitem__(self, index: tuple[int, ...]) -> T: ...
     def __getitem__(self, index: Any) -> Any:
         if type(index) is slice:
+            start, stop = index.start, index.stop
+            if (
+                (start is None or type(start) is int)
+                and (stop is None or type(stop) is int)
+                and index.step is None
+            ):
+                # A slice of a memoryview does not end with it. It is read before another thread
+                # can run, for this one gives way between two lines only, or after a call; and
+                # what a profiler or a finalizer may have freed in between is noticed.
+                elements = self._elements
+                try:
+                    values = elements[index].tolist()
+                    len(elements)
+                    return values
+                except ValueError:
+                    pass
             return self._read_slice(index)
         try:
             return self._elements[index]
@@ -172,23 +188,8 @@ class ArrayRef(HeapRef[T], Sequence[T]):
     # Many elements
 
     def _read_slice(self, index: slice) -> list[T]:
-        start, stop, step = index.start, index.stop, index.step
-        if not (
-            (start is None or type(start) is int)
-            and (stop is None or type(stop) is int)
-            and (step is None or type(step) is int)
-        ):
-            index = _with_numbers(index)
-        # A slice of a memoryview does not end with it. It is read before another thread can run,
-        # for this thread gives way between two lines only, or after a call; and what a profiler
-        # or a finalizer may have freed in between is noticed.
-        elements = self._elements
-        try:
-            values: list[T] = elements[index].tolist()
-            len(elements)
-        except ValueError:
-            return self._retry(lambda latest: _slice_of(latest, index))  # type: ignore[no-any-return]
-        return values
+        index = _with_numbers(index)
+        return self._retry(lambda elements: _slice_of(elements, index))  # type: ignore[no-any-return]
 
     def _copy_elements(self) -> memoryview | None:
         code: Any = self._unit.format
@@ -430,12 +431,12 @@ class OwningArrayRef(Owner, _Viewed[T]):
     __hash__ = None
 
 
-class OwningEncodingArrayRef(Owner, EncodingArrayRef[T]):
+class OwningEncodingArrayRef(Owner, _Viewed[T], EncodingArrayRef[T]):
     __slots__ = ()
     __hash__ = None
 
 
-class OwningFloatArrayRef(Owner, FloatArrayRef[T]):
+class OwningFloatArrayRef(Owner, _Viewed[T], FloatArrayRef[T]):
     __slots__ = ()
     __hash__ = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from emtests.bench.rows.access import ACCESS_ROWS
 from emtests.bench.rows.arrays import ARRAY_ROWS
 from emtests.bench.rows.base import NATIVE as NATIVE
 from emtests.bench.rows.base import PYODIDE as PYODIDE
@@ -23,6 +24,7 @@ ROWS: list[Row] = [
     *LIFETIME_ROWS,
     *ARRAY_ROWS,
     *TEXT_ROWS,
+    *ACCESS_ROWS,
     *STRUCTURE_ROWS,
     *JAVASCRIPT_ROWS,
     *JAVASCRIPT_REF_ROWS,
