@@ -97,11 +97,12 @@ def virtual_environment(
         pip = [str(_python_in(folder)), "-m", "pip", "--quiet", "install"]
         # The pip that comes with Python 3.10.0 cannot install a checkout editable.
         _run([*pip, "--upgrade", "pip"], "pip could not update itself")
+        # All at once, so that one requirement may limit the versions of another's.
+        wanted = [each for each in requirements if each not in of_checkout]
         for each in of_checkout:
-            _run([*pip, "--editable", each], f"pip could not install {_short(each)}")
-        rest = [each for each in requirements if each not in of_checkout]
-        if rest:
-            _run([*pip, *rest], f"pip could not install {', '.join(rest)}")
+            wanted += ["--editable", each]
+        if wanted:
+            _run([*pip, *wanted], f"pip could not install {contents}")
 
     return _python_in(_made(f"venv-{name}", key, make))
 
