@@ -5,8 +5,10 @@ from __future__ import annotations
 import ctypes
 from typing import Any, ClassVar
 
+from emheap._util.platform import HAS_GIL
 from emheap.memories.base import Loan
 from emheap.memories.process import exported
+from emheap.memories.uncounted import open_window
 from emheap.memories.window import WindowMemory
 from emheap.types import Scalar
 
@@ -42,6 +44,8 @@ class BufferMemory(WindowMemory):
 
     def __init__(self, buffer: Any) -> None:
         self.window = writable_bytes(buffer)
+        if not HAS_GIL and len(self.window):
+            self.window = open_window((ctypes.c_ubyte * len(self.window)).from_buffer(self.window))
         self.pointer_size = 4 if len(self.window) <= 1 << 32 else 8
 
     @property

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from emheap._util.checks import check_aligned
 from emheap._util.platform import IN_PYODIDE, ON_EMSCRIPTEN, c_runtime
 from emheap.memories.base import Loan
+from emheap.memories.uncounted import open_window
 from emheap.memories.window import PAGE, WindowMemory, empty_elements
 from emheap.types import Scalar, Text, WideInteger, utf8
 from emheap.types.abi import ABI, native_abi
@@ -92,7 +93,7 @@ class ProcessMemory(WindowMemory):
 
     @staticmethod
     def _window(address: int, size: int) -> memoryview:
-        return memoryview((ctypes.c_ubyte * size).from_address(address)).cast("B")
+        return open_window((ctypes.c_ubyte * size).from_address(address))
 
     @property
     def size(self) -> int:

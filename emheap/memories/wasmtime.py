@@ -27,6 +27,7 @@ from emheap.memories.base import Elements, Loan, Memory, Reader, Writer
 from emheap.memories.elements import indirect_elements
 from emheap.memories.heap_view import lend_indirectly
 from emheap.memories.process import exported
+from emheap.memories.uncounted import open_window
 from emheap.memories.wasmtime_lifetime import Hold
 from emheap.memories.window import ACCESS_ERRORS, WindowMemory
 from emheap.types import Scalar, Text
@@ -66,7 +67,7 @@ class WasmtimeMemory(WindowMemory):
         self._open_window(ask_base(), ask_size())
 
     def _open_window(self, base: int, size: int) -> None:
-        window = memoryview(self._array(base, size)).cast("B") if size else memoryview(b"")
+        window = open_window(self._array(base, size)) if size else memoryview(b"")
         # In one call of C: an interrupt between two stores would leave the size of a window that
         # is not there.
         vars(self).update(_base=base, _size=size, window=window, _typed={})

@@ -54,6 +54,9 @@ class WindowMemory(Memory):
         """`window` as numbers of one format, for aligned addresses; a rest of up to 7 bytes at
         its end is left out."""
         if code not in self._typed:
+            if not HAS_GIL:
+                self._typed[code] = self.window.cast(cast(Any, code))
+                return self._typed[code]
             whole = self.window[: len(self.window) & -8]
             self._typed[code] = whole.cast(cast(Any, code)) if len(whole) else whole
         return self._typed[code]
