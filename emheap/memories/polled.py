@@ -91,11 +91,13 @@ class PolledMemory(Memory):
 
     def writer(self, scalar: type[Scalar[T]]) -> Writer[T]:
         def write(address: int, value: T) -> None:
+            stored: type[Scalar[Any]] = scalar
             if type(value) not in (int, float):
                 value = self.encode(scalar, value)  # may run the user's code: before the look
+                stored = scalar.storage or scalar  # not every type takes what it encoded
             with Pinned(address):
                 start = address if type(address) is int else self.address_of(address)
-                self._at(start, scalar.size).cached_writer(scalar)(start, value)
+                self._at(start, scalar.size).cached_writer(stored)(start, value)
 
         return write
 

@@ -1,0 +1,110 @@
+"""The scalars that C's structures bring: truth values, half floats, characters, and C's sizes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from emheap import (
+    Arena,
+    HeapManager,
+    ValueOutOfRangeError,
+    boolean,
+    char,
+    float16,
+    intptr,
+    long,
+    short,
+    size_t,
+    ssize_t,
+    uintptr,
+    ulong,
+    ushort,
+    wchar,
+)
+from emheap.types.abi import ABIS, WASM32
+
+VALUES: tuple[tuple[Any, list[Any]], ...] = (
+    (boolean, [True, False, True]),
+    (float16, [0.5, -2.0, 65504.0]),
+    (char, [b"a", b"\0", b"\xff"]),
+    (wchar, ["a", "é", "\0"]),
+    (short, [-32768, 0, 32767]),
+    (ushort, [0, 1, 65535]),
+    (long, [-(2**31), 0, 2**31 - 1]),
+    (ulong, [0, 1, 2**32 - 1]),
+    (size_t, [0, 1, 2**32 - 1]),
+    (ssize_t, [-1, 0, 2**31 - 1]),
+    (intptr, [-1, 0, 5]),
+    (uintptr, [0, 5, 2**32 - 1]),
+)
+
+
+@pytest.mark.parametrize(("scalar", "values"), VALUES, ids=[each[0].__name__ for each in VALUES])
+def test_values_go_in_and_come_out(scratch: Arena, scalar: Any, values: list[Any]) -> None:
+    array = scratch.alloc_array(scalar, values)
+    assert array[:] == values
+    assert [type(each) for each in array] == [type(each) for each in values]
+    for value in values:
+        ref = scratch.alloc(scalar, value)
+        assert ref.value == value
+        array[1] = value
+        assert array[1] == value
+        ref.value = values[0]
+        assert ref.value == values[0]
+
+
+@pytest.mark.parametrize(("scalar", "values"), VALUES, ids=[each[0].__name__ for each in VALUES])
+def test_values_at_an_address(heap: HeapManager, scalar: Any, values: list[Any]) -> None:
+    with heap.alloc_array(scalar, 2) as room:
+        for value in values:
+            heap.write(scalar, room.address, value)
+            assert heap.read(scalar, room.address) == value
+            assert heap.wrap(scalar, room.address).value == value
+        assert heap.wrap_array(scalar, room.address, 2)[0] == values[-1]
+
+
+def test_c_sizes_are_those_of_the_heap(heap: HeapManager) -> None:
+    abi = heap.memory.abi
+    with heap.alloc(long) as number, heap.alloc(size_t) as size:
+        assert number.allocated_byte_size == abi.long_size
+        assert size.allocated_byte_size == abi.pointer_size
+        assert repr(size).startswith("<ScalarRef size_t 0 ")
+        with pytest.raises(ValueOutOfRangeError, match="does not fit size_t"):
+            size.value = 1 << 8 * abi.pointer_size
+    assert long.for_abi(ABIS["x86_64-pc-windows-msvc"]).size == 4
+    assert wchar.for_abi(ABIS["x86_64-pc-windows-msvc"]).size == 2
+    assert size_t.for_abi(WASM32) is size_t.for_abi(WASM32)
+    assert issubclass(size_t.for_abi(WASM32), size_t)
+
+
+@pytest.mark.parametrize(
+    ("scalar", "value", "error", "text"),
+    [
+        (boolean, 2, TypeError, "boolean takes a bool, not int 2"),
+        (boolean, "yes", TypeError, "boolean takes a bool, not str 'yes'"),
+        (float16, 65520.0, ValueOutOfRangeError, "65520.0 does not fit float16, whose largest"),
+        (float16, "1", TypeError, "float16 takes a float, not str '1'"),
+        (char, b"ab", TypeError, "char takes a bytes of length 1, not bytes b'ab'"),
+        (char, "a", TypeError, "char takes a bytes of length 1, not str 'a'"),
+        (wchar, "ab", TypeError, "wchar takes a str of length 1, not str 'ab'"),
+        (short, 32768, ValueOutOfRangeError, "32768 does not fit short"),
+    ],
+)
+def test_what_does_not_fit(
+    scratch: Arena, scalar: Any, value: Any, error: type[Exception], text: str
+) -> None:
+    ref = scratch.alloc(scalar)
+    before = ref.value
+    with pytest.raises(error, match=text):
+        ref.value = value
+    assert ref.value == before
+    with pytest.raises(error, match=text):
+        scratch.alloc(scalar, value)
+
+
+def test_a_byte_that_is_neither_0_nor_1_is_true(heap: HeapManager) -> None:
+    with heap.alloc(boolean) as ref:
+        heap.memory.write_bytes(ref.address, b"\x80")
+        assert ref.value is True
