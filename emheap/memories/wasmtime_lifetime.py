@@ -9,7 +9,7 @@ __all__ = ["Hold", "is_open"]
 
 
 class Hold:
-    """A hold on a ``wasmtime.Store`` or ``SharedMemory``: closing it waits for the last hold.
+    """Keeps a ``wasmtime.Store`` or ``SharedMemory`` open: closing it waits for the last of these.
 
     Closing a store unmaps its memories, and code that touches one afterwards, through a view, a
     slice or a numpy array, takes the process down. Python cannot revoke those. Refusing to close,

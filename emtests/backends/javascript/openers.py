@@ -1,4 +1,4 @@
-"""Opens the heaps in JavaScript's hands that the behaviour suite runs on.
+"""Opens the heaps owned by JavaScript that the behaviour suite runs on.
 
 Imported natively too, so what needs JavaScript is imported when a heap is opened.
 """

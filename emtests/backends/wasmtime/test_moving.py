@@ -83,7 +83,7 @@ def test_references_follow_a_memory_that_moves(name: str) -> None:
     assert len(places) > 25, "the memory hardly moved"
 
 
-def test_views_of_a_memory_that_moves_have_the_manners_of_memoryviews() -> None:
+def test_views_of_a_memory_that_moves_behave_as_memoryviews() -> None:
     heap = moving_guest().heap
     with heap.alloc_array(int32, range(10)) as ref:
         view, wanted = ref.view, memoryview(bytearray(40)).cast("i")
