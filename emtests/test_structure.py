@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ast
 import builtins
+import pydoc
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -213,6 +216,30 @@ def test_a_program_needs_public_modules_only() -> None:
             if imported.startswith("emheap.") and path.name not in REFERENCE:
                 module = imported.rpartition(".")[0]
                 assert module in PUBLIC or imported in PUBLIC, f"{path.name} imports {imported}"
+
+
+def test_flat_names_are_shown_by_the_class() -> None:
+    from inspect import signature
+    from unittest.mock import create_autospec
+
+    shown = pydoc.plain(pydoc.render_doc(emheap.HeapManager))
+    assert re.search(r"read_int32\(address: '?int'?\) -> '?int'?", shown)
+    for name in FLAT_NAMES:
+        function = getattr(emheap.HeapManager, name)
+        assert signature(function).parameters
+        assert function.__doc__
+    for name in ALLOC_NAMES:
+        assert callable(getattr(emheap.Arena, name))
+    heap = emheap.open()
+    with heap.alloc(emheap.int32, 7) as number:
+        read: Any = emheap.HeapManager.read_int32
+        assert read(heap, number.address) == 7
+    mock = create_autospec(emheap.HeapManager, instance=True)
+    mock.read_int32(16)
+    with pytest.raises(TypeError):
+        mock.read_int32()
+    with pytest.raises(AttributeError):
+        mock.read_int33(16)
 
 
 def test_public_names_are_real_and_errors_fit_a_builtin() -> None:

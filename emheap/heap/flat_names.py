@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from emheap.refs import make
 from emheap.refs.wrapping import scalar_wrapper
-from emheap.types import Type, scalar_types, text_types, wide_types
+from emheap.types import FloatingPoint, Type, scalar_types, text_types, wide_types
 
 __all__ = ["ALLOC_NAMES", "FLAT_NAMES", "AllocNames", "FlatName", "FlatNames"]
 
@@ -199,27 +199,56 @@ FLAT_NAMES = {**_table(_SCALAR, _WIDE, _TEXT), **ALLOC_NAMES}
 """All flat names of a heap."""
 
 
-class AllocNames:
-    """The flat names that allocate."""
+class _FlatAttribute:
+    """A flat name as an attribute of a class.
 
-    _names = ALLOC_NAMES
+    Asked of a heap it makes the function and leaves it there, so that it is asked once; asked of
+    the class it gives a function with the signature, for ``help()``, for documentation tools and
+    for mocks.
+    """
 
-    def __getattr__(self, name: str) -> Any:
-        entry = type(self)._names.get(name)
-        if entry is None:
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        function = entry.make(self, entry.kind)
+    __slots__ = ("_entry", "_name")
+
+    def __init__(self, name: str, entry: FlatName) -> None:
+        self._name = name
+        self._entry = entry
+
+    def __get__(self, heap: Any, owner: type[Any]) -> Function:
+        entry, name = self._entry, self._name
+        if heap is None:
+            return _describe(owner, name, entry)
+        function = entry.make(heap, entry.kind)
         function.__name__ = name
-        function.__qualname__ = f"{type(self).__name__}.{name}"
+        function.__qualname__ = f"{type(heap).__name__}.{name}"
         function.__doc__ = entry.doc
-        setattr(self, name, function)
+        heap.__dict__[name] = function
         return function
 
-    def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *type(self)._names})
+
+def _describe(owner: type[Any], name: str, entry: FlatName) -> Function:
+    from inspect import signature
+
+    def describe(heap: Any, *arguments: Any, **options: Any) -> Any:
+        return getattr(heap, name)(*arguments, **options)
+
+    value = "float" if issubclass(entry.kind, FloatingPoint) else "int"
+    header = f"def {name}{entry.signature.format(value=value)}: ..."
+    scope: dict[str, Any] = {}
+    exec(f"from __future__ import annotations\n{header}", scope)
+    described: Any = describe
+    described.__name__, described.__qualname__ = name, f"{owner.__name__}.{name}"
+    described.__doc__ = entry.doc
+    described.__signature__ = signature(scope[name])
+    return describe
+
+
+class AllocNames:
+    """The flat names that allocate."""
 
 
 class FlatNames(AllocNames):
     """All flat names of a heap."""
 
-    _names = FLAT_NAMES
+
+for _name, _entry in FLAT_NAMES.items():
+    setattr(AllocNames if _name in ALLOC_NAMES else FlatNames, _name, _FlatAttribute(_name, _entry))

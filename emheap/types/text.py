@@ -65,7 +65,9 @@ class Text(Type[str]):
         if not isinstance(text, str):
             raise TypeError(f"{cls.name} takes a str, not {type(text).__name__} {text!r:.60}")
         # Not the text's own method, which a subclass may have replaced.
-        return cls._encode(text, errors)[0] if cls._encode else str.encode(text, cls.codec, errors)
+        if cls._encode and isinstance(errors, str):
+            return cls._encode(text, errors)[0]  # type: ignore[no-any-return]
+        return str.encode(text, cls.codec, errors)
 
     @classmethod
     def find_terminator(cls, data: bytes) -> int:
@@ -75,7 +77,9 @@ class Text(Type[str]):
     @classmethod
     def decode(cls, data: bytes | memoryview, errors: str = "strict") -> str:
         """The text of `data`, which has no terminator."""
-        return cls._decode(data, errors, True)[0] if cls._decode else str(data, cls.codec, errors)
+        if cls._decode and isinstance(errors, str):
+            return cls._decode(data, errors, True)[0]  # type: ignore[no-any-return]
+        return str(data, cls.codec, errors)
 
 
 def find_zero(chunk: bytes, width: int) -> int:
