@@ -277,6 +277,21 @@ def test_a_place_that_looks_like_html(heap: HeapManager) -> None:
     ref.free()
 
 
+def test_the_squares_of_a_map_are_as_strong_as_their_bytes_are_used() -> None:
+    heap = emheap.wrap_buffer(bytearray(4096), debug=False)
+    full, empty, half = (heap.alloc_array(uint8, size) for size in (16, 32, 8))
+    empty.free()
+    drawn = re.findall(
+        r'<rect x="(\d+)" y="(\d+)".*?fill-opacity="([\d.]+)"', heap.map()._repr_html_()
+    )
+    assert [float(opacity) for _, _, opacity in drawn[:3]] == [1.0, 0.0, 0.0]
+    assert 0 < float(drawn[3][2]) < 1
+    step = int(drawn[1][0])
+    assert [(int(x), int(y)) for x, y, _ in drawn[:4]] == [(step * n, 0) for n in range(4)]
+    full.free()
+    half.free()
+
+
 def test_heaps_and_reports_in_a_notebook(open_heap: OpenHeap) -> None:
     heap = open_heap(count_allocations=True)
     before = heap.snapshot()

@@ -28,6 +28,16 @@ def test_every_line_of_the_table_is_laid_out_as_compilers_do(target: str) -> Non
         assert describe(declared, target) == expected[target], to_c(declared)
 
 
+@pytest.mark.parametrize("target", ABIS)
+def test_words_are_as_wide_as_the_machine_has_them(target: str) -> None:
+    abi = ABIS[target]
+    narrow = target.split("-")[0] in ("wasm32", "i386", "armv7")
+    windows = "windows" in target
+    assert abi.pointer_size == (4 if narrow else 8)
+    assert abi.long_size == (4 if narrow or windows else 8)
+    assert abi.wchar_size == (2 if windows else 4)
+
+
 def check_code(compiler: str, seed: int, count: int, folder: Path) -> None:
     reason = missing(compiler)
     if reason:
