@@ -63,11 +63,13 @@ class TypedElements(IndirectElements):
         except _FAILURES:
             pass
         super().__setitem__(index, value)
-        self._make()
+        if type(index) is int:
+            self._make()
 
     def _get_anew(self, index: Any) -> Any:
         value = super().__getitem__(index)
-        self._make()
+        if type(index) is int:
+            self._make()
         return value
 
     def _make(self) -> None:
@@ -124,7 +126,8 @@ class TypedFloats(TypedElements):
         except _FAILURES:
             pass
         super(TypedElements, self).__setitem__(index, value)
-        self._make()
+        if type(index) is int:
+            self._make()
 
 
 def _limits(scalar: type[Scalar[Any]]) -> tuple[type[TypedElements], Any] | None:
