@@ -70,9 +70,9 @@ def _button(root: str, blocks: Sequence[Block], number: int) -> str:
     if block.needs:
         needed = " and ".join(_NEEDS[each] for each in block.needs)
         return f'<p class="run-note">Needs {needed}, which this site\'s page does not have.</p>'
-    code = session(blocks[: number + 1])
+    code = escape(quote(session(blocks[: number + 1]), safe=""))
     return (
-        f'<p class="run"><a href="{root}index.html#console?code={escape(quote(code, safe=""))}" '
+        f'<p class="run"><a href="{root}index.html#console?code={code}&amp;run=1" '
         f'target="emheap-page">Run<span class="run-what"> this example in the page</span></a></p>'
     )
 

@@ -126,4 +126,5 @@ def test_every_block_that_the_page_can_run_has_a_button(built: dict[Path, _Page]
         buttons = [link for link in page.links if "#console?code=" in link]
         assert len(buttons) == sum(not block.needs for block in blocks_of(source)), source.name
         up = "../" * (len(source.relative_to(DOCS).parts))
+        assert all(link.endswith("&run=1") for link in buttons)
         assert all(link.startswith(f"{up}index.html#console?code=%3E%3E%3E%20") for link in buttons)
