@@ -277,6 +277,11 @@ def test_a_place_that_looks_like_html(heap: HeapManager) -> None:
     ref.free()
 
 
+def test_characters_are_shown_where_they_are_printable(heap: HeapManager) -> None:
+    with heap.alloc_array(uint8, b"\x1f !0~\x7f\x80") as ref:
+        assert "|. !0~..|" in hexdump(ref)
+
+
 def test_the_squares_of_a_map_are_as_strong_as_their_bytes_are_used() -> None:
     heap = emheap.wrap_buffer(bytearray(4096), debug=False)
     full, empty, half = (heap.alloc_array(uint8, size) for size in (16, 32, 8))
