@@ -14,7 +14,7 @@ class LibcAllocator(Allocator):
     """The heap of the C library, natively and in Pyodide: C code may free what it hands out."""
 
     trusted = True
-    refusals = ()
+    refusals = (MemoryError, ctypes.ArgumentError)  # before C was called
 
     def __init__(self) -> None:
         runtime = c_runtime()

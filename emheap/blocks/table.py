@@ -239,10 +239,13 @@ class BlockTable(Messages):
             raise refusal(block)
         try:
             self._end_references(block)
-        except BufferError:
+        except (BufferError, MemoryError):
             self.restore(block)
             raise
-        self.record_freed(block, site)
+        try:  # noqa: SIM105 (contextlib takes time to import)
+            self.record_freed(block, site)
+        except MemoryError:
+            pass  # it is for messages only
 
     def release_together(self, blocks: list[Block], site: Site) -> None:
         """Free blocks, the first one first: all of them, or none if one of them is in use."""
