@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import textwrap
 import traceback
 import warnings
@@ -16,6 +17,9 @@ from emheap import HeapError, HeapManager, float32, int32, uint8
 from pyodide_demo import bare
 
 Deed = Callable[[HeapManager], str]
+
+_LINES_OF_HEAD = 2
+"""The head of a mistake's function, and its docstring."""
 
 
 class Mistake(NamedTuple):
@@ -37,6 +41,8 @@ class Account(TypedDict):
     """The error's own text, or what the program found."""
     where: str
     """The line that raised the error, as ``file:line in function``; empty where there was none."""
+    lines: dict[str, int]
+    """The lines of the code that the error is about, by what happened there."""
 
 
 def use_after_free(heap: HeapManager) -> str:
@@ -127,13 +133,19 @@ def make_with_emheap(heap: HeapManager, name: str) -> Account:
         heap.free(block.address)
     warned = [f"{each.category.__name__}: {each.message}" for each in caught]
     text = "\n\n".join([said, *warned])
-    return {"code": _source(deed), "error": error, "text": text, "where": where}
+    return {
+        "code": _source(deed),
+        "error": error,
+        "text": text,
+        "where": where,
+        "lines": _lines(deed, f"{text} raised at {where}" if where else text),
+    }
 
 
 def make_with_ctypes(name: str) -> Account:
     """Make a mistake on the same interpreter's C heap, with nothing but ctypes."""
     deed = MISTAKES[name].with_ctypes
-    return {"code": _source(deed), "error": "", "text": deed(), "where": ""}
+    return {"code": _source(deed), "error": "", "text": deed(), "where": "", "lines": {}}
 
 
 def _line_in(deed: Callable[..., str], problem: HeapError) -> str:
@@ -144,7 +156,14 @@ def _line_in(deed: Callable[..., str], problem: HeapError) -> str:
     return ""
 
 
+def _lines(deed: Callable[..., str], text: str) -> dict[str, int]:
+    """The lines of a function's statements, from 1, that a text says something happened at."""
+    first = deed.__code__.co_firstlineno + _LINES_OF_HEAD
+    places = re.findall(rf"(\w+) at \S+:(\d+) in {deed.__name__}\b", text)
+    return {what: int(line) - first + 1 for what, line in places}
+
+
 def _source(deed: Callable[..., str]) -> str:
     """The statements of a function, without its head and docstring."""
     lines = inspect.getsource(deed).splitlines()
-    return textwrap.dedent("\n".join(lines[2:]))
+    return textwrap.dedent("\n".join(lines[_LINES_OF_HEAD:]))

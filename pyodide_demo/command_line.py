@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from pyodide_demo import comparison, runs
+from pyodide_demo import building, comparison, runs
 from pyodide_demo.environment import (
     PYODIDE_VERSION,
     EnvironmentProblem,
@@ -63,7 +63,10 @@ def _make_page(options: argparse.Namespace, filters: Sequence[str]) -> int:
     with Progress() as say:
         homes = runs.prepare(say)
         parts = Parts(
-            homes.distribution,
+            building.pack_runtime(say=say),
+            building.build_page(say=say),
+            building.record(homes.wheel, say=say),
+            homes.wheel,
             build_compiled_wheel(say=say),
             npm_install("modules", MODULES, say=say),
             pyodide_site(PYODIDE_VERSION, REQUIREMENTS, say=say),

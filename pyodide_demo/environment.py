@@ -89,22 +89,22 @@ def virtual_environment(
     def make(folder: Path) -> None:
         contents = ", ".join(map(_short, requirements)) or "empty"
         say(f"Making the virtual environment {name} ({contents}) ...")
-        _run(
+        run_step(
             [base, "-m", "venv", str(folder)],
             f"{base} could not make a virtual environment",
             _VENV_CURE,
         )
         pip = [str(_python_in(folder)), "-m", "pip", "--quiet", "install"]
         # The pip that comes with Python 3.10.0 cannot install a checkout editable.
-        _run([*pip, "--upgrade", "pip"], "pip could not update itself")
+        run_step([*pip, "--upgrade", "pip"], "pip could not update itself")
         # All at once, so that one requirement may limit the versions of another's.
         wanted = [each for each in requirements if each not in of_checkout]
         for each in of_checkout:
             wanted += ["--editable", each]
         if wanted:
-            _run([*pip, *wanted], f"pip could not install {contents}")
+            run_step([*pip, *wanted], f"pip could not install {contents}")
 
-    return _python_in(_made(f"venv-{name}", key, make))
+    return _python_in(made(f"venv-{name}", key, make))
 
 
 def find_node(minimum: int = 18) -> Path:
@@ -116,7 +116,7 @@ def find_node(minimum: int = 18) -> Path:
     found = shutil.which("node") or shutil.which("nodejs")
     if found is None:
         raise EnvironmentProblem(f"Node.js was not found: there is no `node` on PATH.\n{cure}")
-    version = _run([found, "--version"], f"{found} does not run", cure).strip()
+    version = run_step([found, "--version"], f"{found} does not run", cure).strip()
     major = re.match(r"v(\d+)\.", version)
     if major is None:
         raise EnvironmentProblem(
@@ -153,13 +153,13 @@ def npm_install(name: str, packages: Sequence[str], *, say: Say = say_to_stderr)
             "--fetch-retry-maxtimeout=5000",
         ]
         command = [npm, "install", "--prefix", str(folder), *options, *patience, *packages]
-        _run(
+        run_step(
             command,
             f"`npm install {' '.join(packages)}` failed",
             f"Try the command by hand. {cure}",
         )
 
-    return _made(f"npm-{name}", list(packages), make) / "node_modules"
+    return made(f"npm-{name}", list(packages), make) / "node_modules"
 
 
 def pyodide_distribution(version: str = PYODIDE_VERSION, *, say: Say = say_to_stderr) -> Path:
@@ -181,17 +181,17 @@ def pyodide_site(version: str, requirements: Sequence[str], *, say: Say = say_to
     tags = wheel_tags(version, say=say)
 
     def make(folder: Path) -> None:
-        python = _build_tools(say)
+        python = build_tools(say)
         say(f"Fetching {', '.join(requirements)} for Pyodide {version} ...")
         command = [str(python), "-m", "pip", "--quiet", "install", "--only-binary=:all:", *tags]
         command += ["--target", str(folder), *requirements]
-        _run(
+        run_step(
             command,
             f"pip found no set of wheels of {', '.join(requirements)} for Pyodide {version}",
         )
 
     names = "-".join(re.split(r"\W", each)[0] for each in requirements)
-    return _made(f"site-{version}-{names}", [*tags, *requirements], make)
+    return made(f"site-{version}-{names}", [*tags, *requirements], make)
 
 
 def wheel_tags(version: str, *, say: Say = say_to_stderr) -> list[str]:
@@ -226,15 +226,15 @@ def build_wheel(*, say: Say = say_to_stderr) -> Path:
         for path in (CHECKOUT / "emheap").rglob("*")
         if path.suffix in (".py", ".pyi", ".typed")
     )
-    key = [f"{path.relative_to(CHECKOUT)} {_digest(path)}" for path in sources if path.is_file()]
+    key = [f"{path.relative_to(CHECKOUT)} {digest_of(path)}" for path in sources if path.is_file()]
 
     def make(folder: Path) -> None:
-        python = _build_tools(say)
+        python = build_tools(say)
         say("Building the wheel of emheap ...")
         command = [str(python), "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-        _run(command, "The wheel of emheap could not be built")
+        run_step(command, "The wheel of emheap could not be built")
 
-    wheels = list(_made("wheel", key, make).glob("*.whl"))
+    wheels = list(made("wheel", key, make).glob("*.whl"))
     if len(wheels) != 1:
         raise EnvironmentProblem(f"Expected one wheel, found {[wheel.name for wheel in wheels]}.")
     return wheels[0]
@@ -248,14 +248,14 @@ def build_compiled_wheel(version: str = PYODIDE_VERSION, *, say: Say = say_to_st
     wheel, distribution = build_wheel(say=say), pyodide_distribution(version, say=say)
     here = Path(__file__).parent
     script = here / "compile_in_node.mjs"
-    key = [version, *map(_digest, (wheel, script, here / "compile_wheel.py"))]
+    key = [version, *map(digest_of, (wheel, script, here / "compile_wheel.py"))]
 
     def make(folder: Path) -> None:
         say(f"Compiling the wheel of emheap for Pyodide {version} ...")
         command = [find_node(), script, distribution, wheel, here, folder]
-        _run(list(map(str, command)), "The wheel of emheap could not be compiled in Pyodide")
+        run_step(list(map(str, command)), "The wheel of emheap could not be compiled in Pyodide")
 
-    (compiled,) = _made(f"wheel-{version}", key, make).glob("*.whl")
+    (compiled,) = made(f"wheel-{version}", key, make).glob("*.whl")
     return compiled
 
 
@@ -267,23 +267,26 @@ def build_documentation(*, say: Say = say_to_stderr) -> Path:
     sources = [CHECKOUT / "README.md", CHECKOUT / "CHANGELOG.md", *_DOCS_CODE]
     for folder in (CHECKOUT / "emheap", CHECKOUT / "pyodide_demo" / "docs"):
         sources += sorted(path for path in folder.rglob("*") if path.suffix not in ("", ".pyc"))
-    key = [f"{path.relative_to(CHECKOUT)} {_digest(path)}" for path in sources]
+    key = [f"{path.relative_to(CHECKOUT)} {digest_of(path)}" for path in sources]
 
     def make(folder: Path) -> None:
         python = virtual_environment("docs", DOCS_REQUIREMENTS, say=say)
         say("Building the documentation ...")
         strictly = ["-W", "--keep-going", "-q", "-b", "html", "-d", str(folder / "doctrees")]
         places = [str(CHECKOUT / "pyodide_demo" / "docs"), str(folder / "html")]
-        _run([str(python), "-m", "sphinx", *strictly, *places], "The documentation does not build")
+        run_step(
+            [str(python), "-m", "sphinx", *strictly, *places], "The documentation does not build"
+        )
 
-    return _made("documentation", [*DOCS_REQUIREMENTS, *key], make) / "html"
+    return made("documentation", [*DOCS_REQUIREMENTS, *key], make) / "html"
 
 
-def _build_tools(say: Say) -> Path:
+def build_tools(say: Say) -> Path:
+    """The Python of a virtual environment that builds wheels. Raises EnvironmentProblem."""
     return virtual_environment("build", ["hatchling>=1.25"], say=say)
 
 
-def _made(name: str, key: Sequence[str], make: Callable[[Path], None]) -> Path:
+def made(name: str, key: Sequence[str], make: Callable[[Path], None]) -> Path:
     """Return the folder `name`, made by `make` unless its stamp says it was made of the same `key`.
 
     The stamp is written last, so a folder without one is the rest of an interrupted attempt.
@@ -337,7 +340,7 @@ _VENV_CURE = (
 )
 
 
-def _run(command: Sequence[str], failure: str, cure: str = "") -> str:
+def run_step(command: Sequence[str], failure: str, cure: str = "") -> str:
     """Run a command of somebody else's and return its output; explain its failure in words."""
     # Settings meant for the user's own Python would send pip's work somewhere else.
     unwanted = ("PYTHONHOME", "PYTHONPATH", "PIP_USER", "PIP_TARGET", "PIP_PREFIX")
@@ -388,5 +391,6 @@ def _short(requirement: str) -> str:
     return requirement.replace(str(CHECKOUT), "emheap")
 
 
-def _digest(path: Path) -> str:
+def digest_of(path: Path) -> str:
+    """The SHA-256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+# A browser that joins two lines of an editor writes a style attribute.
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; "
-    "connect-src 'self'; style-src 'self'; img-src 'self' blob:; base-uri 'none'; "
+    "connect-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; "
+    "img-src 'self' blob:; base-uri 'none'; "
     "form-action 'none'"
 )
 """The Content-Security-Policy that stands in the page itself, so that it holds on every host."""
@@ -66,10 +68,12 @@ def headers_file(immutable: Iterable[str]) -> str:
     """
     sections: dict[str, dict[str, str]] = {
         "/*": ISOLATION,
-        "/worker.js": {"Content-Security-Policy": PAGE_POLICY},
         "/tests/*": {"Content-Security-Policy": TESTS_POLICY},
         "/docs/*": {"Content-Security-Policy": DOCS_POLICY},
-        **{f"/{folder}/*": {"Cache-Control": FOR_EVER} for folder in immutable},
+        **{
+            f"/{folder}/*": {"Content-Security-Policy": PAGE_POLICY, "Cache-Control": FOR_EVER}
+            for folder in immutable
+        },
     }
     lines = []
     for address, headers in sections.items():

@@ -167,6 +167,11 @@ class Scratch:
         return array
 
 
+def is_whole(picture: Picture) -> bool:
+    """Whether nobody freed a picture's blocks behind its back."""
+    return not any(block.is_freed for block in (picture.original, picture.pixels, picture.caption))
+
+
 def apply(picture: Picture, names: Sequence[str]) -> list[Timing]:
     """Apply filters in place, in this order; return how long each took."""
     timings: list[Timing] = []

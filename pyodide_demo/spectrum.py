@@ -106,12 +106,15 @@ def bins_of_rows(rows: int, count: int, rate: float) -> list[slice]:
 
 
 def _offset(levels: Sequence[float], peak: int) -> float:
-    """Where between the bins a peak is, by the parabola through it and its neighbours."""
+    """Where between the bins the peak of a tone is: exactly there, under a Hann window.
+
+    A parabola through the levels is off by a third of a hertz here.
+    """
     if not 0 < peak < len(levels) - 1:
         return 0.0
-    left, middle, right = levels[peak - 1 : peak + 2]
-    curve = left - 2 * middle + right
-    return 0.0 if curve == 0 else (left - right) / (2 * curve)
+    left, middle, right = (10 ** (level / 20) for level in levels[peak - 1 : peak + 2])
+    side, sign = (right, 1) if right > left else (left, -1)
+    return sign * (2 * side - middle) / (side + middle)
 
 
 def _palette() -> Iterable[bytes]:

@@ -20,7 +20,10 @@ TABS = {
     "Spectrum": "spectrum",
     "Heap map": "map",
     "Break it": "break",
+    "Same bytes": "bytes",
+    "Your .wasm": "module",
     "Console": "console",
+    "Tests": "tests",
 }
 
 
@@ -31,7 +34,7 @@ def seen(drive: Drive, tmp_path_factory: pytest.TempPathFactory) -> dict[str, An
 
 def test_the_start_is_shown(seen: dict[str, Any]) -> None:
     assert seen["progress"]
-    assert seen["stages"][0] in ("Starting …", "Fetching Python …", "Starting Python …")
+    assert re.match(r"Fetching Python: [\d.]+ of [\d.]+ MB|Starting Python …", seen["stages"][0])
     assert seen["runtime"].startswith("Running on Pyodide 314.")
     assert seen["isolated"] is True
 
@@ -54,6 +57,8 @@ def test_a_tab_can_be_clicked_and_linked_to(seen: dict[str, Any]) -> None:
     assert seen["clicked"]["shown"] == ["panel-break"]
     assert seen["after the tabs"] == "panel-break"
     assert seen["reloaded"]["shown"] == ["panel-break"]
+    # An address that names no panel changes none.
+    assert seen["elsewhere"]["shown"] == ["panel-break"]
 
 
 def test_a_runtime_that_cannot_be_had_is_explained(seen: dict[str, Any]) -> None:
@@ -61,7 +66,7 @@ def test_a_runtime_that_cannot_be_had_is_explained(seen: dict[str, Any]) -> None
     answered = "could not be fetched: the server answered"
     assert words["pyodide.asm.wasm 404"] == f"pyodide.asm.wasm {answered} 404."
     assert words["pyodide.asm.wasm 200"].startswith("Python cannot run here: WebAssembly.")
-    assert words["site.json 500"] == f"site.json {answered} 500."
+    assert words["program.zip.gz 500"] == f"program.zip.gz {answered} 500."
 
 
 @pytest.mark.parametrize("size", ["phone", "desktop"])
@@ -89,5 +94,5 @@ def test_axe_finds_no_violation(violations: dict[str, Any], tab: str, scheme: st
 
 def test_what_is_asked_for_is_the_site_itself(seen: dict[str, Any]) -> None:
     paths = {urlsplit(each).path for each in seen["requests"]}
-    assert {"/", "/worker.js", "/python/pyodide_demo/program.py"} <= paths
+    assert {"/", "/python/pyodide_demo/filters.py"} <= paths
     assert any(re.fullmatch(r"/pyodide-\w+/pyodide\.asm\.wasm", path) for path in paths)

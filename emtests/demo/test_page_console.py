@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,28 +23,71 @@ def seen(drive: Drive, tmp_path_factory: pytest.TempPathFactory) -> dict[str, An
     return drive("console", tmp_path_factory.mktemp("console"))
 
 
+def test_opening_the_tab_focuses_the_prompt(seen: dict[str, Any]) -> None:
+    assert seen["focus"] == "prompt"
+
+
 def test_the_prompt_answers(seen: dict[str, Any]) -> None:
     answers = seen["answers"]
-    assert answers["1 + 2"] == ["3", ">>>"]
-    assert answers["kept = heap.alloc_array(uint8, 5)"] == ["", ">>>"]
-    assert "OutOfBoundsError: index 5 is outside the 5 elements" in answers["kept[5]"][0]
-    assert answers["for i in range(2):"] == ["", "..."]
-    assert answers["    print(i * 21)"] == ["", "..."]
-    assert answers[""] == ["0\n21", ">>>"]
+    assert answers["a number"] == "3\n"
+    assert answers["an array"] == ""
+    assert "OutOfBoundsError: index 5 is outside the 5 elements" in answers["beyond it"]
+    assert "allocated at <python-input-1>:1 in <module>" in answers["beyond it"]
 
 
-def test_the_arrow_recalls_what_was_typed(seen: dict[str, Any]) -> None:
-    assert seen["recalled"] == "for i in range(2):"
+def test_a_pasted_text_is_run_as_a_whole(seen: dict[str, Any]) -> None:
+    answers = seen["answers"]
+    assert answers["a class and its use"] == "2\n"
+    assert answers["a definition and a call"] == "'called'\n"
+    assert answers["an await"] == "'awaited'\n"
 
 
-def test_the_heap_is_that_of_the_page(seen: dict[str, Any]) -> None:
-    assert "kind='clamped_uint8 array', site='/program/pyodide_demo/program.py:" in seen["live"]
-    assert "byte_size=5, kind='uint8 array', site='<prompt>:1 in <module>'" in seen["live"]
+def test_what_follows_an_error_is_not_run(seen: dict[str, Any]) -> None:
+    answers = seen["answers"]
+    assert answers["what follows an error"].endswith("ZeroDivisionError: division by zero\n")
+    assert "line 1" in answers["what follows an error"]
+    assert answers["what cannot be read"].endswith("SyntaxError: invalid syntax\n")
+    assert "too " not in answers["what cannot be read"].replace("'too early'", "")
 
 
-def test_an_endless_loop_can_be_interrupted(seen: dict[str, Any]) -> None:
-    assert seen["interrupted"].splitlines()[-1] == "KeyboardInterrupt"
-    assert seen["after"] == ["'alive'", ">>>"]
+def test_the_prompt_stays(seen: dict[str, Any]) -> None:
+    assert seen["answers"]["the end"] == "The prompt stays: close the page to leave.\n"
+    assert "ModuleNotFoundError: No module named 'numpy'" in seen["answers"]["a missing package"]
+
+
+def test_the_colours_of_a_terminal_are_shown(seen: dict[str, Any]) -> None:
+    assert seen["answers"]["colours"] == "red plain\n"
+    assert seen["coloured"] == "red"
+
+
+def test_the_keyboard_is_enough(seen: dict[str, Any]) -> None:
+    assert seen["typed"] == "0\n21\n"
+    assert seen["recalled"].splitlines()[:2] == ["for i in range(2):", "    print(i * 21)"]
+    assert seen["before that"] == "large = heap.alloc_array(uint8, 100_000_000)"
+
+
+def test_the_examples_of_the_readme_can_be_pasted(seen: dict[str, Any]) -> None:
+    assert len(seen["readme"]) >= 1
+    for shown in seen["readme"]:
+        assert "SyntaxError" not in shown
+        assert "NameError" not in shown
+
+
+def test_long_outputs_are_folded(seen: dict[str, Any]) -> None:
+    assert re.fullmatch(r"\d+ more lines", seen["folded"])
+    assert seen["unfolded"].splitlines() == [str(i) for i in range(12)]
+
+
+def test_a_program_can_be_interrupted(seen: dict[str, Any]) -> None:
+    assert seen["after"] == "'alive'\n"
+
+
+def test_micropip_installs_from_an_address(seen: dict[str, Any]) -> None:
+    assert seen["installed"] == "True\n"
+
+
+def test_a_link_carries_the_code(seen: dict[str, Any]) -> None:
+    assert seen["linked"] == "console?code=6%20*%207%20%2B%200"
 
 
 def test_the_tests_run_in_the_page(seen: dict[str, Any]) -> None:

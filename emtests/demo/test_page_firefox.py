@@ -42,7 +42,7 @@ def test_every_panel_works(seen: dict[str, Any]) -> None:
     assert seen["peak"] == "19 of 1,024"
     assert "clamped_uint8 array" in seen["blocks"]
     assert "index 6 is outside the 4 elements of the int32 array" in seen["accounts"]
-    assert seen["answer"] == ">>> 6 * 742"
+    assert seen["answer"] == ">>> 6 * 742\n"
 
 
 def test_the_tests_run(seen: dict[str, Any]) -> None:

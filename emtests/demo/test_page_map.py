@@ -54,6 +54,15 @@ def test_a_block_is_shown_byte_by_byte(seen: dict[str, Any]) -> None:
     assert first_bytes == {served_pixels()[:512], filtered[:512]}
 
 
+def test_what_is_under_the_pointer_is_told(seen: dict[str, Any]) -> None:
+    last = max(seen["small"]["rows"], key=lambda row: int(row[0], 16))
+    assert seen["tip"].startswith(f"{last[1]} of {last[2]} bytes at {last[0]}, from /program/")
+
+
+def test_a_debug_heap_finds_an_overrun(seen: dict[str, Any]) -> None:
+    assert "was overrun: bytes 0 to 0 after its end were written" in seen["corruption"]
+
+
 def test_growth_is_told_with_its_cause(seen: dict[str, Any]) -> None:
     def megabytes(state: dict[str, Any]) -> float:
         return float(state["memory"].removesuffix(" MiB"))

@@ -12,6 +12,7 @@ from emtests.demo.conftest import Drive
 
 pytestmark = pytest.mark.once
 
+MOST_OF_A_FIRST_VISIT = 6_500_000
 MOST_OF_A_RETURN = 30_000
 """Bytes, mostly headers: the files whose names do not change are asked for once more."""
 
@@ -40,3 +41,7 @@ def test_a_return_transfers_nothing_of_pyodide(seen: dict[str, Any]) -> None:
     assert any(name.endswith("pyodide.asm.wasm") for name in names)
     assert transferred(seen["second"], "/pyodide-") == 0
     assert transferred(seen["second"]) < MOST_OF_A_RETURN
+
+
+def test_a_first_visit_is_small(seen: dict[str, Any]) -> None:
+    assert 3_000_000 < transferred(seen["first"]) <= MOST_OF_A_FIRST_VISIT

@@ -15,6 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from pyodide_demo.archives import archive_of
+from pyodide_demo.breaking import MISTAKES
+from pyodide_demo.building import RUNTIME
 from pyodide_demo.filters import FILTERS
 from pyodide_demo.policy import ISOLATION
 from pyodide_demo.server import LOOPBACK, FileServer
@@ -26,24 +29,41 @@ pytestmark = pytest.mark.once
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FileServer]:
     folder = tmp_path_factory.mktemp("site")
-    for name in ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip"):
-        (folder / name).write_text(name)
-    (folder / "pyodide-lock.json").write_text("{}")
-    (folder / "emheap-1.0-py3-none-any.whl").write_bytes(b"wheel")
+    (folder / "emheap-1.0-py3-none-any.whl").write_bytes(archive_of({"emheap/__init__.py": b""}))
+    (folder / "emheap-1.0-cp314-none-any.whl").write_bytes(b"compiled")
     (folder / "my picture.PNG").write_bytes(b"picture")
     (folder / "secret").write_text("secret")
-    modules, site = folder / "modules", folder / "packages"
-    for name in ("modules/" + each for each in MODULE_FILES):
-        place = folder / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(name)
-    site.mkdir()
-    (site / "pytest.py").write_text("pytest")
-    documentation = folder / "documentation"
-    documentation.mkdir()
-    (documentation / "index.html").write_text("documentation")
-    wheel = folder / "emheap-1.0-py3-none-any.whl"
-    parts = Parts(folder, wheel, modules, site, documentation)
+    recorded = {"mistakes": {name: {} for name in MISTAKES}, "scene": ["</script>"]}
+    (folder / "recorded.json").write_text(json.dumps(recorded))
+    fakes = {
+        "runtime": [*RUNTIME, "python_stdlib.zip.gz", "pyodide-lock.json"],
+        "page": [
+            "main.js",
+            "worker.js",
+            "style.css",
+            "icon.svg",
+            "tests/worker.js",
+            "service_worker.js",
+        ],
+        "modules": MODULE_FILES,
+        "packages": ["pytest.py"],
+        "documentation": ["index.html"],
+    }
+    for part, names in fakes.items():
+        for name in names:
+            place = folder / part / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(name)
+    parts = Parts(
+        runtime=folder / "runtime",
+        page=folder / "page",
+        recorded=folder / "recorded.json",
+        wheel=folder / "emheap-1.0-py3-none-any.whl",
+        compiled=folder / "emheap-1.0-cp314-none-any.whl",
+        modules=folder / "modules",
+        tests_site=folder / "packages",
+        documentation=folder / "documentation",
+    )
     files = site_files(parts, folder / "my picture.PNG", ["sepia", "blur"])
     with FileServer(files) as server:
         yield server
@@ -72,9 +92,9 @@ def placed(server: FileServer, address: str) -> str:
     ("address", "content_type"),
     [
         ("/", "text/html; charset=utf-8"),
-        ("/main.js", "text/javascript; charset=utf-8"),
-        ("/style.css", "text/css; charset=utf-8"),
-        ("/icon.svg", "image/svg+xml"),
+        ("/PAGE/main.js", "text/javascript; charset=utf-8"),
+        ("/PAGE/style.css", "text/css; charset=utf-8"),
+        ("/PAGE/icon.svg", "image/svg+xml"),
         ("/site.json?v=1", "application/json"),
         ("/MODULES/@echogarden/pffft-wasm/dist/simd/pffft.js", "text/javascript; charset=utf-8"),
         ("/MODULES/@echogarden/pffft-wasm/dist/simd/pffft.wasm", "application/wasm"),
@@ -83,7 +103,7 @@ def placed(server: FileServer, address: str) -> str:
         ("/PYODIDE/pyodide.mjs", "text/javascript; charset=utf-8"),
         ("/PYODIDE/pyodide.asm.wasm", "application/wasm"),
         ("/WHEEL/emheap-1.0-py3-none-any.whl", "application/octet-stream"),
-        ("/python/pyodide_demo/program.py", "text/plain; charset=utf-8"),
+        ("/python/pyodide_demo/filters.py", "text/plain; charset=utf-8"),
         ("/picture.PNG", "image/png"),
     ],
 )
@@ -99,8 +119,9 @@ def test_every_file_has_its_type_and_isolates_the_page(
 
 
 def test_only_the_tests_may_evaluate_text(server: FileServer) -> None:
-    for address in ("/", "/worker.js", "/main.js"):
-        assert "'unsafe-eval'" not in request(server, address)[1]["Content-Security-Policy"]
+    for address in ("/", "/PAGE/worker.js", "/PAGE/main.js"):
+        headers = request(server, placed(server, address))[1]
+        assert "'unsafe-eval'" not in headers["Content-Security-Policy"]
     assert "'unsafe-eval'" in request(server, "/tests/worker.js")[1]["Content-Security-Policy"]
 
 
@@ -155,9 +176,34 @@ def test_the_page_is_told_what_to_fetch(server: FileServer) -> None:
     assert [each["name"] for each in site["filters"]] == list(FILTERS)
     assert site["chosen"] == ["sepia", "blur"]
     assert site["picture"] == {"address": "picture.PNG", "name": "my picture.PNG"}
-    assert site["bytesToFetch"] == len("pyodide.asm.wasm") + len("python_stdlib.zip") + len("{}")
-    for address in [site["wheel"], *(f"python/{name}" for name in site["program"])]:
-        assert request(server, f"/{address}")[0] == 200
+    sizes = {each["address"]: each["byteSize"] for each in site["downloads"]}
+    names = [address.partition("/")[2] for address in sizes]
+    assert names == [
+        "pyodide.asm.wasm",
+        "python_stdlib.zip.gz",
+        "pyodide-lock.json",
+        "program.zip.gz",
+    ]
+    for address, size in sizes.items():
+        assert len(request(server, f"/{address}")[2]) == size
+    assert request(server, f"/{site['wheel']}")[0] == 200
+    assert f"{site['pyodide']}pyodide.mjs" in server.files
+
+
+def test_the_program_has_the_library_in_it(server: FileServer) -> None:
+    address = json.loads(request(server, "/site.json")[2])["program"]
+    packed = gzip.decompress(request(server, f"/{address}")[2])
+    with zipfile.ZipFile(io.BytesIO(packed)) as program:
+        names = set(program.namelist())
+    assert {"emheap/__init__.py", "pyodide_demo/prompt.py", "pyodide_demo/filters.py"} <= names
+
+
+def test_the_page_has_its_data_in_it_as_text(server: FileServer) -> None:
+    page = request(server, "/")[2].decode()
+    data = re.search(r'id="site">(.*?)</script>', page)
+    assert data is not None
+    assert json.loads(data[1]) == json.loads(request(server, "/site.json")[2])
+    assert not re.search(r"\{(policy|assets|site|wheel)", page)
 
 
 # What is kept by the browser
@@ -167,7 +213,7 @@ def test_what_never_changes_is_kept_for_ever(server: FileServer) -> None:
     for address in ("/PYODIDE/pyodide.asm.wasm", "/WHEEL/emheap-1.0-py3-none-any.whl"):
         headers = request(server, placed(server, address))[1]
         assert headers["Cache-Control"] == "public, max-age=31536000, immutable"
-    for address in ("/", "/site.json", "/worker.js"):
+    for address in ("/", "/site.json", "/tests/worker.js"):
         assert request(server, address)[1]["Cache-Control"] == "no-cache"
 
 

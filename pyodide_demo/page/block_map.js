@@ -1,83 +1,140 @@
-// Draws the blocks of a heap where they lie, on rows of cells that are read like lines of text.
+// Draws a memory as rows of cells that are read like lines of text: what is ours, what is the program's, what was
+// never written to.
 
 import { hexadecimal, number } from "./dom.js";
 
+/** @import { Block, MapReport } from "./protocol.d.ts" */
+
 const COLUMNS = 64;
 const ROWS = 24;
-const CELLS = COLUMNS * ROWS;
+export const CELLS = COLUMNS * ROWS;
 const COLOURS = 6;
+const EDGE = 0.18; // of a cell, where a block begins and ends
 
-/** The colour of the type that takes the most bytes, the second most, and so on; the last serves all the rest. */
-export const colourOf = (at) => `var(--kind-${Math.min(at, COLOURS - 1)})`;
+/**
+ * The colour of the type that takes the most bytes, the second most, and so on; the last serves all the rest.
+ * @param {number} at
+ */
+export const kindClass = (at) => `kind-${Math.min(at, COLOURS - 1)}`;
 
 export class BlockMap {
   #canvas;
-  #rows = [];
-  #low = 0;
-  #perCell = 1;
+  /** @type {MapReport | undefined} */
+  #report;
 
-  /** `choose` is called with the address of a block that is clicked. */
-  constructor(canvas, choose) {
+  /**
+   * @param {HTMLCanvasElement} canvas
+   * @param {(address: number) => void} choose is called with the address of a block that is clicked
+   * @param {(words: string, x: number, y: number) => void} tell is called with what is under the pointer
+   */
+  constructor(canvas, choose, tell) {
     this.#canvas = canvas;
+    const cellAt = (/** @type {MouseEvent} */ event) => {
+      const column = Math.floor((event.offsetX / canvas.clientWidth) * COLUMNS);
+      const row = Math.floor((event.offsetY / canvas.clientHeight) * ROWS);
+      return Math.min(CELLS - 1, Math.max(0, row * COLUMNS + column));
+    };
     canvas.addEventListener("click", (event) => {
-      const block = this.#blockAt(event.offsetX / canvas.clientWidth, event.offsetY / canvas.clientHeight);
+      const block = this.#blockAt(cellAt(event));
       if (block !== undefined) choose(block.address);
     });
+    canvas.addEventListener("pointermove", (event) => tell(this.#wordsAt(cellAt(event)), event.offsetX, event.offsetY));
+    canvas.addEventListener("pointerleave", () => tell("", 0, 0));
   }
 
-  /** Draw a survey; return in words what is seen. */
-  draw({ rows, by_kind: kinds, memory_size: memory }, range, chosen) {
-    this.#rows = rows;
-    const [low, high] = range === "memory" ? [0, memory] : extentOf(rows);
-    this.#low = low;
-    this.#perCell = Math.max(1, (high - low) / CELLS);
+  /**
+   * Draw a report; return in words what is seen.
+   * @param {MapReport} report
+   * @param {number | undefined} chosen
+   */
+  draw(report, chosen) {
+    this.#report = report;
+    const { survey, low, high, written, guards } = report;
     const scale = devicePixelRatio;
     const cell = (this.#canvas.clientWidth / COLUMNS) * scale;
     this.#canvas.width = Math.round(cell * COLUMNS);
     this.#canvas.height = Math.round(cell * ROWS);
     const context = this.#canvas.getContext("2d");
+    if (context === null) return "";
     const style = getComputedStyle(this.#canvas);
-    const colour = (name) => style.getPropertyValue(name);
-    const gap = Math.max(1, Math.round(cell / 8));
-    const paint = (first, last) => {
+    const colour = (/** @type {string} */ name) => style.getPropertyValue(name).trim();
+    const gap = Math.max(1, Math.round(cell / 10));
+    const paint = (/** @type {number} */ first, /** @type {number} */ last) => {
       for (let at = first; at <= last; at++) {
         context.fillRect((at % COLUMNS) * cell, Math.floor(at / COLUMNS) * cell, cell - gap, cell - gap);
       }
     };
-    context.fillStyle = colour("--cell");
-    paint(0, CELLS - 1);
-    const order = new Map(kinds.map(({ name }, at) => [name, at]));
-    for (const block of rows) {
-      // The rows come with the largest first, so that small blocks are not painted over.
-      context.fillStyle = colour(`--kind-${Math.min(order.get(block.kind), COLOURS - 1)}`);
-      paint(...this.#cellsOf(block));
+    for (const [at, one] of written.entries()) {
+      context.fillStyle = colour(one ? "--cell-written" : "--cell");
+      paint(at, at);
     }
-    const marked = rows.find(({ address }) => address === chosen);
+    for (const { kind, ...guard } of guards) {
+      context.fillStyle = colour(kind === "red zone" ? "--red-zone" : "--quarantine");
+      paint(...this.#cellsOf(guard));
+    }
+    const order = new Map(survey.by_kind.map(({ name }, at) => [name, at]));
+    for (const block of survey.rows) {
+      // The rows come with the largest first, so that small blocks are not painted over.
+      const [first, last] = this.#cellsOf(block);
+      context.fillStyle = colour(`--kind-${Math.min(order.get(block.kind) ?? COLOURS, COLOURS - 1)}`);
+      paint(first, last);
+      // Where it begins and ends, so that neighbours of one type stay apart.
+      context.fillStyle = colour("--edge");
+      const edge = Math.max(1, Math.round(cell * EDGE));
+      context.fillRect((first % COLUMNS) * cell, Math.floor(first / COLUMNS) * cell, edge, cell - gap);
+    }
+    const marked = survey.rows.find(({ address }) => address === chosen);
     if (marked !== undefined) {
       context.fillStyle = colour("--text");
       paint(...this.#cellsOf(marked));
     }
-    if (!rows.length && range !== "memory") return "No block is live.";
-    return `From ${hexadecimal(low)} to ${hexadecimal(high)}; a cell is ${number(Math.ceil(this.#perCell))} bytes.`;
+    if (!survey.rows.length && high - low <= CELLS) return "No block is live.";
+    const each = Math.ceil(this.#perCell());
+    return `From ${hexadecimal(low)} to ${hexadecimal(high)}; a cell is ${number(each)} ${each === 1 ? "byte" : "bytes"}.`;
   }
 
+  #perCell() {
+    const { low, high } = this.#report ?? { low: 0, high: 0 };
+    return Math.max(1, (high - low) / CELLS);
+  }
+
+  /**
+   * @param {{ address: number, byte_size: number }} block
+   * @returns {[number, number]}
+   */
   #cellsOf({ address, byte_size: size }) {
-    const cellOf = (place) => Math.min(CELLS - 1, Math.max(0, Math.floor((place - this.#low) / this.#perCell)));
+    const low = this.#report?.low ?? 0;
+    const cellOf = (/** @type {number} */ place) =>
+      Math.min(CELLS - 1, Math.max(0, Math.floor((place - low) / this.#perCell())));
     return [cellOf(address), cellOf(address + Math.max(size, 1) - 1)];
   }
 
-  /** The smallest block with a part in the cell at a place, both from 0 to 1. */
-  #blockAt(x, y) {
-    const at = Math.floor(y * ROWS) * COLUMNS + Math.floor(x * COLUMNS);
-    return this.#rows.findLast((block) => {
+  /**
+   * The smallest block with a part in a cell.
+   * @param {number} cell
+   * @returns {Block | undefined}
+   */
+  #blockAt(cell) {
+    return this.#report?.survey.rows.findLast((block) => {
       const [first, last] = this.#cellsOf(block);
-      return first <= at && at <= last;
+      return first <= cell && cell <= last;
     });
   }
-}
 
-function extentOf(rows) {
-  if (!rows.length) return [0, CELLS];
-  const low = Math.min(...rows.map(({ address }) => address));
-  return [low, Math.max(...rows.map(({ address, byte_size: size }) => address + size))];
+  /** @param {number} cell */
+  #wordsAt(cell) {
+    const report = this.#report;
+    if (report === undefined) return "";
+    const block = this.#blockAt(cell);
+    if (block !== undefined) {
+      return `${block.kind} of ${number(block.byte_size)} bytes at ${hexadecimal(block.address)}, from ${block.site}`;
+    }
+    const start = Math.floor(report.low + cell * this.#perCell());
+    const guard = report.guards.find((each) => {
+      const [first, last] = this.#cellsOf(each);
+      return first <= cell && cell <= last;
+    });
+    const state = report.written[cell] ? "not ours: the program's, or freed" : "never written to";
+    return `${hexadecimal(start)}: ${guard?.kind ?? state}`;
+  }
 }

@@ -22,7 +22,7 @@ export async function openCamera() {
     },
 
     close() {
-      stream.getTracks().forEach((track) => track.stop());
+      for (const track of stream.getTracks()) track.stop();
     },
   };
 }

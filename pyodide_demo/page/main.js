@@ -1,44 +1,78 @@
-// The page: its tabs, and Python's start. Each panel is a file of its own.
+// The page: Python's start, and its panels. Each panel is a file of its own.
 
-import { element } from "./dom.js";
+import { showCondition } from "./condition.js";
+import { element, wordsOf } from "./dom.js";
+import { startHero } from "./hero.js";
+import { isolate, keep } from "./keeping.js";
+import { Loading } from "./loading.js";
 import { startBreaking } from "./panels/breaking.js";
 import { startConsole } from "./panels/console.js";
 import { startHeapMap } from "./panels/heap_map.js";
+import { startModule } from "./panels/module.js";
 import { startPicture } from "./panels/picture.js";
+import { startSameBytes } from "./panels/same_bytes.js";
 import { startSpectrum } from "./panels/spectrum.js";
 import { startTests } from "./panels/tests.js";
-import { Python } from "./python.js";
+import { Python, Restarted } from "./python.js";
+import { State } from "./state.js";
 import { startTabs } from "./tabs.js";
 
-const python = new Python({
-  progress({ stage, done }) {
-    if (element("progress").hidden) return; // it failed, and some of it goes on
-    element("stage").textContent = stage;
-    if (done === undefined) element("progress").removeAttribute("value");
-    else element("progress").value = done;
-  },
+/** @import { Site } from "./protocol.d.ts" */
 
-  site(site) {
-    for (const panel of panels) panel.site?.(site);
-  },
+/**
+ * @typedef {object} Panel
+ * @property {() => void | Promise<void>} started Python is ready, for the first time or again
+ * @property {() => void} [restarting] all that Python had is gone
+ */
+
+document.documentElement.dataset.started = "true"; // see watch.js
+/** @type {Site} */
+const site = JSON.parse(element("site").textContent ?? "");
+const state = new State();
+const loading = new Loading(site);
+const python = new Python(site, {
+  stage: (stage) => loading.show(stage),
+  output: (output) => (output.scope === "page" ? console_ : module_).output(output),
+  input: () => console_.input(),
 });
 
-startTabs(element("tabs"));
-const panels = [startPicture, startSpectrum, startHeapMap, startBreaking, startConsole, startTests].map((start) =>
-  start(python),
-);
+startTabs(element("tabs"), state);
+const console_ = startConsole(python, state);
+const module_ = startModule(python, state, site);
+/** @type {Panel[]} */
+const panels = [
+  startHero(python, site),
+  startPicture(python, state, site),
+  startSpectrum(python, state),
+  startHeapMap(python, state),
+  startBreaking(python, state, site),
+  startSameBytes(python, state),
+  module_,
+  console_,
+  startTests(python, state, site),
+];
+state.open();
+showCondition(python, () => {
+  for (const panel of panels) panel.restarting?.();
+  void start();
+});
 
-try {
-  if (HTMLCanvasElement.prototype.transferControlToOffscreen === undefined) {
-    throw new Error("This browser cannot draw from a worker. A current Chromium, Firefox or Safari can.");
+async function start() {
+  loading.begin();
+  try {
+    if (HTMLCanvasElement.prototype.transferControlToOffscreen === undefined) {
+      throw new Error("This browser cannot draw from a worker. A current Chromium, Firefox or Safari can.");
+    }
+    const { runtime } = await python.start();
+    element("runtime").textContent = `Running on ${runtime}, in a worker.`;
+    loading.end();
+    await Promise.all(panels.map((panel) => panel.started()));
+  } catch (error) {
+    if (!(error instanceof Restarted)) loading.fail(wordsOf(error));
   }
-  const { runtime, picture } = await python.call("start");
-  element("runtime").textContent = `Running on ${runtime}, in a worker.`;
-  element("loading").hidden = true;
-  await Promise.all(panels.map((panel) => panel.started({ picture })));
-} catch (error) {
-  element("stage").textContent = "Python cannot run here.";
-  element("progress").hidden = true;
-  element("error").textContent = error.message;
-  element("error").hidden = false;
+}
+
+if (!(await isolate())) {
+  await start();
+  await keep(site);
 }

@@ -1,21 +1,23 @@
-// Counts how often something happens.
+// Counts how often something happens, and how long it takes.
 
 const MILLISECONDS = 1000;
 
 export class RateMeter {
+  /** @type {number[]} */
   #times = [];
 
-  /** Begin anew, as after a pause. */
+  /** Begin again, as after a pause. */
   reset() {
     this.#times = [];
   }
 
-  /** Note that it happened now; return how often it did in the last second, in words. */
+  /** Note that it happened now; return how often it did in the last second. */
   count() {
     const now = performance.now();
     this.#times.push(now);
-    while (this.#times[0] < now - MILLISECONDS) this.#times.shift();
-    const seconds = (now - this.#times[0]) / 1000;
-    return seconds > 0 ? ((this.#times.length - 1) / seconds).toFixed(1) : "–";
+    this.#times = this.#times.filter((time) => time >= now - MILLISECONDS);
+    const [first = now] = this.#times;
+    const seconds = (now - first) / 1000;
+    return seconds > 0 ? (this.#times.length - 1) / seconds : 0;
   }
 }

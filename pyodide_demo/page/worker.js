@@ -5,48 +5,83 @@ import * as breaking from "./worker/breaking.js";
 import * as console_ from "./worker/console.js";
 import { Problem } from "./worker/downloads.js";
 import * as map from "./worker/heap_map.js";
+import * as module_ from "./worker/module.js";
 import * as picture from "./worker/picture.js";
-import { startPython } from "./worker/python.js";
+import { lastLine, startPython } from "./worker/python.js";
+import * as bytes from "./worker/same_bytes.js";
+import * as scene from "./worker/scene.js";
 import * as spectrum from "./worker/spectrum.js";
 
-const panels = { breaking, console: console_, map, picture, spectrum };
+/** @import { News, Question, Tasks } from "./protocol.d.ts" */
+/** @import { Surroundings } from "./worker/python.js" */
 
-let python; // what startPython gives
+const { cancel, complete, run: runText } = console_;
+/** @type {Record<string, Record<string, (python: Surroundings, details: any) => unknown>>} */
+const panels = {
+  breaking,
+  bytes,
+  console: { cancel, complete, run: runText },
+  map,
+  module: module_,
+  picture,
+  scene,
+  spectrum,
+};
+/** What goes on while others are done: a program that waits must not keep them. */
+const BESIDE = new Set(["console.run", "console.cancel"]);
 
-const say = (kind, details) => self.postMessage({ kind, details });
+/** @type {Surroundings | undefined} */
+let python;
 
-async function start() {
-  let site;
-  python = await startPython((progress) => say("progress", progress), (found) => {
-    site = found;
-    const { filters, chosen, mistakes, parts } = site;
-    say("site", { filters, chosen, mistakes, parts });
-  });
-  return { runtime: python.home, picture: site.picture };
+/**
+ * @template {keyof News} K
+ * @param {K} news
+ * @param {News[K]} details
+ */
+const tell = (news, details) => self.postMessage({ news, details });
+
+/** @param {Tasks["start"]["details"]} details */
+async function start({ site, base, shared }) {
+  python = await startPython(site, base, (stage) => tell("stage", stage));
+  // What is awaited never ends after a fatal error, wherever that came from.
+  python.pyodide._api.on_fatal = (error) => tell("dead", { reason: lastLine(error) });
+  console_.start(python, shared, tell);
+  return { runtime: python.runtime };
 }
 
-function run(task, details) {
-  if (task === "start") return start();
+/** @param {Question} question */
+function run({ task, details }) {
+  if (task === "start") return start(details);
   if (python === undefined) throw new Problem("Python has not started.");
-  const [panel, name] = task.split(".");
-  return panels[panel][name](python, details);
+  const [panel = "", name = ""] = task.split(".");
+  const found = panels[panel]?.[name];
+  if (found === undefined) throw new Problem(`There is no task ${task}.`);
+  return found(python, details);
 }
 
+/** @param {unknown} error */
 function wordsOf(error) {
   if (error instanceof Problem) return error.message;
   console.error(error);
-  const words = String(error?.message ?? error).trim().split("\n").at(-1);
-  return error.pyodide_fatal_error ? `Python has stopped for good, reload the page: ${words}` : words;
+  return lastLine(error);
+}
+
+/** @param {Question} question */
+async function answer(question) {
+  const { id, task } = question;
+  try {
+    const result = await run(question);
+    self.postMessage({ id, result });
+  } catch (error) {
+    self.postMessage({ id, failure: wordsOf(error) });
+  } finally {
+    python?.observer.look(task);
+  }
 }
 
 // One task at a time, in the order they were asked for.
 let last = Promise.resolve();
-self.onmessage = ({ data: { id, task, details } }) => {
-  last = last
-    .then(() => run(task, details))
-    .finally(() => python?.observer.look(task))
-    .then(
-      (result) => self.postMessage({ id, result }),
-      (error) => self.postMessage({ id, failure: wordsOf(error) }),
-    );
-};
+self.addEventListener("message", ({ data }) => {
+  if (BESIDE.has(data.task) && python !== undefined) last.then(() => void answer(data));
+  else last = last.then(() => answer(data));
+});

@@ -11,9 +11,11 @@ if TYPE_CHECKING:
 
 # What brings a panel to life before it is judged, by its tab.
 ALIVE = {
-    "Break it": ("#mistakes button:first-child", "#accounts h2"),
+    "Break it": ("#mistakes button:last-child", "#accounts h3"),
     "Console": ("#examples button:last-child", "#console-log .answered"),
     "Heap map": ("#map-rows tr:first-child button", "#dump"),
+    "Same bytes": ("#actions-python button:first-child", "#bytes-row .changed"),
+    "Your .wasm": ("#samples button:first-child", "#module-exports tr"),
 }
 
 

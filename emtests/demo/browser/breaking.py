@@ -15,11 +15,17 @@ def drive(visit: Visit) -> None:
     for _ in range(2):
         for button in page.locator("#mistakes button").all():
             button.click()
-            page.locator("#mistakes [aria-pressed=true]", has_text=button.text_content()).wait_for()
-            accounts[button.get_attribute("name")] = {
+            name = button.get_attribute("name")
+            page.locator(f"#mistakes [name={name}][aria-pressed=true]").wait_for()
+            page.locator(f"#accounts[data-made={name}]").wait_for()
+            accounts[name] = {
                 card.get_attribute("data-lane"): {
                     "verdict": card.locator(".verdict").text_content(),
-                    "code": card.locator(".code").text_content(),
+                    "code": "\n".join(card.locator(".code-text").all_text_contents()),
+                    "marks": {
+                        mark.text_content(): mark.locator("xpath=..").get_attribute("data-line")
+                        for mark in card.locator(".code-mark").all()
+                    },
                     "said": card.locator(".said").text_content(),
                     "where": " ".join(card.locator(".hint").all_text_contents()),
                 }
@@ -28,4 +34,4 @@ def drive(visit: Visit) -> None:
     page.get_by_role("tab", name="Picture").click()
     page.locator("#panel-picture label", has_text="invert").click()
     page.locator("#caption", has_text="invert").wait_for()
-    visit.seen["blocks"] = page.locator("#blocks").text_content()
+    visit.seen["blocks"] = page.locator("#picture-blocks").text_content()

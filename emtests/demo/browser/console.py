@@ -1,76 +1,162 @@
-"""The panel of the prompt and of the tests."""
+"""The panel of the prompt, and the tests."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from playwright.sync_api import expect
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Locator, Page
 
     from emtests.demo.browser.visit import Visit
+
+README = Path(__file__).resolve().parents[3] / "README.md"
+
+LINES = {
+    "a number": "1 + 2",
+    "an array": "kept = heap.alloc_array(uint8, 5)",
+    "beyond it": "kept[5]",
+    "a class and its use": "class A:\n    one = 1\n\n    two = 2\n\nA.two",
+    "a definition and a call": "def f():\n    return 'called'\nf()",
+    "what follows an error": "1 / 0\nprint('too far')",
+    "what cannot be read": "print('too early')\n1 +* 2",
+    "an await": "import asyncio\nawait asyncio.sleep(0.01)\n'awaited'",
+    "colours": "print('\\x1b[31mred\\x1b[0m plain')",
+    "the end": "raise SystemExit",
+    "a missing package": "import numpy",
+}
 
 
 def drive(visit: Visit) -> None:
     page = visit.started("console")
-    _type(page, visit.seen)
-    _interrupt(page, visit.seen)
+    seen = visit.seen
+    seen["focus"] = page.evaluate("document.activeElement.id")
+    seen["answers"] = {name: enter(page, text) for name, text in LINES.items()}
+    seen["coloured"] = page.locator("#console-log .ansi-red").text_content()
     _grow(page)
-    _test(page, visit.seen)
+    _type(page, seen)
+    _paste_the_readme(page, seen)
+    _fold(page, seen)
+    _stream_and_interrupt(page, seen)
+    _ask(page, seen)
+    _install(page, visit)
+    _link(visit, page)
+    _test(page, seen)
+
+
+def editor(page: Page) -> Locator:
+    return page.locator("#prompt .cm-content")
+
+
+def enter(page: Page, text: str) -> str:
+    """Run a text; return what was shown for it."""
+    before = page.locator("#console-log .entry").count()
+    editor(page).fill(text)
+    editor(page).press("Control+Enter")
+    entry = page.locator("#console-log .entry").nth(before)
+    entry.wait_for()
+    expect(page.locator("#console-run")).to_be_enabled()
+    return "".join(entry.locator(".answered").all_text_contents())
 
 
 def _type(page: Page, seen: dict[str, Any]) -> None:
-    seen["answers"] = {}
-    lines = ["1 + 2", "kept = heap.alloc_array(uint8, 5)", "kept[5]", "for i in range(2):"]
-    for line in [*lines, "    print(i * 21)", ""]:
-        seen["answers"][line] = _enter(page, line)
-    page.locator("#prompt").press("ArrowUp")
-    page.locator("#prompt").press("ArrowUp")
-    seen["recalled"] = page.locator("#prompt").input_value()
-    page.locator("#prompt").fill("")
-    before = page.locator("#console-log .answered").count()
-    page.get_by_role("button", name="heap.live()").click()
-    page.locator("#console-log .answered").nth(before).wait_for()
-    seen["live"] = page.locator("#console-log .answered").last.text_content()
+    """By the keyboard alone: Enter goes on in a block and runs what is whole, Tab completes."""
+    editor(page).press_sequentially("for i in range(2):")
+    editor(page).press("Enter")
+    editor(page).press_sequentially("print(i * 21)")
+    editor(page).press("Enter")
+    editor(page).press("Backspace")
+    before = page.locator("#console-log .entry").count()
+    editor(page).press("Enter")
+    page.locator("#console-log .entry").nth(before).locator(".answered").wait_for()
+    seen["typed"] = page.locator("#console-log .entry").last.locator(".answered").text_content()
+    editor(page).press("ArrowUp")
+    seen["recalled"] = "\n".join(page.locator("#prompt .cm-line").all_text_contents())
+    for _ in range(4):
+        editor(page).press("ArrowUp")
+    seen["before that"] = page.locator("#prompt .cm-content").text_content()
+    editor(page).fill("kep")
+    editor(page).press("Control+Space")
+    page.locator("#prompt .cm-tooltip-autocomplete").wait_for()
+    editor(page).press("Tab")
+    expect(editor(page)).to_have_text("kept")
+    editor(page).fill("")
 
 
-def _enter(page: Page, line: str) -> list[str]:
-    """Type a line; return what was written under it, and the sign of the next line."""
-    typed = page.locator("#console-log .typed").count()
-    page.locator("#prompt").fill(line)
-    page.locator("#prompt").press("Enter")
-    page.locator("#console-log .typed").nth(typed).wait_for()
-    page.locator("#interrupt").wait_for(state="hidden")
-    found: list[str] = page.evaluate(
-        """() => {
-            const last = document.querySelector("#console-log").lastElementChild;
-            const sign = document.getElementById("prompt-sign").textContent;
-            return [last.className === "answered" ? last.textContent : "", sign];
-        }"""
-    )
-    return found
+def _paste_the_readme(page: Page, seen: dict[str, Any]) -> None:
+    blocks = re.findall(r"```python\n(>>> .*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    seen["readme"] = [enter(page, block) for block in blocks]
+    seen["readme's last line"] = [
+        re.findall(r"^>>> (.*?)(?:  # doctest.*)?$", block, re.MULTILINE)[-1] for block in blocks
+    ]
 
 
-def _interrupt(page: Page, seen: dict[str, Any]) -> None:
-    _enter(page, "while True: pass")
-    page.locator("#prompt").press("Enter")
+def _fold(page: Page, seen: dict[str, Any]) -> None:
+    enter(page, "for i in range(500): print(i)")
+    last = page.locator("#console-log .entry").last
+    seen["folded"] = last.locator("summary").text_content()
+    seen["unfolded"] = last.locator(".answered").first.text_content()
+
+
+def _stream_and_interrupt(page: Page, seen: dict[str, Any]) -> None:
+    before = page.locator("#console-log .entry").count()
+    editor(page).fill("print('begun')\nwhile True: pass")
+    editor(page).press("Control+Enter")
+    entry = page.locator("#console-log .entry").nth(before)
+    # What is printed is there before the program ends.
+    expect(entry).to_contain_text("begun")
     page.locator("#interrupt").click()
-    page.locator("#interrupt").wait_for(state="hidden")
-    seen["interrupted"] = page.locator("#console-log .answered").last.text_content()
-    seen["after"] = _enter(page, "'alive'")
+    expect(entry).to_contain_text("KeyboardInterrupt")
+    seen["after"] = enter(page, "'alive'")
+    editor(page).fill("await asyncio.sleep(1000)")
+    editor(page).press("Control+Enter")
+    page.locator("#interrupt").click()
+    expect(page.locator("#console-log .entry").last).to_contain_text("KeyboardInterrupt")
+
+
+def _ask(page: Page, seen: dict[str, Any]) -> None:
+    editor(page).fill("name = input('Who? ')\nprint('Hello', name)")
+    editor(page).press("Control+Enter")
+    page.locator("#input-line").fill("Grüße")
+    page.locator("#input-line").press("Enter")
+    expect(page.locator("#console-log .entry").last).to_contain_text("Hello Grüße")
+    expect(page.locator("#console-run")).to_be_enabled()
+
+
+def _install(page: Page, visit: Visit) -> None:
+    wheel = page.locator(".install a").get_attribute("href")
+    code = f"import micropip\nawait micropip.install('{visit.address}{wheel}')\n"
+    visit.seen["installed"] = enter(page, f"{code}'emheap' in micropip.list()")
+
+
+def _link(visit: Visit, page: Page) -> None:
+    editor(page).fill("6 * 7 + 0")
+    page.locator("#console-link").click()
+    page.locator("#console-linked", has_text="carries the code").wait_for()
+    address = page.url
+    other = visit.page()
+    other.goto(address)
+    expect(editor(other)).to_have_text("6 * 7 + 0")
+    visit.seen["linked"] = address.partition("#")[2]
+    other.goto(f"{visit.address}#console?code={'print(6 * 7)'.replace(' ', '%20')}&run=1")
+    expect(other.locator("#console-log")).to_contain_text("42")
+    other.close()
 
 
 def _grow(page: Page) -> None:
-    _enter(page, "large = heap.alloc_array(uint8, 100_000_000)")
+    enter(page, "large = heap.alloc_array(uint8, 100_000_000)")
     page.get_by_role("tab", name="Heap map").click()
-    page.locator("#map-growth", has_text="console.enter").wait_for()
+    page.locator("#map-growth", has_text="console.run").wait_for()
     page.locator("#map-rows tr", has_text="100,000,000").wait_for()
     page.get_by_role("tab", name="Console").click()
+    enter(page, "large.free()")
 
 
 def _test(page: Page, seen: dict[str, Any]) -> None:
+    page.get_by_role("tab", name="Tests").click()
     start = page.locator("#tests-start")
     now = page.locator("#tests-now")
     seen["parts"] = page.locator("#tests-part option").all_text_contents()
@@ -81,7 +167,7 @@ def _test(page: Page, seen: dict[str, Any]) -> None:
     seen["files"] = [
         row.locator("th, td").all_text_contents() for row in page.locator("#tests-files tr").all()
     ]
-    page.locator("#tests-part").select_option("emtests/types")
+    page.locator("#tests-part").select_option("emtests/refs")
     start.click()
     expect(page.locator("#tests-counts")).to_have_text(re.compile(r"^[1-9][\d,]* of "))
     start.click()

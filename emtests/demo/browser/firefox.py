@@ -62,6 +62,17 @@ class Walk:
     def type(self, place: str, *keys: str) -> None:
         self.driver.find_element(By.ID, place).send_keys(*keys)
 
+    def wait_for_editor(self, place: str) -> Any:
+        """The editable part of a prompt, which lies in a shadow root."""
+
+        def editor(driver: Any) -> Any:
+            host = driver.find_element(By.ID, place)
+            return driver.execute_script(
+                "return arguments[0].shadowRoot?.querySelector('.cm-content')", host
+            )
+
+        return WebDriverWait(self.driver, SECONDS).until(editor)
+
     def digest(self, place: str) -> str:
         """The SHA-256 of what a canvas shows, once it is the same twice."""
         last, now = "", self._digest(place)
@@ -122,7 +133,7 @@ def drive(walk: Walk, address: str) -> dict[str, Any]:
     seen["peak"] = walk.wait_for("peak-bin", "19 of")
     walk.driver.execute_script(
         """const slider = document.getElementById("frequency");
-        slider.value = 3000;
+        slider.value = 738;
         slider.dispatchEvent(new Event("input", { bubbles: true }));"""
     )
     seen["second peak"] = walk.wait_for("peak-bin", "128 of")
@@ -133,9 +144,10 @@ def drive(walk: Walk, address: str) -> dict[str, Any]:
     walk.type("tab-map", Keys.ARROW_RIGHT)
     walk.driver.find_element(By.NAME, "overflow").click()
     seen["accounts"] = walk.wait_for("accounts", "OutOfBoundsError")
-    walk.type("tab-break", Keys.ARROW_RIGHT)
-    walk.type("prompt", "6 * 7", Keys.ENTER)
+    walk.click("tab-console")
+    walk.wait_for_editor("prompt").send_keys("6 * 7", Keys.ENTER)
     seen["answer"] = walk.wait_for("console-log", "42")
+    walk.click("tab-tests")
     walk.click("tests-start")
     walk.wait_for("tests-start", "Run the tests")
     seen["tests"] = f"{walk.text('tests-now')} {walk.text('tests-counts')}"

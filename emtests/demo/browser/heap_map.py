@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from playwright.sync_api import expect
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Position
 
     from emtests.demo.browser.visit import Visit
 
@@ -32,11 +32,14 @@ def drive(visit: Visit) -> None:
         seen["dumps"][address] = page.locator("#dump").text_content()
 
     # The block that ends the range lies in the last cell.
-    box = page.locator("#map").bounding_box()
+    box = page.locator("#map-canvas").bounding_box()
     assert box is not None
-    page.mouse.click(box["x"] + box["width"] - 4, box["y"] + box["height"] - 4)
+    corner: Position = {"x": box["width"] - 4, "y": box["height"] - 4}
+    page.locator("#map-canvas").click(position=corner)
     last = f"0x{max(int(row[0], 16) for row in seen['small']['rows']):x}"
     page.locator("#dump-title", has_text=last).wait_for()
+    page.locator("#map-canvas").hover(position=corner)
+    seen["tip"] = page.locator("#map-tip").text_content()
 
     # What another tab does shows here: it goes on while this one is open.
     page.get_by_role("tab", name="Picture").click()
@@ -51,6 +54,7 @@ def drive(visit: Visit) -> None:
     seen["paths"] = page.locator("#map-charts path").evaluate_all(
         "paths => paths.map((path) => path.getAttribute('d'))"
     )
+    _debug(page, seen)
 
 
 def _state(page: Page) -> dict[str, Any]:
@@ -66,7 +70,7 @@ def _state(page: Page) -> dict[str, Any]:
                 memory: text("map-memory"),
                 growth: text("map-growth"),
                 extent: text("map-extent"),
-                label: document.getElementById("map").getAttribute("aria-label"),
+                label: document.getElementById("map-canvas").getAttribute("aria-label"),
                 rows: cells("map-rows"),
                 kinds: cells("map-kinds"),
                 sites: cells("map-sites"),
@@ -74,3 +78,14 @@ def _state(page: Page) -> dict[str, Any]:
         }"""
     )
     return found
+
+
+def _debug(page: Page, seen: dict[str, Any]) -> None:
+    """The debug heap: its red zones on the map, an overrun, and what finds it."""
+    for action in ("open", "open", "overrun", "verify"):
+        page.locator(f"#debug-{action}").click()
+        page.locator("#debug-code").wait_for()
+    expect(page.locator("#debug-said")).to_contain_text("HeapCorruptionError")
+    seen["corruption"] = page.locator("#debug-said").text_content()
+    expect(page.locator("#map-heap")).to_have_value("A debug heap")
+    page.locator("#legend-guards").wait_for()

@@ -19,7 +19,7 @@ def drive(visit: Visit) -> None:
     expect(verdict).to_have_text("OutOfBoundsError", timeout=60_000)
     page.get_by_role("tab", name="Picture").click()
     expect(page.locator("#caption")).to_have_text(re.compile("original → sepia$"), timeout=60_000)
-    page.get_by_role("tab", name="Console").click()
+    page.get_by_role("tab", name="Tests").click()
     page.locator("#tests-start").click()
     now = page.locator("#tests-now")
     expect(now).to_have_text(re.compile("passed|exit code"), timeout=90_000)

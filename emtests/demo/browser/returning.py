@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from emtests.demo.browser.visit import started
+
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, CDPSession, Page
 
@@ -34,7 +36,7 @@ def _start(context: BrowserContext, page: Page, address: str) -> dict[str, Any]:
     configuration = {"includedCategories": ["v8.wasm"]}
     session.send("Tracing.start", {"transferMode": "ReturnAsStream", "traceConfig": configuration})
     page.goto(address)
-    page.locator("#loading").wait_for(state="hidden")
+    started(page)
     seconds = page.evaluate("performance.now() / 1000")
     entries = _entries(page)
     page.wait_for_timeout(MILLISECONDS_TO_WRITE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from playwright.sync_api import expect
@@ -12,12 +13,15 @@ if TYPE_CHECKING:
     from emtests.demo.browser.visit import Visit
 
 MOST_FRAMES = 600
+STEP_OF_3000 = round(1000 * math.log(3000 / 60) / math.log(12_000 / 60))
+"""The slider goes by equal steps of pitch."""
 
 
 def drive(visit: Visit) -> None:
     seen = visit.seen
     page = visit.started("spectrum")
-    seen["code"] = page.locator("#fft-code").text_content()
+    page.locator("#fft-code .code-text").first.wait_for()
+    seen["code"] = page.locator("#fft-code .code-text").all_text_contents()
     start = page.get_by_role("button", name="Start")
     stop = page.get_by_role("button", name="Stop")
 
@@ -25,7 +29,7 @@ def drive(visit: Visit) -> None:
     expect(page.locator("#peak-bin")).to_have_text("19 of 1,024")
     seen["tone"] = _state(page)
     before = _brightest_row(page)
-    page.locator("#frequency").fill("3000")
+    page.locator("#frequency").fill(str(STEP_OF_3000))
     expect(page.locator("#peak-bin")).to_have_text("128 of 1,024")
     # What was drawn is seen a frame later or two.
     for _ in range(MOST_FRAMES):

@@ -12,6 +12,11 @@ SECONDS = 90
 """How long anything may take: the machine may be busy with other tests."""
 
 
+def started(page: Page) -> None:
+    """Wait until Python has started."""
+    page.locator("#runtime", has_text="Running on").wait_for()
+
+
 class Visit:
     """What a panel's driver is given."""
 
@@ -45,7 +50,7 @@ class Visit:
         """A page on which Python has started, at a tab."""
         page = self.page(**options)
         page.goto(f"{self.address}#{name}")
-        page.locator("#loading").wait_for(state="hidden")
+        started(page)
         return page
 
     def _note(self, message: Any) -> None:

@@ -1,81 +1,268 @@
 // The prompt.
 
-import { element, make, showError } from "../dom.js";
+import { fromAnsi } from "../ansi.js";
+import { button, element, input, make, showError, wordsOf } from "../dom.js";
+import { Editor, loadCodeMirror } from "../editor.js";
+
+/** @import { News } from "../protocol.d.ts" */
+/** @import { Python } from "../python.js" */
+/** @import { State } from "../state.js" */
 
 const EXAMPLES = ["numbers = heap.alloc_array(int32, [1, 2, 3])", "numbers[1] = 2**40", "heap.live()"];
+/** Longer outputs are folded. */
+const MOST_LINES = 40;
+const LINES_IN_VIEW = 12;
+/** The oldest entries go where there are more. */
+const MOST_ENTRIES = 400;
 
-export function startConsole(python) {
-  const input = element("prompt");
-  const log = element("console-log");
-  const shared = self.crossOriginIsolated ? new SharedArrayBuffer(1) : undefined;
-  const history = [];
-  let at = 0; // in the history
-  let more = false; // the statement goes on
+/**
+ * One prompt: an editor, and a log of what was run and what came of it.
+ */
+export class Prompt {
+  #python;
+  #scope;
+  #log;
+  #place;
+  /** @type {string[]} */
+  #history = [];
+  #at = 0; // in the history
+  #draft = ""; // what was typed before the history was gone through
+  /** @type {Editor | undefined} */
+  #editor;
+  /** @type {HTMLElement | undefined} */
+  #output; // what the running text shows
+  #label;
+  #waiting = "";
+  /** Called when something is run, and when it has ended. */
+  running = (/** @type {boolean} */ _now) => {};
 
-  function append(className, text) {
-    if (text === "") return;
-    log.append(make("pre", { className }, text));
-    log.scrollTop = log.scrollHeight;
+  /**
+   * @param {Python} python
+   * @param {{ scope: "page" | "module", log: HTMLElement, place: HTMLElement, label: string }} parts
+   */
+  constructor(python, { scope, log, place, label }) {
+    this.#python = python;
+    this.#scope = scope;
+    this.#log = log;
+    this.#place = place;
+    this.#label = label;
   }
 
-  async function enter(text) {
-    append("typed", text.split("\n").map((line, number) => (more || number ? "... " : ">>> ") + line).join("\n"));
-    if (text.trim()) history.push(text);
-    at = history.length;
-    input.value = "";
-    fit();
-    element("interrupt").hidden = shared === undefined;
+  /** Make the editor, once it is to be seen. */
+  async open() {
+    if (this.#editor !== undefined) return;
+    const codemirror = await loadCodeMirror();
+    this.#editor ??= new Editor(this.#place, codemirror, {
+      label: this.#label,
+      run: (text) => void this.run(text),
+      complete: (text) => this.#complete(text),
+      recall: (step) => this.#recall(step),
+    });
+    if (this.#waiting) this.#editor.set(this.#waiting);
+  }
+
+  get text() {
+    return this.#editor?.text ?? this.#waiting;
+  }
+
+  /**
+   * Put a text into the editor, to be read, changed and run.
+   * @param {string} text
+   */
+  put(text) {
+    this.#waiting = text;
+    this.#editor?.set(text);
+  }
+
+  focus() {
+    this.#editor?.focus();
+  }
+
+  /**
+   * Run a text, and show what comes of it as it comes.
+   * @param {string} text
+   */
+  async run(text) {
+    if (!text.trim()) return;
+    this.#history.push(text);
+    this.#at = this.#history.length;
+    this.put("");
+    const typed = text.split("\n").map((line, at) => (at ? "... " : ">>> ") + line);
+    const entry = make("div", { className: "entry" }, make("pre", { className: "typed" }, typed.join("\n")));
+    this.#output = entry;
+    this.#log.append(entry);
+    while (this.#log.children.length > MOST_ENTRIES) this.#log.firstElementChild?.remove();
+    this.#toEnd();
+    this.running(true);
     try {
-      const answer = await python.call("console.enter", { text });
-      more = answer.more;
-      append("answered", answer.output.replace(/\n$/, ""));
-      showError("console-error");
+      await this.#python.call("console.run", { text, scope: this.#scope });
     } catch (error) {
-      showError("console-error", error.message);
+      this.show({ kind: "error", text: wordsOf(error) });
     }
-    element("interrupt").hidden = true;
-    element("prompt-sign").textContent = more ? "..." : ">>>";
+    this.#fold(entry);
+    this.running(false);
   }
 
-  function recall(step) {
-    at = Math.min(history.length, Math.max(0, at + step));
-    input.value = history[at] ?? "";
-    fit();
+  /**
+   * Show what the running text shows.
+   * @param {{ kind: News["output"]["kind"], text: string }} output
+   */
+  show({ kind, text }) {
+    const entry = this.#output;
+    if (entry === undefined) return;
+    const last = /** @type {HTMLElement | null} */ (entry.lastElementChild);
+    const same = last?.dataset.kind === kind;
+    const place = same && last !== null ? last : make("pre", { className: `answered of-${kind}` });
+    place.dataset.kind = kind;
+    if (!same) entry.append(place);
+    place.append(...fromAnsi(text));
+    this.#toEnd();
   }
 
-  function fit() {
-    input.rows = Math.min(12, input.value.split("\n").length);
+  /** Note that Python was restarted: what was run is here still, but not there. */
+  note(/** @type {string} */ words) {
+    if (this.#log.children.length) this.#log.append(make("p", { className: "hint" }, words));
+    this.#output = undefined;
+    this.#toEnd();
   }
 
-  input.addEventListener("input", fit);
-  input.addEventListener("keydown", (event) => {
-    const oneLine = !input.value.includes("\n");
-    if (event.key === "Enter" && !event.shiftKey) enter(input.value);
-    else if (event.key === "ArrowUp" && oneLine) recall(-1);
-    else if (event.key === "ArrowDown" && oneLine) recall(1);
-    else return;
-    event.preventDefault();
+  #toEnd() {
+    this.#log.scrollTop = this.#log.scrollHeight;
+  }
+
+  /**
+   * Fold the outputs of an entry that are long.
+   * @param {HTMLElement} entry
+   */
+  #fold(entry) {
+    for (const shown of entry.querySelectorAll("pre.answered")) {
+      const lines = (shown.textContent ?? "").split("\n");
+      if (lines.length <= MOST_LINES) continue;
+      const folded = make("details", { className: "folded" });
+      const first = make("pre", { className: shown.className }, lines.slice(0, LINES_IN_VIEW).join("\n"));
+      const rest = lines.length - LINES_IN_VIEW;
+      shown.replaceWith(first, folded);
+      folded.append(make("summary", {}, `${rest} more lines`), shown);
+    }
+  }
+
+  /** @param {string} text */
+  async #complete(text) {
+    // An answer that comes after Python was busy for a while is no help.
+    if (this.#python.condition !== "ready") return { names: [], start: 0 };
+    return this.#python.call("console.complete", { text, scope: this.#scope });
+  }
+
+  /** @param {-1 | 1} step */
+  #recall(step) {
+    if (this.#at === this.#history.length) this.#draft = this.text;
+    const at = this.#at + step;
+    if (at < 0 || at > this.#history.length) return undefined;
+    this.#at = at;
+    return this.#history[at] ?? this.#draft;
+  }
+}
+
+/**
+ * @param {Python} python
+ * @param {State} state
+ */
+export function startConsole(python, state) {
+  const panel = element("panel-console");
+  const prompt = new Prompt(python, {
+    scope: "page",
+    log: element("console-log"),
+    place: element("prompt"),
+    label: "Python",
+  });
+  let ready = false;
+  prompt.running = (now) => {
+    button("console-run").disabled = now || !ready;
+    button("interrupt").hidden = !now || !python.canBeInterrupted;
+  };
+
+  async function show() {
+    await prompt.open();
+    if (!panel.hidden) prompt.focus();
+  }
+
+  async function runLinked() {
+    const { code, run } = state.of("console");
+    if (code === "") return;
+    prompt.put(code);
+    if (run === "" || !ready) return;
+    state.choose("console", { run: "" }); // once: a reload shows it, and does not run it again
+    await prompt.run(code);
+  }
+
+  async function run() {
+    showError("console-error");
+    await prompt.run(prompt.text);
+    prompt.focus();
+  }
+
+  panel.addEventListener("shown", () => void show());
+  state.listen("console", () => void runLinked());
+  button("interrupt").addEventListener("click", () => python.interrupt());
+  button("console-run").addEventListener("click", () => void run());
+  button("console-link").addEventListener("click", async () => {
+    state.choose("console", { code: prompt.text });
+    const address = new URL(state.addressOf("console"), location.href).href;
+    try {
+      await navigator.clipboard.writeText(address);
+      element("console-linked").textContent = "Copied: the link carries the code.";
+    } catch {
+      element("console-linked").textContent = "The address of the page carries the code now.";
+    }
   });
 
-  element("interrupt").addEventListener("click", () => {
-    new Uint8Array(shared)[0] = 2; // SIGINT
+  element("input-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const line = input("input-line").value;
+    element("input-form").hidden = true;
+    prompt.show({ kind: "out", text: `${line}\n` });
+    python.answer(line);
+    prompt.focus();
   });
 
   element("examples").append(
     ...EXAMPLES.map((example) => {
-      const button = make("button", { type: "button", disabled: true }, example);
-      button.addEventListener("click", () => {
-        enter(example);
-        input.focus();
+      const made = make("button", { type: "button", disabled: true }, example);
+      made.addEventListener("click", () => {
+        void prompt.run(example);
+        prompt.focus();
       });
-      return button;
+      return made;
     }),
   );
 
   return {
+    /** @param {News["output"]} output */
+    output({ kind, text }) {
+      prompt.show({ kind, text });
+    },
+
+    input() {
+      element("input-form").hidden = false;
+      input("input-line").value = "";
+      input("input-line").focus();
+    },
+
     async started() {
-      await python.call("console.start", { shared });
-      for (const part of [input, ...element("examples").children]) part.disabled = false;
+      ready = true;
+      const buttons = /** @type {NodeListOf<HTMLButtonElement>} */ (
+        panel.querySelectorAll("#examples button, #console-run")
+      );
+      for (const each of buttons) each.disabled = false;
+      if (!panel.hidden) await show();
+      await runLinked();
+    },
+
+    restarting() {
+      ready = false;
+      prompt.running(false);
+      element("input-form").hidden = true;
+      prompt.note("Python was restarted: the names above are gone; the history is not.");
     },
   };
 }

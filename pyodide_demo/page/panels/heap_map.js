@@ -1,137 +1,235 @@
 // The panel of the heap map: asks twice a second while it is shown.
 
-import { BlockMap, colourOf } from "../block_map.js";
+import { BlockMap, CELLS, kindClass } from "../block_map.js";
 import { chart } from "../chart.js";
-import { element, hexadecimal, make, megabytes, number, showError } from "../dom.js";
+import {
+  button,
+  canvas,
+  element,
+  heading,
+  hexadecimal,
+  make,
+  number,
+  part,
+  row,
+  select,
+  showError,
+  size,
+  wordsOf,
+} from "../dom.js";
+
+/** @import { Block, MapReport, Survey, Tasks } from "../protocol.d.ts" */
+/** @import { Python } from "../python.js" */
+/** @import { State } from "../state.js" */
 
 const MILLISECONDS = 500;
 const NARROW = matchMedia("(max-width: 40rem)");
+const DEBUG_HEAP = "A debug heap";
+const ACTIONS = /** @type {const} */ (["open", "overrun", "verify", "free"]);
 
-export function startHeapMap(python) {
+/**
+ * @param {Python} python
+ * @param {State} state
+ */
+export function startHeapMap(python, state) {
   const panel = element("panel-map");
-  const map = new BlockMap(element("map"), choose);
+  const tip = element("map-tip");
+  const map = new BlockMap(canvas("map-canvas"), choose, (words, x, y) => {
+    tip.textContent = words;
+    tip.hidden = words === "";
+    tip.style.left = `${Math.min(x + 12, canvas("map-canvas").clientWidth - tip.clientWidth - 4)}px`;
+    tip.style.top = `${y + 18}px`;
+  });
+  /** @type {number | undefined} */
   let chosen; // the address of the block that is shown byte by byte
-  let timer;
+  let timer = 0;
   let asking = false;
+  let ready = false;
 
   async function look() {
     clearTimeout(timer);
-    if (asking || panel.hidden) return;
+    if (asking || !ready || panel.hidden) return;
     asking = true;
     try {
+      const { heap, range } = state.of("map");
       const perLine = NARROW.matches ? 8 : 16;
-      const heap = element("map-heap").value;
-      show(await python.call("map.report", { heap, chosen, perLine }));
+      const details = { heap, range: range === "memory" ? "memory" : "blocks", cells: CELLS, chosen, perLine };
+      show(await python.call("map.report", /** @type {Tasks["map.report"]["details"]} */ (details)));
       showError("map-error");
     } catch (error) {
-      showError("map-error", error.message);
+      showError("map-error", wordsOf(error));
     }
     asking = false;
     clearTimeout(timer);
-    timer = setTimeout(look, MILLISECONDS);
+    if (ready) timer = setTimeout(look, MILLISECONDS);
   }
 
+  /** @param {number} address */
   function choose(address) {
     chosen = address;
-    look();
+    void look();
   }
 
-  function show({ names, shown, survey, history, block, dump }) {
+  /** @param {MapReport} report */
+  function show(report) {
+    const { names, shown, survey, history, block, dump, guards } = report;
     showHeaps(names, shown);
-    const extent = map.draw(survey, element("map-range").value, chosen);
+    const extent = map.draw(report, chosen);
     element("map-extent").textContent = extent;
-    element("map").setAttribute("aria-label", `${number(survey.blocks)} blocks of ${number(survey.byte_size)} bytes. ${extent}`);
+    const blocks = survey.blocks === 1 ? "1 block" : `${number(survey.blocks)} blocks`;
+    canvas("map-canvas").setAttribute("aria-label", `${blocks} of ${number(survey.byte_size)} bytes. ${extent}`);
+    element("legend-guards").hidden = guards.length === 0;
     showNow(survey, history);
     showGrowth(history.growth);
-    showRows("map-kinds", survey.by_kind, ({ name, blocks, byte_size }, at) => [
-      make("th", { scope: "row" }, make("span", { className: "kind" }, swatch(at), name)),
-      number(blocks),
-      number(byte_size),
-    ]);
-    showRows("map-sites", survey.by_site, ({ name, blocks, byte_size }) => [
-      make("th", { scope: "row" }, name),
-      number(blocks),
-      number(byte_size),
-    ]);
+    element("map-kinds").replaceChildren(
+      ...survey.by_kind.map(({ name, blocks: count, byte_size: bytes }, at) =>
+        row(
+          heading(make("span", { className: "kind" }, make("span", { className: `swatch ${kindClass(at)}` }), name)),
+          number(count),
+          number(bytes),
+        ),
+      ),
+    );
+    element("map-sites").replaceChildren(
+      ...survey.by_site.map(({ name, blocks: count, byte_size: bytes }) =>
+        row(heading(name), number(count), number(bytes)),
+      ),
+    );
     showBlocks(survey.rows);
     showDump(block, dump);
   }
 
+  /** @param {Block[]} rows */
   function showBlocks(rows) {
     // The buttons stay the same ones, or the one in focus would be lost twice a second.
-    const body = element("map-rows");
-    const same = rows.length === body.rows.length && rows.every(({ address, kind }, at) => body.rows[at].dataset.key === `${address} ${kind}`);
+    const body = part("map-rows", HTMLTableSectionElement);
+    const keyOf = (/** @type {Block} */ block) => `${block.address} ${block.kind}`;
+    const same =
+      rows.length === body.rows.length && rows.every((block, at) => body.rows[at].dataset.key === keyOf(block));
     if (!same) {
-      const focused = document.activeElement?.closest("#map-rows tr")?.dataset.key;
+      const focused = /** @type {HTMLElement | null | undefined} */ (document.activeElement?.closest("#map-rows tr"))
+        ?.dataset.key;
       body.replaceChildren(
         ...rows.map((block) => {
-          const button = make("button", { type: "button", className: "link" }, hexadecimal(block.address));
-          button.addEventListener("click", () => choose(block.address));
-          const row = make("tr", { title: block.site }, make("th", { scope: "row" }, button), make("td", {}, block.kind), make("td", {}, number(block.byte_size)));
-          row.dataset.key = `${block.address} ${block.kind}`;
-          return row;
+          const link = make("button", { type: "button", className: "link" }, hexadecimal(block.address));
+          link.addEventListener("click", () => choose(block.address));
+          const made = row(heading(link), block.kind, number(block.byte_size));
+          made.title = block.site;
+          made.dataset.key = keyOf(block);
+          return made;
         }),
       );
-      if (focused) [...body.rows].find((row) => row.dataset.key === focused)?.querySelector("button").focus();
+      const found = [...body.rows].find(({ dataset }) => dataset.key === focused);
+      if (focused !== undefined) found?.querySelector("button")?.focus();
     }
-    for (const row of body.rows) row.querySelector("button").setAttribute("aria-pressed", row.dataset.key.startsWith(`${chosen} `));
+    for (const each of body.rows) {
+      each.querySelector("button")?.setAttribute("aria-pressed", String(each.dataset.key?.startsWith(`${chosen} `)));
+    }
+  }
+
+  /** @param {typeof ACTIONS[number]} action */
+  async function debug(action) {
+    try {
+      const { code, text, error } = await python.call("map.debug", { action });
+      element("debug-code").textContent = code;
+      element("debug-said").textContent = error ? `${error}: ${text}` : text;
+      element("debug-outcome").hidden = false;
+      state.choose("map", { heap: DEBUG_HEAP });
+    } catch (error) {
+      showError("map-error", wordsOf(error));
+    }
   }
 
   panel.addEventListener("shown", look);
   panel.addEventListener("left", () => clearTimeout(timer));
-  element("map-heap").addEventListener("change", look);
-  element("map-range").addEventListener("change", look);
+  select("map-heap").addEventListener("change", () => state.choose("map", { heap: select("map-heap").value }));
+  select("map-range").addEventListener("change", () => state.choose("map", { range: select("map-range").value }));
+  state.listen("map", ({ range }) => {
+    select("map-range").value = range;
+    void look();
+  });
+  for (const action of ACTIONS) button(`debug-${action}`).addEventListener("click", () => void debug(action));
+  addEventListener("resize", () => void look());
 
-  return { started: look };
+  return {
+    started() {
+      ready = true;
+      for (const action of ACTIONS) button(`debug-${action}`).disabled = false;
+      void look();
+    },
+
+    restarting() {
+      ready = false;
+      asking = false;
+      chosen = undefined;
+      clearTimeout(timer);
+    },
+  };
 }
 
+/**
+ * @param {string[]} names
+ * @param {string} shown
+ */
 function showHeaps(names, shown) {
-  const select = element("map-heap");
-  if (select.options.length !== names.length) {
-    select.replaceChildren(...names.map((name) => make("option", {}, name)));
-    select.value = shown;
+  const list = select("map-heap");
+  if (names.join() !== [...list.options].map(({ value }) => value).join()) {
+    list.replaceChildren(...names.map((name) => make("option", { value: name }, name)));
   }
+  list.value = shown;
 }
 
+/**
+ * @param {Survey} survey
+ * @param {MapReport["history"]} history
+ */
 function showNow(survey, { samples, seconds }) {
   element("map-blocks").textContent = number(survey.blocks);
   element("map-bytes").textContent = number(survey.byte_size);
   element("map-peak").textContent = number(survey.peak_bytes);
   element("map-total").textContent = number(survey.total_blocks);
-  element("map-memory").textContent = megabytes(survey.memory_size);
-  const points = (key) => [...samples.map((sample) => [sample.seconds, sample[key]]), [seconds, samples.at(-1)[key]]];
+  element("map-memory").textContent = size(survey.memory_size);
+  /**
+   * @param {"byte_size" | "blocks" | "memory_size"} key
+   * @returns {[number, number][]}
+   */
+  const points = (key) => [
+    ...samples.map((sample) => /** @type {[number, number]} */ ([sample.seconds, sample[key]])),
+    [seconds, samples[samples.length - 1][key]],
+  ];
   element("map-charts").replaceChildren(
     chart("Live bytes", points("byte_size"), number),
     chart("Live blocks", points("blocks"), number),
-    chart("Memory", points("memory_size"), megabytes),
+    chart("Memory", points("memory_size"), size),
   );
 }
 
+/** @param {MapReport["history"]["growth"]} growth */
 function showGrowth(growth) {
-  const items = growth.toReversed().map(({ seconds, before, after, during }) =>
-    make("li", {}, `${megabytes(before)} → ${megabytes(after)}`, make("span", { className: "hint" }, ` after ${seconds.toFixed(1)} s, during ${during}`)),
+  const items = growth
+    .toReversed()
+    .map(({ seconds, before, after, during }) =>
+      make(
+        "li",
+        {},
+        `${size(before)} → ${size(after)}`,
+        make("span", { className: "hint" }, ` after ${seconds.toFixed(1)} s, during ${during}`),
+      ),
+    );
+  element("map-growth").replaceChildren(
+    ...(items.length ? items : [make("li", { className: "hint" }, "None since Python started.")]),
   );
-  element("map-growth").replaceChildren(...(items.length ? items : [make("li", { className: "hint" }, "None since Python started.")]));
 }
 
-function showRows(id, groups, cells) {
-  element(id).replaceChildren(
-    ...groups.map((group, at) =>
-      make("tr", {}, ...cells(group, at).map((cell) => (typeof cell === "string" ? make("td", {}, cell) : cell))),
-    ),
-  );
-}
-
+/**
+ * @param {Block | undefined} block
+ * @param {string | undefined} dump
+ */
 function showDump(block, dump) {
   element("dump").hidden = block === undefined;
   if (block === undefined) return;
-  const { kind, byte_size, address, site } = block;
-  element("dump-title").textContent = `${kind} of ${number(byte_size)} bytes at ${hexadecimal(address)}, allocated at ${site}`;
-  element("dump").textContent = dump;
-}
-
-function swatch(at) {
-  const made = make("span", { className: "swatch" });
-  made.style.background = colourOf(at);
-  return made;
+  const { kind, byte_size: bytes, address, site } = block;
+  element("dump-title").textContent =
+    `${kind} of ${number(bytes)} bytes at ${hexadecimal(address)}, allocated at ${site}`;
+  element("dump").textContent = dump ?? "";
 }

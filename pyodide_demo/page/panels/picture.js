@@ -1,216 +1,261 @@
-// The picture panel: what the user switches, and what the worker drew.
+// The picture panel: what the visitor switches, and what the worker drew.
 
 import { openCamera } from "../camera.js";
-import { element, hexadecimal, make, number, showError } from "../dom.js";
+import { showModule } from "../code.js";
+import { button, element, hexadecimal, input, make, number, row, heading, showError, size, wordsOf } from "../dom.js";
 import { RateMeter } from "../rate_meter.js";
+import { freshCanvas } from "../surfaces.js";
 
-const WAYS = ["view", "to_js"];
+/** @import { Drawn, Site, Way } from "../protocol.d.ts" */
+/** @import { Python } from "../python.js" */
+/** @import { State } from "../state.js" */
 
-export function startPicture(python) {
-  const chosen = []; // names of filters, in the order in which they were switched on
+const WAYS = /** @type {Way[]} */ (["view", "to_js"]);
+const MEGABYTE = 1e6;
+
+/** @typedef {{ source: string | Blob, name: string }} Source */
+
+/**
+ * @param {Python} python
+ * @param {State} state
+ * @param {Site} site
+ */
+export function startPicture(python, state, site) {
+  const panel = element("panel-picture");
+  /** @type {Source} */
+  const photograph = { source: site.picture.address, name: site.picture.name };
+  let shown = photograph; // stays here, should Python be restarted
   let name = "";
-  let photograph; // the picture that comes with the page
+  /** @type {object | undefined} */
   let camera; // while it is on
   let busy = true;
+  /** @type {Source | "filter" | undefined} */
   let waiting; // the newest request that could not be sent yet: older ones are not worth doing
 
-  const drawing = () => ({ filters: chosen, way: element("ways").elements.way.value });
+  state.begin("picture", { filters: site.chosen.join(",") });
+  const known = new Set(site.filters.map((filter) => filter.name));
+  const chosen = () =>
+    state
+      .of("picture")
+      .filters.split(",")
+      .filter((each) => known.has(each));
+  const drawing = () => ({ filters: chosen(), way: /** @type {Way} */ (state.of("picture").way) });
 
-  /** Ask as soon as Python is free; a newer request takes the place of one that waits. */
-  async function request(task, details = {}) {
+  /**
+   * Ask as soon as Python is free; a newer request takes the place of one that waits.
+   * @param {Source | "filter"} wanted
+   */
+  async function request(wanted) {
     if (camera !== undefined) {
-      if (task === "filter") return; // the next frame has it
+      if (wanted === "filter") return; // the next frame has it
       stopCamera();
     }
     if (busy) {
-      if (task !== "filter" || waiting === undefined) waiting = [task, details];
+      if (wanted !== "filter" || waiting === undefined) waiting = wanted;
       return;
     }
     busy = true;
     try {
-      show(await python.call(`picture.${task}`, { ...details, ...drawing() }));
+      if (wanted === "filter") show(await python.call("picture.filter", drawing()));
+      else {
+        show(await python.call("picture.open", { ...wanted, ...drawing() }));
+        shown = wanted;
+      }
     } catch (error) {
-      fail(error.message);
+      fail(wordsOf(error));
     }
     busy = false;
     const next = waiting;
     waiting = undefined;
-    if (next !== undefined) request(...next);
+    if (next !== undefined) await request(next);
   }
 
+  /** @param {File | undefined} file */
   function open(file) {
-    if (file !== undefined && !element("file").disabled) {
-      request("open", { source: file, name: file.name });
-    }
+    if (file !== undefined && !input("file").disabled) void request({ source: file, name: file.name });
   }
 
   async function startCamera() {
-    const own = (camera = {});
-    element("camera").setAttribute("aria-pressed", true);
+    const own = {};
+    camera = own;
+    button("camera").setAttribute("aria-pressed", "true");
     element("tab-picture").classList.add("running");
     const meter = new RateMeter();
+    let source;
     try {
-      own.source = await openCamera();
+      source = await openCamera();
       while (camera === own) {
-        const bitmap = await own.source.frame();
+        const bitmap = await source.frame();
         if (camera !== own) return void bitmap.close();
-        const shown = await python.call("picture.frame", { bitmap, ...drawing() }, [bitmap]);
+        const drawn = await python.call("picture.frame", { bitmap, ...drawing() }, [bitmap]);
         if (camera !== own) return;
-        show(shown);
-        showRate(drawing().way, "camera", meter.count(), shown.copied);
+        show(drawn);
+        element("camera-rate").textContent = `${meter.count().toFixed(1)} a second`;
       }
     } catch (error) {
       if (camera === own) stopCamera();
-      fail(error.message);
+      fail(wordsOf(error));
     } finally {
-      own.source?.close();
+      source?.close();
     }
   }
 
   function stopCamera() {
+    if (camera === undefined) return;
     camera = undefined;
-    element("camera").setAttribute("aria-pressed", false);
+    button("camera").setAttribute("aria-pressed", "false");
     element("tab-picture").classList.remove("running");
+    element("camera-rate").textContent = "";
+    element("caption-said").textContent = `Drawn: ${element("caption").textContent}`;
   }
 
   async function measure() {
-    element("measure").disabled = true;
+    stopCamera();
+    button("measure").disabled = true;
     try {
       for (const way of WAYS) {
-        const { rate, frames, copied } = await python.call("picture.measure", { way });
-        showRate(way, "measured", rate.toFixed(1), copied / frames);
+        const { milliseconds, copied, byteSize } = await python.call("picture.measure", { way });
+        element(`${way}-time`).textContent = `${milliseconds.toFixed(2)} ms`;
+        element(`${way}-speed`).textContent = `${number(Math.round(byteSize / MEGABYTE / (milliseconds / 1000)))} MB/s`;
+        element(`${way}-copied`).textContent = `${number(copied)} bytes`;
       }
     } catch (error) {
-      fail(error.message);
+      fail(wordsOf(error));
     }
-    element("measure").disabled = false;
+    button("measure").disabled = false;
   }
 
+  /** @param {Drawn} drawn */
   function show({ timings, use, aspect, ...opened }) {
     showError("picture-error");
-    element("canvas").style.setProperty("--aspect", aspect);
+    element("canvas").style.setProperty("--aspect", String(aspect));
     if (opened.name !== undefined) name = opened.note ? `${opened.name} (${opened.note})` : opened.name;
     const caption = `${name}, ${use.caption}`;
     element("caption").textContent = caption;
     element("canvas").setAttribute("aria-label", caption);
-    element("status").textContent = `Drawn: ${caption}`;
+    // A screen reader hears of what was done, and not of every frame.
+    if (camera === undefined) element("caption-said").textContent = `Drawn: ${caption}`;
     showTimes(timings);
     showHeap(use);
-    for (const id of ["filters", "file", "save", "photograph", "camera", "measure"]) element(id).disabled = false;
-    showChosen(chosen);
+    for (const id of ["file", "save", "photograph", "camera", "measure"]) enable(id);
+    /** @type {HTMLFieldSetElement} */ (element("filters")).disabled = false;
+    showChosen();
   }
 
+  /** @param {string} text */
   function fail(text) {
     showError("picture-error", text);
-    for (const id of ["file", "photograph", "camera"]) element(id).disabled = false;
+    for (const id of ["file", "photograph", "camera"]) enable(id);
   }
 
+  function showChosen() {
+    const names = chosen();
+    for (const box of boxes()) {
+      const at = names.indexOf(box.name);
+      box.checked = at >= 0;
+      const place = box.nextElementSibling;
+      if (place !== null) place.textContent = at < 0 ? "" : String(at + 1);
+    }
+    button("reset").disabled = names.length === 0;
+  }
+
+  state.listen("picture", ({ way }) => {
+    for (const each of WAYS) input(`way-${each}`).checked = each === way;
+    showChosen();
+    void request("filter");
+  });
+
   element("controls").addEventListener("change", ({ target }) => {
-    choose(chosen, target.name, target.checked);
-    showChosen(chosen);
-    request("filter");
+    if (!(target instanceof HTMLInputElement)) return;
+    const others = chosen().filter((each) => each !== target.name);
+    state.choose("picture", { filters: (target.checked ? [...others, target.name] : others).join(",") });
   });
 
   element("controls").addEventListener("reset", (event) => {
-    event.preventDefault(); // the boxes follow `chosen`
-    chosen.length = 0;
-    showChosen(chosen);
-    request("filter");
+    event.preventDefault(); // the boxes follow the state
+    state.choose("picture", { filters: "" });
   });
 
-  element("file").addEventListener("change", ({ target }) => {
-    open(target.files[0]);
-    target.value = ""; // the same file can be chosen again
+  input("file").addEventListener("change", () => {
+    open(input("file").files?.[0]);
+    input("file").value = ""; // the same file can be chosen again
   });
 
-  element("photograph").addEventListener("click", () => request("open", photograph));
-
-  element("camera").addEventListener("click", () => {
-    if (camera === undefined) startCamera();
+  button("photograph").addEventListener("click", () => void request(photograph));
+  button("camera").addEventListener("click", () => {
+    if (camera === undefined) void startCamera();
     else stopCamera();
   });
-
-  element("ways").addEventListener("change", () => request("filter"));
-  element("measure").addEventListener("click", measure);
-
-  element("save").addEventListener("click", async () => {
+  for (const way of WAYS) input(`way-${way}`).addEventListener("change", () => state.choose("picture", { way }));
+  button("measure").addEventListener("click", () => void measure());
+  button("save").addEventListener("click", async () => {
     try {
-      download((await python.call("picture.save")).blob);
+      download((await python.call("picture.save", {})).blob);
     } catch (error) {
-      fail(error.message);
+      fail(wordsOf(error));
     }
   });
 
-  const panel = element("panel-picture");
   for (const kind of ["dragenter", "dragover", "dragleave", "drop"]) {
     panel.addEventListener(kind, (event) => {
       event.preventDefault(); // or the browser would leave the page and show the file
       panel.classList.toggle("dropping", kind === "dragenter" || kind === "dragover");
-      if (kind === "drop") open(event.dataTransfer.files[0]);
+      if (kind === "drop") open(/** @type {DragEvent} */ (event).dataTransfer?.files[0]);
     });
   }
 
-  return {
-    site({ filters, chosen: names }) {
-      element("chips").append(...filters.map(chip));
-      for (const each of names) choose(chosen, each, true);
-      showChosen(chosen);
-    },
+  element("chips").append(...site.filters.map(chip));
+  showChosen();
 
-    async started({ picture }) {
-      const canvas = element("canvas").transferControlToOffscreen();
+  return {
+    async started() {
+      const canvas = freshCanvas("canvas");
       await python.call("picture.start", { canvas }, [canvas]);
       busy = false;
-      photograph = { source: picture.address, name: picture.name };
-      await request("open", photograph);
+      await request(shown);
+      await showModule(element("filter-code"), "filters.py").catch(() => {});
+    },
+
+    restarting() {
+      stopCamera();
+      busy = true;
+      waiting = undefined;
     },
   };
 }
 
+/** @param {{ name: string, summary: string }} filter */
 function chip({ name, summary }) {
   const box = make("input", { type: "checkbox", name, id: `filter-${name}` });
   const place = make("span", { className: "place", ariaHidden: "true" });
   return make("li", {}, make("label", { className: "chip", title: summary }, box, place, name));
 }
 
-function choose(chosen, name, on) {
-  const at = chosen.indexOf(name);
-  if (on && at < 0) chosen.push(name);
-  if (!on && at >= 0) chosen.splice(at, 1);
+const boxes = () => /** @type {NodeListOf<HTMLInputElement>} */ (element("chips").querySelectorAll("input"));
+
+/** @param {string} id */
+function enable(id) {
+  /** @type {HTMLButtonElement | HTMLInputElement} */ (element(id)).disabled = false;
 }
 
-function showChosen(chosen) {
-  for (const box of element("chips").querySelectorAll("input")) {
-    const at = chosen.indexOf(box.name);
-    box.checked = at >= 0;
-    box.nextElementSibling.textContent = at < 0 ? "" : at + 1;
-  }
-  element("reset").disabled = chosen.length === 0 || element("filters").disabled;
-}
-
+/** @param {Drawn["timings"]} timings */
 function showTimes(timings) {
-  const milliseconds = (seconds) => (seconds * 1000).toFixed(1);
+  const milliseconds = (/** @type {number} */ seconds) => (seconds * 1000).toFixed(1);
   element("times").replaceChildren(
-    ...timings.map(({ filter, seconds }) =>
-      make("tr", {}, make("th", { scope: "row" }, filter), make("td", {}, milliseconds(seconds))),
-    ),
+    ...timings.map(({ filter, seconds }) => row(heading(filter), milliseconds(seconds))),
   );
   element("total").textContent = milliseconds(timings.reduce((sum, { seconds }) => sum + seconds, 0));
 }
 
-/** Show how often frames are drawn in one way, and how many bytes each of them copies. */
-function showRate(way, what, rate, copied) {
-  element(`${way}-${what}`).textContent = rate;
-  element(`${way}-copied`).textContent = number(copied);
-}
-
+/** @param {Drawn["use"]} use */
 function showHeap(use) {
-  element("blocks").textContent = number(use.blocks);
-  element("bytes").textContent = number(use.bytes);
-  element("peak").textContent = number(use.peak_bytes);
+  element("picture-blocks").textContent = number(use.blocks);
+  element("picture-bytes").textContent = number(use.bytes);
+  element("peak").textContent = size(use.peak_bytes);
   element("address").textContent = hexadecimal(use.address);
 }
 
+/** @param {Blob} blob */
 function download(blob) {
   const link = make("a", { href: URL.createObjectURL(blob), download: "emheap-demo.png" });
   link.click();

@@ -1,115 +1,176 @@
 // The panel of the spectrogram: which sound it is, and what was read of it.
 
-import { element, make, number, showError } from "../dom.js";
-import { microphone, soundFile } from "../sounds.js";
+import { showModule } from "../code.js";
+import { button, element, input, make, number, pause, showError, wordsOf } from "../dom.js";
 import { RateMeter } from "../rate_meter.js";
+import { audibleTone, microphone, soundFile } from "../sounds.js";
+import { freshCanvas } from "../surfaces.js";
+
+/** @import { Reading } from "../protocol.d.ts" */
+/** @import { Python } from "../python.js" */
+/** @import { Sound } from "../sounds.js" */
+/** @import { State } from "../state.js" */
 
 const COLUMNS_A_SECOND = 40; // more would be all that Python does
-const FREQUENCIES = [100, 1000, 10_000];
+const COLUMNS = 480;
+const FREQUENCIES = [100, 200, 500, 1000, 2000, 5000, 10_000, 20_000];
+const SOUNDS = ["tone", "microphone", "file"];
+/** The slider goes as the picture does, by equal steps of pitch. */
+const [LOWEST, HIGHEST, STEPS] = [60, 12_000, 1000];
+const TONE_RATE = 48_000;
 
-export function startSpectrum(python) {
+const frequencyAt = (/** @type {number} */ step) => Math.round(LOWEST * (HIGHEST / LOWEST) ** (step / STEPS));
+const stepOf = (/** @type {number} */ frequency) =>
+  Math.round((STEPS * Math.log(frequency / LOWEST)) / Math.log(HIGHEST / LOWEST));
+
+/**
+ * @param {Python} python
+ * @param {State} state
+ */
+export function startSpectrum(python, state) {
   const meter = new RateMeter();
+  /** @type {number | undefined} */
   let count; // the samples of a spectrum, once the C library is there
-  let running; // what stands for the sound that is on
+  /** @typedef {{ sound?: Sound, tone?: ReturnType<typeof audibleTone> }} Running */
+  /** @type {Running | undefined} */
+  let running;
 
-  const chosen = () => element("sounds").elements.sound.value;
+  const sound = () => state.of("spectrum").sound;
+  const frequency = () => Math.min(HIGHEST, Math.max(LOWEST, Number(state.of("spectrum").frequency) || 440));
 
   async function load() {
-    if (count !== undefined) return;
-    const canvas = element("spectrogram").transferControlToOffscreen();
-    ({ count } = await python.call("spectrum.start", { canvas }, [canvas]));
-    element("spectrum-bytes").textContent = `${number(4 * count)} bytes`;
+    if (count === undefined) {
+      const canvas = freshCanvas("spectrogram");
+      ({ count } = await python.call("spectrum.start", { canvas }, [canvas]));
+      element("spectrum-bytes").textContent = `${number(4 * count)} bytes`;
+    }
+    return count;
   }
 
-  async function open() {
-    if (chosen() === "microphone") return microphone(count);
-    if (chosen() === "tone") return undefined;
-    const [file] = element("sound-file").files;
-    if (file === undefined) throw new Error("Choose a sound file first.");
-    return soundFile(file, count, () => stop());
+  /**
+   * @param {Running} own
+   * @param {number} samples
+   */
+  async function open(own, samples) {
+    if (sound() === "microphone") own.sound = await microphone(samples);
+    else if (sound() === "tone") own.tone = audibleTone(frequency());
+    else {
+      const file = input("sound-file").files?.[0];
+      if (file === undefined) throw new Error("Choose a sound file first.");
+      own.sound = await soundFile(file, samples, stop);
+    }
+  }
+
+  /** @param {Running} own */
+  function next(own) {
+    if (own.sound === undefined) return python.call("spectrum.addTone", { frequency: frequency(), rate: TONE_RATE });
+    const samples = own.sound.latest();
+    return python.call("spectrum.add", { samples, rate: own.sound.rate }, [samples.buffer]);
   }
 
   async function start() {
     showError("spectrum-error");
-    const own = (running = {});
-    element("sound-start").textContent = "Stop";
+    /** @type {Running} */
+    const own = {};
+    running = own;
+    button("sound-start").textContent = "Stop";
     element("tab-spectrum").classList.add("running");
     try {
-      await load();
-      const sound = await open();
-      if (running !== own) return void sound?.close(); // it was stopped before it began
-      own.sound = sound;
+      await open(own, await load());
+      if (running !== own) return void close(own); // it was stopped before it began
+      await python.call("spectrum.clear", {});
       meter.reset();
       while (running === own) {
-        const soon = new Promise((resolve) => setTimeout(resolve, 1000 / COLUMNS_A_SECOND));
-        const reading = sound === undefined ? await tone() : await add(sound);
+        const soon = pause(1000 / COLUMNS_A_SECOND);
+        const reading = await next(own);
         if (running === own) show(reading);
         await soon;
       }
     } catch (error) {
-      showError("spectrum-error", error.message);
+      showError("spectrum-error", wordsOf(error));
       if (running === own) stop();
     }
   }
 
+  /** @param {Running} own */
+  function close(own) {
+    void own.sound?.close();
+    void own.tone?.close();
+  }
+
   function stop() {
-    running?.sound?.close();
+    if (running !== undefined) close(running);
     running = undefined;
-    element("sound-start").textContent = "Start";
+    button("sound-start").textContent = "Start";
     element("tab-spectrum").classList.remove("running");
   }
 
-  const tone = () => python.call("spectrum.addTone", { frequency: element("frequency").valueAsNumber });
-
-  function add(sound) {
-    const samples = sound.latest();
-    return python.call("spectrum.add", { samples, rate: sound.rate }, [samples.buffer]);
-  }
-
-  function show({ peak_bin: bin, bins, peak_frequency: frequency, peak_level: level, lowest, highest }) {
-    const words = `${frequency.toFixed(1)} Hz`;
+  /** @param {Reading} reading */
+  function show({ peak_bin: bin, bins, peak_frequency: peak, peak_level: level, lowest, highest }) {
+    const rate = meter.count();
+    const words = `${peak.toFixed(1)} Hz`;
     element("peak-frequency").textContent = words;
     element("peak-bin").textContent = `${number(bin)} of ${number(bins)}`;
     element("peak-level").textContent = `${level.toFixed(1).replace("-", "−")} dB`;
-    element("spectra").textContent = meter.count();
-    element("reading").textContent = `Frequency upwards from ${lowest} Hz to ${number(highest)} Hz, time to the right.`;
+    element("spectra").textContent = rate.toFixed(1);
+    element("reading").textContent = `Pitch upwards from ${lowest} Hz to ${number(highest)} Hz, time to the right.`;
     element("spectrogram").setAttribute("aria-label", `Spectrogram; the loudest is ${words}`);
     showFrequencies(lowest, highest);
+    element("span-of-time").textContent = rate > 1 ? `${Math.round(COLUMNS / rate)} s ago` : "";
+  }
+
+  function showChosen() {
+    for (const each of SOUNDS) input(`sound-by-${each}`).checked = each === sound();
+    element("tone-field").hidden = sound() !== "tone";
+    element("sound-file-field").hidden = sound() !== "file";
+    input("frequency").value = String(stepOf(frequency()));
+    input("frequency").setAttribute("aria-valuetext", `${frequency()} Hz`);
+    element("frequency-shown").textContent = `${number(frequency())} Hz`;
+    running?.tone?.tune(frequency());
   }
 
   element("sounds").addEventListener("submit", (event) => {
     event.preventDefault();
-    if (running === undefined) start();
+    if (running === undefined) void start();
     else stop();
   });
-
-  element("sounds").addEventListener("change", ({ target }) => {
-    if (target.name === "sound") {
-      element("tone-field").hidden = target.value !== "tone";
-      element("sound-file-field").hidden = target.value !== "file";
-    }
-    if (running !== undefined && target.id !== "frequency") stop();
+  for (const each of SOUNDS) {
+    input(`sound-by-${each}`).addEventListener("change", () => {
+      stop();
+      state.choose("spectrum", { sound: each });
+    });
+  }
+  input("sound-file").addEventListener("change", stop);
+  input("frequency").addEventListener("input", () => {
+    state.choose("spectrum", { frequency: String(frequencyAt(input("frequency").valueAsNumber)) });
   });
+  state.listen("spectrum", showChosen);
+  showChosen();
 
-  element("frequency").addEventListener("input", ({ target }) => {
-    element("frequency-shown").textContent = `${number(target.valueAsNumber)} Hz`;
-  });
-
-  fetch("python/pyodide_demo/fft.py")
-    .then((answer) => answer.text())
-    .then((code) => (element("fft-code").textContent = code));
+  const showOwnCode = () => void showModule(element("fft-code"), "fft.py").catch(() => {});
+  element("panel-spectrum").addEventListener("shown", showOwnCode, { once: true });
 
   return {
     started() {
-      for (const id of ["sound-choice", "sound-start"]) element(id).disabled = false;
+      /** @type {HTMLFieldSetElement} */ (element("sound-choice")).disabled = false;
+      button("sound-start").disabled = false;
+    },
+
+    restarting() {
+      stop();
+      count = undefined;
     },
   };
 }
 
+/**
+ * @param {number} lowest
+ * @param {number} highest
+ */
 function showFrequencies(lowest, highest) {
   const list = element("frequencies");
   if (list.dataset.highest === String(highest)) return;
-  list.dataset.highest = highest;
+  list.dataset.highest = String(highest);
   list.replaceChildren(
     ...FREQUENCIES.filter((frequency) => frequency < highest).map((frequency) => {
       const item = make("li", {}, frequency < 1000 ? `${frequency} Hz` : `${frequency / 1000} kHz`);

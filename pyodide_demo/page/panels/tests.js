@@ -1,36 +1,56 @@
 // The tests, run in a worker and a Python of their own.
 
-import { element, make, number, showError } from "../dom.js";
+import { button, element, heading, make, number, part, row, select, showError } from "../dom.js";
 
-const OUTCOMES = ["passed", "failed", "skipped"];
+/** @import { Site } from "../protocol.d.ts" */
+/** @import { Python } from "../python.js" */
+/** @import { State } from "../state.js" */
 
-export function startTests() {
+/** @typedef {"passed" | "failed" | "skipped"} Outcome */
+const OUTCOMES = /** @type {Outcome[]} */ (["passed", "failed", "skipped"]);
+
+/**
+ * @param {Python} _python
+ * @param {State} state
+ * @param {Site} site
+ */
+export function startTests(_python, state, site) {
+  /** @type {Worker | undefined} */
   let worker;
-  let files; // by name: their row, and how many tests came to what
-  let counts;
-  let total;
+  /** @type {Map<string, Record<Outcome, { cell: HTMLElement, count: number }>>} */
+  let files = new Map();
+  let counts = { passed: 0, failed: 0, skipped: 0 };
+  let total = 0;
 
+  const progress = part("tests-progress", HTMLProgressElement);
+
+  /** @type {Record<string, (test: string, words: string) => void>} */
   const listeners = {
-    stage: (test, words) => (element("tests-now").textContent = words),
+    stage(_test, words) {
+      element("tests-now").textContent = words;
+    },
 
-    collected(test, words) {
+    collected(_test, words) {
       total = Number(words);
-      element("tests-progress").max = Math.max(total, 1);
+      progress.max = Math.max(total, 1);
       showCounts();
     },
 
-    started: (test) => (element("tests-now").textContent = test),
-    passed: (test) => count(test, "passed"),
+    started(test) {
+      element("tests-now").textContent = test;
+    },
+
+    passed: (test, words) => count(test, "passed", words),
     skipped: (test, words) => count(test, "skipped", words),
     failed: (test, words) => count(test, "failed", words),
 
-    ended(test, code) {
+    ended(_test, code) {
       stop();
       const well = counts.failed === 0 && ["0", "5"].includes(code);
       element("tests-now").textContent = well ? "All of them passed." : `Ended with exit code ${code}.`;
     },
 
-    broken(test, words) {
+    broken(_test, words) {
       stop();
       showError("tests-error", `The tests ended before they were done: ${words}`);
     },
@@ -44,67 +64,76 @@ export function startTests() {
     showError("tests-error");
     for (const id of ["tests-files", "tests-failures"]) element(id).replaceChildren();
     element("tests-results").hidden = false;
-    element("tests-progress").removeAttribute("value");
-    element("tests-start").textContent = "Stop";
+    progress.removeAttribute("value");
+    button("tests-start").textContent = "Stop";
     worker = new Worker("tests/worker.js", { type: "module" });
     worker.addEventListener("message", ({ data: { kind, test, words } }) => listeners[kind](test, words));
     worker.addEventListener("error", (event) => {
       event.preventDefault();
       listeners.broken("", event.message ?? "a file of them could not be fetched");
     });
-    worker.postMessage({ parts: [element("tests-part").value] });
+    worker.postMessage({ parts: [select("tests-part").value], site });
   }
 
   function stop() {
     worker?.terminate();
     worker = undefined;
-    element("tests-start").textContent = "Run the tests here";
+    button("tests-start").textContent = "Run the tests here";
   }
 
+  /**
+   * @param {string} test
+   * @param {Outcome} outcome
+   * @param {string} words
+   */
   function count(test, outcome, words) {
     counts[outcome] += 1;
-    const file = fileOf(test.split("::")[0]);
-    file[outcome] += 1;
-    file.cells[outcome].textContent = file[outcome] || "";
+    const file = fileOf(test.split("::")[0])[outcome];
+    file.count += 1;
+    file.cell.textContent = String(file.count);
     if (outcome === "failed") {
       element("tests-failures").append(make("h3", {}, test), make("pre", { className: "output", tabIndex: 0 }, words));
     }
     showCounts();
   }
 
+  /** @param {string} name */
   function fileOf(name) {
-    let file = files.get(name);
-    if (file === undefined) {
-      const cells = Object.fromEntries(OUTCOMES.map((outcome) => [outcome, make("td", { className: outcome })]));
-      element("tests-files").append(make("tr", {}, make("th", { scope: "row" }, name), ...Object.values(cells)));
-      file = { cells, passed: 0, failed: 0, skipped: 0 };
-      files.set(name, file);
-    }
+    const known = files.get(name);
+    if (known !== undefined) return known;
+    const cells = OUTCOMES.map((outcome) => make("td", { className: outcome }));
+    element("tests-files").append(row(heading(name), ...cells));
+    const [passed, failed, skipped] = cells.map((cell) => ({ cell, count: 0 }));
+    const file = { passed, failed, skipped };
+    files.set(name, file);
     return file;
   }
 
   function showCounts() {
     const done = counts.passed + counts.failed + counts.skipped;
-    if (total) element("tests-progress").value = done;
+    if (total) progress.value = done;
     element("tests-counts").textContent =
       `${number(done)} of ${number(total)}: ${number(counts.passed)} passed, ` +
       `${number(counts.failed)} failed, ${number(counts.skipped)} skipped`;
   }
 
-  element("tests").addEventListener("submit", (event) => {
+  element("tests-form").addEventListener("submit", (event) => {
     event.preventDefault();
     if (worker === undefined) return start();
     stop();
     element("tests-now").textContent = "Stopped.";
   });
 
-  return {
-    site({ parts }) {
-      element("tests-part").append(...parts.map(({ path, title }) => make("option", { value: path }, title)));
-    },
+  select("tests-part").append(...site.parts.map(({ path, title }) => make("option", { value: path }, title)));
+  state.begin("tests", { part: site.parts[0]?.path ?? "" });
+  select("tests-part").addEventListener("change", () => state.choose("tests", { part: select("tests-part").value }));
+  state.listen("tests", ({ part: chosen }) => {
+    if (site.parts.some(({ path }) => path === chosen)) select("tests-part").value = chosen;
+  });
 
+  return {
     started() {
-      element("tests-start").disabled = false;
+      button("tests-start").disabled = false;
     },
   };
 }

@@ -2,27 +2,43 @@
 //
 // The tests themselves evaluate JavaScript, so this worker, unlike the rest of the page, may do that.
 
-import { fetchFile, watchDownloads } from "../worker/downloads.js";
+import { Downloads, fetchFile } from "../worker/downloads.js";
+import { lastLine } from "../worker/python.js";
 import { loadModules } from "./modules.mjs";
 
+/** @import { Site } from "../protocol.d.ts" */
+/** @import { Pyodide } from "../worker/pyodide.d.ts" */
+
+/**
+ * @param {string} kind what happened
+ * @param {string} test to which test
+ * @param {string} words
+ */
 const tell = (kind, test, words) => self.postMessage({ kind, test, words });
 
 // Relative addresses are those of this worker.
-const address = (relative) => new URL(`../${relative}`, self.location.href).href;
+const base = new URL("../", self.location.href).href;
+const address = (/** @type {string} */ relative) => new URL(relative, base).href;
 
+/**
+ * @param {Pyodide} pyodide
+ * @param {string} name
+ */
 async function unpack(pyodide, name) {
-  const archive = await fetchFile(address(`tests/${name}.zip`), "arrayBuffer");
+  const archive = await (await fetchFile(address(`tests/${name}.zip`))).arrayBuffer();
   pyodide.FS.mkdirTree(`/${name}`);
   pyodide.unpackArchive(archive, "zip", { extractDir: `/${name}` });
 }
 
-async function run({ parts }) {
+/** @param {{ parts: string[], site: Site }} wanted */
+async function run({ parts, site }) {
   tell("stage", "", "Starting another Python …");
-  const site = await fetchFile(address("site.json"), "json");
-  const { loadPyodide } = await import(address(`${site.pyodide}pyodide.mjs`));
+  const folder = address(site.pyodide);
+  const downloads = new Downloads(site, base, () => {});
+  const { loadPyodide } = await import(`${folder}pyodide.mjs`);
   const env = { HOME: "/home/pyodide", HYPOTHESIS_STORAGE_DIRECTORY: "/tmp/hypothesis" };
-  const pyodide = await watchDownloads(() => loadPyodide({ indexURL: address(site.pyodide), env }), () => {});
-  const quiet = { write: (bytes) => bytes.length, isatty: false };
+  const pyodide = await downloads.serve(() => loadPyodide({ indexURL: folder, env }));
+  const quiet = { write: (/** @type {Uint8Array} */ bytes) => bytes.length, isatty: false };
   pyodide.setStdout(quiet);
   pyodide.setStderr(quiet);
   tell("stage", "", "Fetching the tests …");
@@ -37,9 +53,9 @@ async function run({ parts }) {
   tell("ended", "", String(code));
 }
 
-self.onmessage = ({ data }) => {
+self.addEventListener("message", ({ data }) => {
   run(data).catch((error) => {
     console.error(error);
-    tell("broken", "", String(error?.message ?? error).trim().split("\n").at(-1));
+    tell("broken", "", lastLine(error));
   });
-};
+});

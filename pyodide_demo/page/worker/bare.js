@@ -1,11 +1,17 @@
 // The mistakes of breaking.py made in JavaScript, on an Emscripten module's typed arrays, which take each of them
 // in silence. Every byte that is damaged belongs to a block of the same function.
 
+/** @import { Pyodide } from "./pyodide.d.ts" */
+/** @typedef {Pyodide["_module"]} Module */
+
 const SIZE = 24;
 const MOST_BLOCKS = 4096;
 let kept = 0;
 
-/** A block that was freed, and the next one, which got its bytes: two equal addresses; see bare.py. */
+/**
+ * A block that was freed, and the next one, which got its bytes: two equal addresses; see bare.py.
+ * @param {Module} module
+ */
 function freedAndNext(module) {
   for (; kept < MOST_BLOCKS; kept++) {
     const first = module._malloc(SIZE);
@@ -16,6 +22,7 @@ function freedAndNext(module) {
   throw new Error(`malloc handed none of ${MOST_BLOCKS} blocks out again`);
 }
 
+/** @type {Record<string, (module: Module) => string>} */
 export const mistakes = {
   "use-after-free"(module) {
     const [first, second] = freedAndNext(module);
@@ -64,13 +71,3 @@ export const mistakes = {
     return `0x${lost.toString(16)} stays taken (the next block was at 0x${following.toString(16)}), and nothing was said`;
   },
 };
-
-/** The statements of a function. */
-export function codeOf(deed) {
-  return deed
-    .toString()
-    .split("\n")
-    .slice(1, -1)
-    .map((line) => line.slice(4))
-    .join("\n");
-}

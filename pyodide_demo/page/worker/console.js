@@ -1,21 +1,87 @@
-// The prompt, with the heap of all panels in scope.
+// The prompts: one with the heap of all panels in scope, one for the module that the visitor opened.
 
 import { toPlain } from "./python.js";
 
-let prompt; // the Prompt of prompt.py, a proxy
-let interrupts; // one byte shared with the page, where the page is isolated
+/** @import { News } from "../protocol.d.ts" */
+/** @import { PyProxy } from "./pyodide.d.ts" */
+/** @import { Surroundings } from "./python.js" */
+/** @typedef {"page" | "module"} ScopeName */
+/** @typedef {<K extends keyof News>(news: K, details: News[K]) => void} Tell */
 
-export function start(python, { shared }) {
-  prompt = python.program("prompt").Prompt(python.heap);
-  if (shared === undefined) return;
-  interrupts = new Uint8Array(shared);
-  python.pyodide.setInterruptBuffer(interrupts);
+/** @type {Map<ScopeName, PyProxy>} */
+const prompts = new Map(); // the Prompt of prompt.py, proxies
+/** @type {Uint8Array | undefined} */
+let interrupts;
+/** @type {Tell} */
+let tell;
+/** @type {(() => string) | undefined} */
+let readLine;
+
+/**
+ * @param {Surroundings} python
+ * @param {SharedArrayBuffer | undefined} shared
+ * @param {Tell} say
+ */
+export function start(python, shared, say) {
+  tell = say;
+  if (shared !== undefined) {
+    interrupts = new Uint8Array(shared, 0, 1);
+    python.pyodide.setInterruptBuffer(interrupts);
+    const words = new Int32Array(shared, 4, 2);
+    readLine = () => {
+      Atomics.store(words, 0, 0);
+      tell("input", {});
+      Atomics.wait(words, 0, 0);
+      const bytes = new Uint8Array(shared, 12, words[1]).slice();
+      return `${new TextDecoder().decode(bytes)}\n`;
+    };
+  }
+  addPrompt(python, "page", python.program("prompt").scope_of_heap(python.heap));
 }
 
-export function enter(python, { text }) {
+/**
+ * Make a prompt whose program sees the names of `scope`.
+ * @param {Surroundings} python
+ * @param {ScopeName} name
+ * @param {PyProxy} scope
+ */
+export function addPrompt(python, name, scope) {
+  const write = (/** @type {News["output"]["kind"]} */ kind, /** @type {string} */ text) =>
+    tell("output", { kind, text, scope: name });
+  prompts.get(name)?.destroy();
+  prompts.set(name, python.program("prompt").Prompt(scope, write, readLine));
+}
+
+/**
+ * @param {Surroundings} _python
+ * @param {{ text: string, scope: ScopeName }} details
+ */
+export async function run(_python, { text, scope }) {
   try {
-    return toPlain(prompt.enter(text));
+    return toPlain(await promptOf(scope).run(text));
   } finally {
     if (interrupts !== undefined) interrupts[0] = 0; // it may have come too late
   }
+}
+
+/**
+ * @param {Surroundings} _python
+ * @param {{ text: string, scope: ScopeName }} details
+ */
+export function complete(_python, { text, scope }) {
+  const [names, start] = toPlain(promptOf(scope).complete(text));
+  return { names, start };
+}
+
+/** End what waits for something. The interrupt that came with it is for what computes. */
+export function cancel() {
+  if (interrupts !== undefined) interrupts[0] = 0;
+  for (const prompt of prompts.values()) prompt.cancel();
+}
+
+/** @param {ScopeName} scope */
+function promptOf(scope) {
+  const prompt = prompts.get(scope);
+  if (prompt === undefined) throw new Error("no module is open");
+  return prompt;
 }

@@ -1,50 +1,26 @@
-// Watches what the runtime fetches: for the progress bar, and because it keeps its failures to itself.
+// Fetches all that Python needs at once, counts it for the progress bar, and reports what Pyodide keeps to itself.
 
-/** Something that the user can understand and mend; other errors are reported as they are. */
+/** @import { Site } from "../protocol.d.ts" */
+
+/** Something that the visitor can understand and mend; other errors are reported as they are. */
 export class Problem extends Error {}
 
-/** Fetch a file of this site as "json", "text", "blob" or "arrayBuffer". Throws Problem. */
-export async function fetchFile(address, form) {
-  return (await fetchWell(self.fetch, address))[form]();
-}
+const plainFetch = self.fetch.bind(self);
+const COMPRESSED = ".gz";
 
-/** Run `work` while the bytes it fetches are reported.
- *
- * Throws Problem at once when a file cannot be fetched or WebAssembly cannot be compiled: Pyodide only warns
- * of both, and then waits for ever.
+/**
+ * Fetch a file of this site. Throws Problem.
+ * @param {string | URL} address
+ * @returns {Promise<Response>}
  */
-export async function watchDownloads(work, report) {
-  const plainFetch = self.fetch;
-  const plainInstantiate = WebAssembly.instantiateStreaming;
-  let fetched = 0;
-  const failure = new Promise((_, reject) => {
-    const rejecting = (call) => async (...given) => {
-      try {
-        return await call(...given);
-      } catch (error) {
-        reject(error instanceof Problem ? error : new Problem(`Python cannot run here: ${error.message}`));
-        throw error;
-      }
-    };
-    self.fetch = rejecting(async (...request) =>
-      counted(await fetchWell(plainFetch, ...request), (bytes) => report((fetched += bytes))),
-    );
-    WebAssembly.instantiateStreaming = rejecting(plainInstantiate);
-  });
-  try {
-    return await Promise.race([work(), failure]);
-  } finally {
-    self.fetch = plainFetch;
-    WebAssembly.instantiateStreaming = plainInstantiate;
-  }
-}
-
-async function fetchWell(fetch, address, ...options) {
+export async function fetchFile(address) {
   const name = new URL(address, self.location.href).pathname.split("/").at(-1);
   let response;
   try {
-    response = await fetch.call(self, address, ...options);
+    response = await plainFetch(address);
   } catch {
+    const kept = await keptFile(address);
+    if (kept !== undefined) return kept;
     throw new Problem(`${name} could not be fetched. Is the server of this page still running?`);
   }
   if (!response.ok) {
@@ -53,22 +29,115 @@ async function fetchWell(fetch, address, ...options) {
   return response;
 }
 
-/** The response itself, while the bytes of a copy of it are counted.
- *
- * A response that was made here would have no place in the browser's cache of compiled WebAssembly, and every
- * start would compile Pyodide again.
+/**
+ * A file that was kept for times without a network; see keeping.js.
+ * @param {string | URL} address
  */
-function counted(response, count) {
-  const copy = response.clone();
-  if (copy.body !== null) countBytes(copy.body, count);
-  return response;
+async function keptFile(address) {
+  return "caches" in self ? await caches.match(address) : undefined;
 }
 
-async function countBytes(stream, count) {
-  const reader = stream.getReader();
+/** The files that are fetched before Python runs, all of them at once. */
+export class Downloads {
+  /** @type {Map<string, Promise<Response>>} */
+  #responses = new Map();
+  #fetched = 0;
+  #report;
+
+  /**
+   * @param {Site} site
+   * @param {string} base
+   * @param {(fetched: number) => void} report is given the bytes that came over the network
+   */
+  constructor(site, base, report) {
+    this.#report = report;
+    for (const { address, byteSize, transferSize } of site.downloads) {
+      const response = this.#fetch(new URL(address, base), transferSize / byteSize);
+      response.catch(() => {}); // it is awaited later, and may fail before
+      this.#responses.set(new URL(address.replace(COMPRESSED, ""), base).href, response);
+    }
+  }
+
+  /**
+   * A file, which is fetched already.
+   * @param {string} address
+   */
+  take(address) {
+    const response = this.#responses.get(address);
+    this.#responses.delete(address);
+    return response;
+  }
+
+  /**
+   * Run `work`, whose requests are answered from here.
+   *
+   * Throws Problem at once where a file cannot be fetched or WebAssembly cannot be compiled: Pyodide only
+   * warns of both, and then waits for ever.
+   * @template T
+   * @param {() => Promise<T>} work
+   * @returns {Promise<T>}
+   */
+  async serve(work) {
+    const plainInstantiate = WebAssembly.instantiateStreaming;
+    /** @type {Promise<never>} */
+    const failure = new Promise((_, reject) => {
+      /**
+       * @template {unknown[]} A
+       * @template R
+       * @param {(...given: A) => Promise<R>} call
+       */
+      const rejecting =
+        (call) =>
+        async (/** @type {A} */ ...given) => {
+          try {
+            return await call(...given);
+          } catch (error) {
+            const words = error instanceof Error ? error.message : String(error);
+            reject(error instanceof Problem ? error : new Problem(`Python cannot run here: ${words}`));
+            throw error;
+          }
+        };
+      self.fetch = rejecting((request) => {
+        const address = request instanceof Request ? request.url : String(request);
+        return this.take(new URL(address, self.location.href).href) ?? fetchFile(address);
+      });
+      WebAssembly.instantiateStreaming = rejecting(plainInstantiate);
+    });
+    try {
+      return await Promise.race([work(), failure]);
+    } finally {
+      self.fetch = plainFetch;
+      WebAssembly.instantiateStreaming = plainInstantiate;
+    }
+  }
+
+  /**
+   * @param {URL} address
+   * @param {number} transferred the bytes over the network for one that is read
+   */
+  async #fetch(address, transferred) {
+    const response = await fetchFile(address);
+    const count = (/** @type {number} */ bytes) => {
+      this.#fetched += bytes * transferred;
+      this.#report(this.#fetched);
+    };
+    // The response itself goes on, for one that was made here would have no place in the browser's cache of
+    // compiled WebAssembly: every start would compile Pyodide again.
+    countBytes(response.clone(), count);
+    if (!address.pathname.endsWith(COMPRESSED) || response.body === null) return response;
+    return new Response(response.body.pipeThrough(new DecompressionStream("gzip")));
+  }
+}
+
+/**
+ * @param {Response} copy
+ * @param {(bytes: number) => void} count
+ */
+async function countBytes(copy, count) {
+  const reader = copy.body?.getReader();
   try {
-    for (let part = await reader.read(); !part.done; part = await reader.read()) count(part.value.byteLength);
+    for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) count(part.value.byteLength);
   } catch {
-    // Whoever reads the response itself gets the same error.
+    // The one who reads the response itself gets the same error.
   }
 }

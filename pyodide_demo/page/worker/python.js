@@ -1,63 +1,89 @@
 // Starts Python in this worker.
 
-import { Problem, fetchFile, watchDownloads } from "./downloads.js";
+import { Downloads, Problem } from "./downloads.js";
 
-/** Start Python with the panels' programs and one heap for all of them.
- *
- * `report` is given the stages, `siteFound` what the site consists of, as soon as that is known. Throws Problem.
+/** @import { News, Site } from "../protocol.d.ts" */
+/** @import { PyProxy, Pyodide, PyodideModule } from "./pyodide.d.ts" */
+
+/** @typedef {Awaited<ReturnType<typeof startPython>>} Surroundings what the panels' tasks are given */
+
+/**
+ * Start Python with the panels' programs and one heap for all of them. Throws Problem.
+ * @param {Site} site
+ * @param {string} base the address of the page
+ * @param {(stage: News["stage"]) => void} report
  */
-export async function startPython(report, siteFound) {
-  const site = await fetchFile("site.json", "json");
-  siteFound(site);
-  const programs = Promise.all(
-    site.program.map(async (file) => [file, await fetchFile(`python/${file}`, "text")]),
-  );
-  programs.catch(() => {}); // it is awaited below, and may fail before
-  const pyodide = await watchDownloads(
-    () => startPyodide(site),
-    (bytes) =>
-      bytes < site.bytesToFetch
-        ? report({ stage: "Fetching Python …", done: bytes / site.bytesToFetch })
-        : report({ stage: "Starting Python …" }),
-  );
-  for (const [file, text] of await programs) {
-    const place = `/program/${file}`;
-    pyodide.FS.mkdirTree(place.slice(0, place.lastIndexOf("/")));
-    pyodide.FS.writeFile(place, text);
-  }
+export async function startPython(site, base, report) {
+  const address = (/** @type {string} */ relative) => new URL(relative, base).href;
+  let last = 0;
+  const downloads = new Downloads(site, base, (fetched) => {
+    if (fetched - last < 50_000) return; // a message for each piece would be thousands
+    last = fetched;
+    report({ name: "fetch", fetched });
+  });
+  const pyodide = await downloads.serve(() => startPyodide(site, address, report));
+  report({ name: "load" });
+  const program = downloads.take(address(site.program.replace(".gz", "")));
+  if (program === undefined) throw new Error(`${site.program} is not among the downloads`);
+  pyodide.unpackArchive(await (await program).arrayBuffer(), "zip", { extractDir: "/program" });
   pyodide.runPython(`import sys; sys.path.insert(0, "/program")`);
+
+  /** @type {Map<string, PyProxy>} */
   const modules = new Map();
-  const program = (name) => {
+  /** @param {string} name */
+  const module = (name) => {
     // Each import makes a proxy, and frames come many times a second.
     if (!modules.has(name)) modules.set(name, pyodide.pyimport(`pyodide_demo.${name}`));
     return modules.get(name);
   };
   const heap = pyodide.pyimport("emheap").open.callKwargs({ count_allocations: true });
-  const observer = program("heap_map").Observer();
+  const observer = module("heap_map").Observer();
   observer.add("Python's heap", heap);
   return {
     site,
+    base,
     pyodide,
-    program,
+    program: module,
     heap,
     observer,
-    home: program("program").home(),
+    runtime: /** @type {string} */ (module("program").home()),
   };
 }
 
-async function startPyodide(site) {
-  const address = (relative) => new URL(relative, self.location.href).href;
+/**
+ * @param {Site} site
+ * @param {(relative: string) => string} address
+ * @param {(stage: News["stage"]) => void} report
+ * @returns {Promise<Pyodide>}
+ */
+async function startPyodide(site, address, report) {
   try {
-    const { loadPyodide } = await import(address(`${site.pyodide}pyodide.mjs`));
-    const pyodide = await loadPyodide({ indexURL: address(site.pyodide) });
-    await pyodide.loadPackage(address(site.wheel), { messageCallback() {} });
-    return pyodide;
+    const folder = address(site.pyodide);
+    // Both at once: the first would ask for the second when it is needed.
+    const [module] = await Promise.all([import(`${folder}pyodide.mjs`), import(`${folder}pyodide.asm.mjs`)]);
+    const options = { indexURL: folder, env: { HOME: "/home/pyodide" } };
+    const pyodide = /** @type {PyodideModule} */ (module).loadPyodide(options);
+    report({ name: "start" });
+    return await pyodide;
   } catch (error) {
-    throw new Problem(`Python could not be started: ${String(error?.message ?? error).trim().split("\n").at(-1)}`);
+    if (error instanceof Problem) throw error;
+    throw new Problem(`Python could not be started: ${lastLine(error)}`);
   }
 }
 
-/** Turn a Python value into a plain one that can be posted. */
+/**
+ * The last line of an error's words, which with Python's is the error itself.
+ * @param {unknown} error
+ */
+export function lastLine(error) {
+  const words = error instanceof Error ? error.message : String(error);
+  return words.trim().split("\n").at(-1) ?? "";
+}
+
+/**
+ * Turn a Python value into a plain one that can be posted.
+ * @param {PyProxy} proxy
+ */
 export function toPlain(proxy) {
   const plain = proxy.toJs({ dict_converter: Object.fromEntries, create_pyproxies: false });
   proxy.destroy();

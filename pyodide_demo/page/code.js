@@ -1,0 +1,57 @@
+// Python that is shown: highlighted, with numbered lines, some of which an error may be about.
+
+import { loadCodeMirror } from "./editor.js";
+import { make } from "./dom.js";
+
+/**
+ * Show code in a `<pre>`.
+ * @param {HTMLElement} place
+ * @param {string} code
+ * @param {Record<string, number>} [marks] lines to mark, by what happened there
+ */
+export function showCode(place, code, marks = {}) {
+  const lines = code.replace(/\n$/, "").split("\n");
+  /** @type {Map<number, string>} */
+  const words = new Map();
+  for (const [what, line] of Object.entries(marks)) {
+    const said = words.get(line);
+    words.set(line, said === undefined ? what : `${said}, ${what}`);
+  }
+  const rows = lines.map((line, at) => {
+    const mark = words.get(at + 1);
+    const shown = make("span", { className: "code-line" }, make("span", { className: "code-text" }, line || " "));
+    shown.dataset.line = String(at + 1);
+    if (mark !== undefined) shown.append(make("span", { className: "code-mark" }, mark));
+    return shown;
+  });
+  place.classList.add("numbered");
+  place.replaceChildren(...rows);
+  highlight(code, rows).catch(() => {}); // without colours it is as readable
+}
+
+/**
+ * @param {string} code
+ * @param {HTMLElement[]} rows
+ */
+async function highlight(code, rows) {
+  const { pythonLanguage, highlightCode, classHighlighter } = await loadCodeMirror();
+  /** @type {(Node | string)[][]} */
+  const lines = [[]];
+  const put = (/** @type {string} */ text, /** @type {string} */ classes) =>
+    lines.at(-1)?.push(classes ? make("span", { className: classes }, text) : text);
+  highlightCode(code, pythonLanguage.parser.parse(code), classHighlighter, put, () => lines.push([]));
+  rows.forEach((row, at) => {
+    const pieces = lines[at];
+    if (pieces?.length) row.querySelector(".code-text")?.replaceChildren(...pieces);
+  });
+}
+
+/**
+ * Show a module of the demonstration, as it is run.
+ * @param {HTMLElement} place
+ * @param {string} name
+ */
+export async function showModule(place, name) {
+  const answer = await fetch(`python/pyodide_demo/${name}`);
+  if (answer.ok) showCode(place, await answer.text());
+}

@@ -1,0 +1,16 @@
+// What the page uses of CodeMirror. It is bundled for itself, and fetched when an editor is first shown.
+
+export { autocompletion, acceptCompletion, completionStatus } from "@codemirror/autocomplete";
+export { defaultKeymap, history, historyKeymap, indentWithTab, insertNewlineAndIndent } from "@codemirror/commands";
+export { pythonLanguage } from "@codemirror/lang-python";
+export {
+  bracketMatching,
+  HighlightStyle,
+  indentOnInput,
+  indentUnit,
+  LanguageSupport,
+  syntaxHighlighting,
+} from "@codemirror/language";
+export { Compartment, EditorState, Prec } from "@codemirror/state";
+export { drawSelection, EditorView, keymap, lineNumbers, placeholder } from "@codemirror/view";
+export { classHighlighter, highlightCode, tags } from "@lezer/highlight";
