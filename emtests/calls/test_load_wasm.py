@@ -18,8 +18,11 @@ from emtests.webassembly.guests import FIXTURES, why_missing
 
 PRINTING = FIXTURES / "printing.wasm"
 
-if why_missing("printing"):
-    skip_for_gap("WebAssembly", why_missing("printing"))
+
+@pytest.fixture(autouse=True)
+def webassembly() -> None:
+    if why_missing("printing"):
+        skip_for_gap("WebAssembly", why_missing("printing"))
 
 
 class Printing(Library):

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from emheap._util.platform import IN_PYODIDE
 from emheap.calls.module_types import read_module_types
 from emtests.conftest import skip_for_gap
 from pyodide_demo.environment import (
@@ -43,9 +42,6 @@ except ValueError as error:
     assert "holds a null" in str(error)
 print("it works")
 """
-
-if IN_PYODIDE:
-    skip_for_gap("building a wheel", "Pyodide has no processes")
 
 
 @pytest.fixture(scope="module")
