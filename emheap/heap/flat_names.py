@@ -125,7 +125,7 @@ _SCALAR: list[_Row] = [
     (
         "view_{}_array",
         _view_array,
-        "(address: int, count: int) -> memoryview",
+        "(address: int, count: int) -> memoryview[{value}]",
         "A view of `count` elements of {} at an address, with no copy.",
     ),
     (

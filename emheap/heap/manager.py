@@ -154,7 +154,7 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
         self._memory.cached_writer(kind)(address, value)
         return None
 
-    def view(self, kind: type[Scalar[Any]], address: int, count: int, /) -> memoryview:
+    def view(self, kind: type[Scalar[T]], address: int, count: int, /) -> memoryview[T]:
         """A writable view of `count` elements at an address, with no copy.
 
         If it lies on a live block, the block cannot be freed while the view, a slice of it or an

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 from emheap._util.checks import check_aligned, check_count
 from emheap._util.pointers import Pinned
 from emheap._util.sites import caller_site
-from emheap.blocks.region import Region
 from emheap.blocks.table import BlockTable
 from emheap.errors import CapacityError, HeapError, ShapeError
 from emheap.memories.base import Memory
@@ -26,7 +25,8 @@ class TextAllocVerbs:
     """The verbs that allocate text with a length, and several strings: a heap's and an arena's."""
 
     _table: BlockTable
-    _region: Region | None
+    _region: Any
+    """Where the blocks of an arena come from."""
 
     def _check_open(self) -> None:
         raise NotImplementedError

@@ -293,7 +293,7 @@ class _IndirectPin:
         self._pins = pins
 
     def release(self) -> None:
-        reference = WeakReference(self)
+        reference: WeakReference[_IndirectPin] = WeakReference(self)
         if reference in self._pins:
             self._pins.remove(reference)
 

@@ -44,7 +44,8 @@ class Owner:
 
 def owning_class(cls: Any) -> Any:
     """The class of references that own what references of a class borrow."""
-    return next(owner for owner in Owner.__subclasses__() if owner._borrowed_class is cls)
+    owners: list[Any] = Owner.__subclasses__()
+    return next(owner for owner in owners if owner._borrowed_class is cls)
 
 
 class Holder:

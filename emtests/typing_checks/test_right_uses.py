@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import emheap
 from emheap import Arena, ArrayRef, HeapManager, HeapRef, ScalarRef, StringRef
+from emtests.conftest import skip_for_gap
 
 if TYPE_CHECKING:
     from typing_extensions import assert_type
@@ -95,6 +97,39 @@ def test_arrays() -> None:
         samples.free(free_elements=False)
     other = heap.alloc_array(emheap.int32, samples.element_count)
     other.free()
+
+
+def test_views_hold_what_their_array_holds() -> None:
+    heap = emheap.open()
+    with (
+        heap.alloc_array(emheap.float64, 4) as samples,
+        heap.alloc_array(emheap.int16, 4) as numbers,
+        heap.alloc(emheap.float32) as number,
+        heap.alloc(emheap.utf8, "text") as name,
+    ):
+        samples.view[0] = 0.5
+        assert_type(samples.view, "memoryview[float]")
+        assert_type(numbers.view[0], int)
+        heap.view(emheap.float64, samples.address, 4)[1] = 1.5
+        assert_type(heap.view_float32_array(number.address, 1), "memoryview[float]")
+        with samples.edit() as buffer, number.edit() as cell, name.edit() as letters:
+            buffer[2] = cell[0] = 2.5
+            letters[0] = ord("T")
+        assert samples == [0.5, 1.5, 2.5, 0]
+        assert (name.value, number.value) == ("Text", 2.5)
+
+
+def test_numpy_arrays_hold_numbers_of_their_kind() -> None:
+    if importlib.util.find_spec("numpy") is None:
+        skip_for_gap("numpy", "it is not installed here")
+    heap = emheap.open()
+    with (
+        heap.alloc_array(emheap.float32, [0.5]) as floats,
+        heap.alloc_array(emheap.int8, 1) as ints,
+    ):
+        floats.numpy()[0] *= 3
+        ints.numpy()[0] = 7
+        assert (floats[0], ints[0]) == (1.5, 7)
 
 
 def test_strings_and_what_all_references_have() -> None:

@@ -78,7 +78,7 @@ def subset_font(harfbuzz: HarfBuzz, font: bytes, text: str) -> bytes:
         result = call("face_reference_blob", made)
         length = scratch.alloc(uint32)
         data = call("blob_get_data", result, length.address)
-        subset = bytes(heap.view(uint8, data, length.value))
+        subset = heap.view(uint8, data, length.value).tobytes()
         for kind, address in (("blob", result), ("face", made), ("face", face), ("blob", blob)):
             call(f"{kind}_destroy", address)
         call("subset_input_destroy", wanted)
