@@ -113,7 +113,7 @@ class FreeListAllocator(Allocator):
         self._free_by_end.clear()
         self._free_by_size.clear()
         used = sorted(self._used.items())
-        for start, end in self._ranges:
+        for start, end in _joined(self._ranges):
             for address, size in used[bisect_left(used, (start, 0)) :]:
                 if address >= end:
                     break
@@ -145,3 +145,13 @@ class FreeListAllocator(Allocator):
         del self._free_by_size[bisect_left(self._free_by_size, (size, address))]
         del self._free_by_end[address + size]
         del self._free_by_address[address]
+
+
+def _joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Ranges in their order, those that touch as one: a block may lie across their border."""
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(ranges):
+        if joined and joined[-1][1] == start:
+            start = joined.pop()[0]
+        joined.append((start, end))
+    return joined

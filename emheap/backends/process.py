@@ -52,5 +52,8 @@ def own_allocator() -> Allocator:
         # A call over the FFI costs less than one by ctypes, where the module exports these two.
         functions = module_functions()
         if functions is not None:
-            return FunctionsAllocator(*functions)
+            allocator = FunctionsAllocator(*functions)
+            # They are malloc and free themselves.
+            allocator.trusted, allocator.refusals = True, ()
+            return allocator
     return LibcAllocator()

@@ -234,6 +234,16 @@ def test_a_pool_hands_out_what_was_freed_without_asking() -> None:
     assert counting.freed == []
 
 
+def test_the_gaps_are_found_anew_across_the_border_of_two_ranges() -> None:
+    allocator = FreeListAllocator(16, 1024)
+    allocator.extend(2048)
+    across = allocator.allocate(1500)
+    assert across == 16
+    allocator._torn = True  # as an interrupt leaves it
+    assert allocator.largest_gap == allocator.available_byte_size == 2048 - 16 - 1504
+    assert allocator.allocate(100) >= across + 1500
+
+
 def test_a_pool_passes_large_blocks_on() -> None:
     counting = Counting()
     pool = PoolAllocator(counting)
