@@ -409,6 +409,9 @@ class FloatArrayRef(ArrayRef[T]):
             self._set_checked(index, value)
 
 
+_view_of_any: Any = vars(ArrayRef)["view"].fget
+
+
 class _Viewed(ArrayRef[T]):
     """An array whose views are exports of its elements: one of ours that is not collected."""
 
@@ -421,7 +424,8 @@ class _Viewed(ArrayRef[T]):
         try:
             view = memoryview(exporter()(block[0]))
         except (TypeError, ValueError):  # no memoryview, or one that was released
-            return super().view
+            # Without super(): where another thread has freed the block, the class is another now.
+            return _view_of_any(self)  # type: ignore[no-any-return]
         block[2].table.views.add(block[1], view)
         return view  # type: ignore[return-value]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import emheap
@@ -197,8 +198,9 @@ def is_any_text(argument: Any) -> bool:
 def maker_cases(victim: Victim, maker: Any) -> Cases:
     """What a heap and an arena both allocate by."""
     yield Case("alloc_text(text)", lambda a: maker.alloc_text(utf8, a), is_any_text)
-    align = _bound(maker.alloc_text, utf8)
-    yield Case("alloc_text(align)", lambda a: align("x", align=a), or_none(nothing))
+    alloc_text: Any = maker.alloc_text
+    align_text = partial(alloc_text, utf8, "x")
+    yield Case("alloc_text(align)", lambda a: align_text(align=a), or_none(nothing))
     yield Case("alloc_strings(texts)", lambda a: maker.alloc_strings(utf8, a), is_iterable)
     yield Case("alloc_strings(text)", lambda a: maker.alloc_strings(utf8, ["x", a]), is_text)
     yield Case("alloc(kind)", maker.alloc, nothing)

@@ -67,7 +67,7 @@ def test_an_error_handler_adds_no_nulls(heap: HeapManager) -> None:
 
 def test_a_subclass_of_str_is_not_asked(heap: HeapManager) -> None:
     class Liar(str):
-        def encode(self, *_: Any) -> bytes:
+        def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
             return b"\xff" * 1000
 
     with heap.alloc(utf8, Liar("abc")) as ref:
