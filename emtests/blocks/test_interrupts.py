@@ -102,7 +102,6 @@ FRONTS = (pooled, plain, counted, of_functions)
 CASES = [
     pytest.param(kind, front, id=f"{kind}-{front.__name__}")
     for kind in RUNNING
-    if not kind.name.startswith("guest")
     for front in FRONTS
     if LONG or front is pooled or kind.name in ("home", "debug", "bytearray-freelist")
 ]
