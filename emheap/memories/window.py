@@ -269,7 +269,8 @@ class WindowMemory(Memory):
 
         def read(address: int, max_elements: int | None = None, errors: str = "strict") -> str:
             try:
-                if max_elements is None and address >= lowest and not address & mask:
+                plain = max_elements is None and type(errors) is str
+                if plain and address >= lowest and not address & mask:
                     window = self.window
                     end = end_of(window, address, text.size)
                     if end:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from emheap import ArrayRef, HeapManager, HeapRef, Scalar, clamped_uint8
+from emheap import ArrayRef, HeapManager, HeapRef, Scalar, ScalarRef, clamped_uint8
 from emtests.types.values import ALL_NUMBERS, FLOATS, boundary_values
 
 Accepts = Callable[[Any], bool]
@@ -60,7 +61,9 @@ def is_error_handler(argument: Any) -> bool:
 
 
 def is_iterable(argument: Any) -> bool:
-    return argument == [] or (isinstance(argument, ArrayRef) and argument.is_not_freed)
+    """A reference is one where Python code can be a buffer: from CPython 3.12 on."""
+    buffers = (ArrayRef, ScalarRef) if sys.version_info >= (3, 12) else ArrayRef
+    return argument == [] or (isinstance(argument, buffers) and argument.is_not_freed)
 
 
 def fits(scalar: type[Scalar[Any]]) -> Accepts:

@@ -67,10 +67,13 @@ def slice_cases(array: Any, kind: Any) -> Cases:
     def is_bound(argument: Any) -> bool:
         return argument is None or isinstance(argument, int)
 
+    def fills_one(argument: Any) -> bool:
+        return len(array) == 1 and argument != [] and is_iterable(argument)
+
     yield Case(f"getslice({name} stop)", lambda a: array[:a], is_bound)
     yield Case(f"getslice({name} step)", lambda a: array[::a], is_bound)
     yield Case(f"setslice({name})", lambda a: array.__setitem__(nothing_of_it, a), is_iterable)
-    yield Case(f"setslice({name})", lambda a: array.__setitem__(all_of_it, a), nothing)
+    yield Case(f"setslice({name})", lambda a: array.__setitem__(all_of_it, a), fills_one)
     yield Case(f"setslice({name})", lambda a: array.__setitem__(all_of_it, [a]), fits(kind))
 
 

@@ -13,7 +13,7 @@ from emheap import HeapCorruptionError, HeapManager, OutOfMemoryError, int32, ui
 from emtests.backends.wasmtime.running import run_module
 from emtests.webassembly.guests import WasmtimeGuest
 
-LARGE = 1000
+LARGE = 2000
 """More than the pool keeps, so that freeing calls the module."""
 
 WITH = """
@@ -48,7 +48,7 @@ def set_deadline(store: wasmtime.Store) -> None:
 def test_running_out_of_fuel() -> None:
     guest = WasmtimeGuest("guest32", configure={"consume_fuel": True}, prepare=refuel)
     heap = guest.heap
-    kept = heap.alloc_array(uint8, bytes(range(200)) * 5)
+    kept = heap.alloc_array(uint8, bytes(range(200)) * 10)
     guest.store.set_fuel(1)
     with pytest.raises(wasmtime.Trap, match="fuel") as trap:
         heap.alloc_array(uint8, LARGE)
@@ -59,7 +59,7 @@ def test_running_out_of_fuel() -> None:
         kept.free()
     check_note(trap.value, f"in the module's free({kept.address})")
     # The block is live still, and nothing was changed.
-    assert kept[:] == list(range(200)) * 5
+    assert kept[:] == list(range(200)) * 10
     assert heap.total_allocated_byte_size == LARGE
     refuel(guest.store)
     kept.free()
@@ -111,16 +111,16 @@ def test_a_trap_in_an_arena() -> None:
 
 
 def test_no_room() -> None:
-    with pytest.raises(OutOfMemoryError, match="no room for 1000 bytes: 0 bytes are live"):
+    with pytest.raises(OutOfMemoryError, match="no room for 2000 bytes: 0 bytes are live"):
         heap_with("(i32.const 0)").alloc_array(uint8, LARGE)
 
 
 @pytest.mark.parametrize(
     ("address", "message"),
     [
-        (65536 - 999, "the allocator's block of 1000 bytes at address 0xfc19 lies outside"),
+        (65536 - 1999, "the allocator's block of 2000 bytes at address 0xf831 lies outside"),
         (65536, "lies outside the wasmtime memory"),
-        (-16, "1000 bytes at address 0xfffffff0 lies outside"),
+        (-16, "2000 bytes at address 0xfffffff0 lies outside"),
     ],
 )
 def test_an_address_outside_the_memory(address: int, message: str) -> None:
