@@ -92,7 +92,7 @@ def big_int(number: int) -> int:
     """
     if JsBigInt is None:
         raise NotSupportedError(
-            "a WebAssembly memory with 64-bit addresses takes BigInts, which this release of "
+            "a 64-bit integer or address goes to WebAssembly as a BigInt, which this release of "
             "Pyodide cannot pass; Pyodide 314 can"
         )
     return JsBigInt(number)  # type: ignore[no-any-return]

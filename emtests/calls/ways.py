@@ -63,6 +63,17 @@ def open_guest() -> HeapManager:
     return guests.open_guest("calls").heap
 
 
+def skip_without_big_ints(way: Way) -> None:
+    """Skip the test that runs, where 64-bit integers cannot be passed to a module."""
+    from emtests.conftest import skip_for_gap
+
+    if IN_PYODIDE and way.is_wasm:
+        import pyodide.ffi
+
+        if not hasattr(pyodide.ffi, "JsBigInt"):
+            skip_for_gap("64-bit integers", "before Pyodide 314 Python cannot pass small BigInts")
+
+
 WAYS = (
     Way(
         "native",
