@@ -15,15 +15,15 @@ def raise_problems(problems: list[Exception], where: str, error: BaseException |
     is on its way already, all of them are notes on that.
     """
     in_use = [str(problem) for problem in problems if isinstance(problem, BufferInUseError)]
-    told: list[Exception] = [
+    reported: list[Exception] = [
         problem for problem in problems if not isinstance(problem, BufferInUseError)
     ]
     if in_use:
-        told.append(BufferInUseError(f"{where}{'; '.join(in_use)}"))
-    if not told:
+        reported.append(BufferInUseError(f"{where}{'; '.join(in_use)}"))
+    if not reported:
         return
-    first = told.pop(0) if error is None else error
-    for problem in told:
+    first = reported.pop(0) if error is None else error
+    for problem in reported:
         text = str(problem) if isinstance(problem, BufferInUseError) else f"{where}{problem!r}"
         add_note(first, f"and then, {text}")
     if error is None:

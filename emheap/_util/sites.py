@@ -1,4 +1,4 @@
-"""Where in the user's program something happened, recorded cheaply and told later.
+"""Where in the user's program something happened, recorded cheaply and described later.
 
 A site is a code object and the offset of the instruction in it. Both are read off the caller's
 frame; the frame itself is not kept, for it would keep every local variable of the caller alive.

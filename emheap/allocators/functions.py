@@ -43,7 +43,7 @@ class FunctionsAllocator(Allocator):
         self.alignment = alignment
         self._more = (alignment,) if aligned else ()
         self._sizes: dict[int, int] | None = {} if sized_free else None
-        """The size that each block was asked for with, where its free must be told."""
+        """The size that each block was asked for with, where its free takes a size."""
 
     def allocate(self, size: int) -> int:
         address = self._check(self._allocate(size, *self._more), size)

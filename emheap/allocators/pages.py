@@ -18,7 +18,7 @@ class PageAllocator(FreeListAllocator):
 
     What lies in the memory when the heap is opened, and what its module adds later, is the
     module's: its data, its stack. The module itself must have no allocator: most of those take
-    every page of the memory for their own, whoever added it.
+    every page of the memory, no matter which code added it.
 
     ``grow(pages)`` does what the instruction ``memory.grow`` does: it adds pages at the end and
     returns how many there were before, or -1 if there can be no more. Only that number says which

@@ -77,7 +77,7 @@ def make_allocator(
     """An allocator that calls two functions, once their numbers of parameters are right.
 
     With `pool`, small freed blocks are kept for the next allocation of their size. A free that is
-    told the size must hear the one that was asked for, which a pool would round up.
+    given a size must get the one that was asked for, which a pool would round up.
 
     Raises NotSupportedError for functions that cannot be called as the heap would.
     """
@@ -148,9 +148,9 @@ def pages_refusal(names: list[str]) -> NotSupportedError:
     """The error for pages of our own beside an allocator, of which `names` are exports."""
     return NotSupportedError(
         f"malloc=None, free=None is for modules that never allocate, and this one exports "
-        f"{', '.join(names):.200}: many an allocator takes every page of the memory for its own, "
-        "whoever added it; name its functions as malloc= and free=, or pass wrap_only=True for a "
-        "heap that allocates nothing"
+        f"{', '.join(names):.200}: many allocators claim every page of the memory, "
+        "no matter which code added it; name its functions as malloc= and free=, or pass "
+        "wrap_only=True for a heap that allocates nothing"
     )
 
 

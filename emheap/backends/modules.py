@@ -145,8 +145,8 @@ def wrap_wasm_instance(
 
     With ``wrap_only=True`` the heap reads, writes and wraps, and allocates nothing. With
     ``malloc=None, free=None`` blocks are allocated in pages that the heap adds to the memory.
-    That is for modules of which no code ever allocates, for many an allocator takes all pages for
-    its own, whoever added them; a module whose exports show an allocator is refused. A module
+    That is for modules of which no code ever allocates, for many allocators claim every page,
+    no matter which code added it; a module whose exports show an allocator is refused. A module
     with an export ``_initialize`` wants that called once before.
 
     Memories of 32 and of 64 bits, shared and growing ones, are served. In Pyodide views are

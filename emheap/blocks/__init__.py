@@ -28,9 +28,10 @@ the interpreter's lock; ``blocks.pop(address)`` is not, for an interrupt after i
 returned, and so does ``x.append(d.pop())``. Without that lock the table has one of its own.
 
 **State is derived.** The bytes that are live are added up from the tables. Where that is too slow
-(a quota), the sum is set to None while it changes and added up anew by whoever finds it so. The
-gaps of a free list are an index of the blocks in use: a flag is raised while it changes, and
-whoever finds the flag up builds it anew. Which views are in use, weak references and exports tell.
+(a quota), the sum is set to None while it changes and added up again by the next call that finds it
+so. The gaps of a free list are an index of the blocks in use: a flag is raised while it changes,
+and a call that finds the flag up builds it again. Which views are in use, weak references and
+exports tell.
 
 **Locks only by with.** The interpreter looks for no signal between taking the lock and the block of
 the statement. `_util.locks` gives each lock anew to a forked child.

@@ -114,7 +114,7 @@ class JavaScriptLinker(Linker):
     def make_temporaries(self, memory: Memory, allocator: Allocator) -> Temporaries:
         if any(memory_in(one) for one in self._sources):
             return JavaScriptTemporaries(memory, allocator)
-        # Without a WebAssembly.Memory the buffer may be replaced by a longer one, and nobody told.
+        # Without a WebAssembly.Memory the buffer may be replaced by a longer one without notice.
         return Temporaries(memory, allocator)
 
     def loop_over(self, symbol: Any, wire: Wire) -> Any:

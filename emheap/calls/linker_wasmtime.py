@@ -150,7 +150,7 @@ class WasmtimeLinker(Linker):
 
 
 class _ReusedFunction:
-    """A function of the store's that calls what it is told to: a store frees none of its own
+    """A function of the store's that calls whatever it is given: a store frees none of its own
     before it ends, so that they are used again."""
 
     def __init__(

@@ -6,7 +6,7 @@ wrong, and what stands against it:
 - The memory grows and moves. Whether it can is found out when it is opened (`_stays`); where it
   can, its base is asked for before every access, and views go through the memory (`lend`).
 - The memory grows and stays. What lay below the old end still does; an access above it fails in
-  Python first, and then the size is asked for anew.
+  Python first, and then the size is asked for again.
 - The store is dropped or closed. Everything made here keeps a `Hold` on it.
 - The call ends during which a `Caller` stood for the store. Every access asks it first.
 - Code runs in the store on another thread meanwhile. Nothing stands against that: wasmtime allows
@@ -227,7 +227,7 @@ def _while_valid(caller: wasmtime.Caller, ask: Ask) -> Ask:
         except ValueError:
             raise UseAfterFreeError(
                 "this heap was opened on a wasmtime Caller, and the call that it stood for has "
-                "ended: open the heap anew in each call, or on the store and the instance"
+                "ended: open a heap in each call, or on the store and the instance"
             ) from None
         return ask()
 
