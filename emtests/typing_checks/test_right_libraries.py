@@ -122,7 +122,9 @@ def test_references() -> None:
         libc.memset(array.array("i", [1]), 0, 4)
         libc.memset(memoryview(bytearray(4)), 0, 4)
         end = scratch.alloc(Pointer[utf8])
-        assert_type(libc.strtol("12 monkeys", end, Base.TEN), int)
+        # Not a str, whose bytes end with the call: `end` points into them.
+        text = scratch.alloc(utf8, "12 monkeys")
+        assert_type(libc.strtol(text, end, Base.TEN), int)
         assert_type(end.value, Pointer[utf8])
         assert_type(end.value.target, str)
 
