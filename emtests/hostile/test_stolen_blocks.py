@@ -24,6 +24,7 @@ from emtests.hostile.stealing import (
     targets,
     wrap,
 )
+from emtests.threads import need_threads
 
 CASES = targets()
 by_kind = pytest.mark.parametrize(
@@ -136,6 +137,7 @@ def call_profiled(moment: int, thief: Thief, call: Callable[[], Any]) -> Any:
 
 @by_kind
 def test_a_block_taken_away_at_every_call(kind: HeapKind, open_heap: OpenHeap) -> None:
+    need_threads()
     heap = open_heap()
     moments = 0
     for name, number_kind, contents, call in fitting(kind, ("int32", "utf8")):
