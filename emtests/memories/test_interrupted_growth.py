@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -67,6 +68,15 @@ def open_growing(name: str) -> tuple[HeapManager, Callable[[], int]]:
         skip_for_gap(name, MISSING[name])
     guest = open_guest(name)
     return guest.heap, lambda: int(guest.call("grow", 1)) * 65536
+
+
+@pytest.fixture(autouse=True)
+def _no_finalizers_of_others() -> Iterator[None]:
+    # An interrupt in one of them would go nowhere.
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.mark.parametrize("hook", [sys.settrace, sys.setprofile], ids=["lines", "calls"])
