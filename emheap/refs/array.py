@@ -94,7 +94,8 @@ class ArrayRef(HeapRef[T], Sequence[T]):
         try:
             return self._elements[index]
         except (IndexError, TypeError, ValueError):
-            return self._get_checked(index)
+            pass  # outside of the handler the error has no other one as its context
+        return self._get_checked(index)
 
     def _get_checked(self, index: Any) -> Any:
         position = check_integer(index, "index")
@@ -118,8 +119,10 @@ class ArrayRef(HeapRef[T], Sequence[T]):
             return
         try:
             self._elements[index] = value
+            return
         except (IndexError, TypeError, ValueError):
-            self._set_checked(index, value)
+            pass
+        self._set_checked(index, value)
 
     def _set_checked(self, index: Any, value: Any) -> None:
         position = check_integer(index, "index")
@@ -204,8 +207,10 @@ class ArrayRef(HeapRef[T], Sequence[T]):
         numbers = stored_numbers(unit, source, encode)
         try:
             self._elements[index] = numbers
+            return
         except (TypeError, ValueError):
-            self._store_slice(index, numbers)
+            pass
+        self._store_slice(index, numbers)
 
     def _store_slice(self, index: slice, numbers: Any) -> None:
         """Store numbers that memoryview refused, or elements that are none."""
@@ -373,8 +378,10 @@ class EncodingArrayRef(ArrayRef[T]):
         number = self._encode(value)
         try:
             self._elements[index] = number
+            return
         except (IndexError, TypeError, ValueError):
-            self._set_checked(index, number)
+            pass
+        self._set_checked(index, number)
 
     def write_at(self, index: int, value: T) -> None:
         if type(index) is int:

@@ -44,8 +44,10 @@ class ScalarRef(SingleRef[T]):
     def value(self, value: T) -> None:
         try:
             self._elements[0] = value
+            return
         except (ValueError, TypeError):
-            self._set_checked(value)
+            pass
+        self._set_checked(value)
 
     def _set_checked(self, value: Any) -> None:
         # memoryview's messages name neither the value nor the type; encode's do.
@@ -63,8 +65,10 @@ class ScalarRef(SingleRef[T]):
         """Set `value`, as a method; in a loop the faster of the two."""
         try:
             self._elements[0] = value
+            return
         except (ValueError, TypeError):
-            self._set_checked(value)
+            pass
+        self._set_checked(value)
 
     if TYPE_CHECKING:
 

@@ -105,6 +105,8 @@ class Integer(Scalar[int]):
         try:
             number = operator.index(value)
         except TypeError:
+            number = None
+        if number is None:  # not in the handler, whose error says nothing to users
             number = _to_integer(cls, value)
         if cls.minimum <= number <= cls.maximum:
             return number

@@ -1,0 +1,100 @@
+"""Errors come alone: what the library tried first is no part of a user's traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from emheap import HeapManager, Struct, clamped_uint8, float32, float64, int32, utf8
+
+
+class Pair(Struct):
+    x: int32
+    y: float32
+
+
+MAKERS: dict[str, Callable[[HeapManager], Any]] = {
+    "number": lambda heap: heap.alloc(int32, 5),
+    "float": lambda heap: heap.alloc(float64, 1.5),
+    "array": lambda heap: heap.alloc_array(int32, [1, 2]),
+    "floats": lambda heap: heap.alloc_array(float32, 2),
+    "clamped": lambda heap: heap.alloc_array(clamped_uint8, 2),
+    "string": lambda heap: heap.alloc(utf8, "x"),
+    "structure": lambda heap: heap.alloc(Pair, x=1, y=2),
+    "structures": lambda heap: heap.alloc_array(Pair, 2),
+}
+
+Use = Callable[[Any], Any]
+
+WRONG: dict[str, list[Use]] = {
+    "number": [
+        lambda ref: setattr(ref, "value", 2**40),
+        lambda ref: setattr(ref, "value", "x"),
+        lambda ref: ref.write(2**40),
+    ],
+    "float": [lambda ref: setattr(ref, "value", "x"), lambda ref: ref.write("x")],
+    "array": [
+        lambda ref: ref[5],
+        lambda ref: ref["x"],
+        lambda ref: ref.__setitem__(5, 1),
+        lambda ref: ref.__setitem__(0, 2**40),
+        lambda ref: ref.__setitem__(slice(None), ["x", 1]),
+        lambda ref: ref.__setitem__(slice(None), [1, 2, 3]),
+        lambda ref: ref.read_at(5),
+        lambda ref: ref.write_at(5, 1),
+        lambda ref: ref.write_at(0, 2**40),
+    ],
+    "floats": [
+        lambda ref: ref.__setitem__(0, 1e300),
+        lambda ref: ref.__setitem__(slice(None), [1, 1e300]),
+    ],
+    "clamped": [lambda ref: ref.__setitem__(0, "x"), lambda ref: ref.__setitem__(9, 1)],
+    "string": [lambda ref: setattr(ref, "value", "much too long a text")],
+    "structure": [lambda ref: setattr(ref, "x", 2**40), lambda ref: setattr(ref, "x", "x")],
+    "structures": [lambda ref: ref[5], lambda ref: setattr(ref[0], "y", 1e300)],
+}
+
+LATE: dict[str, list[Use]] = {
+    "number": [lambda ref: ref.value, lambda ref: setattr(ref, "value", 1), lambda ref: ref.free()],
+    "float": [lambda ref: ref.read(), lambda ref: ref.write(1.0)],
+    "array": [
+        lambda ref: ref[0],
+        lambda ref: ref[:],
+        lambda ref: ref.__setitem__(0, 1),
+        lambda ref: ref.__setitem__(slice(0, 1), [1]),
+        lambda ref: ref.view,
+        list,
+        bytes,
+        lambda ref: ref.clear(),
+        lambda ref: ref.free(),
+    ],
+    "floats": [lambda ref: ref.__setitem__(0, 1.0), lambda ref: ref.tolist()],
+    "clamped": [lambda ref: ref.__setitem__(0, 1), lambda ref: ref[0]],
+    "string": [lambda ref: ref.value, lambda ref: setattr(ref, "value", "y")],
+    "structure": [lambda ref: ref.x, lambda ref: setattr(ref, "x", 1), lambda ref: ref.to_dict()],
+    "structures": [lambda ref: ref[0].x, lambda ref: ref.column(Pair.x)[0]],
+}
+
+
+def raises_alone(use: Use, ref: Any) -> None:
+    with pytest.raises((TypeError, ValueError, IndexError, OverflowError)) as raised:
+        use(ref)
+    error = raised.value
+    assert error.__context__ is None or error.__suppress_context__, repr(error.__context__)
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_wrong_use_raises_one_error(heap: HeapManager, name: str) -> None:
+    with MAKERS[name](heap) as ref:
+        for use in WRONG[name]:
+            raises_alone(use, ref)
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_use_after_free_raises_one_error(heap: HeapManager, name: str) -> None:
+    ref = MAKERS[name](heap)
+    ref.free()
+    for use in LATE[name]:
+        raises_alone(use, ref)
