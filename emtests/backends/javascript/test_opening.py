@@ -371,7 +371,7 @@ def test_the_shape_of_a_module_built_by_go() -> None:
     run = run_js("() => () => 0")
     functions = {name: run() for name in ("run", "resume", "getsp")}
     exports = js_object(mem=wasm_memory(), **functions)
-    with pytest.raises(NotSupportedError, match="this one exports resume, getsp: many an alloc"):
+    with pytest.raises(NotSupportedError, match="this one exports resume, getsp: many alloc"):
         wrap_instance(exports, memory="mem", malloc=None, free=None)
     wrap_instance(exports, memory="mem", wrap_only=True).write_int32(64, 5)
 
