@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import time
 from typing import Any
@@ -14,6 +13,7 @@ from emheap import uint8
 from emtests.conftest import OpenHeap
 from emtests.heaps import RUNNING, HeapKind
 from emtests.threads import need_threads, often_switched
+from emtests.unmeasured import unmeasured
 
 KINDS = [kind for kind in RUNNING if kind.name in ("home", "debug", "bytearray-freelist")]
 CHILDREN = 20
@@ -48,23 +48,23 @@ def test_no_lock_is_taken_in_a_forked_child(kind: HeapKind, open_heap: OpenHeap)
     heap.free_all()
 
 
+def _use_and_exit(heap: Any) -> None:
+    code = 1
+    try:
+        array = heap.alloc_array(uint8, 3000)
+        heap.view(uint8, array.address, 10).release()
+        array.free()
+        code = 0
+    finally:
+        os._exit(code)
+
+
 def _fork_and_use(heap: Any) -> int | None:
     """What a child that uses the heap ends with; None if it hangs."""
-    # Coverage has a lock of its own, which nothing renews: children are not measured.
-    tracer = sys.gettrace()
-    sys.settrace(None)
-    child = os.fork()
-    if child:
-        sys.settrace(tracer)
-    if not child:
-        code = 1
-        try:
-            array = heap.alloc_array(uint8, 3000)
-            heap.view(uint8, array.address, 10).release()
-            array.free()
-            code = 0
-        finally:
-            os._exit(code)
+    with unmeasured():
+        child = os.fork()
+        if not child:
+            _use_and_exit(heap)
     deadline = time.monotonic() + SECONDS
     while time.monotonic() < deadline:
         ended, status = os.waitpid(child, os.WNOHANG)
