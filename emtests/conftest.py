@@ -9,11 +9,11 @@ from contextlib import ExitStack, suppress
 from typing import Any, NoReturn
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings, strategies
 
 import emheap
 from emheap import Arena, HeapManager
-from emtests.heaps import CAPABILITIES, IN_PYODIDE, KINDS, RUNNING, HeapKind
+from emtests.heaps import CAPABILITIES, KINDS, RUNNING, HeapKind
 
 OpenHeap = Callable[..., HeapManager]
 
@@ -117,13 +117,22 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     return report
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _known_generator() -> None:
+    # Hypothesis asks the collector once who refers to its generator of random numbers, and the
+    # collector does not see what is frozen below.
+    @given(strategies.none())
+    def run(_: None) -> None: ...
+
+    run()
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _quick_collections() -> None:
     # Many tests collect garbage. They need not look each time at all that pytest keeps: thousands
     # of tests, and of reports.
     gc.collect()
-    if not IN_PYODIDE:  # there Hypothesis asks the collector who refers to its random generator
-        gc.freeze()
+    gc.freeze()
 
 
 # Heaps
