@@ -15,7 +15,7 @@ def unmeasured() -> Iterator[None]:
 
     Coverage takes a lock when it meets a function for the first time. Nobody releases it where an
     exception is raised between two lines of coverage, nor in a forked child: every later function
-    would wait for it.
+    would wait for it. Memory that it takes is not that of what is tested, either.
     """
     tracer = sys.gettrace()
     sys.settrace(None)
