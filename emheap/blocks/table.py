@@ -403,7 +403,7 @@ class BlockTable(Messages):
         """The bytes of the live blocks, without what an allocator adds."""
         scalars = {id(layout.blocks): layout for layout in list(self._scalars.values())}
         total = 0
-        for key, blocks in list(self._tables.items()):
+        for key, blocks in self._tables.copy().items():
             if key in scalars:
                 total += len(blocks) * scalars[key].byte_size
             else:

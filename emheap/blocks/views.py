@@ -72,7 +72,8 @@ class ViewTable:
 
     def _sweep(self) -> None:
         """Forget blocks that have no views any more."""
-        for address, known in list(self._views.items()):
+        # A copy, for list(items()) makes tuples, which lets the collector run, and other threads.
+        for address, known in self._views.copy().items():
             if not _alive(known if type(known) is list else [known]):
                 self._views.pop(address, None)
         self._sweep_at = 2 * len(self._views) + _FEW

@@ -171,7 +171,7 @@ def is_masked(value: Any) -> bool:
     """Whether this is an array of numpy's, or an element of one, that hides a value."""
     if not hasattr(value, "dtype") or not hasattr(value, "filled"):
         return False
-    mask = getattr(value, "mask", False)
+    mask: Any = getattr(value, "mask", False)
     return bool(mask.any()) if hasattr(mask, "any") else bool(mask)
 
 

@@ -12,6 +12,7 @@ from emtests.runtimes.base import Job, Outcome
 from emtests.runtimes.processes import Command, run
 from pyodide_demo.building import PAGE, TOOLS
 from pyodide_demo.environment import (
+    CHECKOUT,
     checkout_with_extras,
     find_node,
     npm_install,
@@ -40,15 +41,17 @@ class Checks:
 
     def run(self, job: Job) -> Outcome:
         python = python_with_checks(job)
-        words: list[Command] = [[python, "-m", *command] for command in self.commands]
-        words.append(self.page(job))
+        words: list[tuple[Command, Path]] = [
+            ([python, "-m", *command], CHECKOUT) for command in self.commands
+        ]
+        words.append((self.page(job), PAGE))
         # pyright would look for the packages of whichever `python` comes first.
         path = f"{python.parent}{os.pathsep}{os.environ['PATH']}"
         outcome = Outcome()
-        for command in words:
+        for command, folder in words:
             job.say("$ " + " ".join(map(str, command)))
             environment = {**self.environment, "PATH": path}
-            ended = run(command, job.log, minutes=MINUTES, environment=environment)
+            ended = run(command, job.log, minutes=MINUTES, environment=environment, folder=folder)
             if ended.well:
                 outcome.passed += 1
             else:
@@ -78,8 +81,7 @@ def _types_of_the_page(job: Job) -> Command:
 
 def _lint_of_the_page(job: Job) -> Command:
     linter = npm_install("biome", [_LINTER], say=job.say) / "@biomejs" / "biome" / "bin" / "biome"
-    configuration = f"--config-path={PAGE}"
-    return [find_node(), linter, "ci", "--error-on-warnings", configuration, PAGE]
+    return [find_node(), linter, "ci", "--error-on-warnings"]
 
 
 def python_with_checks(job: Job) -> Path:

@@ -42,9 +42,10 @@ def run(
     *,
     minutes: float,
     environment: Mapping[str, str] | None = None,
+    folder: Path = CHECKOUT,
 ) -> Ended:
-    """Run a command in the checkout with its output going to `log`, for `minutes` at most."""
-    process = start(command, environment=environment, output=subprocess.PIPE)
+    """Run a command in a folder with its output going to `log`, for `minutes` at most."""
+    process = start(command, environment=environment, output=subprocess.PIPE, folder=folder)
     late = threading.Event()
 
     def too_late() -> None:
@@ -74,13 +75,14 @@ def start(
     *,
     environment: Mapping[str, str] | None = None,
     output: int | IO[bytes] = subprocess.DEVNULL,
+    folder: Path = CHECKOUT,
 ) -> subprocess.Popen[bytes]:
     """Start a command as the head of a process group of its own, to be ended by `stop`."""
     if _stopping.is_set():
         raise EnvironmentProblem("interrupted")
     process = subprocess.Popen(
         [str(part) for part in command],
-        cwd=CHECKOUT,
+        cwd=folder,
         env={**os.environ, **(environment or {})},
         stdin=subprocess.DEVNULL,
         stdout=output,

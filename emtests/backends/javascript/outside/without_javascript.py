@@ -19,6 +19,7 @@ async def run() -> str:
         total, read = sum(numbers), heap.read(emheap.utf8, text.address)
     with emheap.wrap_buffer(bytearray(1024)).alloc(emheap.float64, 0.5) as number:
         half = number.value
+    refused = False
     try:
         emheap.wrap_emscripten_module_heap(b"")
     except emheap.NotSupportedError:
