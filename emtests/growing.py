@@ -42,8 +42,11 @@ class ReplacedBuffer:
         grown = bytearray(size)
         grown[: len(old)] = old
         latest = memoryview(grown)
-        # Published at once, for an interrupt may come at any time.
-        self._bytes, self._latest = grown, latest
-        self._free_list.extend(size)
-        view.release()
+        # An interrupt may come at any time: published at once, and the one before not left in use.
+        try:
+            self._bytes, self._latest = grown, latest
+            self._free_list.extend(size)
+        finally:
+            if self._latest is latest:
+                view.release()
         old[:] = bytes([_STALE]) * len(old)

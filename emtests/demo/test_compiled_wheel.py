@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from emtests.conftest import skip_for_gap
+from emtests.heaps import IN_PYODIDE
 from pyodide_demo.compile_wheel import compile_wheel
 from pyodide_demo.environment import (
     EnvironmentProblem,
@@ -47,6 +48,8 @@ def pure() -> Path:
 
 
 def test_a_compiled_wheel_is_imported_without_compiling(pure: Path, tmp_path: Path) -> None:
+    if IN_PYODIDE:
+        skip_for_gap("Pyodide", "it starts no processes")
     compiled = compile_wheel(pure, tmp_path)
     assert compiled.name == pure.name.replace("py3-none-any", TAG)
     with zipfile.ZipFile(compiled) as wheel:

@@ -250,6 +250,7 @@ def test_what_numpy_would_store_with_a_loss_is_refused(heap: HeapManager) -> Non
 
 
 @pytest.mark.needs("numpy")
+@pytest.mark.filterwarnings("ignore:In future, it will be an error:DeprecationWarning")  # numpy's
 def test_bools_of_numpy_are_integers_too(heap: HeapManager) -> None:
     import numpy
 

@@ -6,7 +6,7 @@ import pytest
 
 import emheap
 from emheap import HeapManager
-from emtests.structures.kinds import Color, Node, Vec
+from emtests.structures.kinds import Access, Color, Node, Vec
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def test_a_dump_names_the_fields(heap: HeapManager) -> None:
             "pos[0]=0.0 pos[1]=0.0",
             "corners[3].y=0.0",
             "grid[5]=0 label='abc'",
-            "hot=False level=-3 access=0 color=Color.BLUE",
+            f"hot=False level=-3 access={Access(0)!s} color=Color.BLUE",
             f"number.as_int=0 number.as_float=0.0 next={address}",
             "data=null",
         ):
