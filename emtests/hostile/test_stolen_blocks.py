@@ -41,9 +41,11 @@ RIGHT = (UseAfterFreeError, BufferInUseError)
 
 def judge(name: str, thief: Thief, call: Callable[[], Any]) -> None:
     """Make a call in which the thief may strike."""
+    around = sys.exc_info()[1]  # an interrupt in an earlier test may have left one
     error, result = outcome(call)
     if isinstance(error, RIGHT):
-        assert error.__suppress_context__ or error.__context__ is None, name
+        context = None if error.__suppress_context__ else error.__context__
+        assert context is around or context is None, name
     elif error is not None:
         # A resized block is shorter; a view that was handed out before ends with its block.
         views = type(error) is ValueError and ("view" in name or "edit" in name)
@@ -53,7 +55,7 @@ def judge(name: str, thief: Thief, call: Callable[[], Any]) -> None:
         assert MARK not in result, f"{name}: another's bytes were read"
     if not thief.struck:
         assert error is None, f"{name}: {error!r}"
-    del error
+    del error, around
     thief.check()
 
 
