@@ -1,6 +1,6 @@
 """The mistakes of the page: each is made on the heap, and told in the heap's own words.
 
-`bare.py` makes the same ones with ctypes alone, where nothing is told.
+`bare.py` makes the same ones with ctypes alone, which reports nothing.
 """
 
 from __future__ import annotations

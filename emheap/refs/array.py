@@ -390,7 +390,7 @@ class EncodingArrayRef(ArrayRef[T]):
             self._set_checked(index, value)
 
 
-class FloatArrayRef(ArrayRef[T]):
+class FloatArrayRef(EncodingArrayRef[T]):
     """Elements of float64: memoryview stores every float as it is, and of other objects what they
     convert themselves to, whatever is lost."""
 
@@ -408,12 +408,6 @@ class FloatArrayRef(ArrayRef[T]):
             except (IndexError, TypeError, ValueError):
                 pass
         self._set_checked(index, value)
-
-    def write_at(self, index: int, value: T) -> None:
-        if type(index) is int:
-            self[index] = value
-        else:
-            self._set_checked(index, value)
 
 
 _view_of_any: Any = vars(ArrayRef)["view"].fget

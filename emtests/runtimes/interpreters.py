@@ -15,6 +15,10 @@ from typing import NamedTuple
 
 SUPPORTED = ("3.10", "3.11", "3.12", "3.13", "3.14", "3.13t", "3.14t")
 """With a "t" where threads run without the interpreter's lock, as CPython names such builds."""
+FOR_PYODIDE_BUILD = tuple(
+    version for version in reversed(SUPPORTED) if version not in ("3.10", "3.11")
+)
+"""The newest first. The lock-file command of pyodide-build needs CPython 3.12."""
 RUNNING = "{}.{}{}".format(
     *sys.version_info[:2], "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""
 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from emtests.runtimes.base import Job, Outcome
 from emtests.runtimes.events import judge
-from emtests.runtimes.interpreters import SUPPORTED, find_interpreter
+from emtests.runtimes.interpreters import FOR_PYODIDE_BUILD, find_interpreter
 from emtests.runtimes.native import native_arguments, settings
 from emtests.runtimes.processes import Command, run
 from pyodide_demo.environment import (
@@ -17,8 +17,6 @@ from pyodide_demo.environment import (
 )
 
 MINUTES = 10
-# pyodide-build's lock-file command needs CPython 3.12.
-_VERSIONS = [version for version in reversed(SUPPORTED) if version not in ("3.10", "3.11")]
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,7 @@ class Packaging:
 
     def run(self, job: Job) -> Outcome:
         find_node()
-        bases = [base for base in map(find_interpreter, _VERSIONS) if base is not None]
+        bases = [base for base in map(find_interpreter, FOR_PYODIDE_BUILD) if base is not None]
         if not bases:
             raise EnvironmentProblem(
                 "pyodide-build's lock-file command needs CPython 3.12 or newer"

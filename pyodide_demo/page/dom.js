@@ -73,7 +73,7 @@ export function make(tag, properties = {}, ...children) {
 }
 
 /**
- * A cell of a table: a heading of its row where it is told so.
+ * A cell of a table: a heading of its row where the caller asks for one.
  * @param {Child} content
  */
 export const heading = (content) => make("th", { scope: "row" }, content);

@@ -116,7 +116,7 @@ export class State {
   }
 
   /**
-   * Be told of what is chosen in a panel, by the visitor or the address.
+   * Register a function for what is chosen in a panel, by the visitor or the address.
    * @template {PanelName} P
    * @param {P} panel
    * @param {(values: Readonly<Choices[P]>) => void} listener
