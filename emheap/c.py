@@ -9,7 +9,7 @@ run time they say how C has the value. Numbers have C's names. Beside them:
   reference. What C writes to a buffer is there afterwards, in every backend.
 - `out[c.int]`, `pointer[c.float]`: the address of one value, or of an array; `ref[Point]`: of a
   structure. `value[Point]`, or ``Point`` alone, is a structure by value, and ``Pointer[Point]`` a
-  pointer that C hands out.
+  pointer that C returns.
 - `callback[Callable[[c.int], c.int]]`: a function that C calls.
 - `owned("free")`: in ``Annotated[StringRef, c.owned("free")]``, a result to be freed.
 - An Enum is C's int and a Flag its unsigned int; `stored` says otherwise.

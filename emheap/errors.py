@@ -79,7 +79,7 @@ class DoubleFreeError(HeapError, ValueError):
 
 
 class NotAllocatedError(HeapError, ValueError):
-    """Raised when something is freed that this heap did not hand out, or does not own."""
+    """Raised when something is freed that this heap did not allocate, or does not own."""
 
 
 class BufferInUseError(HeapError, BufferError):
@@ -100,7 +100,7 @@ class LeakError(HeapError):
 
 class HeapCorruptionError(HeapError):
     """Raised when the bytes around a block, or of a freed one, were written to; and when an
-    allocator hands out what is live."""
+    allocator returns bytes that are live."""
 
 
 class ForeignTrapError(HeapError, RuntimeError):

@@ -11,7 +11,7 @@ _STALE = 0xA5
 class ReplacedBuffer:
     """A buffer that a larger one takes the place of when an allocation finds no room.
 
-    The one before is released and spoilt, so that whoever still looks at it is found out.
+    The one before is released and spoilt, so that code that still reads it is found.
     """
 
     def __init__(self, size: int, limit: int) -> None:

@@ -29,11 +29,11 @@ CAPABILITIES = {
     "js_view": "JavaScript typed arrays share its bytes",
     "host address": "code in this process reaches its bytes by an address",
     "bounds": "every address that lies outside raises, whatever it is",
-    "reuse": "freed bytes are handed out again, in whatever order they were freed",
+    "reuse": "freed bytes are allocated again, in whatever order they were freed",
     "prompt reuse": "the bytes of a freed block go to one of the next of that size",
     "atomics": "indivisible reads and writes",
     "plain blocks": "blocks are what its allocator hands out, with nothing around them",
-    "raw addresses": "every address in its memory is believed, whoever allocated there",
+    "raw addresses": "every address in its memory is trusted, whatever allocated there",
 }
 
 IN_PYODIDE = sys.platform == "emscripten"
@@ -69,7 +69,7 @@ class HeapKind:
 
 
 @contextmanager
-def open_home(**options: Any) -> Iterator[HeapManager]:
+def open_own(**options: Any) -> Iterator[HeapManager]:
     yield emheap.open(**options)
 
 
@@ -191,7 +191,7 @@ _OUTSIDE_PYODIDE = "" if IN_PYODIDE else "it is Pyodide's own module"
 # glibc's calloc leaves what its cache of freed blocks holds to malloc, and may never come to it.
 _LIBC_REUSE = {} if IN_PYODIDE else {"prompt reuse": "the C library chooses what it reuses"}
 
-_HOME = {
+_OWN = {
     **_LIBC_REUSE,
     **_NUMPY,
     **_ATOMICS,
@@ -223,11 +223,11 @@ _RED_ZONES = {
 _DEBUG_WASM = {**_IN_JAVASCRIPT, **_RED_ZONES}
 
 KINDS = (
-    HeapKind("home", open_home, _HOME),
-    HeapKind("debug", open_debug, {**_HOME, **_RED_ZONES}),
-    HeapKind("libc", open_libc, _HOME),
-    HeapKind("module", open_module, _HOME, _OUTSIDE_PYODIDE),
-    HeapKind("module-functions", open_module_functions, _HOME, _module_function_missing()),
+    HeapKind("own", open_own, _OWN),
+    HeapKind("debug", open_debug, {**_OWN, **_RED_ZONES}),
+    HeapKind("libc", open_libc, _OWN),
+    HeapKind("module", open_module, _OWN, _OUTSIDE_PYODIDE),
+    HeapKind("module-functions", open_module_functions, _OWN, _module_function_missing()),
     HeapKind("bytearray-bump", open_bump, {**_BUFFER, **_NO_REUSE}),
     HeapKind("bytearray-freelist", open_free_list, _BUFFER),
     HeapKind("mmap", open_mmap, _BUFFER),

@@ -1,4 +1,4 @@
-"""The mistakes of the page: each is made on the heap, and told in the heap's own words.
+"""The mistakes of the page: each is made on a heap, and explained by the heap's own error.
 
 `bare.py` makes the same ones with ctypes alone, which reports nothing.
 """
@@ -105,7 +105,7 @@ MISTAKES = {
     ),
     "out-of-range": Mistake(
         "Value out of range",
-        "A byte holds 0 to 255, and is told to hold 300.",
+        "A byte holds 0 to 255, and the program stores 300.",
         out_of_range,
         bare.out_of_range,
     ),

@@ -26,7 +26,7 @@ def problem_of(native: Report, pyodide: Report) -> str | None:
 
 def table(native: Report, pyodide: Report) -> str:
     """The runs as columns."""
-    rows = [["", native["home"], pyodide["home"]], *_rows(native, pyodide)]
+    rows = [["", native["runtime"], pyodide["runtime"]], *_rows(native, pyodide)]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = ["   ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     return "\n".join([lines[0], "-" * (sum(widths) + 6), *lines[1:]])

@@ -1,6 +1,6 @@
 """A wheel with its modules compiled, for the Python that runs this.
 
-A pure wheel is compiled by each visitor of a page anew, at every start, and compiling takes most of
+Each visitor of a page compiles a pure wheel at every start, and compiling takes most of
 what importing takes. One Python's code is of no use to another, so there is a wheel for each
 version; the one for an index stays pure.
 """

@@ -3,7 +3,7 @@
 Everything lives in one folder of the checkout, ``.environment`` (``EMHEAP_ENVIRONMENT`` names
 another one): virtual environments, Pyodide from npm, packages for Pyodide, and the wheel of emheap.
 Deleting the folder is always safe. Every function here is quick where its work is already done, and
-makes its folder anew where its requirements changed or the last attempt was interrupted.
+makes its folder again where its requirements changed or the last attempt was interrupted.
 
 Only the standard library is used: this module runs before anything is installed.
 """
@@ -75,7 +75,7 @@ def virtual_environment(
 
     `python` is the interpreter to make it from. By default it is the running one, and every version
     has an environment of that name for itself, so that commands of two interpreters do not make
-    each other's environment anew. A requirement made by `checkout_with_extras` is installed
+    each other's environment again. A requirement made by `checkout_with_extras` is installed
     editable. Raises EnvironmentProblem.
     """
     if python is None:

@@ -56,7 +56,7 @@ class HeapUse(TypedDict):
 class Report(TypedDict):
     """What a run did to the heap, and the checksum to compare its result by."""
 
-    home: str
+    runtime: str
     library: str
     caption: str
     checksum: str
@@ -188,7 +188,7 @@ def checksum(picture: Picture) -> str:
     return hashlib.sha256(picture.pixels.view).hexdigest()
 
 
-def home() -> str:
+def runtime() -> str:
     """The interpreter and the heap in use."""
     python = f"{platform.python_implementation()} {platform.python_version()}"
     if sys.platform == "emscripten":
@@ -207,7 +207,7 @@ def run(pixels: bytes, width: int, height: int, names: Sequence[str]) -> tuple[b
         timings = apply(picture, names)
         result = bytes(picture.pixels)
         report: Report = {
-            "home": home(),
+            "runtime": runtime(),
             "library": emheap.__file__,
             "caption": picture.caption.value,
             "checksum": checksum(picture),

@@ -123,18 +123,18 @@ def run_in_pyodide(homes: Homes, pixels: Pixels, filters: Sequence[str], say: Sa
     return _report(pixels, "pyodide")
 
 
-def result_of(pixels: Pixels, home: str) -> Pixels:
+def result_of(pixels: Pixels, runtime: str) -> Pixels:
     """The pixels that a run wrote."""
-    return pixels._replace(file=pixels.file.with_name(f"{home}.rgba"))
+    return pixels._replace(file=pixels.file.with_name(f"{runtime}.rgba"))
 
 
-def _program_arguments(pixels: Pixels, home: str, filters: Sequence[str]) -> list[str]:
+def _program_arguments(pixels: Pixels, runtime: str, filters: Sequence[str]) -> list[str]:
     size = [str(pixels.width), str(pixels.height)]
-    return [pixels.file.name, *size, f"{home}.rgba", f"{home}.json", *filters]
+    return [pixels.file.name, *size, f"{runtime}.rgba", f"{runtime}.json", *filters]
 
 
-def _report(pixels: Pixels, home: str) -> Report:
-    text = pixels.file.with_name(f"{home}.json").read_text(encoding="utf-8")
+def _report(pixels: Pixels, runtime: str) -> Report:
+    text = pixels.file.with_name(f"{runtime}.json").read_text(encoding="utf-8")
     report: Report = json.loads(text)
     return report
 

@@ -11,9 +11,9 @@ __all__ = ["AdoptedAllocator"]
 
 
 class AdoptedAllocator(Allocator):
-    """Has no blocks to hand out; frees those adopted by `free`, or as the heap's own malloc does.
+    """Allocates nothing; frees adopted blocks by `free`, or as the heap's own malloc does.
 
-    A pool must not get one: it would hand out the bytes that its own blocks are rounded up by.
+    A pool must not keep one: it would reuse the bytes that its own blocks are rounded up by.
     """
 
     def __init__(self, heap_allocator: Allocator, free: Callable[[int], Any] | None) -> None:

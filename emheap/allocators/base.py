@@ -1,4 +1,5 @@
-"""The allocator interface: it hands out blocks and takes them back, and knows nothing of types."""
+"""The allocator interface: an allocator returns addresses of blocks and reclaims them, and knows
+no types."""
 
 from __future__ import annotations
 
@@ -21,9 +22,9 @@ _OURS = __name__.partition(".")[0] + "."
 
 
 class Allocator(ABC):
-    """Hands out addresses of blocks and takes them back.
+    """Allocates blocks by address and reclaims them.
 
-    It trusts its caller: sizes are checked before, and only addresses that it handed out and has
+    It trusts its caller: sizes are checked before, and only addresses that it returned and has
     not had back are freed. The table of blocks checks what users pass (:mod:`emheap.blocks`).
 
     Where a KeyboardInterrupt ends a call, the block that it was about may be lost; the allocator

@@ -11,7 +11,7 @@ __all__ = ["BumpAllocator"]
 
 
 class BumpAllocator(Allocator):
-    """Hands out the bytes from `start` to `end` one after the other.
+    """Allocates the bytes from `start` to `end` one after the other.
 
     The fastest way to give out memory, and one that never reclaims it: freeing the newest block
     moves back over it, freeing any other does nothing until `reset`.
@@ -51,6 +51,6 @@ class BumpAllocator(Allocator):
                 self._newest, self._next = 0, address
 
     def reset(self) -> None:
-        """Start again. Every block handed out before becomes part of future ones."""
+        """Start again. Future blocks reuse the bytes of every block allocated before."""
         with self._lock:
             self._newest, self._next = 0, self._start

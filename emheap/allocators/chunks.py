@@ -135,7 +135,7 @@ class ChunkAllocator(Allocator):
         self._left.pop(chunk, None)
 
     def close(self, left: Iterable[int]) -> list[Exception]:
-        """Hand out no more. Chunks go back but for those of the blocks that are `left`, which go
+        """Allocate no more. Chunks go back but for those of the blocks that are `left`, which go
         with the last of these. Gives the errors of those that could not go."""
         problems: list[Exception] = []
         with self._lock:

@@ -14,7 +14,7 @@ __all__ = ["FreeListAllocator"]
 
 
 class FreeListAllocator(Allocator):
-    """Hands out the bytes from `start` to `end`, best fit first, and joins free neighbours.
+    """Allocates from the bytes from `start` to `end`, best fit first, and joins free neighbours.
 
     Its records are Python objects, not headers in the memory, so a program that writes past its
     blocks cannot damage them. Finding, splitting and joining are searches by bisection.
@@ -30,7 +30,7 @@ class FreeListAllocator(Allocator):
         if self._end < self._start:
             raise OutOfBoundsError(f"no room between start {start} and end {end}")
         self._ranges: list[tuple[int, int]] = []
-        """The bytes there are to hand out, as starts and ends."""
+        """The ranges of bytes that are free, as starts and ends."""
         self._used: dict[int, int] = {}
         """The blocks: sizes by address. The gaps, in three orders, follow from both."""
         self._free_by_address: dict[int, int] = {}

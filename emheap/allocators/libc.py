@@ -11,7 +11,7 @@ __all__ = ["LibcAllocator"]
 
 
 class LibcAllocator(Allocator):
-    """The heap of the C library, natively and in Pyodide: C code may free what it hands out."""
+    """The heap of the C library, natively and in Pyodide: C code may free what it allocates."""
 
     trusted = True
     refusals = (MemoryError, ctypes.ArgumentError)  # before C was called

@@ -14,7 +14,7 @@ PAGE_SIZE = 65536
 
 
 class PageAllocator(FreeListAllocator):
-    """Hands out the pages that it added to a memory itself, and none that were there before.
+    """Allocates in pages that it adds to a memory itself, and in none that were there before.
 
     What lies in the memory when the heap is opened, and what its module adds later, is the
     module's: its data, its stack. The module itself must have no allocator: most of those take

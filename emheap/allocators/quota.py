@@ -1,4 +1,4 @@
-"""An allocator that hands out no more than it may."""
+"""An allocator that allocates no more than a limit."""
 
 from __future__ import annotations
 

@@ -25,9 +25,9 @@ def wrap_buffer(
     """A heap in a writable Python buffer, with an allocator of ours.
 
     `allocator` is an allocator, or makes one when called with the first address and the end of
-    the bytes to hand out, as ``FreeListAllocator`` and ``BumpAllocator`` do. Addresses count from
-    the start of the buffer; 0 is the null pointer. The buffer cannot change its size while the
-    heap is used.
+    the bytes to allocate from, as ``FreeListAllocator`` and ``BumpAllocator`` do. Addresses
+    count from the start of the buffer; 0 is the null pointer. The buffer cannot change its size
+    while the heap is used.
     """
     checked = check_options(options)
     memory = BufferMemory(buffer)

@@ -124,7 +124,7 @@ def _compile(
         except wasmtime.WasmtimeError as error:
             done.append(error)
 
-    # wasmtime lets go of the interpreter's lock meanwhile.
+    # wasmtime releases the interpreter's lock meanwhile.
     thread = threading.Thread(target=compile_module, daemon=True)
     start = time.monotonic()
     thread.start()
@@ -171,7 +171,7 @@ def _define_wasi(
     wasi: Wasi,
     preopens: Mapping[str, Any] | None,
 ) -> Callable[[Any], None]:
-    """Define WASI; returns what is to be told the module's memory."""
+    """Define WASI; returns the function to call with the module's memory."""
     import wasmtime
 
     needed = [one for one in types.imports if one.module in WASI_MODULES and one.type is not None]

@@ -33,7 +33,7 @@ class AllocatorChoice(NamedTuple):
     wrap_only: bool = False
 
     def check(self) -> AllocatorChoice:
-        """Itself. Raises TypeError and ValueError for flags that are none."""
+        """Return self. Raises TypeError or ValueError for a flag that is not a bool."""
         for name in ("sized_free", "aligned", "wrap_only"):
             check_choice(getattr(self, name), name, (True, False))
         return self

@@ -81,8 +81,8 @@ def wrap_emscripten_module_heap(
     """The heap of an Emscripten module, seen from Pyodide: its own module's or another's.
 
     `malloc` and `free` are names of the module's functions, or functions; `sized_free`, `aligned`
-    and `wrap_only` are as in `wrap_wasm_instance`. The memory is looked for among what the module
-    exports; where there is none, pass it as `memory`, as a ``WebAssembly.Memory`` or as what
+    and `wrap_only` are as in `wrap_wasm_instance`. The memory is looked for among the module's
+    exports; if it exports none, pass it as `memory`, as a ``WebAssembly.Memory`` or as what
     `capture_memory` returned. Memories of 32 and of 64 bits are served. Where one member alone of
     the object looks like a module, as in the object of sqlite.org's ``sqlite3InitModule()``, that
     is opened.
@@ -124,7 +124,7 @@ def wrap_wasm_instance(
     """The heap of a plain WebAssembly module: ``(instance)`` in Pyodide, and on native Python,
     where the module runs in wasmtime, ``(store, instance)``.
 
-    In the place of the instance its exports will do, which is what wasm-bindgen hands out, and a
+    Instead of the instance, its exports may be passed, which is what wasm-bindgen returns, or a
     bare memory: blocks are then allocated in pages that the heap adds to it. In a function that
     wasmtime calls with its ``Caller``, ``(caller)`` is the heap of the calling module; it may be
     used until the function returns, and raises ValueError afterwards.

@@ -34,7 +34,7 @@ and a call that finds the flag up builds it again. Which views are in use, weak 
 exports tell.
 
 **Locks only by with.** The interpreter looks for no signal between taking the lock and the block of
-the statement. `_util.locks` gives each lock anew to a forked child.
+the statement. `_util.locks` replaces each lock in a forked child.
 
 **Failures lose nothing.** No memory, a value that does not fit, a user's function that raises:
 these are no interrupts. What was taken is given back. An allocator names the errors by which its

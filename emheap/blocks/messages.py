@@ -90,7 +90,7 @@ class Messages:
                 f"{address - around[1]} bytes inside {describe_block(around)}"
             )
         return NotAllocatedError(
-            f"{format_address(address)} was not handed out by this heap ({self.memory.name}), "
+            f"{format_address(address)} was not allocated by this heap ({self.memory.name}), "
             "or was freed long ago; free it where it was allocated"
         )
 

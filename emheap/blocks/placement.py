@@ -38,8 +38,8 @@ def find_room(
     extra = alignment - 1 if alignment > source.alignment else 0
     base, cleared = _ask(table, source, size + extra, clear)
     if not extra and base % alignment:
-        # An allocator of the user's need not align as malloc does: ask with room. It is not told
-        # the size of what it gets back, or a pool would keep that for the next block.
+        # An allocator of the user's need not align as malloc does: ask with room. It gets the
+        # block back without its size, or a pool would keep it for the next block.
         _check_nobodys(table, source, base, base, size)
         source.free(base)
         extra = alignment - 1

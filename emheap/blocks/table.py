@@ -372,7 +372,7 @@ class BlockTable(Messages):
     # Looking things up
 
     def is_live(self, block: Block) -> bool:
-        """Whether a block that this heap handed out has not been freed."""
+        """Whether a block that this heap allocated has not been freed."""
         elements, address, layout, _, _ = block
         if layout.borrowed:
             return False

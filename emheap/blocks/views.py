@@ -3,7 +3,7 @@
 Whether anything still uses a block, Python itself counts: a view is made of an *export* of the
 block's elements, and so is every slice, cast and array made of it; while one lives the elements
 cannot be released (see `emheap.memories.elements`). What is recorded here is only which views
-were handed out, for those may be released on the user's behalf.
+the user was given, for those may be released on the user's behalf.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class _NamedReference(WeakReference[memoryview]):
 
 
 class ViewTable:
-    """The views handed out on the blocks of one heap, by the address of the block.
+    """The views that users have of the blocks of one heap, by the address of the block.
 
     An entry may be about a block that was freed long ago; then all views in it are gone or
     released. Freeing a block of which no view exists does not look here.

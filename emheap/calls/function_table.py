@@ -45,7 +45,7 @@ class TableSlot:
 
 
 class FunctionTable:
-    """Hands out entries of a table, and takes them back."""
+    """Allocates entries of a table, and reclaims them."""
 
     def __init__(self, grow: Callable[[int], int], store: Callable[[int, Any], Any]) -> None:
         self._grow = grow

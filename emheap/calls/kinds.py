@@ -81,7 +81,7 @@ class String(Kind):
 
 @dataclass(frozen=True)
 class Text(Kind):
-    """A null-terminated string that C hands out and keeps: decoded as UTF-8."""
+    """A null-terminated string that C returns and owns: decoded as UTF-8."""
 
     nullable: bool = False
 

@@ -127,8 +127,8 @@ class Linker(ABC):
 
     @abstractmethod
     def function_at(self, address: int) -> Any:
-        """The symbol of the function that a pointer points to. Raises OutOfBoundsError where there
-        is none, as far as that can be known."""
+        """The symbol of the function that a pointer points to. Raises OutOfBoundsError if there
+        is no function there, as far as that can be known."""
 
     def make_temporaries(self, memory: Memory, allocator: Allocator) -> Temporaries:
         """What holds copies of arguments on a heap of this backend's."""

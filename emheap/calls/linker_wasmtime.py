@@ -171,7 +171,7 @@ class _ReusedFunction:
         return self.adapter(*arguments)
 
     def destroy(self) -> None:
-        """Let go of what it calls, and be used again."""
+        """Drop the function that it calls, and become free for another callback."""
         self.adapter = None
         self._free.append(self)
 

@@ -51,7 +51,7 @@ class ModuleTypes:
 
 
 def read_module_types(binary: bytes) -> ModuleTypes:
-    """Read a module. Raises ValueError for what is none."""
+    """Read a module. Raises ValueError for bytes that are not a module."""
     if binary[:8] != b"\0asm\1\0\0\0":
         what = "a component" if binary[:4] == b"\0asm" else "no WebAssembly"
         raise ValueError(f"the file is {what}: a module begins with 00 61 73 6d 01 00 00 00")

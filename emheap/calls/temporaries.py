@@ -48,7 +48,7 @@ class Temporary:
 
 
 class Temporaries:
-    """Hands out bytes of one heap for the time of a call."""
+    """Allocates bytes of one heap for the time of a call."""
 
     def __init__(self, memory: Memory, allocator: Allocator) -> None:
         self.memory = memory

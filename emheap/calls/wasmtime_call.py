@@ -141,7 +141,7 @@ def _address(pointer: Any) -> int:
 
 
 def _entry() -> Callable[..., int]:
-    """The C function. It lets go of the interpreter's lock, as ``Func.__call__`` does: another
+    """The C function. It releases the interpreter's lock, as ``Func.__call__`` does: another
     thread may want to stop the guest, by the engine's epoch."""
     from wasmtime import _ffi
 

@@ -103,14 +103,14 @@ class Region:
     def _square(self, cell: int) -> str:
         names = self._names[cell]
         more = f"\n... and {len(names) - 8} more" if len(names) > 8 else ""
-        told = "\n".join([format_address(self.start + cell * self.cell_size), *names[:8]]) + more
+        title = "\n".join([format_address(self.start + cell * self.cell_size), *names[:8]]) + more
         # A blue that stands out on white and on black, as strong as the cell is full.
         opacity = (0, 35, 65, 100)[self._filling(self._used[cell])] / 100
         fill = f'fill="#3b82f6" fill-opacity="{opacity}"'
         return (
             f'<rect x="{cell % _ROW * _PIXELS}" y="{cell // _ROW * _PIXELS}" width="{_PIXELS - 1}" '
             f'height="{_PIXELS - 1}" {fill} stroke="#808080" stroke-opacity=".45">'
-            f"<title>{escape(told)}</title></rect>"
+            f"<title>{escape(title)}</title></rect>"
         )
 
 

@@ -74,7 +74,7 @@ class BulkVerbs:
         size: int | None = None,
     ) -> int | None:
         """The address of the first occurrence of `pattern`, a bytes-like or the value of one
-        byte, that lies wholly in the `size` bytes from a place; None if there is none."""
+        byte, that lies wholly in the `size` bytes from a place; None if it does not occur."""
         if isinstance(pattern, int):
             wanted = bytes([_check_byte(pattern)])
         else:

@@ -293,7 +293,7 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
     def free(self, ref_or_address: HeapRef[Any] | int, /) -> None:
         """Free a block by its reference or its address.
 
-        Raises DoubleFreeError, NotAllocatedError for what this heap did not hand out, and
+        Raises DoubleFreeError, NotAllocatedError for what this heap did not allocate, and
         BufferInUseError while views of it are in use.
         """
         if isinstance(ref_or_address, HeapRef):
@@ -392,7 +392,7 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
 
     @property
     def allocator(self) -> Allocator:
-        """What hands out this heap's blocks."""
+        """The allocator that this heap's blocks come from."""
         return self._table.allocator
 
     @property

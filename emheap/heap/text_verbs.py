@@ -125,8 +125,8 @@ class TextVerbs:
     def read_strings(
         self, kind: type[Text], address: int, /, count: int | None = None, errors: str = "strict"
     ) -> list[str]:
-        """The null-terminated strings that `count` pointers at an address point to; or all up to a
-        null pointer, if that is None. Errors name the index.
+        """The null-terminated strings that `count` pointers at an address point to; all up to a
+        null pointer, if `count` is None. Errors name the index.
 
         Raises NullPointerError for a null pointer among `count`, and what `read` raises.
         """

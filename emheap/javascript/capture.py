@@ -48,7 +48,7 @@ class CapturedMemory:
 def capture_memory(binary: Any, options: Any = None) -> CapturedMemory:
     """Catch the memory of an Emscripten module while its factory makes it.
 
-    Newer Emscripten exports neither the memory nor a view of it unless told to. But a factory
+    Newer Emscripten exports neither the memory nor a view of it unless asked to. But a factory
     lets its caller instantiate the WebAssembly, by the option ``instantiateWasm``, and so sees
     it. `binary` is the contents of the ``.wasm`` file, as bytes, an ArrayBuffer or a typed array,
     or a ``WebAssembly.Module`` made of it; `options` are the other options of the factory, a dict

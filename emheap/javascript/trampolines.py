@@ -114,7 +114,7 @@ class Trampoline:
         self.function = _exports_with(_module("pass", kind), self._proxy).f
 
     def destroy(self) -> None:
-        """Let go of the Python function; a call of the other raises in JavaScript."""
+        """Drop the Python function; a call of the other raises in JavaScript."""
         self._proxy.destroy()
 
 

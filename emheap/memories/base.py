@@ -50,7 +50,7 @@ class Elements(Protocol):
 
 
 class Loan(Generic[T]):
-    """A view that was handed out, and the object that lives as long as anything uses it.
+    """A view that the user has, and the object that lives as long as anything uses it.
 
     `view` is what the user gets. `exporter` is kept alive by the view and by every slice, cast
     and array made of it, and by nothing else; a weak reference to it tells when all are gone.

@@ -61,10 +61,10 @@ class BufferMemory(WindowMemory):
         return ctypes.addressof(ctypes.c_ubyte.from_buffer(self.window, address))
 
     def release(self) -> None:
-        """Let go of the buffer, so that its owner can close it. Nothing works on the heap then.
+        """Release the buffer, so that its owner can close it. The heap cannot be used afterwards.
 
-        Blocks that are live, wrapped references and views in use hold on to the buffer by
-        themselves; closing it then raises a BufferError, which tells its owner.
+        Live blocks, wrapped references and views in use keep exporting the buffer; closing it
+        then raises a BufferError.
         """
         self.window.release()
         for numbers in self._typed.values():

@@ -4,7 +4,7 @@ An item of a typed array is the cheapest thing to fetch from JavaScript; a call 
 as ``DataView.getInt32``, costs three to six times as much. But JavaScript hides mistakes: a store
 of "abc", 2**40 or 2.7 is converted, a negative index counts from the end, and a store past the end
 or into a detached array is silently lost. So what is stored is checked in Python, and the
-element is fetched before it is stored: that raises IndexError where there is none. (``len()`` is
+element is fetched before it is stored: that raises IndexError where no element is. (``len()`` is
 cheaper but not reliable; see `javascript.bridge.is_alive`.)
 
 Each function made here tries the common case first: an aligned address in the first window, a

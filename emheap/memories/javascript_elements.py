@@ -51,13 +51,13 @@ class TypedElements(IndirectElements):
         try:
             return self._array[index]
         except _FAILURES:
-            return self._get_anew(index)
+            return self._get_checked(index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         try:
             if type(value) is int and self._lowest <= value <= self._highest:
                 array = self._array
-                array[index]  # which raises where there is none; a store would be lost
+                array[index]  # which raises where no element is; a store would be lost
                 array[index] = value
                 return
         except _FAILURES:
@@ -66,7 +66,7 @@ class TypedElements(IndirectElements):
         if type(index) is int:
             self._make()
 
-    def _get_anew(self, index: Any) -> Any:
+    def _get_checked(self, index: Any) -> Any:
         value = super().__getitem__(index)
         if type(index) is int:
             self._make()
@@ -82,7 +82,7 @@ class TypedElements(IndirectElements):
         """Store the bytes of all elements in one crossing; False where there is no typed array
         that has them."""
         try:
-            self._array[0]  # which raises where there is none; a store would be lost
+            self._array[0]  # which raises where no element is; a store would be lost
         except _FAILURES:
             self._make()
             return False
@@ -112,7 +112,7 @@ class TypedFloats(TypedElements):
             elif value:
                 return float(value)
         except _FAILURES:
-            return self._get_anew(index)
+            return self._get_checked(index)
         return super(TypedElements, self).__getitem__(index)
 
     def __setitem__(self, index: Any, value: Any) -> None:

@@ -53,7 +53,7 @@ class UncountedWindow:
         return UncountedWindow(self._array, code)
 
     def release(self) -> None:
-        """Let go of the bytes; slices keep them."""
+        """Release the bytes; slices keep them."""
         self._array = None
 
 

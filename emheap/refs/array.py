@@ -213,7 +213,7 @@ class ArrayRef(HeapRef[T], Sequence[T]):
         self._store_slice(index, numbers)
 
     def _store_slice(self, index: slice, numbers: Any) -> None:
-        """Store numbers that memoryview refused, or elements that are none."""
+        """Store numbers that memoryview refused, or elements that are not numbers."""
         index = _with_numbers(index)
         data = memoryview(numbers)
         given = data.nbytes // self._unit.size
@@ -242,7 +242,7 @@ class ArrayRef(HeapRef[T], Sequence[T]):
             ) from None
 
     def index(self, value: Any, start: int = 0, stop: int | None = None) -> int:
-        """The index of the first element equal to `value`; raises ValueError if there is none."""
+        """The index of the first element equal to `value`; raises ValueError if no element is."""
         first, last, _ = slice(start, stop).indices(len(self))
         elements = self[:]
         try:

@@ -137,7 +137,8 @@ def _to_integer(kind: type[Integer], value: Any) -> int:
 
 def to_float(name: str, expected: str, value: Any) -> float:
     """`value` as a float, if none of it is lost but precision: not the imaginary part of a number,
-    the unit of a time, or that it is masked. Text is none, whatever ``float`` reads in it."""
+    the unit of a time, or that it is masked. Text is not a number, even where
+    ``float`` reads one in it."""
     try:
         if isinstance(value, (float, int)) or _is_real(value):
             return float(value)

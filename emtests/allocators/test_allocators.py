@@ -23,7 +23,7 @@ STEPS = st.lists(
 
 
 def run_steps(allocator: Allocator, steps: Any, start: int, end: int) -> dict[int, int]:
-    """Allocate and free by turns; check every block handed out. Gives what is left."""
+    """Allocate and free by turns; check every block that it returns. Gives what is left."""
     live: dict[int, int] = {}
     for step, number in steps:
         if step == "free":

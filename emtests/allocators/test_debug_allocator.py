@@ -24,7 +24,7 @@ def test_overruns_are_found_when_the_block_is_freed(heap: HeapManager) -> None:
     with pytest.raises(HeapCorruptionError, match=SITE) as caught:
         ref.free()
     assert "was overrun: bytes 2 to 2 after its end" in str(caught.value)
-    ref.free()  # it was told once
+    ref.free()  # it was reported once
     low = guarded.alloc(int32, 5)
     heap.memory.write_bytes(low.address - 1, b"\0")
     with pytest.raises(HeapCorruptionError, match="was underrun: bytes 1 to 1 before its start"):

@@ -14,7 +14,7 @@ SIZE = 1 << 16
 
 
 class Scripted:
-    """An honest allocator, until it is told to return, or to raise, something else."""
+    """An honest allocator, until a test makes it return, or raise, something else."""
 
     def __init__(self) -> None:
         self.buffer = bytearray(SIZE)

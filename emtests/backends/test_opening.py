@@ -52,7 +52,7 @@ def test_two_heaps_at_home_are_separate() -> None:
     first, second = emheap.open(), emheap.open()
     ref = first.alloc(int32, 5)
     assert second.total_allocated_byte_size == 0
-    with pytest.raises(emheap.NotAllocatedError, match="was not handed out by this heap"):
+    with pytest.raises(emheap.NotAllocatedError, match="was not allocated by this heap"):
         second.free(ref.address)
     assert second.wrap(int32, ref.address).value == 5
     ref.free()

@@ -140,7 +140,7 @@ def _rounds(
             break
         fastest = [float("inf"), float("inf")]
         for _ in range(_BATCHES_A_ROUND):
-            # Whoever comes second finds warmer caches: take turns in that as well.
+            # The second finds warmer caches: take turns in that as well.
             for way in (0, 1) if index % 2 else (1, 0):
                 nanoseconds = batches[way](counts[way])[0] / counts[way]
                 fastest[way] = min(fastest[way], nanoseconds)

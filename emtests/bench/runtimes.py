@@ -73,7 +73,7 @@ def open_native(version: str, scratch: Path) -> Runtime:
         cold_tries=3,
         allowance=1.0 if tuple(map(int, version.split("."))) >= (3, 13) else 1.5,
         # A user's emheap was compiled when pip installed it; no settings of others may keep ours
-        # from being compiled, or have it compiled anew while it is measured.
+        # from being compiled, or have it compiled again while it is measured.
         environment={"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(scratch / version)},
     )
 
@@ -81,7 +81,7 @@ def open_native(version: str, scratch: Path) -> Runtime:
 def open_pyodide(scratch: Path) -> Runtime:
     """Pyodide under Node. Raises EnvironmentProblem."""
     node, folder = find_node(), pyodide_distribution()
-    # Whoever builds the wheel of a changed checkout meanwhile deletes the one of before.
+    # A process that builds the wheel of a changed checkout meanwhile deletes the one of before.
     wheel = shutil.copy2(build_compiled_wheel(), scratch)
 
     def in_node(program: str, **configuration: object) -> Command:

@@ -1,4 +1,4 @@
-"""Whether the records of a heap agree with each other and with what its allocator handed out."""
+"""Whether the records of a heap agree with each other and with what its allocator returned."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def test_allocated_refs_are_the_living_ones(heap: HeapManager) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*was dropped and not freed")
-def test_a_dropped_reference_is_made_anew(heap: HeapManager) -> None:
+def test_a_dropped_reference_is_made_again(heap: HeapManager) -> None:
     for make, words in (
         (lambda: heap.alloc(int32, 5), "<ScalarRef int32 5 at"),
         (lambda: heap.alloc(pointer53, 6), "<ScalarRef pointer53 6 at"),

@@ -39,27 +39,27 @@ class Count:
 
 
 @pytest.fixture
-def home() -> emheap.HeapManager:
+def heap() -> emheap.HeapManager:
     # Not a debug heap, whatever the environment says: that calls more.
     return emheap.open(debug=False)
 
 
-def test_the_first_number_of_a_type(home: emheap.HeapManager) -> None:
-    count = Count(lambda: home.alloc(int32, 7))
+def test_the_first_number_of_a_type(heap: emheap.HeapManager) -> None:
+    count = Count(lambda: heap.alloc(int32, 7))
     assert count.number <= 20, count.calls
     assert len(count.files) <= 9, count.files
     count.result.free()
 
 
-def test_a_number_where_the_pool_is_empty(home: emheap.HeapManager) -> None:
-    refs = [home.alloc_int32(1)]
+def test_a_number_where_the_pool_is_empty(heap: emheap.HeapManager) -> None:
+    refs = [heap.alloc_int32(1)]
     most = 0
     for _ in range(6):  # the pool is filled by 1, 2, 4 ... blocks
-        count = Count(home.alloc_int32)
+        count = Count(heap.alloc_int32)
         most = max(most, count.number)
         refs.append(count.result)
     assert 2 < most <= 15
-    home.free_all()
+    heap.free_all()
 
 
 @pytest.mark.parametrize(
@@ -73,25 +73,25 @@ def test_a_number_where_the_pool_is_empty(home: emheap.HeapManager) -> None:
 )
 @pytest.mark.parametrize("kind", ["number", "array", "string"])
 def test_freeing_a_small_block(
-    home: emheap.HeapManager, kind: str, free: Callable[[Any, Any], None], most: int
+    heap: emheap.HeapManager, kind: str, free: Callable[[Any, Any], None], most: int
 ) -> None:
     makers: dict[str, Callable[[], Any]] = {
-        "number": lambda: home.alloc(int32, 5),
-        "array": lambda: home.alloc_array(uint8, 20),
-        "string": lambda: home.alloc(utf8, "text"),
+        "number": lambda: heap.alloc(int32, 5),
+        "array": lambda: heap.alloc_array(uint8, 20),
+        "string": lambda: heap.alloc(utf8, "text"),
     }
     ref = makers[kind]()
-    count = Count(lambda: free(home, ref))
+    count = Count(lambda: free(heap, ref))
     # An array's own free calls the one that all references have.
     assert count.number <= most + (kind == "array") + 1, count.calls
     assert ref.is_freed
 
 
-def test_small_arrays_and_strings_that_were_there_before(home: emheap.HeapManager) -> None:
+def test_small_arrays_and_strings_that_were_there_before(heap: emheap.HeapManager) -> None:
     for make, most in (
-        (lambda: home.alloc(int32, 5), 2),
-        (lambda: home.alloc_array(uint8, 20), 2),
-        (lambda: home.alloc(utf8, "some text"), 3),
+        (lambda: heap.alloc(int32, 5), 2),
+        (lambda: heap.alloc_array(uint8, 20), 2),
+        (lambda: heap.alloc(utf8, "some text"), 3),
     ):
         make().free()
         make().free()

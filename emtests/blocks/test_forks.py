@@ -15,7 +15,7 @@ from emtests.heaps import RUNNING, HeapKind
 from emtests.threads import need_threads, often_switched
 from emtests.unmeasured import unmeasured
 
-KINDS = [kind for kind in RUNNING if kind.name in ("home", "debug", "bytearray-freelist")]
+KINDS = [kind for kind in RUNNING if kind.name in ("own", "debug", "bytearray-freelist")]
 CHILDREN = 20
 SECONDS = 20
 

@@ -1,4 +1,4 @@
-"""Freeing: only what this heap handed out, and only once."""
+"""Freeing: only what this heap allocated, and only once."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_an_address_inside_a_block_is_refused(heap: HeapManager) -> None:
 def test_an_address_that_was_never_handed_out_is_refused(heap: HeapManager) -> None:
     ref = heap.alloc_array(int32, 4)
     for address in (ref.address + 2**20, 2**31, 2**32 + 16, 2**53, 2**64, -8, -(2**31)):
-        with pytest.raises(emheap.NotAllocatedError, match="was not handed out by this heap"):
+        with pytest.raises(emheap.NotAllocatedError, match="was not allocated by this heap"):
             heap.free(address)
         check_unchanged(heap, ref)
     with pytest.raises(emheap.NullPointerError, match="cannot free the null pointer"):

@@ -14,7 +14,7 @@ from emtests.heaps import IN_PYODIDE, RUNNING, HeapKind
 from emtests.processes import run_program
 
 # wasmtime and memory that processes share have their own rules about forks.
-FORKING = [kind for kind in RUNNING if kind.name in ("home", "debug", "bytearray-freelist", "mmap")]
+FORKING = [kind for kind in RUNNING if kind.name in ("own", "debug", "bytearray-freelist", "mmap")]
 
 
 def use_in_child(heap: HeapManager, number: Any, name: Any) -> None:
@@ -104,9 +104,9 @@ def test_the_interpreter_ends_in_peace(monkeypatch: pytest.MonkeyPatch, debug: s
     monkeypatch.setenv("EMHEAP_DEBUG", debug)
     monkeypatch.setenv("PYTHONWARNINGS", "ignore::ResourceWarning")
     for _ in range(3):
-        told = run_program(SHUTDOWN)
-        assert told.startswith("done\n")
-        report = told.removeprefix("done\n")
+        output = run_program(SHUTDOWN)
+        assert output.startswith("done\n")
+        report = output.removeprefix("done\n")
         assert "Traceback" not in report
         assert "Exception ignored" not in report
         assert ("emheap at exit" in report) == (debug == "1")
@@ -116,7 +116,7 @@ def test_the_interpreter_ends_in_peace(monkeypatch: pytest.MonkeyPatch, debug: s
 def test_dropped_blocks_are_told_at_shutdown_too(monkeypatch: pytest.MonkeyPatch) -> None:
     need_processes()
     monkeypatch.setenv("PYTHONWARNINGS", "always::ResourceWarning")
-    told = run_program(
+    output = run_program(
         """
         import sys, emheap
         sys.stderr = sys.stdout
@@ -128,13 +128,13 @@ def test_dropped_blocks_are_told_at_shutdown_too(monkeypatch: pytest.MonkeyPatch
         """
     )
     # Where the module `warnings` is gone already, Python says nothing; else it tells the place.
-    assert "Traceback" not in told
-    assert not told or "was dropped and not freed; it was allocated at <string>:7" in told
+    assert "Traceback" not in output
+    assert not output or "was dropped and not freed; it was allocated at <string>:7" in output
 
 
 def test_two_interpreter_ends_are_reported_once() -> None:
     need_processes()
-    told = run_program(
+    output = run_program(
         """
         import os, sys, emheap
         sys.stderr = sys.stdout
@@ -147,4 +147,4 @@ def test_two_interpreter_ends_are_reported_once() -> None:
             os.waitpid(child, 0)
         """
     )
-    assert told.count("emheap at exit: ") == 1
+    assert output.count("emheap at exit: ") == 1

@@ -104,7 +104,7 @@ CASES = [
     pytest.param(kind, front, id=f"{kind}-{front.__name__}")
     for kind in RUNNING
     for front in FRONTS
-    if LONG or front is pooled or kind.name in ("home", "debug", "bytearray-freelist")
+    if LONG or front is pooled or kind.name in ("own", "debug", "bytearray-freelist")
 ]
 
 

@@ -300,7 +300,7 @@ REPEATED = 40
 KINDS = [
     kind
     for kind in RUNNING
-    if kind.name in ("home", "debug", "bytearray-freelist", "wasm-memory", "debug-wasm")
+    if kind.name in ("own", "debug", "bytearray-freelist", "wasm-memory", "debug-wasm")
 ]
 
 

@@ -36,7 +36,7 @@ from emtests.heaps import RUNNING, HeapKind
 from emtests.threads import need_threads, run_in_threads
 
 THREADS = 8
-KINDS = [kind for kind in RUNNING if kind.name in ("home", "debug", "bytearray-freelist", "mmap")]
+KINDS = [kind for kind in RUNNING if kind.name in ("own", "debug", "bytearray-freelist", "mmap")]
 """Heaps that threads may share: wasmtime allows a store to one thread at a time."""
 ROUNDS = 10_000
 each_kind = pytest.mark.parametrize("kind", KINDS, ids=str)
@@ -96,7 +96,7 @@ class Worker:
 def test_blocks_change_hands_between_threads(kind: HeapKind, open_heap: OpenHeap) -> None:
     need_threads()
     heap = open_heap()
-    seconds = 60.0 if LONG else 2.0 if kind.name == "home" else 0.5
+    seconds = 60.0 if LONG else 2.0 if kind.name == "own" else 0.5
     posts: list[queue.SimpleQueue[Any]] = [queue.SimpleQueue() for _ in range(THREADS)]
     workers = [Worker(heap, number, posts) for number in range(THREADS)]
     deadline = time.monotonic() + seconds
@@ -241,7 +241,7 @@ def test_the_end_of_a_block_against_a_view(
 ) -> None:
     need_threads()
     heap = open_heap()
-    rounds = ROUNDS if kind.name == "home" and end is free else ROUNDS // 10
+    rounds = ROUNDS if kind.name == "own" and end is free else ROUNDS // 10
     race = Race(heap, make, end, rounds)
     run_in_threads([race.take_views, race.end])
     # A view that was released between being taken and being sliced counts as neither. One of the

@@ -1,4 +1,4 @@
-"""What the page is told of its tests, by a run of them here."""
+"""The events that the page gets of its tests, from a run of them here."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ PROGRAM = """
 import json, sys
 from pyodide_demo.page_tests import run_tests
 
-told = []
-code = run_tests(sys.argv[2:], lambda *each: told.append(each), folder=sys.argv[1])
-print(json.dumps([code, told]), file=sys.stderr)
+seen = []
+code = run_tests(sys.argv[2:], lambda *each: seen.append(each), folder=sys.argv[1])
+print(json.dumps([code, seen]), file=sys.stderr)
 """
 
 
-def told(folder: Path, *parts: str) -> tuple[int, list[tuple[str, str, str]]]:
+def run_in(folder: Path, *parts: str) -> tuple[int, list[tuple[str, str, str]]]:
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, folder, *parts],
         cwd=CHECKOUT,
@@ -47,9 +47,9 @@ def told(folder: Path, *parts: str) -> tuple[int, list[tuple[str, str, str]]]:
     return code, [tuple(event) for event in events]
 
 
-def test_each_test_is_told_of_as_it_ends(tmp_path: Path) -> None:
+def test_each_test_is_reported_as_it_ends(tmp_path: Path) -> None:
     (tmp_path / "test_suite.py").write_text(SUITE)
-    code, events = told(tmp_path, "test_suite.py")
+    code, events = run_in(tmp_path, "test_suite.py")
     assert code == 1
     assert events[0] == ("collected", "", "4")
     kinds = [(kind, test.partition("::")[2]) for kind, test, _ in events[1:]]
@@ -71,7 +71,7 @@ def test_each_test_is_told_of_as_it_ends(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_imported_is_a_failure(tmp_path: Path) -> None:
     (tmp_path / "test_broken.py").write_text("import nothing_of_that_name")
-    code, events = told(tmp_path, "test_broken.py")
+    code, events = run_in(tmp_path, "test_broken.py")
     assert code == 2
     (failure,) = [event for event in events if event[0] == "failed"]
     assert failure[1] == "test_broken.py"

@@ -26,14 +26,14 @@ def test_every_filter_gives_the_same_in_both_homes(homes: Homes, pixels: runs.Pi
     native = runs.run_natively(homes.homes, pixels, list(FILTERS))
     pyodide = runs.run_in_pyodide(homes.homes, pixels, list(FILTERS), said.append)
     expected, report = run(noise(40, 30), 40, 30, list(FILTERS))
-    for home in ("native", "pyodide"):
-        assert runs.result_of(pixels, home).file.read_bytes() == expected
+    for runtime in ("native", "pyodide"):
+        assert runs.result_of(pixels, runtime).file.read_bytes() == expected
     assert native["checksum"] == pyodide["checksum"] == report["checksum"]
     assert native["allocations"] == pyodide["allocations"] == report["allocations"]
     assert native["peak_bytes"] == pyodide["peak_bytes"]
     assert comparison.problem_of(native, pyodide) is None
-    assert native["home"].startswith("CPython")
-    assert pyodide["home"].startswith("Pyodide")
+    assert native["runtime"].startswith("CPython")
+    assert pyodide["runtime"].startswith("Pyodide")
     # Both ran what would be published, not the checkout.
     assert native["library"].startswith(str(homes.homes.wheel))
     assert "site-packages" in pyodide["library"]
@@ -61,7 +61,7 @@ def test_a_run_that_leaves_blocks_is_a_problem() -> None:
 def test_the_table_has_a_row_for_each_filter_in_order() -> None:
     _, report = run(noise(2, 2), 2, 2, ["blur", "invert", "blur"])
     lines = comparison.table(report, report).splitlines()
-    assert lines[0].split() == report["home"].split() * 2
+    assert lines[0].split() == report["runtime"].split() * 2
     assert [line.split()[0] for line in lines[-4:]] == ["blur", "invert", "blur", "all"]
     total = sum(timing["seconds"] for timing in report["filters"])
     assert lines[-1].endswith(f"{total * 1000:,.1f} ms")

@@ -17,12 +17,12 @@ from emtests.heaps import HeapKind
 
 OVERRUNS = 1000
 FEWER = OVERRUNS if LONG else 150
-"""On the heaps other than the one at home."""
+"""On the heaps other than the own module's or the C library's."""
 CLEAN = 1_000_000 if LONG else 4_000
 
 
 def test_every_overrun_is_found(kind: HeapKind, open_heap: OpenHeap) -> None:
-    overruns = OVERRUNS if kind.name == "home" else FEWER
+    overruns = OVERRUNS if kind.name == "own" else FEWER
     heap = open_heap(debug=True)
     overrunner = Overrunner(heap, random.Random(7))
     neighbours = [heap.alloc_array(uint8, [5] * size) for size in range(1, 60)]
@@ -75,7 +75,7 @@ class Overrunner:
         with pytest.raises(HeapCorruptionError, match=re.compile(named, re.DOTALL)) as caught:
             find()
         assert str(caught.value).count("was ") == 1
-        ref.free()  # it was told, and repaired
+        ref.free()  # it was reported, and repaired
 
     def _write_freed(self, length: int) -> None:
         ref, size = self._block()

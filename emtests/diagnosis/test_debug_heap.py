@@ -190,11 +190,11 @@ def test_corruption_is_found_at_free_and_by_verify(open_heap: OpenHeap) -> None:
     heap.memory.write_bytes(third.address + 5, b"a")
     with pytest.raises(HeapCorruptionError) as caught:
         heap.verify()
-    told = str(caught.value)
-    assert "was overrun: bytes 0 to 2 after its end were written" in told
-    assert "was underrun: bytes 1 to 2 before its start were written" in told
-    assert "was written to after it was freed: bytes 5 to 5" in told
-    assert re.search(rf"noticed at {HERE}test_corruption_is_found", told)
+    output = str(caught.value)
+    assert "was overrun: bytes 0 to 2 after its end were written" in output
+    assert "was underrun: bytes 1 to 2 before its start were written" in output
+    assert "was written to after it was freed: bytes 5 to 5" in output
+    assert re.search(rf"noticed at {HERE}test_corruption_is_found", output)
     heap.verify()
     heap.memory.write_bytes(first.address + 10, b"abc")
     with pytest.raises(HeapCorruptionError, match="bytes 0 to 2 after its end"):
@@ -316,10 +316,10 @@ def main():
     leak(emheap.open())                              # a heap that the program forgot
     tidy = emheap.open()
     tidy.alloc(emheap.int32, 5).free()
-    sys.late = emheap.wrap_buffer(bytearray(1000))
-    ref = sys.late.alloc(emheap.int32, 5)
+    sys.left = emheap.wrap_buffer(bytearray(1000))
+    ref = sys.left.alloc(emheap.int32, 5)
     ref.free()
-    sys.late.memory.write_bytes(ref.address, b"abcd")
+    sys.left.memory.write_bytes(ref.address, b"abcd")
     sys.gone = emheap.wrap_buffer(bytearray(1000))
     sys.gone.alloc(emheap.int32, 5).free()
     sys.gone.memory.release()
@@ -334,16 +334,16 @@ def test_the_report_at_exit(monkeypatch: pytest.MonkeyPatch) -> None:
     if IN_PYODIDE:
         skip_for_gap("Pyodide", "it starts no processes")
     monkeypatch.setenv("EMHEAP_DEBUG", "1")
-    told = run_program(AT_EXIT)
-    assert "1 block of 10 bytes is live; free it:\n  1 of 10 bytes (uint8" in told
+    output = run_program(AT_EXIT)
+    assert "1 block of 10 bytes is live; free it:\n  1 of 10 bytes (uint8" in output
     site = r"allocated at <string>:6 in leak\n    from <string>:10 in main\n    from <string>:23"
-    assert len(re.findall(site, told)) == 2
-    assert "was overrun: bytes 0 to 1 after its end were written" in told
-    assert "the buffer: the block of 4 bytes at" in told
-    assert "was written to after it was freed: bytes 0 to 3" in told
-    assert "the buffer: could not be looked at: ValueError: " in told
-    assert told.count("emheap at exit: ") == 4
-    assert "Traceback" not in told
+    assert len(re.findall(site, output)) == 2
+    assert "was overrun: bytes 0 to 1 after its end were written" in output
+    assert "the buffer: the block of 4 bytes at" in output
+    assert "was written to after it was freed: bytes 0 to 3" in output
+    assert "the buffer: could not be looked at: ValueError: " in output
+    assert output.count("emheap at exit: ") == 4
+    assert "Traceback" not in output
 
 
 def test_no_report_where_all_is_well(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -246,8 +246,8 @@ def test_references_in_a_notebook(heap: HeapManager) -> None:
     assert "100 elements: [0.5, 0.5," in Page(samples._repr_html_()).text
     assert ", ...]" in Page(samples._repr_html_()).text
     page = Page(number._repr_html_())
-    for told in (f"0x{number.address:x}", "42", "owned", heap.memory.name, "test_hexdump.py"):
-        assert told in page.text
+    for words in (f"0x{number.address:x}", "42", "owned", heap.memory.name, "test_hexdump.py"):
+        assert words in page.text
     assert "2a 00 00 00" in page.text
     assert "borrowed" in Page(borrowed._repr_html_()).text
     for ref in (name, samples, number):
@@ -303,11 +303,11 @@ def test_heaps_and_reports_in_a_notebook(open_heap: OpenHeap) -> None:
     refs = [heap.alloc_array(uint8, size) for size in range(150)]
     page = Page(heap._repr_html_())
     assert "svg" in page.tags
-    for told in ("live blocks150", "uint8 array", "largest gap", "count_allocations"):
-        assert told in page.text
+    for words in ("live blocks150", "uint8 array", "largest gap", "count_allocations"):
+        assert words in page.text
     page = Page(heap.statistics()._repr_html_())
-    for told in ("most blocks at once150", "up to 128", "test_hexdump.py"):
-        assert told in page.text
+    for words in ("most blocks at once150", "up to 128", "test_hexdump.py"):
+        assert words in page.text
     page = Page(heap.live()._repr_html_())
     assert page.text.startswith("live blocks: 150, 11175 bytes")
     assert page.text.endswith("... and 50 more")

@@ -85,7 +85,7 @@ def test_it_works_in_pyodide(wheel: Path) -> None:
 
 def test_the_wasm_is_what_its_source_compiles_to(tmp_path: Path) -> None:
     if shutil.which("clang") is None:
-        skip_for_gap("compiling the example anew", "there is no clang")
+        skip_for_gap("compiling the example again", "there is no clang")
     made = tmp_path / "made.wasm"
     code = f"import build_wasm; build_wasm.build(build_wasm.Path({str(made)!r}))"
     subprocess.run([sys.executable, "-c", code], cwd=PACKAGE, check=True, timeout=300)

@@ -237,7 +237,7 @@ def test_a_full_heap_leaves_the_arena_usable() -> None:
             for index in range(1000):
                 refs.append(scratch.alloc(int32, index))  # noqa: PERF401
         assert [ref.value for ref in refs] == list(range(len(refs)))
-        assert len(refs) > 100, "what is left is handed out singly when no chunk fits"
+        assert len(refs) > 100, "what is left is allocated singly when no chunk fits"
         refs.pop().free()
         scratch.alloc(int32, 5)
     assert allocator.available_byte_size == room

@@ -70,7 +70,7 @@ def test_source_and_destination_may_overlap(heap: HeapManager, scratch: Arena, s
 
 
 class OnlyBytes(BufferMemory):
-    """A memory like somebody else's, whose bytes have no address that could be told."""
+    """A memory whose bytes have no address that Python could know."""
 
     def host_address(self, address: int) -> int:
         raise NotSupportedError("no address in this process")
@@ -84,14 +84,14 @@ def test_a_memory_with_nothing_but_bytes_is_copied_in_pieces(shift: int) -> None
     memory.write_bytes(LONG, data)
     heap.copy_to(heap, LONG, LONG + shift, LONG)
     assert memory.read_bytes(LONG + shift, LONG) == data
-    home = emheap.open()
-    with home.alloc_array(uint8, LONG) as there:
-        heap.copy_to(home, LONG + shift, there, LONG)
+    own = emheap.open()
+    with own.alloc_array(uint8, LONG) as there:
+        heap.copy_to(own, LONG + shift, there, LONG)
         assert bytes(there) == data
         there[5] ^= 1
-        home.copy_to(heap, there, 16)
+        own.copy_to(heap, there, 16)
         assert memory.read_bytes(16, LONG) == bytes(there)
-        assert home.find(there, data[-3:]) is not None
+        assert own.find(there, data[-3:]) is not None
 
 
 # Filling, finding, comparing

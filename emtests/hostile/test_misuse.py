@@ -65,7 +65,7 @@ def judge(victim: Victim, case: Case, name: str, argument: Any) -> None:
     accepted = case.accepts(argument)
     failed, message, result = outcome(case, argument)
     if failed:
-        assert message, f"{what}: {failed} without a word"
+        assert message, f"{what}: {failed} without a message"
     else:
         assert accepted, f"{what}: it succeeded"
         if case.callable_name.startswith("alloc"):

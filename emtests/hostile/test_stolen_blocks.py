@@ -47,7 +47,7 @@ def judge(name: str, thief: Thief, call: Callable[[], Any]) -> None:
         context = None if error.__suppress_context__ else error.__context__
         assert context is around or context is None, name
     elif error is not None:
-        # A resized block is shorter; a view that was handed out before ends with its block.
+        # A resized block is shorter; a view made before ends with its block.
         views = type(error) is ValueError and ("view" in name or "edit" in name)
         assert thief.resizes or views, f"{name}: {error!r}"
     assert str(MARK * 0x01010101) not in repr(result), f"{name}: another's bytes were read"
@@ -143,7 +143,7 @@ def test_a_block_taken_away_at_every_call(kind: HeapKind, open_heap: OpenHeap) -
     heap = open_heap()
     moments = 0
     for name, number_kind, contents, call in fitting(kind, ("int32", "utf8")):
-        for moment in count(1, 1 if kind.name == "home" else 7):
+        for moment in count(1, 1 if kind.name == "own" else 7):
             ref = allocate(heap, number_kind, contents)
             thief = Thief(heap, ref)
             work = partial(call, heap, ref, plain)

@@ -1,4 +1,4 @@
-"""What the private environment says when something is missing, and when it makes things anew."""
+"""What the private environment says when something is missing, and when it makes things again."""
 
 from __future__ import annotations
 

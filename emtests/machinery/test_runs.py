@@ -285,7 +285,7 @@ def test_on_heaps(kind): pass
 
 @pytest.mark.parametrize(
     ("kinds", "exit_code", "words"),
-    [("home,guest32", 0, "2 passed"), ("home,no-such", 4, "no such kind: no-such. They are home,")],
+    [("own,guest32", 0, "2 passed"), ("own,no-such", 4, "no such kind: no-such. They are own,")],
 )
 def test_kinds_can_be_chosen(kinds: str, exit_code: int, words: str, tmp_path: Path) -> None:
     file = tmp_path / "test_kinds.py"

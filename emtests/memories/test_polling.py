@@ -1,4 +1,4 @@
-"""A heap behind a callback follows the latest buffer, and asks as often as it was told to."""
+"""A heap behind a callback follows the latest buffer, and asks as often as its options say."""
 
 from __future__ import annotations
 

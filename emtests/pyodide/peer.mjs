@@ -1,4 +1,4 @@
-// Does what it is told to a memory that it shares with Python, in a worker of its own.
+// Executes commands on a memory that it shares with Python, in a worker of its own.
 //
 // The words of `control` are: whose turn it is (0 Python's, 1 the peer's), what to do, and numbers
 // for it. The answer takes the place of the first number.

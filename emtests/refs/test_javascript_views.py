@@ -1,4 +1,4 @@
-"""What JavaScript is given: typed arrays on the very bytes, made anew each time."""
+"""What JavaScript is given: new typed arrays on the same bytes each time."""
 
 from __future__ import annotations
 

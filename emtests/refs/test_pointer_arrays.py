@@ -79,7 +79,7 @@ def test_a_bad_element_frees_nothing(heap: HeapManager) -> None:
             (first, "element 3 points to 0x.*, as does element 0; nothing was freed"),
             (array.address, "element 3 points to .*, as does the array itself; nothing"),
             (third + 4, "element 3: .* is not the start of a block: .*; nothing was freed"),
-            (2**40 + 8, "element 3: .* was not handed out by this heap .*; nothing"),
+            (2**40 + 8, "element 3: .* was not allocated by this heap .*; nothing"),
             (gone.address, "element 3: double free: .*; nothing was freed"),
         ):
             array[:] = [first, second, third, bad]

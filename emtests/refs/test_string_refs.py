@@ -130,7 +130,7 @@ def test_a_wrapped_string_of_unknown_room_follows_what_is_there(
     ref = heap.wrap(text, room.address)
     assert (ref.capacity, ref.value, ref.encoded_element_count) == (None, "four", 4)
     assert ref.allocated_byte_size == len(bytes(ref)) == 5 * text.size
-    # Whoever owns it makes it longer, and later shorter.
+    # Its owner makes it longer, and later shorter.
     heap.write(text, room.address, "much longer than before")
     assert ref.value == str(ref) == "much longer than before"
     assert ref.encoded_byte_length == 23 * text.size

@@ -57,7 +57,7 @@ WRONG: dict[str, list[Use]] = {
     "structures": [lambda ref: ref[5], lambda ref: setattr(ref[0], "y", 1e300)],
 }
 
-LATE: dict[str, list[Use]] = {
+FREED: dict[str, list[Use]] = {
     "number": [lambda ref: ref.value, lambda ref: setattr(ref, "value", 1), lambda ref: ref.free()],
     "float": [lambda ref: ref.read(), lambda ref: ref.write(1.0)],
     "array": [
@@ -99,5 +99,5 @@ def test_a_wrong_use_raises_one_error(heap: HeapManager, name: str) -> None:
 def test_a_use_after_free_raises_one_error(heap: HeapManager, name: str) -> None:
     ref = MAKERS[name](heap)
     ref.free()
-    for use in LATE[name]:
+    for use in FREED[name]:
         raises_alone(use, ref)

@@ -14,7 +14,7 @@ NOT_AGAIN = ("-m", "not slow and not once")
 """Leaves out also the tests that one CPython is enough for: the running one."""
 
 IN_A_BROWSER = (
-    "--kinds=home,module,wasm-memory,shared-wasm,guest32,guest64,guest-shared",
+    "--kinds=own,module,wasm-memory,shared-wasm,guest32,guest64,guest-shared",
     "emtests/backends",
     "emtests/calls",
     "emtests/memories",
@@ -24,6 +24,6 @@ IN_A_BROWSER = (
 """What JavaScript, its workers and the page can change: another engine than Node's runs it, with
 growable buffers and memories of 64 bits; a page's main thread may not wait."""
 
-ON_MEMORY = ("--kinds=home,debug,libc,guest32,guest64",)
+ON_MEMORY = ("--kinds=own,debug,libc,guest32,guest64",)
 """What the memory of the process can change: heaps that lie in it as the C library's blocks, and
 those behind another program's pointer. A bytearray is Python's own to check."""

@@ -72,7 +72,7 @@ def describe(declared: Declared, target: str) -> list[int]:
 
 
 def renew() -> None:
-    """Write the table anew from its declarations, where libclang agrees with emheap."""
+    """Write the table again from its declarations, where libclang agrees with emheap."""
     from emtests.structures.compilers import ask_libclang
 
     known: dict[str, Declared] = {}

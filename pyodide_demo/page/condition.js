@@ -1,4 +1,4 @@
-// The bar that says when Python is busy or has stopped, and starts it anew.
+// The bar that says when Python is busy or has stopped, and restarts it.
 
 import { button, element } from "./dom.js";
 

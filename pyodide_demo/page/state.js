@@ -126,7 +126,7 @@ export class State {
   }
 
   /**
-   * Be told which panel is shown.
+   * Call a function whenever another panel is shown.
    * @param {(panel: PanelName) => void} listener
    */
   listenToShown(listener) {

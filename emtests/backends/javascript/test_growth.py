@@ -309,7 +309,7 @@ def test_bytes_come_out_whole_of_a_buffer_whose_length_tracks(memory: GrowingMem
     for _ in range(4):
         memory.grow()
         assert len(heap.memory.read_bytes(1, memory.size - 1)) == memory.size - 1
-        with heap_on_bytes() as home, home.alloc_array(uint8, tracking) as copy:
+        with heap_on_bytes() as own, own.alloc_array(uint8, tracking) as copy:
             assert len(copy) == memory.size
 
 

@@ -90,9 +90,9 @@ def test_the_end_of_a_large_memory(instance: Any) -> None:
 def test_python_objects_above_2_gib_are_copied_whole(instance: Any) -> None:
     # There Pyodide's own bridge stores zeros, or raises RangeError.
     heap = emheap.wrap_wasm_instance(instance)
-    home = emheap.open(clear_allocated_regions=False)
-    with home.arena() as fillers, heap.arena() as scratch:
-        while home.memory.size < 2 * GIB + (64 << 20):
+    own = emheap.open(clear_allocated_regions=False)
+    with own.arena() as fillers, heap.arena() as scratch:
+        while own.memory.size < 2 * GIB + (64 << 20):
             fillers.alloc_array(uint8, GIB // 4)
         data = bytes(range(256)) * (1 << 18)  # 64 MiB, with no room below
         while id(data) < 2 * GIB:
@@ -112,8 +112,8 @@ def test_python_objects_above_2_gib_are_copied_whole(instance: Any) -> None:
         while id(out[-1]) < 2 * GIB:  # there was room below still
             out.append(bytes(big))
         assert out[-1] == data
-        with home.alloc_array(uint8, len(part)) as there:
-            heap.copy_to(home, ref, there)
+        with own.alloc_array(uint8, len(part)) as there:
+            heap.copy_to(own, ref, there)
             assert bytes(there) == bytes(ref)
         heap.write(utf8, ref.address, "above")
         assert heap.read(utf8, ref.address) == "above"

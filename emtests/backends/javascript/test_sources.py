@@ -109,6 +109,6 @@ def test_a_length_that_tracks_its_buffer_is_the_latest(scratch: Arena) -> None:
 
 
 def test_a_js_view_of_one_heap_fills_another(heap: HeapManager, scratch: Arena) -> None:
-    home = emheap.open()
-    with home.alloc_array(float64, [1, -0.0, 2.5]) as source:
+    own = emheap.open()
+    with own.alloc_array(float64, [1, -0.0, 2.5]) as source:
         assert bits(scratch.alloc_array(float64, source.js_view)) == bits([1.0, -0.0, 2.5])

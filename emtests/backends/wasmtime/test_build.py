@@ -50,7 +50,7 @@ def test_every_module_is_there_and_small() -> None:
 def test_a_module_is_what_its_source_compiles_to(name: str, tmp_path: Path) -> None:
     version = compiler_version()
     if version is None:
-        skip_for_gap("compiling the modules anew", "there is no clang")
+        skip_for_gap("compiling the modules again", "there is no clang")
     made = compile_fixture(name, tmp_path)
     committed = FIXTURES / f"{name}.wasm"
     assert interface(made) == interface(committed)
@@ -63,6 +63,6 @@ def test_a_module_is_what_its_source_compiles_to(name: str, tmp_path: Path) -> N
 def test_the_module_in_rust_is_what_its_source_compiles_to(tmp_path: Path) -> None:
     version = compiler_version("rustc")
     if version != RUST_COMPILER:
-        skip_for_gap("compiling the module in Rust anew", f"rustc {RUST_COMPILER} is not here")
+        skip_for_gap("compiling the module in Rust again", f"rustc {RUST_COMPILER} is not here")
     made = compile_rust(tmp_path)
     assert made.read_bytes() == (FIXTURES / f"{RUST}.wasm").read_bytes()

@@ -22,7 +22,7 @@ class Number(NamedTuple):
     second: Any
 
 
-# Python keeps no int above 256 ready: a result is made anew, as most are.
+# Python keeps no int above 256 ready: each result is a new object, as most are.
 INT32 = Number(emheap.int32, ctypes.c_int32, 1_234_567, -7_654_321)
 FLOAT64 = Number(emheap.float64, ctypes.c_double, 1234.5, -0.125)
 NUMBERS = (INT32, FLOAT64)

@@ -46,7 +46,7 @@ export async function startPython(site, base, report) {
     program: module,
     heap,
     observer,
-    runtime: /** @type {string} */ (module("program").home()),
+    runtime: /** @type {string} */ (module("program").runtime()),
   };
 }
 

@@ -50,7 +50,7 @@ def first(heap: HeapManager, scratch: Arena) -> str:
     numbers = scratch.alloc_array(float64, [0.5, -0.0, 2.0])
     tell(1, numbers.address)
     answer = heap.wrap(utf8, wait_for(2), 100)
-    told = answer.value
+    answered = answer.value
     assert numbers[0] == -7.25, numbers[:]
     counter = scratch.alloc(int32, 0)
     tell(3, counter.address)
@@ -63,7 +63,7 @@ def first(heap: HeapManager, scratch: Arena) -> str:
     heap.write_int64_atomic(far - far % 8, 2**62 + 1)
     tell(5, far - far % 8)
     wait_for(6)
-    return told
+    return answered
 
 
 def second(heap: HeapManager, scratch: Arena) -> str:
