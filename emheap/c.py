@@ -113,7 +113,7 @@ def stored(number: Any) -> Any:
 
 
 def number_of(annotation: Any) -> Number:
-    """The C type that a name of this module stands for. Raises TypeError for what is no number."""
+    """The C number type that a name of this module stands for. Raises TypeError for any other."""
     kind = kind_of(annotation, "the type")
     if not isinstance(kind, Number):
         raise TypeError(f"{kind} is no number of C's: pass a name such as c.long")

@@ -37,9 +37,9 @@ def check_integer(value: Any, what: str) -> int:
 def check_count(value: Any, what: str, element_size: int, limit: int) -> int:
     """Return `value` as a count of elements of at most `limit` bytes together.
 
-    Raises TypeError for what is no int and ValueOutOfRangeError for a negative count or one whose
-    bytes do not fit. A 32-bit malloc takes its size modulo 2**32 silently, so the check
-    comes before any allocator is called.
+    Raises TypeError for anything but an int, and ValueOutOfRangeError for a negative count or
+    one whose bytes do not fit. A 32-bit malloc takes its size modulo 2**32 silently, so the
+    check comes before any allocator is called.
     """
     count = check_integer(value, what)
     if count < 0:

@@ -12,7 +12,7 @@ def raise_problems(problems: list[Exception], where: str, error: BaseException |
     """Raise what went wrong, in one: what is no view in use before those that are.
 
     The rest are notes on it (from Python 3.11 on). If `error`, of the body of a ``with`` block,
-    is on its way already, all of them are notes on that.
+    is being raised already, all of them are notes on that.
     """
     in_use = [str(problem) for problem in problems if isinstance(problem, BufferInUseError)]
     reported: list[Exception] = [

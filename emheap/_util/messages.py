@@ -6,7 +6,7 @@ __all__ = ["add_note", "count_of", "format_address"]
 
 
 def add_note(error: BaseException, note: str) -> None:
-    """Add a note to an error that is on its way, where Python has notes (3.11 on)."""
+    """Add a note to an error that is being raised, where Python has notes (3.11 on)."""
     adder = getattr(error, "add_note", None)
     if adder is not None:
         adder(note)

@@ -136,7 +136,7 @@ class ChunkAllocator(Allocator):
 
     def close(self, left: Iterable[int]) -> list[Exception]:
         """Allocate no more. Chunks go back but for those of the blocks that are `left`, which go
-        with the last of these. Gives the errors of those that could not go."""
+        with the last of these. Returns the errors of those that could not go."""
         problems: list[Exception] = []
         with self._lock:
             self.closed = True

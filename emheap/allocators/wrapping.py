@@ -89,7 +89,7 @@ class SizingAllocator(WrappingAllocator):
             self._sum = total
 
     def _forget(self, address: int) -> int | None:
-        """Count a block no more; gives its bytes."""
+        """Stop counting a block; returns its bytes."""
         with self._lock:
             size = self._sizes.get(address)
             if size is not None:

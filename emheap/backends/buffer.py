@@ -22,7 +22,7 @@ def wrap_buffer(
     allocator: Allocator | AllocatorMaker = FreeListAllocator,
     **options: Any,
 ) -> HeapManager:
-    """A heap in a writable Python buffer, with an allocator of ours.
+    """A heap in a writable Python buffer, with an allocator of emheap's.
 
     `allocator` is an allocator, or makes one when called with the first address and the end of
     the bytes to allocate from, as ``FreeListAllocator`` and ``BumpAllocator`` do. Addresses

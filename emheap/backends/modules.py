@@ -83,7 +83,7 @@ def wrap_emscripten_module_heap(
     `malloc` and `free` are names of the module's functions, or functions; `sized_free`, `aligned`
     and `wrap_only` are as in `wrap_wasm_instance`. The memory is looked for among the module's
     exports; if it exports none, pass it as `memory`, as a ``WebAssembly.Memory`` or as what
-    `capture_memory` returned. Memories of 32 and of 64 bits are served. Where one member alone of
+    `capture_memory` returned. Memories of 32 and of 64 bits work. Where one member alone of
     the object looks like a module, as in the object of sqlite.org's ``sqlite3InitModule()``, that
     is opened.
 
@@ -92,7 +92,7 @@ def wrap_emscripten_module_heap(
     which costs ten times as much, and a `js_view` of before goes on showing the old bytes.
 
     Raises NotSupportedError, with the flag of emcc that helps, where an export is missing or
-    takes other arguments; on native Python too. Raises TypeError for what is no module.
+    takes other arguments; on native Python too. Raises TypeError for anything but a module.
     """
     checked = check_options(options)
     choice = AllocatorChoice(malloc, free, sized_free, aligned, wrap_only).check()
@@ -149,7 +149,7 @@ def wrap_wasm_instance(
     no matter which code added it; a module whose exports show an allocator is refused. A module
     with an export ``_initialize`` wants that called once before.
 
-    Memories of 32 and of 64 bits, shared and growing ones, are served. In Pyodide views are
+    Memories of 32 and of 64 bits work, shared and growing ones too. In Pyodide views are
     `HeapView` objects. In wasmtime they are memoryviews where the memory cannot move: 32-bit
     memories by default, and any whose maximum is at most what ``Config.memory_reservation``
     reserves; elsewhere they are `HeapView` objects. The heap, its references and its views keep

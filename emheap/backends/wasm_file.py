@@ -51,7 +51,7 @@ def load_wasm(
     `wrap_wasm_instance`.
 
     Raises NotSupportedError for imports that are missing, each with its type, for a program that
-    is no library, and where an export is missing; ValueError for what is no module; ImportError
+    is no library, and where an export is missing; ValueError for anything but a module; ImportError
     natively without wasmtime.
     """
     checked = check_options(options)

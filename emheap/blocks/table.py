@@ -336,7 +336,7 @@ class BlockTable(Messages):
             self.allocator.free(base)
 
     def release_all(self, blocks: list[Block], site: Site) -> list[Exception]:
-        """Free blocks, the last one first, and empty the list; gives the errors of those that
+        """Free blocks, the last one first, and empty the list; returns the errors of those that
         cannot be freed."""
         problems: list[Exception] = []
         code, offset = self.with_stack(site)
@@ -354,7 +354,7 @@ class BlockTable(Messages):
         return problems
 
     def _release_pooled(self, block: Block) -> bool:
-        """Free a block that goes back to a list of free ones, if nothing is out of the ordinary."""
+        """Free a block that goes back to a list of free ones, in the common case."""
         elements, address, layout, _, _ = block
         spare, blocks = layout.spare, layout.blocks
         if spare is None or layout.loans:

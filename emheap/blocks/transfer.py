@@ -16,7 +16,7 @@ __all__ = ["adopt", "check_changeable", "detach"]
 
 
 def check_changeable(block: Block) -> BlockTable:
-    """The table of a block that is live, ours, and has no view out."""
+    """The table of a block that is live, ours, and has no view in use."""
     _, address, layout, _, _ = block
     table: BlockTable = layout.table
     if not table.is_live(block):
@@ -49,7 +49,7 @@ def detach(block: Block, site: Site) -> int:
 
 
 def _move_out(table: BlockTable, block: Block) -> int:
-    """Free a block that only our allocator can free; gives the address of a copy."""
+    """Free a block that only our allocator can free; returns the address of a copy."""
     _, address, layout, _, _ = block
     size = layout.byte_size or 1
     native = layout.source.native

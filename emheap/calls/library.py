@@ -41,9 +41,9 @@ if TYPE_CHECKING:
         def map(self, *arrays: Any, out: Any = None) -> Any:
             """Call it for each element of arrays of one length, one array for each parameter.
 
-            It must take and give numbers alone. Gives a list of the results, or `out`, an array of
-            the library's heap that they were stored in. In WebAssembly the loop runs there, at a
-            fraction of what calls from Python cost.
+            Its parameters and its result must be numbers. Returns a list of the results, or `out`,
+            an array of the library's heap that they were stored in. In WebAssembly the loop runs
+            there, at a fraction of what calls from Python cost.
             """
             ...
 

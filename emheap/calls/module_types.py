@@ -86,7 +86,7 @@ class _Reader:
     # Sections
 
     def _read_type(self) -> None:
-        if self._byte() != 0x60:  # newer kinds of types: what follows cannot be told apart here
+        if self._byte() != 0x60:  # a newer kind of type, of unknown length
             raise IndexError
         params = self._value_types()
         results = self._value_types()

@@ -1,4 +1,4 @@
-"""Copies of arguments that lie in C's memory for the time of a call.
+"""Copies of arguments that lie in C's memory during a call.
 
 They lie on the heap, never on the stack of a WebAssembly module, which is small: strings of some
 size overrun it. Short ones go to cells that are kept, so that passing one costs no call of malloc.
@@ -48,7 +48,7 @@ class Temporary:
 
 
 class Temporaries:
-    """Allocates bytes of one heap for the time of a call."""
+    """Allocates bytes of one heap during a call."""
 
     def __init__(self, memory: Memory, allocator: Allocator) -> None:
         self.memory = memory

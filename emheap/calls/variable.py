@@ -54,7 +54,7 @@ class VariableArguments:
         return made, held
 
     def in_memory(self, values: tuple[Any, ...]) -> tuple[int, _Held]:
-        """As bytes in C's memory, each aligned to its size; gives their address."""
+        """As bytes in C's memory, each aligned to its size; returns their address."""
         held = _Held()
         data = bytearray()
         try:

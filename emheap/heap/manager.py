@@ -1,4 +1,4 @@
-"""HeapManager: the verbs. It puts memory, allocator, types and lifetimes together."""
+"""HeapManager: the methods of a heap. It puts memory, allocator, types and lifetimes together."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ StructValues: TypeAlias = "Iterable[S | tuple[Any, ...] | Mapping[str, Any]] | b
 class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVerbs, FlatNames):
     """A heap: one memory, one allocator, and every block that is live on it.
 
-    Heaps are opened by :func:`emheap.open` and its sisters. The generic verbs below take a type;
-    the flat names (``read_int32``, ``alloc_float64_array`` ...) are bound to the same code and
-    are the fastest way to a raw address. Addresses and sizes are in bytes, counts in elements.
+    Heaps are opened by :func:`emheap.open` and the other functions of this package that return
+    one. The generic verbs below take a type; the flat names (``read_int32``,
+    ``alloc_float64_array`` ...) are bound to the same code and are the fastest way to a raw address. Addresses and sizes are in bytes, counts in elements.
 
     >>> import emheap
     >>> heap = emheap.open()
@@ -190,8 +190,8 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
     @overload
     def wrap(self, kind: type[Pointer[K]], address: int, /) -> ScalarRef[Pointer[K]]: ...
     def wrap(self, kind: Any, address: Any, /, *capacity: Any, **named: Any) -> Any:
-        """A reference to a number, a string, a structure or a pointer that is there already, and
-        is not ours to free.
+        """A borrowed reference to a number, a string, a structure or a pointer that exists already.
+        Freeing it is its owner's business.
 
         If it lies on a block of this heap it ends with that block. A string without `capacity`
         can grow no longer than it is; a structure that ends with a flexible array has `tail`
@@ -220,7 +220,7 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
     def wrap_array(
         self, kind: Any, address: Any, count: int, /, *, stride: int | None = None
     ) -> Any:
-        """A reference to `count` elements that are there already, and are not ours to free.
+        """A borrowed reference to `count` elements that exist already.
 
         Structures may lie `stride` bytes apart, where a C program puts more behind each.
         """

@@ -129,14 +129,14 @@ def write(table: BlockTable, kind: Any, address: Any, value: Any) -> None:
 
 
 def wrap(table: BlockTable, kind: Any, address: Any, tail: int = 0) -> Any:
-    """A structure, or a pointer, that is there already."""
+    """A borrowed reference to a structure, or a pointer, that exists already."""
     if isinstance(kind, StructType):
         return struct_make.wrap_struct(table, kind, address, tail)
     return make.wrap_scalar(table, kind.scalar(table.memory.abi), address)
 
 
 def wrap_array(table: BlockTable, kind: Any, address: Any, count: Any, stride: Any) -> Any:
-    """Structures, or pointers, that are there already."""
+    """A borrowed reference to structures, or pointers, that exist already."""
     if isinstance(kind, StructType):
         return struct_make.wrap_struct_array(table, kind, address, count, stride)
     if stride is not None:

@@ -98,7 +98,7 @@ class TextVerbs:
         capacity: int | None = None,
         errors: str = "strict",
     ) -> int:
-        """Store a text without a terminator; gives the number of its elements.
+        """Store a text without a terminator; returns the number of its elements.
 
         `capacity` is how many may be. Everything is checked before the first byte is written.
         Raises OutOfBoundsError, MisalignedError, CapacityError, UnicodeEncodeError.

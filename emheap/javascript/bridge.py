@@ -64,7 +64,8 @@ _heap_size.restype = ctypes.c_size_t
 def tag_of(value: Any) -> str:
     """What JavaScript calls the kind of a value: ``ArrayBuffer``, ``WebAssembly.Memory``.
 
-    A subclass is named as what it derives from; what is no JavaScript object by its Python type.
+    A subclass is named as what it derives from; anything but a JavaScript object by its Python
+    type.
     """
     if not isinstance(value, JsProxy):
         return type(value).__name__

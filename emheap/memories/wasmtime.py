@@ -206,7 +206,7 @@ def open_wasmtime_memory(
 
 
 def open_caller_memory(caller: wasmtime.Caller, memory: wasmtime.Memory) -> WasmtimeMemory:
-    """A memory for the time of one call into the host.
+    """A memory for use during one call into the host.
 
     A Caller has no store to keep open, so users get no memoryview of the bytes.
     """

@@ -340,7 +340,7 @@ class HeapRef(Generic[T]):
             self._free_at(caller_site())
 
     def _free_pooled(self, depth: int) -> bool:
-        """Free a block that goes back to a list of free ones, if nothing is out of the ordinary.
+        """Free a block that goes back to a list of free ones, in the common case.
 
         The user's program stands `depth` frames above.
         """
@@ -383,7 +383,7 @@ class HeapRef(Generic[T]):
         self.__class__ = self._borrowed_class
 
     def detach(self) -> int:
-        """Hand the block over, to C or to JavaScript; gives its address, and this heap frees it
+        """Hand the block over, to C or to JavaScript; returns its address, and this heap frees it
         no more. The reference ends as if the block had been freed.
 
         A block that only this library could free (in an arena, or between the red zones of a

@@ -193,7 +193,7 @@ def address_of(
 ) -> tuple[int, Block | None]:
     """The address that a value means as a pointer on a heap, and the block that it lies in.
 
-    `most` is the largest address. Raises TypeError for what is no pointer to this kind,
+    `most` is the largest address. Raises TypeError for anything but a pointer to this kind,
     NotAllocatedError for what is on another heap, UseAfterFreeError, OverflowError.
     """
     if value is None:

@@ -1,7 +1,7 @@
 """Small blocks in one step: this is where allocations get their speed.
 
 Each function takes a spare block off its list, writes, and enters the block into its table, with no
-other function of ours called. Whatever is out of the ordinary, a value that does not fit or a block
+other function of ours called. Every uncommon case, a value that does not fit or a block
 above the window, goes the long way of :mod:`emheap.refs.make`.
 
 The order is what makes them safe. What can fail comes before the block is taken or, once it is,

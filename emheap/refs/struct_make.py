@@ -117,7 +117,7 @@ def struct_allocator(table: BlockTable, kind: Any, depth: int) -> StructAllocato
     """A function ``allocate(fields)`` that makes structures quickly, called by a function of ours
     that the user's program called, at a `depth` of 2; or None.
 
-    It takes a spare block and stores the fields in one step. Whatever is out of the ordinary, no
+    It takes a spare block and stores the fields in one step. Every uncommon case, no
     spare block or a value that does not fit, goes the long way.
     """
     variants = _variants(table, kind)

@@ -123,7 +123,7 @@ class Entry:
 
     @property
     def count(self) -> int | None:
-        """The elements of an array; 0 for a flexible one, None for what is no array."""
+        """The elements of an array; 0 for a flexible one, None for anything but an array."""
         if self.shape is None:
             return None
         return math.prod(self.shape) if self.shape else 0

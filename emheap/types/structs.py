@@ -231,7 +231,7 @@ class Declaration:
 
 
 def layout_of(kind: Any, abi: ABI) -> StructLayout:
-    """The layout of a structure for an ABI; raises TypeError for what is no structure."""
+    """The layout of a structure for an ABI; raises TypeError for anything but a structure."""
     if not isinstance(kind, StructType):
         raise TypeError(f"expected a structure, a class derived from emheap.Struct, got {kind!r}")
     return kind._declaration.layout(abi)

@@ -44,8 +44,8 @@ class Text(Type[str]):
     def encode(cls, text: Any, errors: str = "strict") -> bytes:
         """The bytes of `text` with the terminator.
 
-        Raises TypeError for what is no str, EmbeddedNullError for an embedded null (it would end
-        the string early) and UnicodeEncodeError for what the encoding cannot hold.
+        Raises TypeError for anything but a str, EmbeddedNullError for an embedded null (it would
+        end the string early) and UnicodeEncodeError for what the encoding cannot hold.
         """
         data = cls.encode_counted(text, errors)
         # The bytes are looked at, not the text: an error handler may add nulls, too.
