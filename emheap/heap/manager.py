@@ -51,7 +51,8 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
 
     Heaps are opened by :func:`emheap.open` and the other functions of this package that return
     one. The generic verbs below take a type; the flat names (``read_int32``,
-    ``alloc_float64_array`` ...) are bound to the same code and are the fastest way to a raw address. Addresses and sizes are in bytes, counts in elements.
+    ``alloc_float64_array`` ...) are bound to the same code and are the fastest way to a raw
+    address. Addresses and sizes are in bytes, counts in elements.
 
     >>> import emheap
     >>> heap = emheap.open()

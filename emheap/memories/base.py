@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar, cast
+from typing import Any, Generic, Literal, Protocol, TypeVar, cast
 
 from emheap._util.checks import check_aligned, check_count
 from emheap._util.messages import count_of, format_address
@@ -70,17 +70,17 @@ class Memory(ABC):
     address 0) or TypeError; a store lands whole or raises.
     """
 
-    name: ClassVar[str] = "memory"
+    name: str = "memory"
     """What messages call it."""
-    zero_copy: ClassVar[bool] = True
+    zero_copy: bool = True
     """Whether `lend` gives memoryviews on the very bytes."""
-    stable: ClassVar[bool] = True
+    stable: bool = True
     """Whether elements, once made, stay right for as long as the memory exists."""
     pointer_size: int = 4
     """Bytes of a pointer that a program in this memory uses."""
     lowest_address: int = 1
     """The first address that may be used; everything below is the null page."""
-    in_javascript: ClassVar[bool] = False
+    in_javascript: bool = False
     """Whether JavaScript holds the bytes, and Python reaches them through it."""
     shared: bool = False
     """Whether other threads, workers or processes see the same bytes."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any, ClassVar
+from typing import Any
 
 from emheap._util.platform import HAS_GIL
 from emheap.memories.base import Loan
@@ -40,7 +40,7 @@ class BufferMemory(WindowMemory):
     `release` was called.
     """
 
-    name: ClassVar[str] = "the buffer"
+    name: str = "the buffer"
 
     def __init__(self, buffer: Any) -> None:
         self.window = writable_bytes(buffer)

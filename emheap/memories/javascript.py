@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 from weakref import WeakSet
 
 import js
@@ -56,10 +56,10 @@ class JavaScriptMemory(Memory):
     is what `get_buffer` has just returned, if it was asked already.
     """
 
-    name: ClassVar[str] = "the JavaScript heap"
-    zero_copy: ClassVar[bool] = False
-    stable: ClassVar[bool] = False
-    in_javascript: ClassVar[bool] = True
+    name: str = "the JavaScript heap"
+    zero_copy: bool = False
+    stable: bool = False
+    in_javascript: bool = True
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class JavaScriptMemory(Memory):
         name: str = "",
         pointer_size: int = 4,
     ) -> None:
-        self.name = name or type(self).name  # type: ignore[misc]
+        self.name = name or type(self).name
         self.pointer_size = pointer_size
         self.polls_always = polling_mode == "always"
         self._polls = polling_mode != "never"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 from emheap._util.pointers import Pinned
 from emheap.memories.base import Elements, Loan, Memory, PollingMode, Reader, Writer
@@ -25,7 +25,7 @@ class PolledMemory(Memory):
     it. `first` is what `get_heap` has just returned, if it was asked already.
     """
 
-    name: ClassVar[str] = "the latest buffer"
+    name: str = "the latest buffer"
     stable = False
 
     def __init__(

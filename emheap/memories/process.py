@@ -13,7 +13,7 @@ import ctypes
 import os
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from emheap._util.checks import check_aligned
 from emheap._util.platform import IN_PYODIDE, ON_EMSCRIPTEN, c_runtime
@@ -47,7 +47,7 @@ def exported(array: Any, scalar: type[Scalar[Any]]) -> Loan[memoryview]:
 class ProcessMemory(WindowMemory):
     """The memory of this process."""
 
-    name: ClassVar[str] = "this process's memory"
+    name: str = "this process's memory"
 
     # In WebAssembly all of the heap can be read. Natively one call finds the end and decodes, and
     # never reads a byte behind the terminator.
@@ -62,7 +62,7 @@ class ProcessMemory(WindowMemory):
             self._heap_size = c_runtime().emscripten_get_heap_size
             cast(Any, self._heap_size).restype = ctypes.c_size_t
         if IN_PYODIDE:
-            self.name = "Pyodide's heap"  # type: ignore[misc]
+            self.name = "Pyodide's heap"
         # The null page: wasm modules keep their first kilobyte unused, systems their first page.
         self.lowest_address = 1024 if ON_EMSCRIPTEN else 4096
         find = ctypes.PYFUNCTYPE(pointer, pointer, ctypes.c_int, ctypes.c_size_t)

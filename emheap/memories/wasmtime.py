@@ -19,7 +19,7 @@ import ctypes
 import functools
 import struct
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from emheap._util.pointers import Pinned
 from emheap.errors import UseAfterFreeError
@@ -54,7 +54,7 @@ _SMALL = 4096
 class WasmtimeMemory(WindowMemory):
     """A memory that stays where it is, however it grows."""
 
-    name: ClassVar[str] = "the wasmtime memory"
+    name: str = "the wasmtime memory"
 
     _base: int
     _size: int
@@ -112,9 +112,9 @@ class WasmtimeMemory(WindowMemory):
 class MovingWasmtimeMemory(WasmtimeMemory):
     """A memory that may be elsewhere after every call into its store."""
 
-    name: ClassVar[str] = "the wasmtime memory, which may move"
-    zero_copy: ClassVar[bool] = False
-    stable: ClassVar[bool] = False
+    name: str = "the wasmtime memory, which may move"
+    zero_copy: bool = False
+    stable: bool = False
 
     def refresh(self) -> None:
         base, size = self._ask_base(), self._ask_size()
