@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from emheap.blocks.table import BlockTable
-from emheap.errors import CapacityError, ValueOutOfRangeError
+from emheap.errors import CapacityError, HeapError, ValueOutOfRangeError
 from emheap.refs.base import HeapRef
 from emheap.refs.pointer import address_of
 from emheap.refs.string import StringRef
@@ -254,6 +254,16 @@ class Codec:
         self._stores[name](made, base, value, notes)
 
 
+def encode_nested(where: str, codec: Codec, value: Any, notes: Notes) -> bytes:
+    """The bytes of a structure inside of another; errors name the outer field, too."""
+    try:
+        return codec.encode_value(value, notes)
+    except (TypeError, ValueError, OverflowError) as error:
+        if isinstance(error, HeapError):
+            raise
+        raise type(error)(f"{where}: {error}") from None
+
+
 def codec_of(kind: Any, abi: ABI) -> Codec:
     """The codec of a structure for an ABI, made once."""
     variants: dict[Any, Any] = kind._declaration.variants
@@ -291,7 +301,7 @@ def _make_encoders(
     entries: list[Entry], form: struct.Struct
 ) -> tuple[Callable[..., bytes], Callable[..., None]]:
     """Functions of the fields, as keywords, that give their bytes, or store them."""
-    space: dict[str, Any] = {"__pack": form.pack, "__pack_into": form.pack_into}
+    space: dict[str, Any] = {**_GUARDS, "__pack": form.pack, "__pack_into": form.pack_into}
     parameters = []
     for entry in entries:
         if entry.default is REQUIRED:
@@ -312,12 +322,16 @@ def _make_encoders(
     return space["encode"], space["put"]
 
 
+# Fields may be called ``type`` or ``float``.
+_GUARDS = {"__type": type, "__float": float, "__int": int, "__error": TypeError}
+
+
 def _guard(entries: list[Entry]) -> str:
     """Statements that let no number pass but Python's: ``struct`` takes all that can be made a
     float, and of a complex number of numpy's the real part."""
     return "".join(
-        f"    if type({entry.name}) is not float and type({entry.name}) is not int:\n"
-        f"        raise TypeError\n"
+        f"    if __type({entry.name}) is not __float and __type({entry.name}) is not __int:\n"
+        f"        raise __error\n"
         for entry in entries
         if issubclass(entry.kind, FloatingPoint)
     )
@@ -330,7 +344,7 @@ def packer(kind: Any, form: struct.Struct) -> Callable[..., bytes]:
     if not guard:
         return form.pack
     values = ", ".join(entry.name for entry in entries)
-    space: dict[str, Any] = {"__pack": form.pack}
+    space: dict[str, Any] = {**_GUARDS, "__pack": form.pack}
     exec(f"def pack({values}, /):\n{guard}    return __pack({values})", space)
     made: Callable[..., bytes] = space["pack"]
     return made
@@ -347,7 +361,7 @@ def _store(owner: Any, entry: Entry, abi: ABI) -> Store:
     if entry.width is not None:
         return _bits_store(ScalarCodec(owner, entry, abi), start, length)
     if isinstance(entry.kind, StructType):
-        return _struct_store(entry, abi, start // 8)
+        return _struct_store(where, entry, abi, start // 8)
     if hasattr(entry.kind, "scalar"):
         return _pointer_store(where, entry.kind, abi, start // 8)
     codec = ScalarCodec(owner, entry, abi)
@@ -375,12 +389,12 @@ def _bits_store(codec: ScalarCodec, start: int, width: int) -> Store:
     return store
 
 
-def _struct_store(entry: Entry, abi: ABI, offset: int) -> Store:
+def _struct_store(where: str, entry: Entry, abi: ABI, offset: int) -> Store:
     kind = entry.kind
 
     def store(made: bytearray, base: int, value: Any, notes: Notes) -> None:
         inner = Notes(notes.table)
-        data = codec_of(kind, abi).encode_value(value, inner)
+        data = encode_nested(where, codec_of(kind, abi), value, inner)
         made[base + offset : base + offset + len(data)] = data
         for at, block in inner.pointees.items():
             notes.pointees[base + offset + at] = block

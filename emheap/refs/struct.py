@@ -14,7 +14,8 @@ from emheap.refs.pointer import Pointer
 from emheap.refs.scalar import ScalarRef
 from emheap.refs.struct_array import StructArrayRef, open_struct_array_inside
 from emheap.refs.structured import StructuredRef
-from emheap.refs.values import make_value
+from emheap.refs.values import check_defaults, make_value
+from emheap.refs.variants import Inside
 from emheap.types.base import Type
 from emheap.types.fields import Field
 from emheap.types.pointers import ArrayOf, PointerTo
@@ -94,11 +95,16 @@ class Struct(StructuredRef[Any], metaclass=StructType):
         def __set__(self, instance: object, value: Struct | tuple[Any, ...]) -> None: ...
     else:
 
-        def __new__(cls, **fields: Any) -> Any:  # noqa: D102 (the class tells)
+        def __new__(cls, /, **fields: Any) -> Any:  # noqa: D102 (the class tells)
             return make_value(cls, fields)
 
-        def __init__(self, **fields: Any) -> None:
+        def __init__(self, /, **fields: Any) -> None:
             pass
+
+    @classmethod
+    def _check_defaults(cls) -> None:
+        """Raise, naming the field, for a default that does not fit."""
+        check_defaults(cls)
 
     @property
     def allocated_byte_size(self) -> int:
@@ -287,7 +293,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-class Union(Struct, union=True):
+class Union(Struct):
     """A union: fields that share their bytes. Its constructors take any of the fields.
 
     >>> import emheap
@@ -334,4 +340,8 @@ class Array(Generic[K_co]):
             return ArrayOf(kind)
 
 
-StructType._reserved = frozenset(dir(Struct))
+Union._declaration.union = True
+
+_OPTIONS = {"errors"}
+"""What `heap.alloc` takes by name besides the fields; ``align`` is no option of structures."""
+StructType._reserved = frozenset((*_OPTIONS, *dir(Inside), *dir(Struct), "_variants"))

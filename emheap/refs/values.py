@@ -16,9 +16,11 @@ from emheap.blocks.options import Options
 from emheap.blocks.table import BlockTable
 from emheap.memories.process import ProcessMemory
 from emheap.refs import struct_make
+from emheap.refs.field_codecs import Notes, codec_of
 from emheap.refs.places import Places
+from emheap.types.abi import native_abi
 
-__all__ = ["ValueTable", "make_value"]
+__all__ = ["ValueTable", "check_defaults", "make_value"]
 
 
 class ValueTable(BlockTable):
@@ -48,3 +50,8 @@ def make_value(kind: Any, source: Any) -> Any:
         made = struct_make.allocate_copy(table, kind, source, caller_site())
         made._elements.origin = source._table
     return made
+
+
+def check_defaults(kind: Any) -> None:
+    """Raise TypeError or ValueError, naming the field, for a default that does not fit it."""
+    codec_of(kind, native_abi()).encode_fields({}, Notes(_table()), partly=True)

@@ -33,7 +33,7 @@ class Variants:
         self.layout: StructLayout = self.codec.layout
         self.single = self._derive((kind,), based=False, packed=False)
         """A structure that has a block, and owns nothing."""
-        self.owning = StructType(kind.__name__, (Owner, self.single), self._space(), concrete=True)
+        self.owning = StructType.derive(kind.__name__, (Owner, self.single), self._space())
         """One that owns its block."""
         self.inner = self._derive((Inside, kind), based=True, packed=False)
         """One inside of a block: an element, or a field of another structure."""
@@ -53,7 +53,7 @@ class Variants:
             space[entry.name] = make_property(self.kind, entry, place)
         if self.codec.form is not None:
             space.update(make_whole(self.kind, self.codec.form, place))
-        made = StructType(self.kind.__name__, bases, space, concrete=True)
+        made = StructType.derive(self.kind.__name__, bases, space)
         made._borrowed_class = made  # type: ignore[attr-defined]
         return made
 

@@ -35,8 +35,19 @@ class Scope:
         raise KeyError(name)
 
     def evaluate(self, text: str) -> Any:
-        """The value of an annotation; names that are not there yet are each a `Later`."""
-        return eval(text, {"__builtins__": {}}, _Names(self))  # type: ignore[arg-type]
+        """The value of an annotation; names that are not there yet are each a `Later`.
+
+        Raises TypeError for what is none.
+        """
+        found: Any = text
+        names = _Names(self)
+        try:
+            while isinstance(found, str):  # one in quotes, in a module that defers all of them
+                found = eval(found, {"__builtins__": {}}, names)  # type: ignore[arg-type]
+        except (SyntaxError, AttributeError, TypeError) as error:
+            reason = f"there is no {names.missing[-1]}" if names.missing else str(error)
+            raise TypeError(f"the annotation {text!r} cannot be evaluated: {reason}") from None
+        return found
 
     def __repr__(self) -> str:
         return f"{self._cls.__qualname__} in {self._cls.__module__}"
@@ -47,11 +58,13 @@ class _Names:
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
+        self.missing: list[str] = []
 
     def __getitem__(self, name: str) -> Any:
         try:
             return self._scope[name]
         except KeyError:
+            self.missing.append(name)
             return Later(name, self._scope)
 
 
@@ -85,7 +98,12 @@ def read_annotations(cls: type[Any], scope: Scope) -> Iterator[tuple[str, Any]]:
     """The annotations of a class's own body, evaluated as far as that is possible now."""
     for name, note in _annotations(cls).items():
         later = as_later(note)
-        yield name, scope.evaluate(later.text) if isinstance(later, Later) else note
+        if isinstance(later, Later):
+            try:
+                note = scope.evaluate(later.text)
+            except TypeError as error:
+                raise TypeError(f"{cls.__name__}.{name}: {error}") from None
+        yield name, note
 
 
 class _Once(dict[str, Any]):

@@ -10,7 +10,7 @@ from emheap.types.fields import Field
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["Type", "check_type"]
+__all__ = ["Type", "check_type", "likely_type"]
 
 T = TypeVar("T")
 
@@ -59,7 +59,7 @@ def check_type(value: Any, base: type[Any], example: str) -> Any:
     """Return `value` if it is a type derived from `base`; raise TypeError otherwise."""
     if isinstance(value, type) and issubclass(value, base) and hasattr(value, "name"):
         return value
-    raise TypeError(f"expected an emheap type such as {example}, got {value!r}{_likely(value)}")
+    raise TypeError(f"expected an emheap type such as {example}, got {value!r}{likely_type(value)}")
 
 
 _OF_OTHERS = {
@@ -93,7 +93,7 @@ _OF_OTHERS = {
 }
 
 
-def _likely(value: Any) -> str:
+def likely_type(value: Any) -> str:
     """What somebody means who passes a type of numpy's, of ctypes' or Python's own."""
     name = getattr(value, "__name__", None) or getattr(value, "name", None)
     found = _OF_OTHERS.get(name.rstrip("_")) if isinstance(name, str) else None

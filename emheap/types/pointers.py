@@ -6,7 +6,7 @@ from typing import Any
 
 from emheap.types.abi import ABI
 from emheap.types.annotations import Later, Scope, as_later
-from emheap.types.base import Type
+from emheap.types.base import Type, likely_type
 from emheap.types.scalars import Integer
 
 __all__ = ["ArrayOf", "PointerScalar", "PointerTo", "name_of"]
@@ -39,7 +39,19 @@ class _Compound:
         """The other kind; raises NameError if it is still not known."""
         if isinstance(self._of, Later):
             self._of = self._of.resolve()
+            self.check()
         return self._of
+
+    def check(self) -> None:
+        """Raise TypeError if the other kind cannot be one, as far as it is known by now."""
+
+    @property
+    def of_if_known(self) -> Any:
+        """The other kind, or a `Later` if it is still not known."""
+        try:
+            return self.of
+        except NameError:
+            return self._of
 
     def bind(self, scope: Scope) -> None:
         """Look the other kind up in a scope, where it was given by its name."""
@@ -74,11 +86,28 @@ class PointerTo(_Compound):
         super().__init__(of)
         self._scalars: dict[int, type[PointerScalar]] = {}
 
+    def check(self) -> None:
+        kind = self.of_if_known
+        if isinstance(kind, PointerTo):
+            kind.check()
+        elif not (
+            kind is None
+            or kind is Any
+            or isinstance(kind, Later)
+            or hasattr(kind, "_declaration")  # a structure
+            or is_type(kind)
+        ):
+            raise TypeError(
+                f"{self}: {name_of(kind)} is no type of memory, so nothing can point to one"
+                f"{likely_type(kind)}"
+            )
+
     def scalar(self, abi: ABI) -> type[PointerScalar]:
         """What the pointer is stored as."""
         size = abi.pointer_size
         found = self._scalars.get(size)
         if found is None:
+            self.check()
             code, array = ("I", "Uint32Array") if size == 4 else ("Q", "BigUint64Array")
             space = {"__doc__": "An address.", "pointee": self}
             options: dict[str, Any] = {"code": code, "js_array": array, "pointer": True}

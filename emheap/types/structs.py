@@ -16,14 +16,17 @@ no heap. ``layout_of(Point, abi)`` is the layout of a structure or union for an 
 from __future__ import annotations
 
 import enum
+import keyword
 import sys
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, ClassVar, get_origin
 
 from emheap._util.checks import check_alignment, check_choice, check_integer
+from emheap.errors import ValueOutOfRangeError
 from emheap.types.abi import ABI, native_abi
 from emheap.types.annotations import Later, Scope, annotations_once, read_annotations
+from emheap.types.base import likely_type
 from emheap.types.c_scalars import boolean
 from emheap.types.fields import Field
 from emheap.types.layout import Member, Placed, place
@@ -242,7 +245,7 @@ class StructType(type):
 
     _declaration: Declaration
     _reserved: ClassVar[frozenset[str]] = frozenset()
-    """The names that every structure has."""
+    """The names that mean something in every structure."""
 
     @classmethod
     def __prepare__(cls, name: str, bases: tuple[type, ...], /, **_: Any) -> dict[str, Any]:
@@ -254,41 +257,46 @@ class StructType(type):
         bases: tuple[type, ...],
         space: dict[str, Any],
         *,
-        concrete: bool = False,
         pack: int | None = None,
         align: int | None = None,
         endian: Endian = "native",
-        union: bool = False,
+        **unknown: Any,
     ) -> StructType:
-        space.setdefault("__slots__", ())  # so that a misspelt field cannot be stored
-        made = super().__new__(mcls, name, bases, space)
-        if concrete:
-            return made
         frame = sys._getframe(1)
-        base: Declaration | None = getattr(made, "_declaration", None)
-        union = union or (base is not None and base.union)
-        if base is None:
-            made._declaration = Declaration(made, [], union=union)
-            return made
-        if base.entries:
+        if unknown:
             raise TypeError(
-                f"{name} cannot inherit from the structure {base.owner.__name__}, which has "
-                f"fields: C has no inheritance. Make it the first field: base: "
-                f"{base.owner.__name__}"
+                f"{name}: a structure has no option {', '.join(unknown)}; "
+                "its options are pack, align and endian"
             )
+        made: Any = mcls.derive(name, bases, space)
+        parents = [base for base in made.__mro__[1:] if isinstance(base, StructType)]
+        if not parents:
+            made._declaration = Declaration(made, [])
+            return made  # type: ignore[no-any-return]
+        _check_parents(name, parents)
+        _check_body(name, space)
         made._declaration = Declaration(
             made,
             list(_read_entries(made, Scope(made, frame), endian)),
-            union=union,
+            union=any(base._declaration.union for base in parents),
             pack=None if pack is None else _named(name, check_choice, pack, "pack", _PACKS),
             align=None if align is None else _named(name, check_alignment, align),
         )
         _check_flexible(made._declaration)
+        _check_size(made._declaration)
         fields = tuple(entry.name for entry in made._declaration.named)
         setattr(made, "__match_args__", fields)  # noqa: B010 (checkers take it for a constant)
         for entry in made._declaration.named:
             setattr(made, entry.name, _FieldOfClass(entry.name))
-        return made
+        if any(entry.default not in (None, REQUIRED) for entry in made._declaration.named):
+            made._check_defaults()
+        return made  # type: ignore[no-any-return]
+
+    @classmethod
+    def derive(cls, name: str, bases: tuple[type, ...], space: dict[str, Any]) -> StructType:
+        """A class that declares nothing of its own."""
+        space.setdefault("__slots__", ())  # so that a misspelt field cannot be stored
+        return super().__new__(cls, name, bases, space)
 
     def __init__(cls, name: str, bases: tuple[type, ...], space: dict[str, Any], **_: Any) -> None:
         super().__init__(name, bases, space)
@@ -320,29 +328,79 @@ def _named(where: str, check: Any, *arguments: Any) -> Any:
         raise type(error)(f"{where}: {error}") from None
 
 
+def _check_parents(name: str, parents: list[StructType]) -> None:
+    for base in parents:
+        if base._declaration.entries:
+            raise TypeError(
+                f"{name} cannot inherit from the structure {base.__name__}, which has "
+                f"fields: C has no inheritance. Make it the first field: base: "
+                f"{base.__name__}"
+            )
+
+
+def _check_body(name: str, space: dict[str, Any]) -> None:
+    """What a class body may not have besides annotations."""
+    for each in ("__init__", "__new__"):
+        if each in space:
+            raise TypeError(
+                f"{name}.{each}: a structure is made of its fields, also by heap.alloc(), which "
+                "would not call this; write a classmethod that calls the constructor"
+            )
+
+
 def _read_entries(cls: StructType, scope: Scope, endian: Any) -> Iterator[Entry]:
     _named(cls.__name__, check_choice, endian, "endian", ENDIANS)
+    annotated = set()
     for name, note in read_annotations(cls, scope):
+        annotated.add(name)
         if note is ClassVar or get_origin(note) is ClassVar:
             continue
         where = f"{cls.__name__}.{name}"
-        if name in StructType._reserved:
-            raise TypeError(
-                f"{where}: every structure has an attribute {name} of its own; "
-                f"call the field {name}_"
-            )
+        _check_name(name, where)
+        if hasattr(note, "bind"):
+            note.bind(scope)
         given = cls.__dict__.get(name, REQUIRED)
         entry = _read_entry(cls, name, note, given)
         if entry.endian == "native":
             entry.endian = endian
-        if entry.shape is not None and entry.swapped and getattr(entry.kind, "size", 8) != 1:
-            raise TypeError(
-                f"{where}: the elements of an array have the machine's byte order; declare bytes, "
-                "or each element as a field"
-            )
-        if hasattr(entry.kind, "bind"):
-            entry.kind.bind(scope)
+        _check_order(entry, where)
         yield entry
+    for name, value in vars(cls).items():
+        if name not in annotated and _looks_like_field(value):
+            kind = "int32" if isinstance(value, Spec) else name_of(value)
+            raise TypeError(
+                f"{cls.__name__}.{name} is no field without an annotation, as in {name}: {kind}"
+            )
+
+
+def _looks_like_field(value: Any) -> bool:
+    return isinstance(value, (Spec, PointerTo, ArrayOf)) or is_type(value)
+
+
+def _check_name(name: str, where: str) -> None:
+    if name.startswith("__") and name.endswith("__"):
+        raise TypeError(f"{where}: names with two underscores at both ends are Python's own")
+    if name in StructType._reserved:
+        raise TypeError(
+            f"{where}: {name} means something in every structure; call the field {name}_"
+        )
+    if not name.isidentifier() or keyword.iskeyword(name):
+        raise TypeError(f"{where}: no attribute can have this name, as no variable can")
+
+
+def _check_order(entry: Entry, where: str) -> None:
+    if not entry.swapped:
+        return
+    if entry.shape is not None and getattr(entry.kind, "size", 8) != 1:
+        raise TypeError(
+            f"{where}: the elements of an array have the machine's byte order; declare bytes, "
+            "or each element as a field"
+        )
+    if entry.width is not None:
+        raise TypeError(
+            f"{where}: the bits of a bit-field have the machine's order; put them in a structure "
+            "of their own, with no endian, or read an integer and shift it"
+        )
 
 
 def _read_entry(cls: StructType, name: str, note: Any, given: Any) -> Entry:
@@ -366,7 +424,7 @@ def _read_converted(entry: Entry, where: str, spec: Spec) -> None:
     """A bit-field or an enumeration: the annotation is what Python sees."""
     note, kind = entry.kind, spec.options["kind"]
     whole = is_type(kind) and (issubclass(kind, Integer) or kind is boolean)
-    if not whole or issubclass(kind, WideInteger) or (kind.encodes and kind is not boolean):
+    if not whole or not _can_be_bits(kind):
         raise TypeError(
             f"{where}: {spec.what}() takes an integer type such as uint32, not {name_of(kind)}"
         )
@@ -383,6 +441,12 @@ def _read_converted(entry: Entry, where: str, spec: Spec) -> None:
             f"{where}: what {spec.what}() stores is seen as int, bool or an enumeration, "
             f"not as {name_of(note)}"
         )
+
+
+def _can_be_bits(kind: Any) -> bool:
+    if issubclass(kind, WideInteger) or kind.is_pointer:
+        return False
+    return not kind.encodes or kind is boolean
 
 
 def _check_width(entry: Entry, where: str, value: Any) -> int:
@@ -403,6 +467,8 @@ def _varies(entry: Entry) -> bool:
 
 
 def _check_enumeration(entry: Entry, where: str, note: type[enum.Enum]) -> None:
+    if not note.__members__:
+        raise TypeError(f"{where}: {note.__name__} has no members, so nothing can be stored")
     for member in note.__members__.values():
         value = member.value
         if not isinstance(value, int):
@@ -421,7 +487,7 @@ def _read_array(entry: Entry, where: str, spec: Spec) -> None:
     for each in shape:
         if check_integer(each, f"{where}: a dimension") < 1:
             raise ValueError(f"{where}: a dimension must be positive, got {each}")
-    entry.kind = entry.kind.of
+    entry.kind = entry.kind.of_if_known
     entry.shape = tuple(shape)
     entry.default = None
 
@@ -437,9 +503,9 @@ _PLAIN: dict[Any, str] = {
 
 def _check_kind(cls: StructType, entry: Entry, where: str) -> None:
     kind = entry.kind
-    if isinstance(kind, PointerTo) or hasattr(kind, "scalar"):
-        return
-    if isinstance(kind, StructType):
+    if isinstance(kind, PointerTo):
+        _named(where, kind.check)
+    elif isinstance(kind, StructType):
         _check_nested(cls, kind, where)
     elif isinstance(kind, Later):
         raise TypeError(
@@ -454,7 +520,7 @@ def _check_kind(cls: StructType, entry: Entry, where: str) -> None:
             )
     elif not (is_type(kind) and issubclass(kind, Scalar)):
         hint = _PLAIN.get(kind) if isinstance(kind, type) else None
-        advice = f"; use {hint}" if hint else ""
+        advice = f"; use {hint}" if hint else likely_type(kind)
         raise TypeError(f"{where}: {name_of(kind)} is no type of memory{advice}")
 
 
@@ -477,4 +543,16 @@ def _check_flexible(declaration: Declaration) -> None:
             raise TypeError(
                 f"{declaration.owner.__name__}.{entry.name}: a flexible array is the last field "
                 "of a structure"
+            )
+
+
+def _check_size(declaration: Declaration) -> None:
+    total, abi = 0, native_abi()
+    for entry in declaration.entries:
+        size, _ = size_and_alignment(entry.kind, abi)
+        total += size if entry.count is None else size * entry.count
+        if total > sys.maxsize:
+            raise ValueOutOfRangeError(
+                f"{declaration.owner.__name__}.{entry.name}: with this field the structure has "
+                f"{total} bytes, more than a memory can have"
             )

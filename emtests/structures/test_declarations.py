@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import enum
 from typing import Any, ClassVar
 
@@ -18,6 +19,7 @@ from emheap import (
     field,
     float32,
     int32,
+    pointer32,
     size_t,
     stored,
     uint8,
@@ -36,6 +38,10 @@ class Text(enum.Enum):
 
 class Large(enum.IntEnum):
     BIG = 300
+
+
+class Memberless(enum.Enum):
+    pass
 
 
 class Opaque(Struct):
@@ -140,6 +146,71 @@ BAD: tuple[tuple[str, Any, Any, dict[str, Any], type[Exception], str], ...] = (
         "Bad: endian must be one of 'native', 'lit",
     ),
     ("option", int32, ..., {"packed": 1}, TypeError, "packed"),
+    ("union", int32, ..., {"union": True}, TypeError, "Bad: a structure has no option union; its"),
+    ("pointer to int", Pointer[int], ..., {}, TypeError, "Bad.x: Pointer[int]: int is no type of"),
+    ("deep", Pointer[Pointer[str]], ..., {}, TypeError, "Bad.x: Pointer[str]: str is no type of"),
+    ("to array", Pointer[Array[int32]], ..., {}, TypeError, "so nothing can point to one"),
+    ("arrays", Array[Array[int32]], array(2), {}, TypeError, "Bad.x: Array[int32] is no type of"),
+    ("of ints", Array[int], array(2), {}, TypeError, "Bad.x: int is no type of memory; use int32"),
+    (
+        "of itself",
+        "Array[Bad]",
+        array(2),
+        {},
+        TypeError,
+        "Bad.x: a structure cannot contain itself",
+    ),
+    ("of late", "Array[Late]", array(2), {}, TypeError, "Bad.x: Late is not declared; a structure"),
+    ("half", Array[int32], array(2.5), {}, TypeError, "a dimension must be an int, not float 2.5"),  # type: ignore[arg-type]
+    ("negative", Array[int32], array(-1), {}, ValueError, "a dimension must be positive, got -1"),
+    ("vast", Array[int32], array(2**62), {}, OverflowError, "Bad.x: with this field the structure"),
+    ("two rows", Array[utf8], array(2, 3), {}, TypeError, "a string in a structure has room of"),
+    ("pointer bits", int, bits(pointer32, 3), {}, TypeError, "bits() takes an integer type such"),
+    ("half a bit", int, bits(uint8, 1.5), {}, TypeError, "Bad.x: the width must be an int, not fl"),  # type: ignore[arg-type]
+    ("big bits", int, bits(uint16, 3), {"endian": "big"}, TypeError, "Bad.x: the bits of a bit-f"),
+    (
+        "nobody",
+        Memberless,
+        stored(uint8),
+        {},
+        TypeError,
+        "Bad.x: Memberless has no members, so nothing",
+    ),
+    ("default", uint8, field(default=300), {}, OverflowError, "Bad.x: 300 does not fit uint8"),
+    ("plain default", uint8, 300, {}, OverflowError, "Bad.x: 300 does not fit uint8"),
+    ("type as default", int32, int32, {}, TypeError, "Bad.x: int32 takes an int, not type"),
+    ("default bits", int, bits(uint8, 3, default=8), {}, OverflowError, "Bad.x: 8 does not fit"),
+    ("default member", Large, stored(uint16, default=9), {}, ValueError, "Bad.x: 9 is not a valid"),
+    ("default vec", Vec, field(default=5), {}, TypeError, "Bad.x: Vec takes another Vec, a tuple"),
+    (
+        "default link",
+        Pointer[Vec],
+        field(default="a"),
+        {},
+        TypeError,
+        "Bad.x: a Pointer[Vec] takes",
+    ),
+    (
+        "ctypes",
+        ctypes.c_short,
+        ...,
+        {},
+        TypeError,
+        "c_short is no type of memory; use emheap.int16",
+    ),
+    ("optional", int32 | None, ..., {}, TypeError, "is no type of memory"),
+    ("instance", 5, ..., {}, TypeError, "Bad.x: 5 is no type of memory"),
+    (
+        "syntax",
+        "int32 +",
+        ...,
+        {},
+        TypeError,
+        "Bad.x: the annotation 'int32 +' cannot be evaluated",
+    ),
+    ("call", "nowhere()", ..., {}, TypeError, "Bad.x: the annotation 'nowhere()' cannot be evalua"),
+    ("attribute", "nowhere.x", ..., {}, TypeError, "cannot be evaluated: there is no nowhere"),
+    ("quoted twice", "'Bad'", ..., {}, TypeError, "Bad.x: a structure cannot contain itself"),
     (
         "big array",
         Array[uint16],
@@ -162,11 +233,27 @@ def test_a_bad_declaration_raises_at_the_class_statement(
     assert text in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["free", "address", "clear", "to_dict", "kind", "read", "_block"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "free",
+        "address",
+        "clear",
+        "to_dict",
+        "kind",
+        "read",
+        "write",
+        "errors",
+        "_block",
+        "_variants",
+        "_parent",
+    ],
+)
 def test_the_names_that_every_structure_has_are_reserved(name: str) -> None:
     metaclass: Any = type(Struct)
     with pytest.raises(
-        TypeError, match=rf"Bad\.{name}: every structure has an attribute {name} of its own; call"
+        TypeError,
+        match=rf"Bad\.{name}: {name} means something in every structure; call the field {name}_",
     ):
         metaclass("Bad", (Struct,), {"__annotations__": {name: int32}, "__module__": __name__})
     made = metaclass(
@@ -195,6 +282,24 @@ def test_names_that_look_reserved_and_are_not() -> None:
         assert "Named array" in str(several) or "Named of 2 elements" in repr(several)
 
 
+def test_names_that_the_library_uses_itself() -> None:
+    class Named(Struct):
+        self: int32
+        cls: int32
+        kind_: int32
+        fields: int32
+        type: float32
+        float: float32
+        int: float32
+        TypeError: float32
+
+    values = dict.fromkeys(("self", "cls", "kind_", "fields", "type", "float", "int"), 1)
+    with emheap.open().alloc(Named, **values, TypeError=2) as placed:
+        assert placed == Named(**values, TypeError=2)
+        placed.write((*placed.to_tuple()[:-1], 3))
+        assert placed.TypeError == 3
+
+
 def test_a_flexible_array_is_last() -> None:
     with pytest.raises(
         TypeError, match=r"Bad\.items: a flexible array is the last field of a struct"
@@ -205,22 +310,51 @@ def test_a_flexible_array_is_last() -> None:
             count: int32
 
 
-TWICE = """
-from emheap import Struct, int32, uint8
-class Bad(Struct):
-    x: int32
-    y: int32
-    x: uint8
-"""
+PROGRAMS = {
+    "twice": ("    x: int32\n    y: int32\n    x: uint8", "declared twice"),
+    "no annotation": (
+        "    x = field()",
+        r"Bad\.x is no field without an annotation, as in x: int32",
+    ),
+    "a type only": ("    x = uint8", r"Bad\.x is no field without an annotation, as in x: uint8"),
+    "a method": ("    x: int32\n    def x(self): ...", r"Bad\.x: int32 takes an int, not function"),
+    "a slot": ("    __slots__ = ('x',)\n    x: int32", r"Bad\.x: int32 takes an int, not member_d"),
+    "an initializer": (
+        "    x: int32\n    def __init__(self): ...",
+        r"Bad\.__init__: a structure is",
+    ),
+    "a maker": ("    x: int32\n    def __new__(cls): ...", r"Bad\.__new__: a structure is made of"),
+    "Python's name": ("    __x__: int32", r"Bad\.__x__: names with two underscores at both ends"),
+    "Python's own": ("    __dict__: int32", r"Bad\.__dict__: names with two underscores at both"),
+    "late": ("    x: 'Late'\nclass Late(Struct):\n    y: int32", r"Bad\.x: Late is not declared"),
+    "in quotes": ("    x: 'Pointer[int]'", r"Bad\.x: Pointer\[int\]: int is no type of memory"),
+    "bad quotes": (
+        "    x: Pointer['int32 +']",
+        r"Bad\.x: the annotation 'int32 \+' cannot be eval",
+    ),
+}
 
 
-@pytest.mark.parametrize("first", ["", "from __future__ import annotations"])
-def test_a_field_declared_twice_is_noticed(first: str) -> None:
-    program = compile(first + TWICE, "<twice>", "exec", dont_inherit=True)
-    with pytest.raises(
-        TypeError, match=r"Bad\.x is declared twice|a field of Bad is declared twice"
-    ):
+@pytest.mark.parametrize("first", ["", "from __future__ import annotations\n"])
+@pytest.mark.parametrize(("body", "text"), PROGRAMS.values(), ids=PROGRAMS)
+def test_a_bad_class_body(first: str, body: str, text: str) -> None:
+    source = f"{first}from emheap import *\nclass Bad(Struct):\n{body}\n"
+    program = compile(source, "<bad>", "exec", dont_inherit=True)
+    with pytest.raises(TypeError, match=text):
         exec(program, {"__name__": __name__})
+
+
+@pytest.mark.parametrize("name", ["class", "a b", "a=1): import os #", "1a"])
+def test_a_name_that_is_no_attributes(name: str) -> None:
+    metaclass: Any = type(Struct)
+    with pytest.raises(TypeError, match="no attribute can have this name, as no variable can"):
+        metaclass("Bad", (Struct,), {"__annotations__": {name: int32}, "__module__": __name__})
+
+
+def test_a_pointer_to_nothing_that_can_be() -> None:
+    wrong: Any = Pointer[int]
+    with pytest.raises(TypeError, match=r"Pointer\[int\]: int is no type of memory"):
+        emheap.open().alloc(wrong)
 
 
 def test_a_structure_with_fields_is_no_base() -> None:
@@ -230,6 +364,11 @@ def test_a_structure_with_fields_is_no_base() -> None:
     ):
 
         class Deep(Vec):
+            z: float32
+
+    with pytest.raises(TypeError, match="Both cannot inherit from the structure Vec, which has"):
+
+        class Both(Opaque, Vec):
             z: float32
 
     class Printable(Struct):
