@@ -11,7 +11,7 @@ from emheap.allocators.base import Allocator
 from emheap.blocks.table import BlockTable
 from emheap.refs import make, struct_make
 from emheap.refs.field_codecs import Notes, encode_pointers
-from emheap.refs.pointer import Pointer, address_of
+from emheap.refs.pointer import address_of
 from emheap.refs.values import make_value
 from emheap.types import Type, check_type
 from emheap.types.pointers import PointerTo
@@ -52,14 +52,11 @@ def alloc(
     """A new structure, of its fields or like another one; or a new pointer."""
     if isinstance(kind, PointerTo):
         _refuse_fields(kind, fields)
-        return make.allocate_scalar(
-            table,
-            kind.scalar(table.memory.abi),
-            _address(table, kind, initial),
-            align,
-            site,
-            source,
-        )
+        scalar = kind.scalar(table.memory.abi)
+        address, block = address_of(initial, kind, table, scalar.name, scalar.maximum)
+        made = make.allocate_scalar(table, scalar, address, align, site, source)
+        table.places.pointees.note(made._elements, 0, block)
+        return made
     if align is not None:  # a field of that name
         fields = {**fields, "align": align}
     if initial is None:
@@ -82,11 +79,6 @@ def _refuse_fields(kind: Any, fields: dict[str, Any]) -> None:
         )
 
 
-def _address(table: BlockTable, kind: PointerTo, value: Any) -> int:
-    scalar = kind.scalar(table.memory.abi)
-    return address_of(value, kind, table, scalar.name, scalar.maximum)[0]
-
-
 def alloc_array(
     table: BlockTable,
     kind: Any,
@@ -104,19 +96,21 @@ def alloc_array(
             )
         return struct_make.allocate_struct_array(table, kind, count_or_values, site, source)
     scalar = kind.scalar(table.memory.abi)
-    values = count_or_values
-    if not make.is_count(values):
-        data = encode_pointers(kind, table.memory.abi, values, Notes(table), None)
-        values = memoryview(data).cast(scalar.format)
-    return make.allocate_array(table, scalar, values, align, site, source)
+    if make.is_count(count_or_values):
+        return make.allocate_array(table, scalar, count_or_values, align, site, source)
+    notes = Notes(table)
+    data = encode_pointers(kind, table.memory.abi, count_or_values, notes, None)
+    values: Any = memoryview(data).cast(scalar.format)
+    made = make.allocate_array(table, scalar, values, align, site, source)
+    table.places.pointees.note_all(made._elements, notes.pointees)
+    return made
 
 
 def read(table: BlockTable, kind: Any, address: Any) -> Any:
     """The structure at an address, as a value; or the pointer."""
     if isinstance(kind, StructType):
         return make_value(kind, struct_make.wrap_struct(table, kind, address))
-    stored = table.raw_memory.cached_reader(kind.scalar(table.memory.abi))(address)
-    return Pointer(table, kind, stored)
+    return table.places.read_pointer(kind, address)
 
 
 def write(table: BlockTable, kind: Any, address: Any, value: Any) -> None:
@@ -124,15 +118,16 @@ def write(table: BlockTable, kind: Any, address: Any, value: Any) -> None:
     if isinstance(kind, StructType):
         struct_make.write_struct(table, kind, address, value)
         return
-    scalar = kind.scalar(table.memory.abi)
-    table.raw_memory.cached_writer(scalar)(address, _address(table, kind, value))
+    table.places.write_pointer(kind, address, value)
 
 
 def wrap(table: BlockTable, kind: Any, address: Any, tail: int = 0) -> Any:
     """A borrowed reference to a structure, or a pointer, that exists already."""
     if isinstance(kind, StructType):
         return struct_make.wrap_struct(table, kind, address, tail)
-    return make.wrap_scalar(table, kind.scalar(table.memory.abi), address)
+    made = make.wrap_scalar(table, kind.scalar(table.memory.abi), address)
+    table.places.let_know(made, made.address)
+    return made
 
 
 def wrap_array(table: BlockTable, kind: Any, address: Any, count: Any, stride: Any) -> Any:
@@ -141,7 +136,9 @@ def wrap_array(table: BlockTable, kind: Any, address: Any, count: Any, stride: A
         return struct_make.wrap_struct_array(table, kind, address, count, stride)
     if stride is not None:
         raise TypeError("stride is for arrays of structures")
-    return make.wrap_array(table, kind.scalar(table.memory.abi), address, count)
+    made = make.wrap_array(table, kind.scalar(table.memory.abi), address, count)
+    table.places.let_know(made, made.address)
+    return made
 
 
 def adopt(

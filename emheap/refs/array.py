@@ -348,10 +348,10 @@ class ArrayRef(HeapRef[T], Sequence[T]):
             raise owner.refusal(self._block)
         seen = {self.address: "the array itself"}
         blocks = []
-        for index, address in enumerate(self[:]):
-            if address == 0:
+        addresses: Any = self._read_slice(slice(None))
+        for index, pointer in enumerate(addresses):
+            if pointer == 0:
                 continue
-            pointer: int = address  # type: ignore[assignment]
             if pointer in seen:
                 raise NotAllocatedError(
                     f"element {index} points to {format_address(pointer)}, as does "

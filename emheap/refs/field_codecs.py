@@ -11,6 +11,7 @@ from emheap.blocks.table import BlockTable
 from emheap.errors import CapacityError, HeapError, ValueOutOfRangeError
 from emheap.refs.base import HeapRef
 from emheap.refs.pointer import address_of
+from emheap.refs.shaped import flattened
 from emheap.refs.string import StringRef
 from emheap.types.abi import ABI
 from emheap.types.arrays import encode_elements
@@ -458,12 +459,17 @@ def _text_store(where: str, entry: Entry, offset: int) -> Store:
 def _elements_encoder(entry: Entry, abi: ABI) -> Callable[[Any, Notes], bytes]:
     """A function that gives the bytes of the elements of an array field."""
     count = entry.count if not entry.flexible else None
-    if isinstance(entry.kind, StructType):
-        return lambda value, notes: encode_structs(entry.kind, abi, value, notes, count)
-    if hasattr(entry.kind, "scalar"):
-        return lambda value, notes: encode_pointers(entry.kind, abi, value, notes, count)
+    shape: tuple[int, ...] = entry.shape or ()
+    deep = len(shape) > 1
+    if isinstance(entry.kind, (StructType, PointerTo)):
+        encode_all = encode_structs if isinstance(entry.kind, StructType) else encode_pointers
+
+        def encode_values(value: Any, notes: Notes) -> bytes:
+            values = flattened(value, shape) if deep else value
+            return encode_all(entry.kind, abi, values, notes, count)
+
+        return encode_values
     scalar = entry.kind.for_abi(abi)
-    deep = len(entry.shape or ()) > 1
 
     def encode(value: Any, _: Notes) -> bytes:
         data = bytes(encode_elements(scalar, _flat(value) if deep else value))
@@ -508,9 +514,7 @@ def encode_structs(kind: Any, abi: ABI, values: Any, notes: Notes, count: int | 
     return b"".join(made)
 
 
-def encode_pointers(
-    kind: PointerTo, abi: ABI, values: Any, notes: Notes, count: int | None
-) -> bytes:
+def encode_pointers(kind: Any, abi: ABI, values: Any, notes: Notes, count: int | None) -> bytes:
     """The bytes of an array of pointers, given as an iterable of what they point to."""
     size = abi.pointer_size
     made = []

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from emheap._util.checks import check_aligned, check_integer
+from emheap._util.checks import check_aligned
 from emheap.blocks.block import Block, Layout, is_released
 from emheap.blocks.table import BlockTable
-from emheap.errors import OutOfBoundsError
 from emheap.refs import make, struct_make
 from emheap.refs.array import ArrayRef, EncodingArrayRef
 from emheap.refs.cells import Cells
 from emheap.refs.lifetime import make_ref
-from emheap.refs.pointer import Pointer, array_ref_class
+from emheap.refs.pointees import Pointees
+from emheap.refs.pointer import PointerArrayRef, address_of, array_ref_class, pointer_at
+from emheap.refs.shaped import Shaped
 from emheap.refs.structured import StructureLayout
 from emheap.refs.variants import variants_of
 from emheap.types import Scalar, Text
-from emheap.types.pointers import PointerTo, name_of
+from emheap.types.pointers import PointerScalar, PointerTo, name_of
 from emheap.types.structs import StructType, size_and_alignment
 
 __all__ = ["Places"]
@@ -29,6 +30,7 @@ class Places:
     def __init__(self, table: BlockTable) -> None:
         self._table = table
         self._layouts: dict[tuple[Any, int], Layout] = {}
+        self.pointees = Pointees()
 
     def ref_of(self, block: Block) -> Any:
         """A further reference to a live block."""
@@ -55,13 +57,12 @@ class Places:
             return self._struct_at(kind, address, block)
         memory = self._table.raw_memory
         if isinstance(kind, PointerTo):
-            stored = memory.cached_reader(kind.scalar(memory.abi))(address)
-            return Pointer(self._table, kind, stored)
+            return self.read_pointer(kind, address, block)
         if issubclass(kind, Text):
             return memory.cached_text_reader(kind)(address)
         return memory.cached_reader(kind.for_abi(memory.abi))(address)
 
-    def write_at(self, kind: Any, address: int, value: Any) -> None:
+    def write_at(self, kind: Any, address: int, value: Any, block: Block | None) -> None:
         """Store a value of a kind at an address."""
         _check_not_void(kind)
         table = self._table
@@ -69,7 +70,7 @@ class Places:
         if isinstance(kind, StructType):
             struct_make.write_struct(table, kind, address, value)
         elif isinstance(kind, PointerTo):
-            make.wrap_scalar(table, kind.scalar(memory.abi), address).value = value
+            self.write_pointer(kind, address, value, block)
         elif issubclass(kind, Text):
             raise TypeError(f"what a {name_of(PointerTo(kind))} points to is not replaced in place")
         else:
@@ -82,8 +83,39 @@ class Places:
         if isinstance(kind, StructType):
             return struct_make.wrap_struct_array(table, kind, address, count)
         abi = table.memory.abi
-        scalar = kind.scalar(abi) if isinstance(kind, PointerTo) else kind.for_abi(abi)
-        return make.wrap_array(table, scalar, address, count)
+        if not isinstance(kind, PointerTo):
+            return make.wrap_array(table, kind.for_abi(abi), address, count)
+        made = make.wrap_array(table, kind.scalar(abi), address, count)
+        self.let_know(made, address, block)
+        return made
+
+    # Pointers by their address
+
+    def read_pointer(self, kind: PointerTo, address: int, block: Block | None = None) -> Any:
+        """The pointer at an address. `block` is the one that it lies in, if that is known."""
+        memory = self._table.raw_memory
+        stored = memory.cached_reader(kind.scalar(memory.abi))(address)
+        around = block or self._table.find(address)
+        known = None if around is None else self.pointees.find(around[0], address - around[1])
+        return pointer_at(self._table, kind, stored, known)
+
+    def write_pointer(
+        self, kind: PointerTo, address: int, value: Any, block: Block | None = None
+    ) -> None:
+        """Store a pointer at an address."""
+        table, memory = self._table, self._table.raw_memory
+        scalar = kind.scalar(memory.abi)
+        target, known = address_of(value, kind, table, scalar.name, scalar.maximum)
+        memory.cached_writer(scalar)(address, target)
+        around = block or table.find(address)
+        if around is not None:
+            self.pointees.note(around[0], address - around[1], known)
+
+    def let_know(self, ref: Any, address: int, block: Block | None = None) -> None:
+        """Let a reference that borrows pointers know whom those of the block around mean."""
+        around = block or self._table.find(address)
+        if around is not None:
+            ref._noted = around[0], address - around[1]
 
     def _struct_at(self, kind: Any, address: int, block: Block | None) -> Any:
         table = self._table
@@ -104,9 +136,12 @@ class Places:
 
     # Parts of a structure
 
-    def wrap(self, scalar: type[Scalar[Any]], address: int) -> Any:
-        """A reference to a number inside of a block, which ends with it."""
-        return make.wrap_scalar(self._table, scalar, address)
+    def number_inside(self, cells: Cells, scalar: type[Scalar[Any]], offset: int) -> Any:
+        """A reference to a number or a pointer inside of a block, which ends with it."""
+        ref: Any = make.wrap_scalar(self._table, scalar, cells.address + offset)
+        if issubclass(scalar, PointerScalar):
+            ref._noted = cells, offset
+        return ref
 
     def string_inside(self, text: type[Text], address: int, count: int) -> Any:
         """A reference to a string inside of a structure, with room for so many elements."""
@@ -132,11 +167,21 @@ class Places:
         table.loans.add_elements(address, layout.byte_size, elements)
         len(cells)  # raises if the block was freed meanwhile
         block: Block = (elements, address, layout, None, 0)
-        if shape is None or len(shape) < 2:
-            return make_ref(array_ref_class(scalar, False), block)
-        made = make_ref(ShapedEncodingArrayRef if scalar.encodes else ShapedArrayRef, block)
-        made._shape = shape
+        made = make_ref(_class_of(scalar, shape), block)
+        if issubclass(scalar, PointerScalar):
+            made._noted = cells, address - cells.address
+        if shape is not None and len(shape) > 1:
+            made._shape = shape
         return made
+
+
+def _class_of(scalar: type[Scalar[Any]], shape: tuple[int, ...] | None) -> Any:
+    """The class of an array inside of a structure."""
+    if shape is None or len(shape) < 2:
+        return array_ref_class(scalar, False)
+    if issubclass(scalar, PointerScalar):
+        return ShapedPointerArrayRef
+    return ShapedEncodingArrayRef if scalar.encodes else ShapedArrayRef
 
 
 def _check_not_void(kind: Any) -> None:
@@ -144,55 +189,23 @@ def _check_not_void(kind: Any) -> None:
         raise TypeError("a pointer to anything: say what it points to, by pointer.cast(kind)")
 
 
-class _Shaped:
-    """Elements of several dimensions, in C's order: ``matrix[1, 2]``."""
-
-    __slots__ = ()
-
-    _shape: tuple[int, ...]
-
-    def _flat(self, index: tuple[Any, ...]) -> int:
-        shape = self._shape
-        if len(index) != len(shape):
-            raise TypeError(f"an array of {len(shape)} dimensions takes as many indices")
-        flat = 0
-        for position, length in zip(index, shape, strict=True):
-            number = check_integer(position, "index")
-            if not -length <= number < length:
-                raise OutOfBoundsError(f"index {number} is outside of a dimension of {length}")
-            flat = flat * length + number % length
-        return flat
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The length of each dimension."""
-        return self._shape
-
-
-class ShapedArrayRef(_Shaped, ArrayRef[Any]):
+class ShapedArrayRef(Shaped, ArrayRef[Any]):
     """An array of several dimensions inside of a structure."""
 
     __slots__ = ("_shape",)
     __hash__ = None
 
-    def __getitem__(self, index: Any) -> Any:
-        return super().__getitem__(self._flat(index) if type(index) is tuple else index)
 
-    def __setitem__(self, index: Any, value: Any) -> None:
-        super().__setitem__(self._flat(index) if type(index) is tuple else index, value)
-
-
-class ShapedEncodingArrayRef(_Shaped, EncodingArrayRef[Any]):
+class ShapedEncodingArrayRef(Shaped, EncodingArrayRef[Any]):
     __slots__ = ("_shape",)
     __hash__ = None
 
-    def __getitem__(self, index: Any) -> Any:
-        return super().__getitem__(self._flat(index) if type(index) is tuple else index)
 
-    def __setitem__(self, index: Any, value: Any) -> None:
-        super().__setitem__(self._flat(index) if type(index) is tuple else index, value)
+class ShapedPointerArrayRef(Shaped, PointerArrayRef):
+    __slots__ = ("_shape",)
+    __hash__ = None
 
 
-ShapedArrayRef._borrowed_class = ShapedArrayRef
-ShapedEncodingArrayRef._borrowed_class = ShapedEncodingArrayRef
-ShapedArrayRef.__name__ = ShapedEncodingArrayRef.__name__ = ArrayRef.__name__
+for _class in (ShapedArrayRef, ShapedEncodingArrayRef, ShapedPointerArrayRef):
+    _class._borrowed_class = _class
+    _class.__name__ = ArrayRef.__name__

@@ -31,6 +31,7 @@ __all__ = [
     "address_of",
     "array_ref_class",
     "owning_scalar_ref",
+    "pointer_at",
     "wrapping_scalar_ref",
 ]
 
@@ -138,7 +139,7 @@ class Pointer(Generic[K_co]):
         return value
 
     def __setitem__(self, index: int, value: Any) -> None:
-        self._heap().write_at(self._kind.of, self._position(index), value)
+        self._heap().write_at(self._kind.of, self._position(index), value, self._block)
 
     def cast(self, kind: type[Pointer[T]], /) -> Pointer[T]:
         """The same address as a pointer to another kind: ``pointer.cast(Pointer[Node])``."""
@@ -238,26 +239,67 @@ def _check_points_to(ref: HeapRef[Any], kind: PointerTo, where: str) -> None:
         raise TypeError(f"{where}: a {kind} cannot point to a {name_of(found)}: {ref!r:.80}")
 
 
+def pointer_at(table: Any, kind: PointerTo, address: int, block: Block | None) -> Pointer[Any]:
+    """A pointer that was read. `block` is the one that it pointed to when Python stored it; C may
+    have stored another address since."""
+    if block is None:
+        return Pointer(table, kind, address)
+    inside = block[1] <= address < block[1] + max(block[2].byte_size, 1)
+    return Pointer(block[2].table, kind, address, block if inside else None)
+
+
 # References to pointers
 
 
 class PointerRef(ScalarRef[Any]):
-    """A pointer on a heap: what ``heap.alloc(Pointer[Node])`` gives."""
+    """A pointer on a heap: what ``heap.alloc(Pointer[Node])`` gives.
 
-    __slots__ = ()
+    It remembers the block that it was set to point to, as a field does.
+    """
+
+    __slots__ = ("_noted",)
+
+    _noted: tuple[Any, int]
+    """The elements of the block that this lies in, and the offset there, if it is no block."""
 
     @property
     def value(self) -> Any:
         """The pointer. It is set to what a pointer can be made of: a reference, another pointer,
         an address or None."""
-        address = ScalarRef.value.fget(self)  # type: ignore[attr-defined]
-        return Pointer(self._table, self._unit.pointee, address)  # type: ignore[attr-defined]
+        return self._open(ScalarRef.value.fget(self))  # type: ignore[attr-defined]
 
     @value.setter
     def value(self, value: Any) -> None:
-        scalar: Any = self._unit
-        address, _ = address_of(value, scalar.pointee, self._table, scalar.name, scalar.maximum)
+        address, block = self._address_of(value)
         ScalarRef.value.fset(self, address)  # type: ignore[attr-defined]
+        self._table.places.pointees.note(*_record_of(self), block)
+
+    def read(self) -> Any:
+        """`value`, as a method."""
+        return self.value
+
+    def write(self, value: Any) -> None:
+        """Set `value`, as a method."""
+        self.value = value
+
+    def read_atomic(self) -> Any:
+        """The pointer, its address read in one indivisible step."""
+        return self._open(super().read_atomic())
+
+    def write_atomic(self, value: Any) -> None:
+        """Set the pointer, its address in one indivisible step."""
+        address, block = self._address_of(value)
+        super().write_atomic(address)
+        self._table.places.pointees.note(*_record_of(self), block)
+
+    def _open(self, address: int) -> Pointer[Any]:
+        scalar: Any = self._unit
+        block = self._table.places.pointees.find(*_record_of(self))
+        return pointer_at(self._table, scalar.pointee, address, block)
+
+    def _address_of(self, value: Any) -> tuple[int, Block | None]:
+        scalar: Any = self._unit
+        return address_of(value, scalar.pointee, self._table, scalar.name, scalar.maximum)
 
 
 class OwningPointerRef(Owner, PointerRef):
@@ -267,32 +309,82 @@ class OwningPointerRef(Owner, PointerRef):
 class PointerArrayRef(ArrayRef[Any]):
     """Pointers on a heap, one after the other: what ``heap.alloc_array(Pointer[Node], 8)`` gives.
 
-    Elements and slices are `Pointer` objects; what is stored is what a pointer can be made of.
+    Elements and slices are `Pointer` objects; what is stored is what a pointer can be made of, and
+    each remembers the block that it was set to point to.
     """
 
-    __slots__ = ()
+    __slots__ = ("_noted",)
     __hash__ = None
+
+    _noted: tuple[Any, int]
+    """The elements of the block that this lies in, and the offset there, if it is no block."""
 
     def __getitem__(self, index: Any) -> Any:
         found = super().__getitem__(index)
-        scalar: Any = self._unit
-        if isinstance(found, list):
-            return [Pointer(self._table, scalar.pointee, address) for address in found]
-        return Pointer(self._table, scalar.pointee, found)
+        if not isinstance(found, list):
+            return self._open(operator.index(index) % len(self), found)
+        return list(map(self._open, range(len(self))[index], found))
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        if isinstance(index, slice):
-            super().__setitem__(index, [self._address(each) for each in value])
-        else:
-            super().__setitem__(index, self._address(value))
+        if not isinstance(index, slice):
+            address, block = self._address_of(value)
+            super().__setitem__(index, address)
+            self._note(operator.index(index) % len(self), block)
+            return
+        stored = [self._address_of(each) for each in value]
+        super().__setitem__(index, [address for address, _ in stored])
+        for position, (_, block) in zip(range(len(self))[index], stored, strict=True):
+            self._note(position, block)
 
-    def _address(self, value: Any) -> int:
+    def read_at(self, index: int) -> Any:
+        """The element at `index`. Raises OutOfBoundsError, UseAfterFreeError."""
+        return self[index]
+
+    def write_at(self, index: int, value: Any) -> None:
+        """Set the element at `index`. Raises OutOfBoundsError, TypeError."""
+        self[index] = value
+
+    def read_atomic_at(self, index: int) -> Any:
+        """The element at `index`, its address read in one indivisible step."""
+        return self._open(operator.index(index) % len(self), super().read_atomic_at(index))
+
+    def write_atomic_at(self, index: int, value: Any) -> None:
+        """Set the element at `index`, its address in one indivisible step."""
+        address, block = self._address_of(value)
+        super().write_atomic_at(index, address)
+        self._note(operator.index(index) % len(self), block)
+
+    def _open(self, position: int, address: int) -> Pointer[Any]:
         scalar: Any = self._unit
-        address, _ = address_of(value, scalar.pointee, self._table, scalar.name, scalar.maximum)
-        return address
+        elements, base = _record_of(self)
+        block = self._table.places.pointees.find(elements, base + position * scalar.size)
+        return pointer_at(self._table, scalar.pointee, address, block)
+
+    def _note(self, position: int, block: Block | None) -> None:
+        elements, base = _record_of(self)
+        offset = base + position * self._unit.size
+        self._table.places.pointees.note(elements, offset, block)
+
+    def _address_of(self, value: Any) -> tuple[int, Block | None]:
+        scalar: Any = self._unit
+        return address_of(value, scalar.pointee, self._table, scalar.name, scalar.maximum)
 
     def __iter__(self) -> Any:
         return iter(self[:])
+
+    def resize(self, count: int) -> None:
+        """Make the array `count` elements long: it keeps what fits, and what is new is null."""
+        kept = self._elements
+        super().resize(count)
+        self._table.places.pointees.copy(kept, self._elements)
+
+
+def _record_of(ref: PointerRef | PointerArrayRef) -> tuple[Any, int]:
+    """Where it is remembered whom the pointers of a reference mean."""
+    try:
+        return ref._noted
+    except AttributeError:
+        return ref._elements, 0
 
 
 class OwningPointerArrayRef(Owner, PointerArrayRef):

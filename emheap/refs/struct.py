@@ -10,7 +10,7 @@ from emheap.errors import HeapError
 from emheap.refs.base import HeapRef
 from emheap.refs.field_codecs import Codec, Notes, concrete_kind, named
 from emheap.refs.lifetime import Holder
-from emheap.refs.pointer import Pointer
+from emheap.refs.pointer import Pointer, pointer_at
 from emheap.refs.scalar import ScalarRef
 from emheap.refs.struct_array import StructArrayRef, open_struct_array_inside
 from emheap.refs.structured import StructuredRef
@@ -168,9 +168,9 @@ class Struct(StructuredRef[Any], metaclass=StructType):
         if not plain or entry.swapped or isinstance(entry.kind, StructType):
             raise TypeError(f"{field} is no number of its own; a reference is to a plain one")
         self._check_alive()
-        address = self.address + found.offset
         scalar = concrete_kind(entry, self._variants.abi)
-        return self._hold_with(self._table.places.wrap(scalar, address))  # type: ignore[no-any-return]
+        ref = self._table.places.number_inside(self._elements, scalar, self._base + found.offset)
+        return self._hold_with(ref)  # type: ignore[no-any-return]
 
     def _hold_with(self, ref: Any) -> Any:
         """Let a reference to a part keep the block alive, where the heap collects garbage."""
@@ -204,10 +204,8 @@ class Struct(StructuredRef[Any], metaclass=StructType):
     def _open_pointer(self, kind: PointerTo, address: int, at: int) -> Pointer[Any]:
         cells = self._elements
         block = cells.pointee(at)
-        if block is None:
-            return Pointer(cells.origin or self._table, kind, address)
-        inside = block[1] <= address < block[1] + max(block[2].byte_size, 1)
-        return Pointer(block[2].table, kind, address, block if inside else None)
+        table = self._table if block is not None else cells.origin or self._table
+        return pointer_at(table, kind, address, block)
 
     def _open_array(self, entry: Entry, base: int) -> Any:
         cells = self._elements
@@ -218,7 +216,9 @@ class Struct(StructuredRef[Any], metaclass=StructType):
             variants = self._variants.of(kind)
             address = cells.address + base
             packed = bool(address % variants.layout.alignment) or self._is_packed(variants)
-            return open_struct_array_inside(self, variants, base, count, packed=packed)
+            return open_struct_array_inside(
+                self, variants, base, count, packed=packed, shape=entry.shape
+            )
         places = self._table.places
         address = cells.address + base
         if isinstance(kind, type) and issubclass(kind, Text):

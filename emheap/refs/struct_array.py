@@ -13,6 +13,7 @@ from emheap.refs.exchange import cannot_share
 from emheap.refs.field_codecs import Notes, encode_structs
 from emheap.refs.lifetime import Owner
 from emheap.refs.resize import resize
+from emheap.refs.shaped import Shaped
 from emheap.refs.struct_dtype import dtype_of
 from emheap.refs.structured import StructuredRef, StructureLayout
 from emheap.refs.variants import Inside, Variants
@@ -88,6 +89,8 @@ class StructArrayRef(StructuredRef[S], Sequence[S]):
     def __getitem__(self, index: int) -> S: ...
     @overload
     def __getitem__(self, index: slice) -> list[S]: ...
+    @overload
+    def __getitem__(self, index: tuple[int, ...]) -> S: ...
     def __getitem__(self, index: Any) -> Any:
         try:
             if 0 <= index < self._count:
@@ -102,7 +105,7 @@ class StructArrayRef(StructuredRef[S], Sequence[S]):
             return [self[position] for position in range(*index.indices(self._count))]
         return self[self._check_index(index)]
 
-    def __setitem__(self, index: int | slice, value: Any) -> None:
+    def __setitem__(self, index: int | slice | tuple[int, ...], value: Any) -> None:
         if isinstance(index, slice):
             self._store_slice(index, value)
             return
@@ -283,9 +286,16 @@ class InnerStructArrayRef(Inside, StructArrayRef[Any]):  # type: ignore[override
     __hash__ = None
 
 
-StructArrayRef._borrowed_class = StructArrayRef
-InnerStructArrayRef._borrowed_class = InnerStructArrayRef
-InnerStructArrayRef.__name__ = StructArrayRef.__name__
+class ShapedStructArrayRef(Shaped, InnerStructArrayRef):  # type: ignore[override]
+    """One of several dimensions."""
+
+    __slots__ = ("_shape",)
+    __hash__ = None
+
+
+for _class in (StructArrayRef, InnerStructArrayRef, ShapedStructArrayRef):
+    _class._borrowed_class = _class
+    _class.__name__ = StructArrayRef.__name__
 
 
 def open_struct_array(ref: Any, block: Block) -> Any:
@@ -296,10 +306,19 @@ def open_struct_array(ref: Any, block: Block) -> Any:
 
 
 def open_struct_array_inside(
-    parent: Any, variants: Variants, base: int, count: int, *, packed: bool
+    parent: Any,
+    variants: Variants,
+    base: int,
+    count: int,
+    *,
+    packed: bool,
+    shape: tuple[int, ...] | None = None,
 ) -> Any:
     """An array that is a field of `parent`."""
-    made: Any = _new(InnerStructArrayRef)
+    deep = shape is not None and len(shape) > 1
+    made: Any = _new(ShapedStructArrayRef if deep else InnerStructArrayRef)
+    if deep:
+        made._shape = shape
     made._parent = parent
     made._elements = parent._elements
     _fill(made, variants, base, count, variants.layout.size)

@@ -1,0 +1,235 @@
+"""Pointers of their own, in arrays and in fields: each knows the block that it was set to."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from typing import Any
+from weakref import ref as WeakReference  # noqa: N812 (a class with a name like a function's)
+
+import pytest
+
+import emheap
+from emheap import (
+    Arena,
+    Array,
+    HeapManager,
+    Pointer,
+    Struct,
+    UseAfterFreeError,
+    array,
+    field,
+    int32,
+)
+from emtests.structures.kinds import Vec
+
+
+class Table(Struct):
+    """Pointers in every shape."""
+
+    count: int32 = field()
+    row: Array[Pointer[Vec]] = array(3)
+    grid: Array[Pointer[Vec]] = array(2, 3)
+    back: Pointer[Pointer[Vec]] = field()
+
+
+class Ends(Struct):
+    count: int32 = field()
+    rest: Array[Pointer[Vec]] = array()
+
+
+Places = dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]]
+
+
+def places_of(scratch: Arena, heap: HeapManager) -> Places:
+    """Where a pointer can be: for each place what reads it and what stores it."""
+    single: Any = scratch.alloc(Pointer[Vec])
+    many: Any = scratch.alloc_array(Pointer[Vec], 4)
+    table: Any = scratch.alloc(Table)
+    ends: Any = scratch.alloc(Ends, rest=[None, None])
+    wrapped: Any = heap.wrap(Pointer[Vec], scratch.alloc(Pointer[Vec]).address)
+    read, write = heap.read, heap.write
+    inner: Any = table.field_ref(heap.layout(Table).fields["back"])
+    table.back = many
+
+    return {
+        "alloc": (lambda: single.value, lambda value: setattr(single, "value", value)),
+        "read and write": (single.read, single.write),
+        "an element": (lambda: many[1], lambda value: many.__setitem__(1, value)),
+        "the last element": (lambda: many[-1], lambda value: many.write_at(-1, value)),
+        "read_at": (lambda: many.read_at(2), lambda value: many.write_at(2, value)),
+        "a slice": (
+            lambda: many[3:0:-2][1],
+            lambda value: many.__setitem__(slice(3, 0, -2), [None, value]),
+        ),
+        "an array in a structure": (
+            lambda: table.row[1],
+            lambda value: table.row.__setitem__(1, value),
+        ),
+        "an array stored whole": (
+            lambda: table.row[2],
+            lambda value: setattr(table, "row", [None, None, value]),
+        ),
+        "two dimensions": (
+            lambda: table.grid[1, 2],
+            lambda value: table.grid.__setitem__((1, 2), value),
+        ),
+        "the same as one": (
+            lambda: table.grid[5],
+            lambda value: table.grid.__setitem__((-1, -1), value),
+        ),
+        "a flexible array": (
+            lambda: ends.rest[1],
+            lambda value: ends.rest.__setitem__(1, value),
+        ),
+        "wrapped": (lambda: wrapped.value, lambda value: setattr(wrapped, "value", value)),
+        "a pointer to pointers": (
+            lambda: table.back[1],
+            lambda value: table.back.__setitem__(1, value),
+        ),
+        "through two ways": (lambda: table.back.array(4)[3], lambda value: many.write_at(3, value)),
+        "by address": (
+            lambda: read(Pointer[Vec], single.address),
+            lambda value: write(Pointer[Vec], single.address, value),
+        ),
+        "a field's reference": (
+            lambda: inner.value.cast(Pointer[Vec]),
+            lambda value: setattr(table, "back", value and value.address),
+        ),
+    }
+
+
+def test_a_pointer_leads_to_what_was_stored(scratch: Arena, heap: HeapManager) -> None:
+    vecs = scratch.alloc_array(Vec, [(1, 2), (3, 4)])
+    for name, (read, store) in places_of(scratch, heap).items():
+        assert not read() or name == "a field's reference", name
+        store(vecs[1])
+        assert read().target.to_tuple() == (3, 4), name
+        store(None)
+        assert read().get() is None, name
+
+
+def test_a_pointer_to_a_freed_block_raises(scratch: Arena, heap: HeapManager) -> None:
+    places = places_of(scratch, heap)
+    del places["a field's reference"]  # it was stored as an address, which means no block
+    for name, (read, store) in places.items():
+        vec = heap.alloc(Vec, x=1, y=2)
+        store(vec)
+        pointer = read()
+        vec.free()
+        with heap.alloc(Vec, x=7, y=8) as other:  # at the same address, perhaps
+            for found in (pointer, read()):
+                with pytest.raises(UseAfterFreeError) as caught:
+                    _ = found.target
+                assert "the Vec of 8 bytes" in str(caught.value), name
+            store(other)
+            assert read().target.x == 7, name
+            store(other.address)  # as C would
+            assert read().target.x == 7, name
+            store(None)
+
+
+def test_what_was_allocated_with_pointers_knows_them(heap: HeapManager) -> None:
+    vec, kept = heap.alloc(Vec, x=1, y=2), heap.alloc(Vec, x=3, y=4)
+    with (
+        heap.alloc(Pointer[Vec], vec) as single,
+        heap.alloc_array(Pointer[Vec], [kept, None, vec]) as many,
+        heap.alloc(Table, row=[vec, None, kept], grid=[[None, vec, kept], [None] * 3]) as table,
+    ):
+        many.resize(5)
+        vec.free()
+        value = table.read()
+        for pointer in (single.value, many[2], table.row[0], table.grid[0, 1], value.row[0]):
+            with pytest.raises(UseAfterFreeError):
+                _ = pointer.target
+        for pointer in (many[0], table.row[2], table.grid[0, 2], value.grid[2]):
+            assert pointer.target.x == 3
+        assert [bool(each) for each in many] == [True, False, True, False, False]
+        many.free(free_elements=False)
+    kept.free()
+
+
+def test_pointers_free_what_they_point_to(heap: HeapManager) -> None:
+    vecs = [heap.alloc(Vec, x=1, y=2) for _ in range(3)]
+    many = heap.alloc_array(Pointer[Vec], [vecs[0], None, vecs[2], vecs[1]])
+    many.free(free_elements=True)
+    assert all(vec.is_freed for vec in vecs)
+
+
+def test_a_pointer_that_c_changed_means_what_c_says(heap: HeapManager) -> None:
+    vec = heap.alloc(Vec, x=1, y=2)
+    with heap.alloc_array(Vec, [(5, 6)]) as other, heap.alloc(Pointer[Vec], vec) as single:
+        size = heap.layout(Ends).fields["rest"].kind.of.scalar(heap.memory.abi).size
+        heap.memory.write_bytes(single.address, other.address.to_bytes(size, "little"))
+        vec.free()
+        assert single.value.target.x == 5
+
+
+@pytest.mark.needs("atomics")
+def test_atomic_pointers_are_pointers(scratch: Arena) -> None:
+    vecs = scratch.alloc_array(Vec, [(1, 2), (3, 4)])
+    single, many = scratch.alloc(Pointer[Vec]), scratch.alloc_array(Pointer[Vec], 2)
+    single.write_atomic(vecs[1])  # type: ignore[arg-type]
+    many.write_atomic_at(-1, vecs[0])  # type: ignore[arg-type]
+    assert single.read_atomic().target.x == 3
+    assert many.read_atomic_at(1).target.x == 1
+
+
+def test_what_is_known_of_pointers_ends_with_them() -> None:
+    buffer = bytearray(4096)
+
+    def use_a_heap() -> WeakReference[Any]:
+        heap = emheap.wrap_buffer(buffer)
+        with heap.arena() as scratch:
+            vec: Any = scratch.alloc(Vec)
+            kept: list[Any] = [scratch.alloc(Pointer[Vec], vec) for _ in range(10)]
+            kept.append(scratch.alloc_array(Pointer[Vec], [vec, vec]))
+            assert kept[3].value == kept[10][1] == vec
+        return WeakReference(kept[0]._elements)
+
+    elements = use_a_heap()
+    gc.collect()
+    assert elements() is None
+
+
+class Board(Struct):
+    """An array of structures in two dimensions."""
+
+    size: int32 = field()
+    vecs: Array[Vec] = array(2, 3)
+
+
+def test_structures_in_two_dimensions(scratch: Arena) -> None:
+    rows = [[(1, 2), (3, 4), (5, 6)], [Vec(x=7, y=8), {"x": 9, "y": 10}, (11, 12)]]
+    board = scratch.alloc(Board, size=6, vecs=rows)
+    assert [vec.x for vec in board.vecs] == [1, 3, 5, 7, 9, 11]
+    vecs: Any = board.vecs
+    assert vecs.shape == (2, 3)
+    board.vecs[1, 0].x = 70
+    board.vecs[-1, -1] = (0, 1)
+    assert board.vecs[3].x == 70
+    assert board.vecs[5] == Vec(x=0, y=1)
+    board.vecs = [(n, n) for n in range(6)]
+    assert board.vecs[1, 2].y == 5
+    with pytest.raises(
+        ValueError, match=r"Board\.vecs: an array of 6 elements takes as many, not 5"
+    ):
+        board.vecs = [(n, n) for n in range(5)]
+    with pytest.raises(emheap.OutOfBoundsError, match="index 2 is outside of a dimension of 2"):
+        _ = board.vecs[2, 0]
+    plain: Any = scratch.alloc_array(Vec, 2)
+    with pytest.raises(TypeError, match="index must be an int, not tuple"):
+        _ = plain[0, 0]
+
+
+def test_indices_of_two_dimensions(scratch: Arena) -> None:
+    table: Any = scratch.alloc(Table)
+    assert table.grid.shape == (2, 3)
+    with pytest.raises(emheap.OutOfBoundsError, match="index 3 is outside of a dimension of 3"):
+        table.grid[0, 3] = None
+    with pytest.raises(TypeError, match="an array of 2 dimensions takes as many indices"):
+        _ = table.grid[0, 0, 0]
+    with pytest.raises(emheap.OutOfBoundsError, match="index 4 is outside the 3 elements"):
+        table.row[4] = None
+    with pytest.raises(TypeError, match=r"Pointer\[Vec\] cannot point to a Table"):
+        table.row[0] = table
