@@ -6,7 +6,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
-__all__ = ["MOST_SPARE", "Allocator", "most_spare"]
+__all__ = ["MOST_SPARE", "Allocator", "is_ours", "most_spare"]
 
 MOST_SPARE = 2048
 """The most blocks that a list of free ones may hold, however small they are."""
@@ -19,6 +19,11 @@ def most_spare(size: int) -> int:
 
 
 _OURS = __name__.partition(".")[0] + "."
+
+
+def is_ours(cls: type[Any]) -> bool:
+    """Whether a class is the library's and not one that a user derived from it."""
+    return cls.__module__.startswith(_OURS)
 
 
 class Allocator(ABC):
@@ -36,8 +41,8 @@ class Allocator(ABC):
     needs_every_call: bool = False
     """Whether it must be asked for each block, so that an arena may not put many into one."""
     trusted: bool = False
-    """Whether its blocks never overlap. Those of another allocator are compared with the live
-    ones."""
+    """Whether its blocks never overlap, and lie in the memory. Those of another allocator are
+    compared with what it handed out before."""
     refusals: tuple[type[Exception], ...] = (Exception,)
     """The errors by which `free` tells that the block is allocated still. Where any other ends it,
     an interrupt say, nobody knows, and the block is never used again."""
@@ -45,7 +50,7 @@ class Allocator(ABC):
     def __init_subclass__(cls, **options: Any) -> None:
         # A class of the user's may do anything, whichever of ours it derives from.
         super().__init_subclass__(**options)
-        if not cls.__module__.startswith(_OURS):
+        if not is_ours(cls):
             for name in ("trusted", "refusals"):
                 if name not in vars(cls):
                     setattr(cls, name, vars(Allocator)[name])

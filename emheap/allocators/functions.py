@@ -8,12 +8,14 @@ from typing import Any
 
 from emheap._util.messages import format_address
 from emheap.allocators.base import Allocator
+from emheap.allocators.outstanding import OutstandingBlocks
 
-__all__ = ["FunctionsAllocator"]
+__all__ = ["FunctionsAllocator", "checked_address"]
 
 
 class FunctionsAllocator(Allocator):
-    """Calls ``allocate(size)`` and ``free(address)``, and checks what the former returns.
+    """Calls ``allocate(size)`` and ``free(address)``, and checks what the former returns: an
+    address, or 0, and none inside of a block that it has not had back.
 
     With `sized_free` it calls ``free(address, size)``, for allocators that do not record the size
     of a block; with `aligned` it passes `alignment` after the size, to both. WebAssembly returns
@@ -42,33 +44,13 @@ class FunctionsAllocator(Allocator):
         self._pointer_size = pointer_size
         self.alignment = alignment
         self._more = (alignment,) if aligned else ()
-        self._sizes: dict[int, int] | None = {} if sized_free else None
-        """The size that each block was asked for with, where its free takes a size."""
+        self._sized = sized_free
+        self._outstanding = OutstandingBlocks()
 
     def allocate(self, size: int) -> int:
-        address = self._check(self._allocate(size, *self._more), size)
-        if address and self._sizes is not None:
-            self._sizes[address] = size
-        return address
-
-    def _check(self, result: Any, size: int) -> int:
-        if result is None or result is False:
-            return 0
-        try:
-            if result is True:  # an int to Python, but as an address it is a slip
-                raise TypeError
-            address = operator.index(result)
-        except TypeError:
-            raise TypeError(
-                f"the allocate function must return an address, an int, or 0; for {size} bytes "
-                f"it returned {type(result).__name__} {result!r:.60}"
-            ) from None
-        if address < 0 and self._pointer_size == 4 and address >= -(1 << 31):
-            address += 1 << 32
-        if address < 0:
-            raise ValueError(
-                f"the allocate function returned the negative address {format_address(address)}"
-            )
+        address = checked_address(self._allocate(size, *self._more), size, self._pointer_size)
+        if address and not self.trusted:
+            self._outstanding.add(address, size)
         return address
 
     def free(self, address: int) -> None:
@@ -78,19 +60,45 @@ class FunctionsAllocator(Allocator):
         self._give_back(address, size)
 
     def _give_back(self, address: int, size: int) -> None:
-        if self._sizes is None:
+        if self.trusted:
             self._free(address)
             return
         # Before the call, or another thread could have the address already. A block that was
-        # adopted is not recorded here: its size is the one that the heap knows.
-        asked = self._sizes.pop(address, size)
+        # adopted is not known here: its size is the one that the heap knows.
+        asked = self._outstanding.discard(address)
+        more = (size if asked is None else asked, *self._more) if self._sized else ()
         try:
-            self._free(address, asked, *self._more)
+            self._free(address, *more)
         except Exception:  # it was not freed
-            self._sizes[address] = asked
+            if asked is not None:
+                self._outstanding.add(address, asked)
             raise
 
     def relinquish(self, address: int) -> bool:
-        if self._sizes is not None:
-            self._sizes.pop(address, None)
+        self._outstanding.discard(address)
         return True
+
+
+def checked_address(result: Any, size: int, pointer_size: int = 8) -> int:
+    """What an allocating function returned for `size` bytes, as an address; 0 for no room.
+
+    Raises TypeError and ValueError for what is none.
+    """
+    if result is None or result is False:
+        return 0
+    try:
+        if result is True:  # an int to Python, but as an address it is a slip
+            raise TypeError
+        address = operator.index(result)
+    except TypeError:
+        raise TypeError(
+            f"the allocate function must return an address, an int, or 0; for {size} bytes "
+            f"it returned {type(result).__name__} {result!r:.60}"
+        ) from None
+    if address < 0 and pointer_size == 4 and address >= -(1 << 31):
+        address += 1 << 32
+    if address < 0:
+        raise ValueError(
+            f"the allocate function returned the negative address {format_address(address)}"
+        )
+    return address

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from emheap.allocators.base import Allocator, most_spare
+from emheap.allocators.wrapping import checked
 
 __all__ = ["PoolAllocator"]
 
@@ -22,7 +23,7 @@ class PoolAllocator(Allocator):
     """The most blocks that an empty list is filled with."""
 
     def __init__(self, allocator: Allocator) -> None:
-        self._allocator = allocator
+        self._allocator = checked(allocator)
         self.alignment = allocator.alignment
         self.trusted, self.refusals = allocator.trusted, allocator.refusals
         self._spare: list[list[int]] = [[] for _ in range(self.LARGEST // self.GRANULE + 1)]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from emheap._util.locks import Lock, renew_after_fork
-from emheap.allocators.base import Allocator
+from emheap.allocators.base import Allocator, is_ours
+from emheap.allocators.functions import checked_address
+from emheap.allocators.outstanding import OutstandingBlocks
 
-__all__ = ["SizingAllocator", "WrappingAllocator"]
+__all__ = ["CheckedAllocator", "SizingAllocator", "WrappingAllocator", "checked"]
 
 
 class WrappingAllocator(Allocator):
@@ -22,7 +25,7 @@ class WrappingAllocator(Allocator):
     needs_every_call = True
 
     def __init__(self, allocator: Allocator) -> None:
-        self._allocator = allocator
+        self._allocator = checked(allocator)
         self.alignment = allocator.alignment
         self.refusals = allocator.refusals
 
@@ -44,6 +47,69 @@ class WrappingAllocator(Allocator):
 
     def relinquish(self, address: int) -> bool:
         return self._allocator.relinquish(address)
+
+
+class CheckedAllocator(WrappingAllocator):
+    """An allocator of the user's, of which each block is compared with the others that it handed
+    out and has not had back. Raises HeapCorruptionError for one that overlaps another."""
+
+    def __init__(self, allocator: Allocator, pointer_size: int = 8) -> None:
+        self._allocator = allocator
+        self._pointer_size = pointer_size
+        self.alignment = allocator.alignment
+        self.needs_every_call = allocator.needs_every_call
+        self.refusals = allocator.refusals
+        self._outstanding = OutstandingBlocks()
+
+    @property
+    def checks(self) -> Allocator:
+        """The user's allocator."""
+        return self._allocator
+
+    def allocate(self, size: int) -> int:
+        return self._noted(self._allocator.allocate(size), size)
+
+    def allocate_zeroed(self, size: int) -> int | None:
+        address = self._allocator.allocate_zeroed(size)
+        return None if address is None else self._noted(address, size)
+
+    def _noted(self, result: Any, size: int) -> int:
+        address = checked_address(result, size, self._pointer_size)
+        if address:
+            self._outstanding.add(address, size)
+        return address
+
+    def free(self, address: int) -> None:
+        # Forgotten before the call, or another thread could have the address already.
+        size = self._outstanding.discard(address)
+        try:
+            self._allocator.free(address)
+        except self.refusals:
+            self._restore(address, size)
+            raise
+
+    def free_sized(self, address: int, size: int) -> None:
+        known = self._outstanding.discard(address)
+        try:
+            self._allocator.free_sized(address, size)
+        except self.refusals:
+            self._restore(address, known)
+            raise
+
+    def _restore(self, address: int, size: int | None) -> None:
+        if size is not None:
+            self._outstanding.add(address, size)
+
+    def relinquish(self, address: int) -> bool:
+        gone = self._allocator.relinquish(address)
+        if gone:
+            self._outstanding.discard(address)
+        return gone
+
+
+def checked(allocator: Allocator, pointer_size: int = 8) -> Allocator:
+    """What a heap, or another allocator, uses in the place of the one that it is made with."""
+    return allocator if is_ours(type(allocator)) else CheckedAllocator(allocator, pointer_size)
 
 
 class SizingAllocator(WrappingAllocator):

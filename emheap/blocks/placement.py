@@ -7,6 +7,7 @@ from typing import Protocol
 from emheap._util.checks import align_up
 from emheap._util.messages import format_address
 from emheap.allocators.base import Allocator
+from emheap.allocators.outstanding import OverlapError
 from emheap.blocks.block import Block, Layout, describe_block
 from emheap.errors import HeapCorruptionError, OutOfMemoryError
 from emheap.memories.base import Memory
@@ -25,6 +26,7 @@ class _Table(Protocol):
     @property
     def total_byte_size(self) -> int: ...
     def find(self, address: int) -> Block | None: ...
+    def containing(self, address: int) -> Block | None: ...
 
 
 def find_room(
@@ -36,14 +38,14 @@ def find_room(
     """
     source = layout.source
     extra = alignment - 1 if alignment > source.alignment else 0
-    base, cleared = _ask(table, source, size + extra, clear)
+    base, cleared = _ask_checked(table, source, size + extra, clear)
     if not extra and base % alignment:
         # An allocator of the user's need not align as malloc does: ask with room. It gets the
         # block back without its size, or a pool would keep it for the next block.
         _check_nobodys(table, source, base, base, size)
         source.free(base)
         extra = alignment - 1
-        base, cleared = _ask(table, source, size + extra, clear)
+        base, cleared = _ask_checked(table, source, size + extra, clear)
     address = align_up(base, alignment) if extra else base
     _check_nobodys(table, source, base, address, size)
     try:
@@ -59,16 +61,33 @@ def find_room(
 def _check_nobodys(table: _Table, source: Allocator, base: int, address: int, size: int) -> None:
     """Raise HeapCorruptionError if a live block begins where a new one would.
 
+    Allocators compare with what they handed out themselves; blocks may have been adopted, too.
     Nothing is given back then: that would free the live block.
     """
     if source.trusted:
         return
     live = table.find(base) or table.find(address)
     if live is not None:
-        raise HeapCorruptionError(
-            f"the allocator returned {format_address(address)} for {size} bytes, but "
-            f"{describe_block(live)} is still live there"
-        )
+        raise _still_live(address, size, live)
+
+
+def _still_live(address: int, size: int, live: Block) -> HeapCorruptionError:
+    return HeapCorruptionError(
+        f"the allocator returned {format_address(address)} for {size} bytes, but "
+        f"{describe_block(live)} is still live there"
+    )
+
+
+def _ask_checked(table: _Table, source: Allocator, size: int, clear: bool) -> tuple[int, bool]:
+    """What `_ask` gives, unless it overlaps what the allocator handed out before."""
+    try:
+        return _ask(table, source, size, clear)
+    except OverlapError as error:
+        live = table.find(error.known) or table.containing(error.known)
+        if live is None:  # it is kept for the next block, or is a chunk of an arena
+            raise
+        problem = _still_live(error.address, error.size, live)
+    raise problem
 
 
 def _ask(table: _Table, source: Allocator, size: int, clear: bool) -> tuple[int, bool]:

@@ -7,6 +7,7 @@ from typing import Any
 from emheap._util.messages import format_address
 from emheap._util.sites import Site
 from emheap.allocators.adopted import AdoptedAllocator
+from emheap.allocators.base import Allocator
 from emheap.blocks.block import Block, Layout, describe_block, describe_freed
 from emheap.blocks.table import BlockTable
 from emheap.errors import AlreadyOwnedError, HeapError, NotSupportedError, OutOfMemoryError
@@ -38,29 +39,51 @@ def detach(block: Block, site: Site) -> int:
             "would not recognise; allocate it without align="
         )
     table.retire(block, site, table.use_after_free)
-    refusals: tuple[type[Exception], ...] = (HeapError, MemoryError, *layout.source.refusals)
     try:
-        moved = address if layout.source.relinquish(address) else _move_out(table, block)
-    except refusals:  # no room, say
+        gone = layout.source.relinquish(address)
+    except _refusals(layout):
         table.restore(block)
         raise
+    moved = address if gone else _move_out(table, block)
     table.detached[address] = block
     return moved
+
+
+def _refusals(layout: Layout) -> tuple[type[Exception], ...]:
+    """The errors after which a block is allocated still."""
+    return (HeapError, MemoryError, *layout.source.refusals)
 
 
 def _move_out(table: BlockTable, block: Block) -> int:
     """Free a block that only our allocator can free; returns the address of a copy."""
     _, address, layout, _, _ = block
-    size = layout.byte_size or 1
     native = layout.source.native
-    moved = native.allocate(size)
-    if not moved:
-        raise OutOfMemoryError(f"no room for {size} bytes to detach {describe_block(block)} to")
+    moved = _copy_out(table, block, native)
     try:
-        table.memory.write_bytes(moved, table.memory.read_bytes(address, size))
         table.give_back(layout, address)
-    except BaseException:  # an error, or an interrupt: nobody has got the copy
+    except BaseException as error:  # an error, or an interrupt: nobody has got the copy
         native.free(moved)
+        if isinstance(error, _refusals(layout)):
+            table.restore(block)
+        raise
+    return moved
+
+
+def _copy_out(table: BlockTable, block: Block, native: Allocator) -> int:
+    """A copy of a block's bytes, which is no block of ours."""
+    _, address, layout, _, _ = block
+    size = layout.byte_size or 1
+    moved = 0
+    try:
+        moved = native.allocate(size)
+        if not moved:  # no room, say
+            raise OutOfMemoryError(f"no room for {size} bytes to detach {describe_block(block)} to")
+        native.relinquish(moved)
+        table.memory.write_bytes(moved, table.memory.read_bytes(address, size))
+    except BaseException:  # an error, or an interrupt: the block itself was not touched
+        if moved:
+            native.free(moved)
+        table.restore(block)
         raise
     return moved
 

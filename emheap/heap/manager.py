@@ -12,6 +12,7 @@ from emheap._util.free_each import raise_problems
 from emheap._util.sites import caller_site
 from emheap.allocators.base import Allocator
 from emheap.allocators.counting import CountingAllocator
+from emheap.allocators.wrapping import CheckedAllocator, checked
 from emheap.blocks.options import Options
 from emheap.blocks.table import BlockTable
 from emheap.errors import NotAllocatedError, NotSupportedError
@@ -70,6 +71,7 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
         open_linker: Callable[[Any], Linker] | None = None,
     ) -> None:
         open_table: Callable[..., BlockTable] = BlockTable
+        allocator = checked(allocator, memory.pointer_size)
         if options.debug:
             from emheap.diagnosis.debug_heap import GuardedTable, guard
 
@@ -394,7 +396,8 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
     @property
     def allocator(self) -> Allocator:
         """The allocator that this heap's blocks come from."""
-        return self._table.allocator
+        allocator = self._table.allocator
+        return allocator.checks if isinstance(allocator, CheckedAllocator) else allocator
 
     @property
     def options(self) -> Options:
