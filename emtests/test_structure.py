@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import importlib
 import pydoc
 import re
 import sys
@@ -90,11 +91,11 @@ def floor_of(module: str) -> int:
     return FLOORS.index(module.split(".")[0])
 
 
-def own_imports(path: Path) -> set[str]:
-    """The modules of this package that a file imports at any time, without the package."""
+def own_imports(path: Path, *, late: bool = True) -> set[str]:
+    """The modules of this package that a file imports, as `imports_of`, without the package."""
     names = {name_of(module) for module in modules()}
     own = set()
-    for imported in imports_of(path):
+    for imported in imports_of(path, late=late):
         if imported.split(".")[0] == "emheap":
             target = imported.removeprefix("emheap.")
             while target and target not in names:
@@ -196,7 +197,49 @@ def test_a_star_import_hides_no_builtin() -> None:
     exec("from emheap import *", names)
     assert set(emheap.__all__) <= names.keys()
     assert not {name for name in emheap.__all__ if hasattr(builtins, name)}
-    assert {"open", "ascii"} <= vars(emheap).keys() - names.keys()
+    assert {"open", "ascii"} <= set(dir(emheap)) - names.keys()
+
+
+def test_the_names_that_are_imported_when_used_are_those_declared_for_type_checkers() -> None:
+    declared: dict[str, str] = {}
+    for node in ast.walk(ast.parse((ROOT / "__init__.py").read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("emheap."):
+            declared |= {alias.name: str(node.module) for alias in node.names}
+    assert {name: f"emheap.{module}" for name, module in emheap._MODULE_OF.items()} == declared
+    assert declared.keys() == {*emheap.__all__, "open", "ascii"} - {"__version__"}
+    assert {*emheap.__all__, "open", "ascii"} <= set(dir(emheap))
+
+
+def test_each_public_name_is_what_its_module_defines() -> None:
+    for name, module in emheap._MODULE_OF.items():
+        assert getattr(emheap, name) is getattr(importlib.import_module(f"emheap.{module}"), name)
+    with pytest.raises(AttributeError, match="module 'emheap' has no attribute 'int33'"):
+        emheap.int33  # type: ignore[attr-defined]  # noqa: B018
+
+
+def imported_with(name: str) -> set[str]:
+    """The modules of this package that are imported when one is, itself among them."""
+    known = {name_of(path): path for path in modules()}
+    found, pending = set(), [name]
+    while pending:
+        module = pending.pop()
+        if module not in found:
+            found.add(module)
+            pending += own_imports(known[module], late=False) - {"__init__"}
+    return found
+
+
+def test_importing_the_package_imports_none_of_its_modules() -> None:
+    assert imported_with("__init__") == {"__init__"}
+
+
+def test_a_heap_of_numbers_and_texts_imports_nothing_for_structures_calls_or_diagnosis() -> None:
+    # Each takes as long as a tenth of all that is imported then.
+    loaded = imported_with("backends.process")
+    assert {"heap.manager", "refs.short_cuts", "memories.process"} <= loaded
+    assert not {name for name in loaded if name.startswith(("calls", "diagnosis"))}
+    assert not {name for name in loaded if "struct" in name or "pointer." in name}
+    assert not loaded & {"refs.pointer", "types.pointers", "heap.arena", "allocators.debug"}
 
 
 @pytest.mark.parametrize("path", modules(), ids=name_of)

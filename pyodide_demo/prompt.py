@@ -124,7 +124,7 @@ class Prompt:
 
 def scope_of(**names: Any) -> dict[str, Any]:
     """The names that a prompt starts with: those of emheap's types, and `names`."""
-    kinds = {name: kind for name, kind in vars(emheap).items() if _is_type(kind)}
+    kinds = {name: kind for name in dir(emheap) if _is_type(kind := getattr(emheap, name))}
     return {**kinds, "emheap": emheap, **names, "__name__": "__console__", "__doc__": None}
 
 

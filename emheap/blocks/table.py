@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cached_property, partial
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakValueDictionary
 
 from emheap._util.locks import Lock, renew_after_fork
@@ -26,9 +26,11 @@ from emheap.blocks.placement import find_room
 from emheap.blocks.region import Region
 from emheap.blocks.views import ViewTable
 from emheap.errors import HeapError, NotAllocatedError
-from emheap.memories.atomics.base import Atomics
 from emheap.memories.base import Memory
 from emheap.types import Scalar
+
+if TYPE_CHECKING:
+    from emheap.memories.atomics.base import Atomics
 
 __all__ = ["BlockTable"]
 
@@ -43,8 +45,8 @@ class BlockTable(Messages):
 
     for_values: ClassVar[bool] = False
     """Whether the blocks are structures on no heap of the program's."""
-    places: Any
-    """Opens references at addresses of the heap; see `emheap.refs.places`."""
+    open_places: Callable[[Any], Any]
+    """Gives `places`, for this table."""
 
     def __init__(self, memory: Memory, allocator: Allocator, options: Options) -> None:
         self.memory = memory
@@ -76,6 +78,12 @@ class BlockTable(Messages):
         self._lock = Lock()
         if not HAS_GIL:
             renew_after_fork(self)
+
+    @cached_property
+    def places(self) -> Any:
+        """Opens references at addresses of the heap; see `emheap.refs.places`."""
+        # They remember what pointers point to, so threads that come here together share one.
+        return self.__dict__.setdefault("places", self.open_places(self))
 
     @cached_property
     def atomics(self) -> Atomics:

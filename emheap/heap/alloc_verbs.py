@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ParamSpec, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar, overload
 
 from emheap._util.sites import caller_site
 from emheap.blocks.region import Region
 from emheap.blocks.table import BlockTable
-from emheap.heap import struct_verbs
 from emheap.heap.flat_names import AllocNames
 from emheap.refs import ArrayRef, ScalarRef, StringRef, make
-from emheap.refs.pointer import Pointer
 from emheap.refs.short_cuts import ScalarAllocator, scalar_allocator, small_allocator
-from emheap.refs.struct import Struct
-from emheap.refs.struct_array import StructArrayRef
 from emheap.types import Scalar, Text, Type, scalar_types, text_types, wide_types
+from emheap.types.base import Compound
+
+if TYPE_CHECKING:
+    from emheap.refs.pointer import Pointer
+    from emheap.refs.struct import Struct
+    from emheap.refs.struct_array import StructArrayRef
 
 __all__ = ["AllocVerbs"]
 
 T = TypeVar("T")
 K = TypeVar("K")
 P = ParamSpec("P")
-S = TypeVar("S", bound=Struct)
+S = TypeVar("S", bound="Struct")
 StructValues: TypeAlias = "Iterable[S | tuple[Any, ...] | Mapping[str, Any]] | bytes | memoryview"
 
 _EVERYWHERE = frozenset((*scalar_types, *wide_types, *text_types))
@@ -108,11 +110,11 @@ class AllocVerbs(AllocNames):
 
     def _open_allocator(self, kind: Any) -> Callable[[Any], Any] | None:
         """What `alloc` calls for a type from now on; None for structures and pointers."""
-        if isinstance(kind, struct_verbs.COMPOUND):
+        if isinstance(kind, Compound):
             return None
         own: Any = kind
         if kind not in _EVERYWHERE:
-            own = struct_verbs.resolve(kind, Type, "int32 or utf8", self._table)
+            own = make.resolve(kind, Type, "int32 or utf8", self._table)
         text = issubclass(own, Text)
         made = self._text_allocator(own) if text else self._scalar_allocator(own, 2)
         self._allocators[kind] = made
@@ -122,10 +124,10 @@ class AllocVerbs(AllocNames):
         self, kind: Any, initial: Any, fields: dict[str, Any], align: Any, errors: str
     ) -> Any:
         self._check_open()
-        if isinstance(kind, struct_verbs.COMPOUND):
+        if isinstance(kind, Compound):
             return self._alloc_compound(kind, initial, fields, align)
         table = self._table
-        own: Any = struct_verbs.resolve(kind, Type, "int32 or utf8", table)
+        own: Any = make.resolve(kind, Type, "int32 or utf8", table)
         if fields:
             raise TypeError(f"a new {own.name} takes no {', '.join(fields)}")
         if issubclass(own, Text):
@@ -133,6 +135,8 @@ class AllocVerbs(AllocNames):
         return make.allocate_scalar(table, own, initial, align, caller_site(), self._region)
 
     def _alloc_compound(self, kind: Any, initial: Any, fields: dict[str, Any], align: Any) -> Any:
+        from emheap.heap import struct_verbs
+
         table, site = self._table, caller_site()
         made = struct_verbs.alloc(table, kind, initial, fields, align, site, self._region)
         if self._region is None and kind not in self._struct_allocators:
@@ -176,11 +180,13 @@ class AllocVerbs(AllocNames):
     def _alloc_array(self, kind: Any, count_or_values: Any, align: Any, depth: int) -> Any:
         self._check_open()
         table, region = self._table, self._region
-        if isinstance(kind, struct_verbs.COMPOUND):
+        if isinstance(kind, Compound):
+            from emheap.heap import struct_verbs
+
             return struct_verbs.alloc_array(
                 table, kind, count_or_values, align, caller_site(), region
             )
-        scalar = struct_verbs.resolve(kind, Scalar, "float32", table)
+        scalar = make.resolve(kind, Scalar, "float32", table)
         count, data = make.encode_array(table, scalar, count_or_values)
         ref = self._small_array(scalar, count, data, depth) if align is None else None
         if ref is None:

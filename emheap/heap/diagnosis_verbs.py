@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from emheap.allocators.debug import find_debug_allocator
 from emheap.blocks.table import BlockTable
 from emheap.errors import NotSupportedError
 
@@ -86,6 +85,8 @@ class DiagnosisVerbs:
 
         Raises NotSupportedError unless the heap was opened with ``debug=True``.
         """
+        from emheap.allocators.debug import find_debug_allocator
+
         guard = find_debug_allocator(self._table.allocator)
         if guard is None:
             raise NotSupportedError(

@@ -11,31 +11,30 @@ from emheap._util.checks import check_aligned, check_count, check_integer
 from emheap._util.free_each import raise_problems
 from emheap._util.sites import caller_site
 from emheap.allocators.base import Allocator
-from emheap.allocators.counting import CountingAllocator
 from emheap.allocators.wrapping import CheckedAllocator, checked
 from emheap.blocks.options import Options
 from emheap.blocks.table import BlockTable
 from emheap.errors import NotAllocatedError, NotSupportedError
-from emheap.heap import struct_verbs
 from emheap.heap.alloc_verbs import AllocVerbs
-from emheap.heap.arena import Arena
 from emheap.heap.bulk import BulkVerbs
 from emheap.heap.diagnosis_verbs import DiagnosisVerbs
 from emheap.heap.flat_names import FlatNames
 from emheap.heap.text_verbs import TextAllocVerbs, TextVerbs
 from emheap.memories.base import Memory
 from emheap.refs import ArrayRef, HeapRef, ScalarRef, StringRef, make
-from emheap.refs.places import Places
-from emheap.refs.pointer import Pointer
-from emheap.refs.struct import Struct
-from emheap.refs.struct_array import StructArrayRef
 from emheap.types import Scalar, Text, Type, WideInteger, check_type, uint8
-from emheap.types.structs import StructLayout, layout_of
+from emheap.types.base import Compound
 
 if TYPE_CHECKING:
     from emheap.calls.library import Library
     from emheap.calls.linker import Linker
     from emheap.calls.traps import CallState
+    from emheap.heap.arena import Arena
+    from emheap.refs.places import Places
+    from emheap.refs.pointer import Pointer
+    from emheap.refs.struct import Struct
+    from emheap.refs.struct_array import StructArrayRef
+    from emheap.types.structs import StructLayout
 
 __all__ = ["HeapManager"]
 
@@ -43,7 +42,7 @@ T = TypeVar("T")
 L = TypeVar("L", bound="Library")
 K = TypeVar("K")
 P = ParamSpec("P")
-S = TypeVar("S", bound=Struct)
+S = TypeVar("S", bound="Struct")
 StructValues: TypeAlias = "Iterable[S | tuple[Any, ...] | Mapping[str, Any]] | bytes | memoryview"
 
 
@@ -76,10 +75,10 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
             from emheap.diagnosis.debug_heap import GuardedTable, guard
 
             open_table, allocator = GuardedTable, guard(memory, allocator, options)
-        if options.count_allocations and not isinstance(allocator, CountingAllocator):
-            allocator = CountingAllocator(allocator)
+        if options.count_allocations:
+            allocator = _counting(allocator)
         super().__init__(open_table(memory, allocator, options))
-        self._table.places = Places(self._table)
+        self._table.open_places = _open_places
         self._memory = self._table.raw_memory
         self._open_linker = open_linker
         self._calls: CallState | None = None
@@ -109,7 +108,9 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
         The scan for the terminator stops after `max_elements`, or where the memory ends.
         Raises OutOfBoundsError, NullPointerError, UnterminatedStringError, UnicodeDecodeError.
         """
-        if isinstance(kind, struct_verbs.COMPOUND):
+        if isinstance(kind, Compound):
+            from emheap.heap import struct_verbs
+
             return struct_verbs.read(self._table, kind, address, *limits, **options)
         check_type(kind, Type, "int32 or utf8")
         if issubclass(kind, Text):
@@ -146,7 +147,9 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
         many may be. Everything is checked before the first byte is written.
         Raises OutOfBoundsError, NullPointerError, OverflowError, TypeError, CapacityError.
         """
-        if isinstance(kind, struct_verbs.COMPOUND):
+        if isinstance(kind, Compound):
+            from emheap.heap import struct_verbs
+
             struct_verbs.write(self._table, kind, address, value, *limits, **options)
             return None
         check_type(kind, Type, "int32 or utf8")
@@ -163,7 +166,7 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
         If it lies on a live block, the block cannot be freed while the view, a slice of it or an
         array on it is in use. Raises OutOfBoundsError, MisalignedError, OverflowError.
         """
-        scalar: type[Scalar[Any]] = struct_verbs.resolve(kind, Scalar, "float64", self._table)
+        scalar: type[Scalar[Any]] = make.resolve(kind, Scalar, "float64", self._table)
         number = check_count(count, "count", scalar.size, self._memory.largest_block)
         size = number * scalar.size
         start = self._memory.check_extent(address, size, f"view of {scalar.name}")
@@ -200,9 +203,11 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
         can grow no longer than it is; a structure that ends with a flexible array has `tail`
         elements in it.
         """
-        if isinstance(kind, struct_verbs.COMPOUND):
+        if isinstance(kind, Compound):
+            from emheap.heap import struct_verbs
+
             return struct_verbs.wrap(self._table, kind, address, *capacity, **named)
-        kind = struct_verbs.resolve(kind, Type, "int32 or utf8", self._table)
+        kind = make.resolve(kind, Type, "int32 or utf8", self._table)
         if issubclass(kind, Text):
             return _wrap_text(self._table, kind, address, *capacity, **named)
         if capacity or named:
@@ -227,9 +232,11 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
 
         Structures may lie `stride` bytes apart, where a C program puts more behind each.
         """
-        if stride is not None or isinstance(kind, struct_verbs.COMPOUND):
+        if stride is not None or isinstance(kind, Compound):
+            from emheap.heap import struct_verbs
+
             return struct_verbs.wrap_array(self._table, kind, address, count, stride)
-        scalar = struct_verbs.resolve(kind, Scalar, "float32", self._table)
+        scalar = make.resolve(kind, Scalar, "float32", self._table)
         return make.wrap_array(self._table, scalar, address, count)
 
     @overload
@@ -286,9 +293,11 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
         It is freed by ``free(address)``, or as the heap's own allocator does. Raises
         AlreadyOwnedError for a live block of this heap, OutOfBoundsError, MisalignedError.
         """
-        if isinstance(kind, struct_verbs.COMPOUND):
+        if isinstance(kind, Compound):
+            from emheap.heap import struct_verbs
+
             return struct_verbs.adopt(self._table, kind, address, count, free, caller_site())
-        own = struct_verbs.resolve(kind, Type, "int32 or utf8", self._table)
+        own = make.resolve(kind, Type, "int32 or utf8", self._table)
         return make.adopt(self._table, own, address, count, free, caller_site())
 
     # Freeing
@@ -323,6 +332,8 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
 
     def arena(self) -> Arena:
         """A scope: ``with heap.arena() as scratch:`` frees at its end what it allocated."""
+        from emheap.heap.arena import Arena
+
         return Arena(self._table, caller_site())
 
     def __enter__(self) -> HeapManager:
@@ -423,6 +434,8 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
            1     3  padding
            4     4  link: Pointer[uint8]
         """
+        from emheap.types.structs import layout_of
+
         return layout_of(structure, self._memory.abi)
 
     def _check_tracking(self, what: str) -> None:
@@ -438,6 +451,19 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
             f"<HeapManager on {self._memory.name}: {self._table.block_count} blocks, "
             f"{self._table.total_byte_size} bytes>"
         )
+
+
+def _counting(allocator: Allocator) -> Allocator:
+    from emheap.allocators.counting import CountingAllocator
+
+    counts = isinstance(allocator, CountingAllocator)
+    return allocator if counts else CountingAllocator(allocator)
+
+
+def _open_places(table: BlockTable) -> Places:
+    from emheap.refs.places import Places
+
+    return Places(table)
 
 
 def _wrap_text(

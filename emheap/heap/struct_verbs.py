@@ -13,31 +13,19 @@ from emheap.refs import make, struct_make
 from emheap.refs.field_codecs import Notes, encode_pointers
 from emheap.refs.pointer import address_of
 from emheap.refs.values import make_value
-from emheap.types import Type, check_type
 from emheap.types.pointers import PointerTo
 from emheap.types.structs import StructType
 
 __all__ = [
-    "COMPOUND",
     "adopt",
     "alloc",
     "alloc_array",
     "allocator",
     "read",
-    "resolve",
     "wrap",
     "wrap_array",
     "write",
 ]
-
-COMPOUND = (StructType, PointerTo)
-"""What kinds are that these verbs are for."""
-
-
-def resolve(kind: Any, base: type[Any], example: str, table: BlockTable) -> Any:
-    """A type as this heap has it: ``long`` and its like have another size in other memories."""
-    checked: type[Type[Any]] = check_type(kind, base, example)
-    return checked.for_abi(table.memory.abi)
 
 
 def alloc(

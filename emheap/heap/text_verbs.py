@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from emheap._util.checks import check_aligned, check_count
 from emheap._util.pointers import Pinned
@@ -12,9 +12,11 @@ from emheap.blocks.table import BlockTable
 from emheap.errors import CapacityError, HeapError, ShapeError
 from emheap.memories.base import Memory
 from emheap.refs import ArrayRef, make
-from emheap.refs.strings import StringsRef, allocate_strings, at_each
 from emheap.types import Scalar, Text, check_type, uint32, uint64
 from emheap.types.arrays import decode_elements, stored_numbers
+
+if TYPE_CHECKING:
+    from emheap.refs.strings import StringsRef
 
 __all__ = ["TextAllocVerbs", "TextVerbs"]
 
@@ -62,6 +64,8 @@ class TextAllocVerbs:
         ...     heap.read_strings(emheap.utf8, names.address)
         ['a', 'bc']
         """
+        from emheap.refs.strings import allocate_strings
+
         self._check_open()
         own = check_type(kind, Text, "utf8")
         return allocate_strings(self._table, own, texts, errors, caller_site(), self._region)
@@ -144,6 +148,8 @@ class TextVerbs:
             try:
                 return memory.read_texts(own, addresses, errors)
             except (HeapError, UnicodeError, MemoryError):
+                from emheap.refs.strings import at_each
+
                 read = memory.cached_text_reader(own)
                 return at_each(addresses, lambda each: read(each, None, errors))
 
@@ -154,6 +160,8 @@ class TextVerbs:
         try:
             return self._memory.read_many(own, places)
         except (HeapError, TypeError):
+            from emheap.refs.strings import at_each
+
             return at_each(places, self._memory.cached_reader(own))
 
     def write_many(
@@ -164,6 +172,8 @@ class TextVerbs:
 
         Raises ShapeError where there are not as many values as addresses.
         """
+        from emheap.refs.strings import at_each
+
         own: type[Scalar[T]] = check_type(kind, Scalar, "int32")
         numbers = decode_elements(own, memoryview(stored_numbers(own, values)).cast("B"))
         places = list(addresses)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, Generic, Literal, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, cast
 
 from emheap._util.checks import check_aligned, check_count
 from emheap._util.messages import count_of, format_address
@@ -22,9 +22,11 @@ from emheap.errors import (
     OutOfBoundsError,
     UnterminatedStringError,
 )
-from emheap.memories.atomics.base import Atomics
 from emheap.types import Scalar, Text
 from emheap.types.abi import ABI, WASM32, WASM64
+
+if TYPE_CHECKING:
+    from emheap.memories.atomics.base import Atomics
 
 __all__ = ["Elements", "Loan", "Memory", "PollingMode", "Reader", "Writer"]
 

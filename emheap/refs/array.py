@@ -17,9 +17,7 @@ from emheap.memories.base import Elements
 from emheap.memories.elements import exporter
 from emheap.memories.window import empty_elements
 from emheap.refs.base import HeapRef
-from emheap.refs.exchange import array_interface, to_numpy
 from emheap.refs.lifetime import Owner
-from emheap.refs.resize import resize
 from emheap.types import Scalar, float64
 from emheap.types.arrays import stored_numbers
 
@@ -288,6 +286,8 @@ class ArrayRef(HeapRef[T], Sequence[T]):
 
     @property
     def __array_interface__(self) -> dict[str, Any]:
+        from emheap.refs.exchange import array_interface
+
         return array_interface(self)
 
     @overload
@@ -304,6 +304,8 @@ class ArrayRef(HeapRef[T], Sequence[T]):
         While it, or an array made of it with no copy, is in use the block cannot be freed.
         Raises NotSupportedError where views are not memoryviews.
         """
+        from emheap.refs.exchange import to_numpy
+
         return to_numpy(self)
 
     def _content(self) -> str:
@@ -318,6 +320,8 @@ class ArrayRef(HeapRef[T], Sequence[T]):
         BufferInUseError while a view is in use, OutOfMemoryError, NotAllocatedError for a wrapped
         reference, UseAfterFreeError; then nothing changed.
         """
+        from emheap.refs.resize import resize
+
         number = check_count(count, "count", self._unit.size, self._memory.largest_block)
         resize(self, number, self._unit, caller_site())
 

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from emheap._util.messages import add_note, format_address
 from emheap._util.sites import Site, caller_site, current_frame
-from emheap.blocks import transfer
 from emheap.blocks.block import Block, is_released
 from emheap.blocks.table import BlockTable
 from emheap.errors import HeapError, NotAllocatedError
 from emheap.memories.base import Elements, Loan, Memory
 from emheap.memories.elements import Pin, exported_view, pin, stored_in
 from emheap.memories.window import empty_elements
-from emheap.refs.edit import Edit
 from emheap.refs.lifetime import Holder
 from emheap.types import Scalar, Type, uint8
+
+if TYPE_CHECKING:
+    from emheap.refs.edit import Edit
 
 __all__ = ["HeapRef", "SingleRef", "as_bytes", "as_elements"]
 
@@ -122,6 +123,8 @@ class HeapRef(Generic[T]):
         Raises UseAfterFreeError, also at the end; then BufferInUseError if a slice of a copy is
         still in use, for what was stored there later would be lost.
         """
+        from emheap.refs.edit import Edit
+
         return Edit(self)
 
     def clear(self) -> None:
@@ -393,6 +396,8 @@ class HeapRef(Generic[T]):
         the program's own malloc does not give, UseAfterFreeError. Where an interrupt keeps the
         address from being returned, the block is live still or was freed.
         """
+        from emheap.blocks import transfer
+
         return transfer.detach(self._block, caller_site())
 
     def _hold(self, block: Block) -> None:

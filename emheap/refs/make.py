@@ -9,15 +9,13 @@ from typing import Any, TypeVar
 
 from emheap._util.checks import check_aligned, check_alignment, check_count
 from emheap._util.sites import Site
-from emheap.allocators.adopted import AdoptedAllocator
 from emheap.allocators.base import Allocator
-from emheap.blocks import transfer
 from emheap.blocks.block import Block, Layout
 from emheap.blocks.region import Region
 from emheap.blocks.table import BlockTable
 from emheap.refs.array import ArrayRef
+from emheap.refs.classes import array_ref_class, owning_scalar_ref, wrapping_scalar_ref
 from emheap.refs.lifetime import Holder, make_ref
-from emheap.refs.pointer import array_ref_class, owning_scalar_ref, wrapping_scalar_ref
 from emheap.refs.scalar import ScalarRef
 from emheap.refs.string import StringRef, string_ref_class, string_room
 from emheap.types import Scalar, Text, Type, check_type
@@ -35,6 +33,7 @@ __all__ = [
     "is_count",
     "own",
     "ref_of",
+    "resolve",
     "text_of",
     "wrap_array",
     "wrap_scalar",
@@ -42,6 +41,12 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+
+def resolve(kind: Any, base: type[Any], example: str, table: BlockTable) -> Any:
+    """A type as this heap has it: ``long`` and its like have another size in other memories."""
+    checked: type[Type[Any]] = check_type(kind, base, example)
+    return checked.for_abi(table.memory.abi)
 
 
 def allocate_scalar(
@@ -270,6 +275,8 @@ def adopt(
     site: Site,
 ) -> Any:
     """A reference that owns what another program allocated at an address."""
+    from emheap.allocators.adopted import AdoptedAllocator
+
     source = AdoptedAllocator(table.allocator, free)
     cls: Any
     if issubclass(kind, Text):
@@ -297,6 +304,8 @@ def adopt_ref(
     site: Site,
 ) -> Any:
     """A reference of class `cls` that owns what another program allocated."""
+    from emheap.blocks import transfer
+
     start = table.memory.check_extent(address, layout.byte_size, f"adopt of {layout.describe()}")
     check_aligned(start, alignment, f"an adopted {layout.describe()}")
     return own(cls, transfer.adopt(table, layout, unit, start, site))

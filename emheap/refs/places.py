@@ -10,9 +10,10 @@ from emheap.blocks.table import BlockTable
 from emheap.refs import make, struct_make
 from emheap.refs.array import ArrayRef, EncodingArrayRef
 from emheap.refs.cells import Cells
+from emheap.refs.classes import array_ref_class
 from emheap.refs.lifetime import make_ref
 from emheap.refs.pointees import Pointees
-from emheap.refs.pointer import PointerArrayRef, address_of, array_ref_class, pointer_at
+from emheap.refs.pointer import PointerArrayRef, address_of, pointer_at
 from emheap.refs.shaped import Shaped
 from emheap.refs.structured import StructureLayout
 from emheap.refs.variants import variants_of

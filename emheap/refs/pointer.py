@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, overload
 from emheap._util.messages import format_address
 from emheap.blocks.block import Block, is_released
 from emheap.errors import NotAllocatedError, NullPointerError, ValueOutOfRangeError
-from emheap.refs import array as arrays
-from emheap.refs import scalar as scalars
 from emheap.refs.array import ArrayRef
 from emheap.refs.base import HeapRef
 from emheap.refs.lifetime import Owner
 from emheap.refs.scalar import ScalarRef
-from emheap.types.pointers import PointerScalar, PointerTo, name_of
+from emheap.types.pointers import PointerTo, name_of
 from emheap.types.structs import StructType
 
 if TYPE_CHECKING:
@@ -25,14 +23,13 @@ if TYPE_CHECKING:
     from emheap.types.fields import Field
 
 __all__ = [
+    "OwningPointerArrayRef",
+    "OwningPointerRef",
     "Pointer",
     "PointerArrayRef",
     "PointerRef",
     "address_of",
-    "array_ref_class",
-    "owning_scalar_ref",
     "pointer_at",
-    "wrapping_scalar_ref",
 ]
 
 T = TypeVar("T")
@@ -303,6 +300,8 @@ class PointerRef(ScalarRef[Any]):
 
 
 class OwningPointerRef(Owner, PointerRef):
+    """One that owns its block."""
+
     __slots__ = ()
 
 
@@ -388,6 +387,8 @@ def _record_of(ref: PointerRef | PointerArrayRef) -> tuple[Any, int]:
 
 
 class OwningPointerArrayRef(Owner, PointerArrayRef):
+    """Some that own their block."""
+
     __slots__ = ()
     __hash__ = None
 
@@ -396,22 +397,3 @@ PointerRef._borrowed_class = PointerRef
 PointerRef.__name__ = ScalarRef.__name__
 PointerArrayRef._borrowed_class = PointerArrayRef
 PointerArrayRef.__name__ = ArrayRef.__name__
-
-
-def owning_scalar_ref(scalar: Any) -> Any:
-    """The class of a reference that owns a `scalar`."""
-    if issubclass(scalar, PointerScalar):
-        return OwningPointerRef
-    return scalars.owning_scalar_ref(scalar)
-
-
-def wrapping_scalar_ref(scalar: Any) -> Any:
-    """The class of a reference that borrows a `scalar`."""
-    return PointerRef if issubclass(scalar, PointerScalar) else scalars.wrapping_scalar_ref(scalar)
-
-
-def array_ref_class(scalar: Any, owning: bool) -> Any:
-    """The class of a reference to an array of `scalar`."""
-    if issubclass(scalar, PointerScalar):
-        return OwningPointerArrayRef if owning else PointerArrayRef
-    return arrays.array_ref_class(scalar, owning)

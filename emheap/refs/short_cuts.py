@@ -19,8 +19,8 @@ from emheap.allocators.base import Allocator
 from emheap.blocks.block import Layout
 from emheap.blocks.table import BlockTable
 from emheap.memories.window import WindowMemory
+from emheap.refs.classes import array_ref_class, owning_scalar_ref
 from emheap.refs.lifetime import Holder
-from emheap.refs.pointer import array_ref_class, owning_scalar_ref
 from emheap.refs.scalar import ScalarRef
 from emheap.refs.string import string_ref_class
 from emheap.types import Scalar, Text, Type, WideInteger, check_type

@@ -12,7 +12,6 @@ from emheap.errors import CapacityError
 from emheap.memories.base import Elements, Memory
 from emheap.refs.base import SingleRef, as_bytes, as_elements
 from emheap.refs.lifetime import Owner
-from emheap.refs.resize import resize
 from emheap.types import Scalar, Text, uint8
 
 if TYPE_CHECKING:
@@ -149,6 +148,8 @@ class StringRef(SingleRef[str]):
                 f"{describe_block(self._block)} cannot be resized to {room - 1} elements: its text "
                 f"has {needed}; shorten that first"
             )
+        from emheap.refs.resize import resize
+
         resize(self, room, self._unit, caller_site())
 
     if TYPE_CHECKING:

@@ -36,7 +36,7 @@ def _table() -> ValueTable:
     if not _tables:
         options = Options(enable_garbage_collection=True)
         table = ValueTable(ProcessMemory(), PoolAllocator(LibcAllocator()), options)
-        table.places = Places(table)
+        table.open_places = Places
         _tables.append(table)
     return _tables[0]
 

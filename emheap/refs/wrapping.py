@@ -9,7 +9,7 @@ from emheap.blocks.block import Layout
 from emheap.blocks.table import BlockTable
 from emheap.memories.window import WindowMemory
 from emheap.refs import make
-from emheap.refs.pointer import wrapping_scalar_ref
+from emheap.refs.classes import wrapping_scalar_ref
 from emheap.types import Scalar
 
 __all__ = ["scalar_wrapper"]

@@ -10,7 +10,7 @@ from emheap.types.fields import Field
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["Type", "check_type", "likely_type"]
+__all__ = ["Compound", "Type", "check_type", "likely_type"]
 
 T = TypeVar("T")
 
@@ -53,6 +53,16 @@ class Type(Generic[T]):
     def for_abi(cls, abi: ABI) -> type[Self]:
         """The type that C code with this ABI has here; another one for ``long`` and its like."""
         return cls
+
+
+class Compound:
+    """What the kinds that are made of others are: structures and pointers.
+
+    It tells them from numbers and texts without importing what they are made with, which most
+    programs do not need.
+    """
+
+    __slots__ = ()
 
 
 def check_type(value: Any, base: type[Any], example: str) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 from emheap.types.abi import ABI
 from emheap.types.annotations import Later, Scope, as_later
-from emheap.types.base import Type, likely_type
+from emheap.types.base import Compound, Type, likely_type
 from emheap.types.scalars import Integer
 
 __all__ = ["ArrayOf", "PointerScalar", "PointerTo", "name_of"]
@@ -20,9 +20,6 @@ def name_of(kind: Any) -> str:
 
 class PointerScalar(Integer):
     """What a pointer is stored as: an address of 4 or 8 bytes."""
-
-    pointee: Any
-    """The `PointerTo` that this is the storage of."""
 
 
 class _Compound:
@@ -76,7 +73,7 @@ class _Compound:
         return self.__name__
 
 
-class PointerTo(_Compound):
+class PointerTo(_Compound, Compound):
     """The kind of a pointer to values of another kind: what ``Pointer[Node]`` is at run time."""
 
     __slots__ = ("_scalars",)

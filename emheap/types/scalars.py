@@ -57,6 +57,8 @@ class Scalar(Type[T]):
     js_array: ClassVar[str] = ""
     """The JavaScript typed array with these elements."""
     is_pointer: ClassVar[bool] = False
+    pointee: ClassVar[Any] = None
+    """The kind of the pointers that are stored as this, where it stores typed pointers."""
     encodes: ClassVar[bool] = False
     """Whether `encode` must be called before a value is stored."""
     decodes: ClassVar[bool] = False

@@ -26,7 +26,7 @@ from emheap._util.checks import check_alignment, check_choice, check_integer
 from emheap.errors import ValueOutOfRangeError
 from emheap.types.abi import ABI, native_abi
 from emheap.types.annotations import Later, Scope, annotations_once, read_annotations
-from emheap.types.base import likely_type
+from emheap.types.base import Compound, likely_type
 from emheap.types.c_scalars import boolean
 from emheap.types.fields import Field
 from emheap.types.layout import Member, Placed, place
@@ -240,7 +240,7 @@ def layout_of(kind: Any, abi: ABI) -> StructLayout:
     return kind._declaration.layout(abi)
 
 
-class StructType(type):
+class StructType(Compound, type):
     """The type of structures: it reads and checks their class statements."""
 
     _declaration: Declaration

@@ -63,7 +63,7 @@ _ROWS = (
         "import ctypes, likewise",
         "import emheap",
         "import ctypes",
-        {NATIVE: None, PYODIDE: 3.0},
+        {NATIVE: 5.0, PYODIDE: 3.0},
     ),
     _Row(
         "the same, and a first int32",
