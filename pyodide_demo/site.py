@@ -14,6 +14,7 @@ from urllib.parse import quote
 from pyodide_demo.breaking import MISTAKES
 from pyodide_demo.building import COMPRESSED, PAGE, pack_program, sizes_of
 from pyodide_demo.contents import Content, size_of
+from pyodide_demo.explorer_examples import EXAMPLES
 from pyodide_demo.filters import FILTERS, summary
 from pyodide_demo.policy import PAGE_POLICY, headers_file, is_immutable
 from pyodide_demo.runs import DemoError
@@ -29,6 +30,8 @@ _PROGRAM = (
     "breaking.py",
     "bare.py",
     "copying.py",
+    "explorer.py",
+    "explorer_parts.py",
     "guarded.py",
     "heap_map.py",
     "fft.py",
@@ -39,7 +42,16 @@ _PROGRAM = (
     "spectrum.py",
     "statements.py",
 )
-_SHOWN = ("fft.py", "filters.py")
+_SHOWN = (
+    "explorer.py",
+    "fft.py",
+    "filters.py",
+    "guarded.py",
+    "opened.py",
+    "page_tests.py",
+    "prompt.py",
+    "same_bytes.py",
+)
 """The modules that panels show as well as run."""
 _MODULES = (
     "@echogarden/pffft-wasm/dist/simd/pffft.js",
@@ -124,6 +136,7 @@ def site_files(parts: Parts, picture: Path, chosen: Sequence[str]) -> dict[str, 
             for name, mistake in MISTAKES.items()
         ],
         "scene": recorded["scene"],
+        "structures": EXAMPLES,
         "samples": [
             {"name": name, "address": f"{modules}{quote(address)}", "words": words}
             for name, (address, words) in _SAMPLES.items()

@@ -11,6 +11,7 @@ from emheap.memories.process import exported
 from emheap.memories.uncounted import open_window
 from emheap.memories.window import WindowMemory
 from emheap.types import Scalar
+from emheap.types.abi import ABI
 
 __all__ = ["BufferMemory", "writable_bytes"]
 
@@ -42,15 +43,28 @@ class BufferMemory(WindowMemory):
 
     name: str = "the buffer"
 
-    def __init__(self, buffer: Any) -> None:
+    def __init__(self, buffer: Any, abi: ABI | None = None) -> None:
         self.window = writable_bytes(buffer)
         if not HAS_GIL and len(self.window):
             self.window = open_window((ctypes.c_ubyte * len(self.window)).from_buffer(self.window))
         self.pointer_size = 4 if len(self.window) <= 1 << 32 else 8
+        self._abi = super().abi
+        if abi is not None:
+            if abi.pointer_size < self.pointer_size:
+                raise ValueError(
+                    f"a buffer of {len(self.window)} bytes is larger than what the "
+                    f"{8 * abi.pointer_size}-bit addresses of {abi.name} reach"
+                )
+            self.pointer_size = abi.pointer_size
+            self._abi = abi
 
     @property
     def size(self) -> int:
         return len(self.window)
+
+    @property
+    def abi(self) -> ABI:
+        return self._abi
 
     def lend(self, scalar: type[Scalar[Any]], address: int, count: int) -> Loan[memoryview]:
         size = count * scalar.size

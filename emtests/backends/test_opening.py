@@ -12,7 +12,18 @@ from typing import Any
 import pytest
 
 import emheap
-from emheap import BumpAllocator, FreeListAllocator, int32, uint8, utf8
+from emheap import (
+    BumpAllocator,
+    FreeListAllocator,
+    Pointer,
+    Struct,
+    float64,
+    int32,
+    long,
+    uint8,
+    utf8,
+    wchar,
+)
 from emheap._util.platform import c_runtime
 from emtests.conftest import skip_for_gap
 from emtests.heaps import IN_PYODIDE
@@ -114,6 +125,60 @@ def test_what_is_no_writable_buffer_is_refused() -> None:
             wild(buffer)
     with pytest.raises(ValueError, match="a heap needs a contiguous buffer; this one has strides"):
         wild(memoryview(bytearray(100))[::2])
+
+
+class Record(Struct):
+    tag: uint8
+    link: Pointer[None]
+    count: long
+    letter: wchar
+    value: float64
+
+
+@pytest.mark.parametrize(
+    ("abi", "offsets", "size"),
+    [
+        (None, [0, 4, 8, 12, 16], 24),
+        ("wasm32-unknown-unknown", [0, 4, 8, 12, 16], 24),
+        ("x86_64-linux-gnu", [0, 8, 16, 24, 32], 40),
+        ("i386-linux-gnu", [0, 4, 8, 12, 16], 24),
+        ("x86_64-pc-windows-msvc", [0, 8, 16, 20, 24], 32),
+    ],
+)
+def test_a_buffer_may_hold_what_another_machine_wrote(
+    abi: str | None, offsets: list[int], size: int
+) -> None:
+    heap = emheap.wrap_buffer(bytearray(4096), abi=abi)
+    layout = heap.layout(Record)
+    assert [field.offset for field in layout.fields.values()] == offsets
+    assert layout.size == size
+    assert heap.pointer_size == offsets[1]
+    with heap.arena() as arena:
+        one = arena.alloc(Record, tag=1, link=arena.alloc(uint8), count=-5, letter="x", value=0.5)
+        raw = bytes(one)
+        at = offsets[2]
+        assert int.from_bytes(raw[at : offsets[3]], sys.byteorder, signed=True) == -5
+        assert one.link.address == int.from_bytes(raw[offsets[1] : at], sys.byteorder)
+        sizes = arena.alloc_array(emheap.size_t, 3)
+        assert sizes.bytes_per_element == heap.pointer_size
+
+
+def test_what_is_no_abi_is_refused() -> None:
+    wild: Any = emheap.wrap_buffer
+    with pytest.raises(ValueError, match=r"abi must be one of 'x86_64-linux-gnu', .* got 'x86'"):
+        wild(bytearray(64), abi="x86")
+    with pytest.raises(TypeError, match="abi must be str, not int 64"):
+        wild(bytearray(64), abi=64)
+
+
+def test_a_buffer_beyond_the_pointers_of_its_machine_is_refused() -> None:
+    if ctypes.sizeof(ctypes.c_void_p) == 4:
+        skip_for_gap("a buffer beyond 4 GiB", "the memory of this process is smaller")
+    with mmap.mmap(-1, (1 << 32) + 4096) as large:
+        with pytest.raises(ValueError, match=r"4294971392 bytes is larger .* of i386 \(System V\)"):
+            emheap.wrap_buffer(large, abi="i386-linux-gnu")
+        assert emheap.wrap_buffer(large, abi="x86_64-linux-gnu").pointer_size == 8
+        gc.collect()
 
 
 def test_the_smallest_buffers() -> None:

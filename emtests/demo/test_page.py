@@ -21,6 +21,7 @@ TABS = {
     "Heap map": "map",
     "Break it": "break",
     "Same bytes": "bytes",
+    "Structures": "structures",
     "Your .wasm": "module",
     "Console": "console",
     "Tests": "tests",

@@ -81,5 +81,6 @@ def opening() -> None:
     emheap.open(True)  # type: ignore[call-arg]
     emheap.wrap_buffer(bytearray(64), None)  # type: ignore[arg-type, call-arg]
     emheap.wrap_buffer(bytearray(64), allocator="bump")  # type: ignore[arg-type]
+    emheap.wrap_buffer(bytearray(64), abi=32)  # type: ignore[arg-type]
     emheap.create_wasm_heap_manager(None, None, None)  # type: ignore[arg-type]
     emheap.nonesuch()  # type: ignore[attr-defined]

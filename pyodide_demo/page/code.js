@@ -46,12 +46,18 @@ async function highlight(code, rows) {
   });
 }
 
-/**
- * Show a module of the demonstration, as it is run.
- * @param {HTMLElement} place
- * @param {string} name
- */
-export async function showModule(place, name) {
-  const answer = await fetch(`python/pyodide_demo/${name}`);
+/** Show in each panel the module of the demonstration that it runs, once the panel is seen. */
+export function showModules() {
+  for (const place of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-module]"))) {
+    const show = () => void showModule(place).catch(() => {}); // the panel works without
+    const panel = /** @type {HTMLElement} */ (place.closest("[role=tabpanel]"));
+    if (panel.hidden) panel.addEventListener("shown", show, { once: true });
+    else show();
+  }
+}
+
+/** @param {HTMLElement} place */
+async function showModule(place) {
+  const answer = await fetch(`python/pyodide_demo/${place.dataset.module}`);
   if (answer.ok) showCode(place, await answer.text());
 }

@@ -9,6 +9,7 @@ const WORDS = {
   "console.run": "running what was entered in the console",
   "picture.measure": "measuring",
   "module.open": "opening a module",
+  "structure.read": "laying out a structure",
 };
 
 /**

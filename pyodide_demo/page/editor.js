@@ -6,10 +6,13 @@
 /**
  * @typedef {object} Wishes
  * @property {string} label what a screen reader calls it
+ * @property {PromptWishes} [prompt] without these it is no prompt but a text with numbered lines
+ * @property {(text: string) => void} [changed]
+ *
+ * @typedef {object} PromptWishes
  * @property {(text: string) => void} run
  * @property {(text: string) => Promise<{ names: string[], start: number }>} complete
  * @property {(step: -1 | 1) => string | undefined} recall the text before or after in the history
- * @property {(text: string) => void} [changed]
  */
 
 const STYLES = {
@@ -92,7 +95,34 @@ export function isWhole(text) {
  * @param {(text: string) => void} set
  */
 function extensionsOf(codemirror, wishes, set) {
-  const { EditorView, EditorState, Prec, keymap } = codemirror;
+  const { EditorView, EditorState, keymap } = codemirror;
+  return [
+    wishes.prompt === undefined ? codemirror.lineNumbers() : promptOf(codemirror, wishes.prompt, set),
+    keymap.of([codemirror.indentWithTab, ...codemirror.historyKeymap, ...codemirror.defaultKeymap]),
+    codemirror.history(),
+    codemirror.drawSelection(),
+    codemirror.bracketMatching(),
+    codemirror.indentOnInput(),
+    codemirror.indentUnit.of("    "),
+    EditorState.tabSize.of(4),
+    new codemirror.LanguageSupport(codemirror.pythonLanguage),
+    codemirror.syntaxHighlighting(stylesOf(codemirror)),
+    EditorView.lineWrapping,
+    EditorView.contentAttributes.of({ "aria-label": wishes.label }),
+    EditorView.updateListener.of((update) => {
+      if (update.docChanged) wishes.changed?.(update.state.doc.toString());
+    }),
+    EditorView.theme(STYLES),
+  ];
+}
+
+/**
+ * What makes a prompt of an editor.
+ * @param {CodeMirror} codemirror
+ * @param {PromptWishes} wishes
+ * @param {(text: string) => void} set
+ */
+function promptOf(codemirror, wishes, set) {
   /** @param {EditorView} view */
   const run = (view) => {
     wishes.run(view.state.doc.toString());
@@ -126,28 +156,13 @@ function extensionsOf(codemirror, wishes, set) {
     { key: "Tab", run: codemirror.acceptCompletion },
   ];
   return [
-    Prec.highest(keymap.of(keys)),
-    keymap.of([codemirror.indentWithTab, ...codemirror.historyKeymap, ...codemirror.defaultKeymap]),
-    codemirror.history(),
-    codemirror.drawSelection(),
-    codemirror.bracketMatching(),
-    codemirror.indentOnInput(),
-    codemirror.indentUnit.of("    "),
-    EditorState.tabSize.of(4),
-    new codemirror.LanguageSupport(codemirror.pythonLanguage),
-    codemirror.syntaxHighlighting(stylesOf(codemirror)),
+    codemirror.Prec.highest(codemirror.keymap.of(keys)),
     codemirror.autocompletion({ override: [completing(wishes)], icons: false, interactionDelay: 0 }),
-    EditorView.lineWrapping,
-    EditorView.contentAttributes.of({ "aria-label": wishes.label }),
-    EditorView.updateListener.of((update) => {
-      if (update.docChanged) wishes.changed?.(update.state.doc.toString());
-    }),
-    EditorView.theme(STYLES),
   ];
 }
 
 /**
- * @param {Wishes} wishes
+ * @param {PromptWishes} wishes
  * @returns {import("@codemirror/autocomplete").CompletionSource}
  */
 function completing(wishes) {

@@ -1,5 +1,6 @@
 // The page: Python's start, and its panels. Each panel is a file of its own.
 
+import { showModules } from "./code.js";
 import { showCondition } from "./condition.js";
 import { element, wordsOf } from "./dom.js";
 import { startHero } from "./hero.js";
@@ -12,6 +13,7 @@ import { startModule } from "./panels/module.js";
 import { startPicture } from "./panels/picture.js";
 import { startSameBytes } from "./panels/same_bytes.js";
 import { startSpectrum } from "./panels/spectrum.js";
+import { startStructures } from "./panels/structures.js";
 import { startTests } from "./panels/tests.js";
 import { Python, Restarted } from "./python.js";
 import { State } from "./state.js";
@@ -47,11 +49,13 @@ const panels = [
   startHeapMap(python, state),
   startBreaking(python, state, site),
   startSameBytes(python, state),
+  startStructures(python, state, site),
   module_,
   console_,
   startTests(python, state, site),
 ];
 state.open();
+showModules();
 showCondition(python, () => {
   for (const panel of panels) panel.restarting?.();
   void start();

@@ -14,6 +14,7 @@ export interface Site {
   chosen: string[];
   mistakes: { name: string; title: string; words: string; recorded: Recorded }[];
   scene: SceneStep[];
+  structures: { name: string; title: string; code: string }[];
   samples: { name: string; address: string; words: string }[];
   parts: { path: string; title: string }[];
   /** What is fetched before Python runs, and the bytes that come over the network for each. */
@@ -152,15 +153,32 @@ export interface OpenedModule {
   problem: string;
 }
 
+/** A structure as an ABI lays it out, with its bytes and values. */
 export interface StructureReport {
-  names: string[];
-  /** What the declaration came to; empty where it could not be read. */
-  layout: { name: string; kind: string; offset: number; byte_size: number; value: string }[];
-  byte_size: number;
-  address: number;
+  name: string;
+  machines: { name: string; title: string; byte_size: number; alignment: number }[];
+  /** In hexadecimal. */
   bytes: string;
-  shown: string;
-  error: string;
+  parts: StructurePart[];
+  /** What was run. */
+  code: string;
+}
+
+/** A field, an element of one, or padding, which has no path; `start` and `length` are in bits. */
+export interface StructurePart {
+  path: string;
+  kind: string;
+  start: number;
+  length: number;
+  value: string;
+  problem: string;
+}
+
+/** What was declared, for which ABI, and the bytes: without any they are as the declaration says. */
+export interface Declared {
+  code: string;
+  machine: string;
+  bytes: string;
 }
 
 export interface Started {
@@ -205,11 +223,9 @@ export interface Tasks {
 
   "module.open": { details: { name: string; bytes: ArrayBuffer }; result: OpenedModule };
 
-  "structure.read": { details: { declaration: string; bytes: string }; result: StructureReport };
-  "structure.write": {
-    details: { declaration: string; bytes: string; field: string; value: string };
-    result: StructureReport;
-  };
+  "structure.read": { details: Declared; result: StructureReport };
+  "structure.write": { details: Declared & { field: string; value: string }; result: StructureReport };
+  "structure.move": { details: Declared & { target: string }; result: StructureReport };
 
   "console.run": { details: { text: string; scope: "page" | "module" }; result: { filename: string; error: string } };
   "console.complete": {

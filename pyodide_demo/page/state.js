@@ -8,7 +8,7 @@
  * @property {{ heap: string, range: string }} map
  * @property {{ mistake: string }} break
  * @property {{ step: string }} bytes
- * @property {{ declaration: string, bytes: string }} structures
+ * @property {{ example: string, code: string, machine: string, bytes: string }} structures
  * @property {{ sample: string }} module
  * @property {{ code: string, run: string }} console
  * @property {{ part: string }} tests
@@ -22,7 +22,7 @@ const FIRST = {
   map: { heap: "", range: "blocks" },
   break: { mistake: "" },
   bytes: { step: "" },
-  structures: { declaration: "", bytes: "" },
+  structures: { example: "node", code: "", machine: "wasm32-unknown-unknown", bytes: "" },
   module: { sample: "" },
   console: { code: "", run: "" },
   tests: { part: "" },

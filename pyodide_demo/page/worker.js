@@ -11,6 +11,7 @@ import { lastLine, startPython } from "./worker/python.js";
 import * as bytes from "./worker/same_bytes.js";
 import * as scene from "./worker/scene.js";
 import * as spectrum from "./worker/spectrum.js";
+import * as structure from "./worker/structure.js";
 
 /** @import { News, Question, Tasks } from "./protocol.d.ts" */
 /** @import { Surroundings } from "./worker/python.js" */
@@ -26,6 +27,7 @@ const panels = {
   picture,
   scene,
   spectrum,
+  structure,
 };
 /** What goes on while others are done: a program that waits must not keep them. */
 const BESIDE = new Set(["console.run", "console.cancel"]);

@@ -19,6 +19,7 @@ from emtests.demo.browser import (
     returning,
     spectrum,
     structure,
+    structures,
 )
 from emtests.demo.browser.visit import Visit
 
@@ -34,6 +35,7 @@ PANELS = {
     "returning": returning.drive,
     "spectrum": spectrum.drive,
     "structure": structure.drive,
+    "structures": structures.drive,
 }
 # A stand-in for camera and microphone, and a person who allows both.
 MEDIA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]

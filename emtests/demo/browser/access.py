@@ -14,6 +14,7 @@ ALIVE = {
     "Break it": ("#mistakes button:last-child", "#accounts h3"),
     "Console": ("#examples button:last-child", "#console-log .answered"),
     "Heap map": ("#map-rows tr:first-child button", "#dump"),
+    "Structures": ("#structure-examples [name=flags]", "#structure-fields input"),
     "Same bytes": ("#actions-python button:first-child", "#bytes-row .changed"),
     "Your .wasm": ("#samples button:first-child", "#module-exports tr"),
 }

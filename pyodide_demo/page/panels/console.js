@@ -54,9 +54,11 @@ export class Prompt {
     const codemirror = await loadCodeMirror();
     this.#editor ??= new Editor(this.#place, codemirror, {
       label: this.#label,
-      run: (text) => void this.run(text),
-      complete: (text) => this.#complete(text),
-      recall: (step) => this.#recall(step),
+      prompt: {
+        run: (text) => void this.run(text),
+        complete: (text) => this.#complete(text),
+        recall: (step) => this.#recall(step),
+      },
     });
     if (this.#waiting) this.#editor.set(this.#waiting);
   }

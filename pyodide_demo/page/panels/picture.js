@@ -1,7 +1,6 @@
 // The picture panel: what the visitor switches, and what the worker drew.
 
 import { openCamera } from "../camera.js";
-import { showModule } from "../code.js";
 import { button, element, hexadecimal, input, make, number, row, heading, showError, size, wordsOf } from "../dom.js";
 import { RateMeter } from "../rate_meter.js";
 import { freshCanvas } from "../surfaces.js";
@@ -213,7 +212,6 @@ export function startPicture(python, state, site) {
       await python.call("picture.start", { canvas }, [canvas]);
       busy = false;
       await request(shown);
-      await showModule(element("filter-code"), "filters.py").catch(() => {});
     },
 
     restarting() {

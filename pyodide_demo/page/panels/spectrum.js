@@ -1,6 +1,5 @@
 // The panel of the spectrogram: which sound it is, and what was read of it.
 
-import { showModule } from "../code.js";
 import { button, element, input, make, number, pause, showError, wordsOf } from "../dom.js";
 import { RateMeter } from "../rate_meter.js";
 import { audibleTone, microphone, soundFile } from "../sounds.js";
@@ -146,9 +145,6 @@ export function startSpectrum(python, state) {
   });
   state.listen("spectrum", showChosen);
   showChosen();
-
-  const showOwnCode = () => void showModule(element("fft-code"), "fft.py").catch(() => {});
-  element("panel-spectrum").addEventListener("shown", showOwnCode, { once: true });
 
   return {
     started() {
