@@ -44,8 +44,8 @@ def _fields(heap: HeapManager, structure: Any, origin: int, prefix: str) -> Iter
         if isinstance(value, Struct):
             yield from _fields(heap, value, origin, f"{path}.")
         elif isinstance(value, StructArrayRef):
-            for at, element in enumerate(value):
-                yield from _fields(heap, element, origin, f"{path}[{at}].")
+            for index, element in zip(_indices(field.kind), value, strict=True):
+                yield from _fields(heap, element, origin, f"{path}{index}.")
         elif isinstance(value, ArrayRef):
             yield from _elements(value, field.kind, path, start)
         elif isinstance(value, StringRef):
@@ -58,10 +58,17 @@ def _fields(heap: HeapManager, structure: Any, origin: int, prefix: str) -> Iter
 
 def _elements(array: Any, kind: Any, path: str, start: int) -> Iterator[Part]:
     length = 8 * array.bytes_per_element
-    for at, index in enumerate(product(*map(range, kind.shape))):
+    for at, index in enumerate(_indices(kind)):
         value, problem = _attempt(partial(array.__getitem__, at))
-        place = f"{path}[{', '.join(map(str, index))}]"
-        yield _part(place, kind.of, start + at * length, length, value, problem)
+        yield _part(f"{path}{index}", kind.of, start + at * length, length, value, problem)
+
+
+def _indices(kind: Any) -> Iterator[str]:
+    """The indices of an array's elements in order: ``[0]``, or ``[0, 0]`` of one with two
+    dimensions."""
+    flexible = not kind.shape  # none of its elements belong to the structure
+    for index in () if flexible else product(*map(range, kind.shape)):
+        yield f"[{', '.join(map(str, index))}]"
 
 
 def _attempt(read: Callable[[], Any]) -> tuple[Any, str]:

@@ -82,18 +82,25 @@ class Point(Struct):
     x: int8
     y: int8
 class Line(Struct):
-    ends: Array[Point] = array(2)
+    ends: Array[Point] = array(2, 1)
     names: Array[Pointer[utf8]] = array(2)
 Line(ends=[(1, 2), (3, 4)])
 """
     assert fields(read(code, WASM)) == {
-        "ends[0].x": "1",
-        "ends[0].y": "2",
-        "ends[1].x": "3",
-        "ends[1].y": "4",
+        "ends[0, 0].x": "1",
+        "ends[0, 0].y": "2",
+        "ends[1, 0].x": "3",
+        "ends[1, 0].y": "4",
         "names[0]": "None",
         "names[1]": "None",
     }
+
+
+def test_a_flexible_array_has_no_element_of_the_structure() -> None:
+    shown = read(
+        "class Message(Struct):\n    count: uint8\n    items: Array[uint16] = array()", WASM
+    )
+    assert places(shown) == [("count", 0, 8), ("", 8, 8)]
 
 
 def test_bit_fields_lie_as_each_compiler_puts_them() -> None:
