@@ -16,7 +16,16 @@ from emheap.calls.temporaries import Temporaries
 from emheap.memories.base import Memory
 from emheap.types.abi import ABI
 
-__all__ = ["WASM_TYPES", "CallbackSlot", "Convention", "Linker", "TrapReport", "Wire"]
+__all__ = [
+    "WASM_TYPES",
+    "CallbackSlot",
+    "Convention",
+    "Linker",
+    "TrapReport",
+    "Wire",
+    "exited",
+    "trapped",
+]
 
 WASM_TYPES = {
     "?": "i32", "b": "i32", "B": "i32", "h": "i32", "H": "i32", "i": "i32", "I": "i32",
@@ -70,6 +79,24 @@ class TrapReport(NamedTuple):
     reason: str
     closes: bool = False
     """Whether nothing can be called any more."""
+
+
+def exited(status: object) -> TrapReport:
+    """What ``exit`` means."""
+    return TrapReport(f"its program ended with status {status}", closes=True)
+
+
+def trapped(reason: str, function: str) -> TrapReport:
+    """What a trap means, in the innermost function, as far as its name is known.
+
+    WASI's ``abort`` is nothing but a trap, so that its name alone tells it from others.
+    """
+    if "unreachable" not in reason:
+        return TrapReport(reason)
+    if function == "abort":
+        return TrapReport("it called abort()", closes=True)
+    place = f" in {function}()" if function else ""
+    return TrapReport(f"unreachable code{place}: abort(), a failed assertion, or __builtin_trap()")
 
 
 class CallbackSlot(Protocol):

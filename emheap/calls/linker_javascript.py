@@ -5,6 +5,7 @@ This module is imported inside Pyodide only.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -12,11 +13,11 @@ from pyodide.ffi import JsException, JsProxy
 
 from emheap.allocators.base import Allocator
 from emheap.calls.function_table import WASM_FROM_C, FunctionTable, TableSlot, no_table
-from emheap.calls.linker import Convention, Linker, TrapReport, Wire
+from emheap.calls.linker import Convention, Linker, TrapReport, Wire, exited, trapped
 from emheap.calls.loops import loop_module
 from emheap.calls.temporaries import Temporaries
 from emheap.calls.temporaries_javascript import JavaScriptTemporaries
-from emheap.calls.verifying import contradiction
+from emheap.calls.verifying import contradiction, legalised
 from emheap.errors import OutOfBoundsError
 from emheap.javascript.bridge import big_int, tag_of
 from emheap.javascript.exports import data_member, data_names, memory_in
@@ -37,6 +38,10 @@ _INTO_JAVASCRIPT = {"q": "big({})", "Q": "big({})", "?": "int({})"}
 _FROM_JAVASCRIPT = {**WASM_FROM_C, "q": "int({})", "Q": "(int({}) & 18446744073709551615)"}
 _TO_CALLBACK = {**_FROM_JAVASCRIPT, "f": "float({})", "d": "float({})"}
 _NAMES = {"big": big_int}
+_THROWN_BY_CPP = re.compile(r"with tag \[object (Number|WebAssembly\.Exception)\] was thrown")
+"""How Pyodide describes what is no Error: the address of an exception where Emscripten throws by
+JavaScript (-fexceptions), else an exception of WebAssembly's (-fwasm-exceptions)."""
+_FRAME = re.compile(r"^ *(?:at )?(?:[\w-]+\.wasm\.)?([^ (@]*) ?[(@].*wasm-function\[", re.MULTILINE)
 
 
 class JavaScriptLinker(Linker):
@@ -93,7 +98,8 @@ class JavaScriptLinker(Linker):
             return self._check_count(symbol, declared)
         if fits_type(declared, symbol):
             return ""
-        found = type_of_function(symbol)
+        halves = legalised(declared)
+        found = halves if fits_type(halves, symbol) else type_of_function(symbol)
         text = contradiction(declared, found)
         return text if found else f"{text}: a function of {symbol.length} parameters"
 
@@ -160,13 +166,20 @@ class JavaScriptLinker(Linker):
             return None
         thrown: Any = error
         name, message = str(thrown.name), str(thrown.message)
-        if name == "ExitStatus":
-            return TrapReport(f"its program ended: {message}", closes=True)
+        if name in (
+            "ExitStatus",
+            "Exit",
+        ):  # Pyodide has an error of its own for other modules', too
+            return exited(message.rpartition("(")[2].rstrip(")"))
         if message.startswith("Aborted(") or "abort(" in message:
             return TrapReport(message, closes=True)
         if name == "RangeError" and "stack" in message:
             return TrapReport("call stack exhausted")
-        return TrapReport(message if name == "RuntimeError" else f"{name}: {message}")
+        if _THROWN_BY_CPP.search(message):
+            return TrapReport("it threw a C++ exception, which nothing in it caught")
+        if name == "RuntimeError":
+            return trapped(message, _innermost_function(str(thrown.stack)))
+        return TrapReport(f"{name}: {message}")
 
     def _find_stack(self) -> tuple[Callable[[], Any] | None, Callable[[Any], Any]]:
         pointer = self._member("__stack_pointer")
@@ -204,6 +217,12 @@ def _float_function(symbol: Any, wire: Wire) -> Callable[..., Any]:
     return call
 
 
+def _innermost_function(stack: str) -> str:
+    """The name of the function of WebAssembly that an error comes from, as far as it has names."""
+    found = _FRAME.search(stack)
+    return found[1] if found else ""
+
+
 def _open_table(table: Any, name: str) -> FunctionTable:
     def grow(count: int) -> int:
         try:
@@ -232,7 +251,7 @@ def linker_sources(*objects: Any) -> list[Any]:
             found.append(one.exports)
             continue
         found.append(one)
-        for name in ("wasmExports", "asm"):
+        for name in ("wasmExports", "asm", "exports"):
             exports = data_member(one, name)
             if isinstance(exports, JsProxy):
                 found.append(exports)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from emheap.calls.function_table import WASM_FROM_C, FunctionTable, TableSlot, no_table
-from emheap.calls.linker import Convention, Linker, TrapReport, Wire
+from emheap.calls.linker import Convention, Linker, TrapReport, Wire, exited, trapped
 from emheap.calls.loops import loop_module
 from emheap.calls.verifying import FunctionType, contradiction
 from emheap.calls.wasmtime_call import bind_function
@@ -131,10 +131,12 @@ class WasmtimeLinker(Linker):
         import wasmtime
 
         if isinstance(error, wasmtime.ExitTrap):
-            return TrapReport(f"its program ended with status {error.code}", closes=True)
+            return exited(error.code)
         if isinstance(error, (wasmtime.Trap, wasmtime.WasmtimeError)):
             last = str(error).strip().splitlines()[-1]
-            return TrapReport(last.rpartition("wasm trap: ")[2].strip())
+            frames = error.frames if isinstance(error, wasmtime.Trap) else []
+            function = frames[0].func_name if frames else None
+            return trapped(last.rpartition("wasm trap: ")[2].strip(), function or "")
         return None
 
     def stack_mark(self) -> Any:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-from emheap.calls.linker import Linker, TrapReport
+from emheap.calls.linker import Linker, TrapReport, exited
 from emheap.errors import ForeignTrapError
 
 __all__ = ["GENERATED", "CallState", "ProgramExitError"]
@@ -99,7 +99,7 @@ class CallState:
 
     def _explain(self, error: BaseException) -> TrapReport | None:
         if isinstance(error, ProgramExitError):
-            return TrapReport(f"its program ended with status {error.status}", closes=True)
+            return exited(error.status)
         return self.linker.explain(error)
 
     def _take_pending(self) -> BaseException | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["FunctionType", "contradiction", "show_type"]
+__all__ = ["FunctionType", "contradiction", "legalised", "show_type"]
 
 FunctionType = tuple[tuple[str, ...], tuple[str, ...]]
 """The parameters and the results of a function of WebAssembly: i32, i64, f32, f64."""
@@ -26,7 +26,7 @@ def contradiction(declared: FunctionType, found: FunctionType | None) -> str:
     if found is None:
         return f"it is declared as {show_type(declared)}, and the module has it otherwise"
     text = f"it is declared as {show_type(declared)}, and the module has {show_type(found)}"
-    if _legalised(declared) == found:
+    if legalised(declared) == found:
         return (
             f"{text}: an integer of 64 bits goes as two of 32, as Emscripten has it without "
             "BigInts; link the module with emcc -sWASM_BIGINT"
@@ -34,7 +34,12 @@ def contradiction(declared: FunctionType, found: FunctionType | None) -> str:
     return text
 
 
-def _legalised(kind: FunctionType) -> FunctionType:
+def legalised(kind: FunctionType) -> FunctionType:
+    """The type that Emscripten makes of one where integers of 64 bits cannot pass to JavaScript.
+
+    >>> legalised((("i64",), ("i64",)))
+    (('i32', 'i32'), ('i32',))
+    """
     params, results = kind
     halves: list[str] = []
     for one in params:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from emheap import ForeignTrapError, HeapManager
+from emheap import ForeignTrapError, Function, HeapManager, Library, load_wasm
 from emtests.calls.declared import Calls, Traps
 from emtests.calls.ways import RUNNING, Way
 
@@ -88,3 +88,32 @@ def test_a_function_outlives_its_library_and_its_store(way: Way) -> None:
     del heap, parts
     gc.collect()
     assert add(2, 3) == 5
+
+
+NAMED = bytes.fromhex(
+    "0061736d01000000 0104016000000305 0400000000050301 0001071803066d65 6d6f727902000473 "
+    "746f70000104626f 6f6d00030a130403 00000b040010000b 0300000b04001002 0b0022046e616d65 "
+    "011b04000561626f 7274010473746f70 0205636865636b03 04626f6f6d"
+)
+"""A module whose functions have names: ``stop`` calls ``abort`` and ``boom`` calls ``check``, both
+of which are nothing but an unreachable instruction."""
+
+
+class Ending(Library):
+    stop: Function[[], None]
+    boom: Function[[], None]
+
+
+def test_abort_is_told_from_other_traps_by_its_name(way: Way) -> None:
+    library = load_wasm(NAMED, wrap_only=True).library(Ending)
+    with pytest.raises(ForeignTrapError) as caught:
+        library.boom()
+    assert caught.value.reason == (
+        "unreachable code in check(): abort(), a failed assertion, or __builtin_trap()"
+    )
+    assert "closed" not in repr(library)
+    with pytest.raises(ForeignTrapError, match=r"stop\(\) did not return: it called abort\(\)"):
+        library.stop()
+    assert library.is_closed
+    with pytest.raises(ForeignTrapError, match=r"closed since it called abort\(\) in stop\(\)"):
+        library.boom()

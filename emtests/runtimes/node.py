@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from emtests.calls.programs.files import MOUNT, programs_folder
 from emtests.runtimes.base import Job, Outcome
 from emtests.runtimes.events import judge
 from emtests.runtimes.processes import run
@@ -29,6 +30,7 @@ class PyodideInNode:
         node = find_node()
         pyodide, site = self.release.fetch(job)
         mounts = {"/project": CHECKOUT, "/site": site, "/run-folder": job.folder}
+        mounts[MOUNT] = programs_folder(job.say)
         inside = self.release.configuration(job, NOT_SLOW, measure=self.release.measured)
         configuration = job.folder / "configuration.json"
         configuration.write_text(

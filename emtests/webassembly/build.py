@@ -1,7 +1,7 @@
 """Compiles the sources in fixtures/ to the .wasm files: ``python -m emtests.webassembly.build``.
 
 Needs clang, lld and wasi-libc (Debian: apt-get install clang lld wasi-libc libclang-rt-dev-wasm32),
-and Rust with its library for WebAssembly (rustc libstd-rust-dev-wasm32).
+Rust with its library for WebAssembly (rustc libstd-rust-dev-wasm32), and Emscripten (emscripten).
 """
 
 from __future__ import annotations
@@ -31,11 +31,34 @@ _BUILDS = {
         *_REACTOR,
         "-mmutable-globals",
         "-Wl,--export=__stack_pointer,--export-table,--growable-table",
+        "-Wl,--export=qsort,--export=bsearch",
     ],
+    "fft": _REACTOR,
     "printing": [*_REACTOR, "-mmutable-globals", "-Wl,--export=__stack_pointer"],
 }
 NAMES = tuple(_BUILDS)
 """The modules, each compiled from the source of its name, and those of guests from guest.c."""
+# Each is one script, which makes its module at once, as `new Function("Module", script)` needs.
+_EXPORTED = "_add,_twice,_weigh,_apply,_throw_if,_catch_it,_boom,_stop,_leave,_malloc,_free"
+_EMSCRIPTEN = [
+    "-Os",
+    "-sWASM_ASYNC_COMPILATION=0",
+    "-sSINGLE_FILE",
+    "-sFILESYSTEM=0",
+    "-sENVIRONMENT=web",
+    "-sALLOW_TABLE_GROWTH",
+    "-sALLOW_MEMORY_GROWTH",
+    "-sEXIT_RUNTIME",
+    f"-sEXPORTED_FUNCTIONS={_EXPORTED}",
+]
+EMSCRIPTEN_BUILDS = {
+    "emscripten_legalised": [],
+    "emscripten_js_exceptions": ["-sWASM_BIGINT", "-fexceptions"],
+    "emscripten_wasm_exceptions": ["-sWASM_BIGINT", "-fwasm-exceptions"],
+}
+EMSCRIPTEN_COMPILER = "3.1.6"
+"""The version of Emscripten that made the committed files; its releases name the exports alike."""
+
 RUST, RUST_COMPILER = "rust_allocator", "1.63.0"
 """The module in Rust, and the version of rustc that made the committed file."""
 
@@ -50,6 +73,15 @@ def compile_fixture(name: str, folder: Path) -> Path:
     # Linked without -O2: with it clang runs wasm-opt too, where that is installed.
     subprocess.run([*options, "-Wl,--strip-all", str(linked), "-o", str(made)], check=True)
     linked.unlink()
+    made.chmod(0o644)
+    return made
+
+
+def compile_emscripten(name: str, folder: Path) -> Path:
+    """Compile one of Emscripten's modules, with its JavaScript, into a folder; return its path."""
+    made = folder / f"{name}.js"
+    options = [*_EMSCRIPTEN, *EMSCRIPTEN_BUILDS[name], str(FIXTURES / "emscripten.cpp")]
+    subprocess.run(["em++", *options, "-o", str(made)], check=True)
     made.chmod(0o644)
     return made
 
@@ -71,7 +103,7 @@ def compiler_version(compiler: str = "clang") -> str | None:
         ended = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=True)
     except FileNotFoundError:
         return None
-    found = re.search(r"(?:clang version|rustc) (\S+)", ended.stdout)
+    found = re.search(r"(?:clang version|rustc|\)) (\d\S+)", ended.stdout)
     return found[1] if found else None
 
 
@@ -82,4 +114,6 @@ if __name__ == "__main__":
     for fixture in NAMES:
         compile_fixture(fixture, FIXTURES)
     compile_rust(FIXTURES)
+    for fixture in EMSCRIPTEN_BUILDS:
+        compile_emscripten(fixture, FIXTURES)
     print(f"compiled {', '.join(NAMES)} with clang {version}")  # noqa: T201

@@ -41,7 +41,7 @@ def describe(kind: Any) -> Any:
 
 
 def test_every_module_is_there_and_small() -> None:
-    assert (*GUESTS, "calls", "printing") == NAMES
+    assert (*GUESTS, "calls", "fft", "printing") == NAMES
     for name in NAMES:
         assert (FIXTURES / f"{name}.wasm").stat().st_size < 100_000
 

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from emheap import Function, HeapManager, Library, Pointer, Struct, c, int32, uint8, uint32
+from emheap import (
+    Function,
+    HeapManager,
+    Library,
+    Pointer,
+    Struct,
+    StructArrayRef,
+    c,
+    int32,
+    uint8,
+    uint32,
+)
 
 
 class MemoryMode(enum.Enum):
@@ -66,10 +78,14 @@ def characters(heap: HeapManager, harfbuzz: HarfBuzz, text: str) -> list[tuple[i
     return found
 
 
-def shape(
+@contextmanager
+def shaped(
     heap: HeapManager, harfbuzz: HarfBuzz, font_file: bytes, text: str
-) -> tuple[list[Glyph], list[int]]:
-    """The glyphs, and what C said when it needed the font no more (by a callback)."""
+) -> Iterator[tuple[StructArrayRef[GlyphInfo], StructArrayRef[GlyphPosition]]]:
+    """The glyphs of a text and where they stand, in HarfBuzz's own memory until the block ends.
+
+    HarfBuzz says by a callback when it needs the font no more.
+    """
     destroyed: list[int] = []
 
     def destroy(what: Pointer[Any]) -> None:
@@ -85,14 +101,19 @@ def shape(
         harfbuzz.shape(font, buffer, None, 0)
         infos = harfbuzz.buffer_get_glyph_infos(buffer, count).array(count.value)
         places = harfbuzz.buffer_get_glyph_positions(buffer, count).array(count.value)
-        glyphs = [
-            Glyph(info.codepoint, info.cluster, place.x_advance)
-            for info, place in zip(infos, places, strict=True)
-        ]
+        yield infos, places
         assert not destroyed
         harfbuzz.buffer_destroy(buffer)
         harfbuzz.font_destroy(font)
         harfbuzz.face_destroy(face)
         harfbuzz.blob_destroy(blob)
         assert destroyed == [data.address]
-    return glyphs, destroyed
+
+
+def shape(heap: HeapManager, harfbuzz: HarfBuzz, font_file: bytes, text: str) -> list[Glyph]:
+    """The glyphs of a text."""
+    with shaped(heap, harfbuzz, font_file, text) as (infos, places):
+        return [
+            Glyph(info.codepoint, info.cluster, place.x_advance)
+            for info, place in zip(infos, places, strict=True)
+        ]

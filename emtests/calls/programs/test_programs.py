@@ -1,91 +1,62 @@
-"""Programs with other people's libraries, natively, in wasmtime and in Pyodide where they exist."""
+"""Programs with other people's libraries: the same text natively, in wasmtime and in Pyodide.
+
+A program takes a heap and a library on it, and does not know what runs it; see `opening`.
+"""
 
 from __future__ import annotations
 
-import ctypes
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import cmath
+import math
+import random
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, TypeVar
 
 import pytest
 
 import emheap
-from emheap import HeapManager, load_wasm
-from emheap._util.platform import IN_PYODIDE
-from emheap.calls.module_types import read_module_types
-from emtests.calls.programs import harfbuzz, sodium, sqlite, zstd
-from emtests.conftest import skip_for_gap
-from pyodide_demo.environment import EnvironmentProblem, npm_install
-
-_PACKAGES = (
-    "@sqlite.org/sqlite-wasm@3.50.4-build1",
-    "harfbuzzjs@1.6.4",
-    "dejavu-fonts-ttf@2.37.3",
+from emheap import HeapManager, Library, int32
+from emtests.calls.programs import harfbuzz, libc, sodium, sqlite, zstd
+from emtests.calls.programs.files import find_program
+from emtests.calls.programs.opening import (
+    WAYS,
+    Opened,
+    open_compiled,
+    open_module,
+    open_shared,
+    open_wasm,
 )
-_NO_SUCH_CALL = -52
+from emtests.webassembly.guests import FIXTURES
+from pyodide_demo.fft import Fft, Pffft, Transform
+
+L = TypeVar("L", bound=Library)
+NO_MODULES = WAYS[:2]
 
 
-class Opened(NamedTuple):
-    heap: HeapManager
-    source: Any
+def bind(cls: type[L], opened: Opened) -> tuple[HeapManager, L]:
+    return opened.heap, opened.heap.library(cls, opened.source)
 
 
-def native(name: str) -> Opened:
-    """A shared library of this machine."""
-    if IN_PYODIDE:
-        skip_for_gap(name, "Pyodide has no shared libraries of the system")
-    try:
-        return Opened(emheap.open(), ctypes.CDLL(name))
-    except OSError as error:
-        skip_for_gap(name, str(error))
-
-
-def packages() -> Path:
-    if IN_PYODIDE:
-        skip_for_gap("modules from npm", "Pyodide's tests have those that are loaded with it")
-    try:
-        return npm_install("native-programs", _PACKAGES)
-    except EnvironmentProblem as problem:
-        skip_for_gap("modules from npm", str(problem).splitlines()[0])
-
-
-def emscripten(file: Path) -> Opened:
-    """A module of Emscripten's, without its JavaScript: what that would serve is refused, but for
-    the time."""
-    served: dict[str, Callable[..., Any]] = {
-        "emscripten_date_now": lambda: time.time() * 1000,
-        "emscripten_get_now": lambda: time.monotonic() * 1000,
-        "_emscripten_get_now_is_monotonic": lambda: 1,
-    }
-    imports: dict[str, dict[str, Any]] = {}
-    for one in read_module_types(file.read_bytes()).imports:
-        given = one.module.startswith("wasi") or one.name.startswith("emscripten_resize")
-        if one.type is not None and not given:
-            answer = _NO_SUCH_CALL if one.type[1] else None
-            function = served.get(one.name, lambda *_, answer=answer: answer)
-            imports.setdefault(one.module, {})[one.name] = function
-    return Opened(load_wasm(file, imports), None)
+def check_nothing_is_left(heap: HeapManager) -> None:
+    assert heap.total_allocated_byte_size == 0
 
 
 # SQLite
 
-SQLITE: dict[str, Callable[[], Opened]] = {
-    "native": lambda: native("libsqlite3.so.0"),
-    "wasmtime": lambda: emscripten(
-        packages() / "@sqlite.org/sqlite-wasm/sqlite-wasm/jswasm/sqlite3.wasm"
-    ),
-}
+
+def open_sqlite(where: str) -> Opened:
+    if where == "native":
+        return open_shared("libsqlite3.so.0")
+    return open_wasm(find_program("sqlite3.wasm")) if where == "wasm" else open_module("sqlite3")
 
 
-@pytest.fixture(params=SQLITE)
+@pytest.fixture(params=WAYS)
 def connection(request: pytest.FixtureRequest) -> Iterator[sqlite.Connection]:
-    heap, source = SQLITE[request.param]()
-    connection = sqlite.Connection(heap, heap.library(sqlite.Sqlite, source))
+    heap, library = bind(sqlite.Sqlite, open_sqlite(request.param))
+    connection = sqlite.Connection(heap, library)
     yield connection
     connection.close()
-    assert heap.total_allocated_byte_size == 0
+    check_nothing_is_left(heap)
 
 
 def test_sqlite_queries(connection: sqlite.Connection) -> None:
@@ -117,63 +88,58 @@ def test_an_exception_in_a_row(connection: sqlite.Connection) -> None:
 # HarfBuzz
 
 
-@contextmanager
-def _harfbuzz(where: str) -> Iterator[Opened]:
-    if where == "pyodide":
-        if not IN_PYODIDE:
-            skip_for_gap("an Emscripten module", "it needs JavaScript")
-        import emtests_modules
-
-        yield Opened(emheap.wrap_emscripten_module_heap(emtests_modules.harfbuzz), None)
-    elif where == "native":
-        yield native("libharfbuzz.so.0")
+@pytest.fixture(params=WAYS)
+def shaper(request: pytest.FixtureRequest) -> Iterator[tuple[HeapManager, harfbuzz.HarfBuzz]]:
+    where = request.param
+    if where == "native":
+        opened = open_shared("libharfbuzz.so.0")
     else:
-        yield emscripten(packages() / "harfbuzzjs" / "dist" / "harfbuzz.wasm")
+        wasm = where == "wasm"
+        opened = open_wasm(find_program("harfbuzz.wasm")) if wasm else open_module("harfbuzz")
+    heap, library = bind(harfbuzz.HarfBuzz, opened)
+    yield heap, library
+    check_nothing_is_left(heap)
 
 
-@pytest.mark.parametrize("where", ["native", "wasmtime", "pyodide"])
-def test_harfbuzz_takes_a_text_apart(where: str) -> None:
-    with _harfbuzz(where) as (heap, source):
-        library = heap.library(harfbuzz.HarfBuzz, source)
-        assert harfbuzz.characters(heap, library, "héllo €") == [
-            (ord("h"), 0),
-            (ord("é"), 1),
-            (ord("l"), 3),
-            (ord("l"), 4),
-            (ord("o"), 5),
-            (ord(" "), 6),
-            (ord("€"), 7),
-        ]
-        assert heap.total_allocated_byte_size == 0
+def test_harfbuzz_takes_a_text_apart(shaper: tuple[HeapManager, harfbuzz.HarfBuzz]) -> None:
+    found = harfbuzz.characters(*shaper, "héllo €")
+    assert "".join(chr(code) for code, _ in found) == "héllo €"
+    assert [start for _, start in found] == [0, 1, 3, 4, 5, 6, 7]  # é has two bytes
 
 
-@pytest.mark.parametrize("where", ["native", "wasmtime"])
-def test_harfbuzz_shapes(where: str) -> None:
-    font = (packages() / "dejavu-fonts-ttf" / "ttf" / "DejaVuSans.ttf").read_bytes()
-    with _harfbuzz(where) as (heap, source):
-        library = heap.library(harfbuzz.HarfBuzz, source)
-        glyphs, destroyed = harfbuzz.shape(heap, library, font, "office")
-        assert len(destroyed) == 1
-        assert [glyph.cluster for glyph in glyphs] == [0, 1, 4, 5]  # f, f and i are one
-        assert sum(glyph.advance for glyph in glyphs) == 5619
-        assert heap.total_allocated_byte_size == 0
+def test_harfbuzz_shapes(shaper: tuple[HeapManager, harfbuzz.HarfBuzz]) -> None:
+    font = find_program("DejaVuSans.ttf").read_bytes()
+    glyphs = harfbuzz.shape(*shaper, font, "office")
+    assert [glyph.cluster for glyph in glyphs] == [0, 1, 4, 5]  # f, f and i are one
+    assert sum(glyph.advance for glyph in glyphs) == 5619
 
 
-# zstd and libsodium
+# zstd
 
 
-def test_zstd_in_pieces() -> None:
-    heap, source = native("libzstd.so.1")
-    library = heap.library(zstd.Zstd, source)
+@pytest.mark.parametrize("where", NO_MODULES)
+def test_zstd_in_pieces(where: str) -> None:
+    native = where == "native"
+    opened = open_shared("libzstd.so.1") if native else open_wasm(find_program("zstd.wasm"))
+    heap, library = bind(zstd.Zstd, opened)
     data = b"hello zstd " * 5000 + bytes(range(256)) * 20
     packed = zstd.compress(heap, library, data)
     assert len(packed) < len(data) / 20
     assert zstd.decompress(library, packed, len(data)) == data
+    assert zstd.decompress_in_pieces(heap, library, packed) == data
+    with pytest.raises(ValueError, match="Unknown frame descriptor"):
+        zstd.decompress_in_pieces(heap, library, b"no zstd at all")
+    check_nothing_is_left(heap)
 
 
-def test_a_secret_box() -> None:
-    heap, source = native("libsodium.so.23")
-    library = heap.library(sodium.Sodium, source)
+# libsodium
+
+
+@pytest.mark.parametrize("where", NO_MODULES)
+def test_a_secret_box(where: str) -> None:
+    native = where == "native"
+    opened = open_shared("libsodium.so.23") if native else open_wasm(find_program("sodium.wasm"))
+    heap, library = bind(sodium.Sodium, opened)
     assert library.sodium_init() >= 0
     key = sodium.random_bytes(library, sodium.KEY)
     nonce = sodium.random_bytes(library, sodium.NONCE)
@@ -182,3 +148,58 @@ def test_a_secret_box() -> None:
     assert sodium.unseal(library, box, nonce, key) == b"a secret"
     changed = bytes([box[0] ^ 1]) + box[1:]
     assert sodium.unseal(library, changed, nonce, key) is None
+    check_nothing_is_left(heap)
+
+
+# The C library
+
+
+@pytest.mark.parametrize("where", NO_MODULES)
+def test_sorting_and_searching(where: str) -> None:
+    native = where == "native"
+    opened = Opened(emheap.open()) if native else open_wasm(FIXTURES / "calls.wasm")
+    heap, library = bind(libc.Libc, opened)
+    values = random.Random(1).sample(range(-(10**6), 10**6), 200)
+    with heap.alloc_array(int32, values) as numbers:
+        libc.sort(library, numbers)
+        assert numbers[:] == sorted(values)
+        assert libc.find(heap, library, numbers, numbers[77]) == 77
+        assert libc.find(heap, library, numbers, 10**6) is None
+    check_nothing_is_left(heap)
+
+
+# An FFT
+
+
+@pytest.mark.parametrize("where", WAYS)
+@pytest.mark.parametrize("count", [32, 256])
+def test_a_fourier_transform(where: str, count: int, tmp_path: Path) -> None:
+    if where == "native":
+        opened = open_compiled(FIXTURES / "fft.c", tmp_path)
+    else:
+        opened = open_wasm(FIXTURES / "fft.wasm") if where == "wasm" else open_module("pffft")
+    numbers = random.Random(count)
+    samples = [numbers.uniform(-1, 1) for _ in range(count)]
+    with opened.heap as heap:
+        fft = Fft(opened.source, heap, count)
+        for _ in range(2):
+            assert fft.transform(samples) == pytest.approx(spectrum_of(samples), abs=1e-4)
+        assert {ref.address % 16 for ref in (fft.samples, fft.spectrum, fft.work)} == {0}
+        assert fft.samples[:] == pytest.approx(samples)
+        fft.close()
+
+
+def spectrum_of(samples: list[float]) -> list[float]:
+    """The transform by its definition, ordered as pffft's is."""
+    count = len(samples)
+    found = [
+        sum(sample * cmath.exp(-2j * math.pi * k * n / count) for n, sample in enumerate(samples))
+        for k in range(count // 2 + 1)
+    ]
+    flat = [part for value in found[1:-1] for part in (value.real, value.imag)]
+    return [found[0].real, found[-1].real, *flat]
+
+
+def test_a_size_that_is_refused() -> None:
+    _, library = bind(Pffft, open_wasm(FIXTURES / "fft.wasm"))
+    assert not library.new_setup(3, Transform.REAL)
