@@ -40,13 +40,12 @@ def load_in_javascript(
         raise ValueError(f"JavaScript's engine does not take the module: {error.message}") from None
     made = js.Object.new()
     for one in types.imports:
-        value = given.get((one.module, one.name))
-        if one.kind == "memory" and value is None:
+        if one.kind == "memory":
             memory = value = _make_memory(one)
         elif one.module in WASI_MODULES and one.type is not None:
             value = _function(one, wasi.function(one.name, one.type))
-        elif not isinstance(value, JsProxy):
-            value = _as_import(one, value)
+        else:
+            value = _as_import(one, given[one.module, one.name])
         _set(made, one.module, one.name, value)
     instance = js.WebAssembly.Instance.new(module, made)
     heap = open_instance(instance, memory, choice, options)
@@ -89,7 +88,9 @@ def _make_memory(one: Import) -> Any:
 
 
 def _as_import(one: Import, value: Any) -> Any:
-    if one.kind != "function" or one.type is None or not callable(value):
+    if isinstance(value, JsProxy):
+        return value
+    if one.type is None or not callable(value):
         raise TypeError(f"{one} was given as {type(value).__name__} {value!r:.60}")
     return _function(one, host_function(one.name, value, one.type))
 

@@ -64,7 +64,7 @@ def load_in_wasmtime(
     for one in types.imports:
         if one.module in WASI_MODULES:
             continue
-        if one.kind == "memory" and (one.module, one.name) not in given:
+        if one.kind == "memory":
             memory = _make_memory(store, one)
             linker.define(store, one.module, one.name, memory)
         else:
@@ -146,12 +146,15 @@ def _make_memory(store: wasmtime.Store, one: Import) -> wasmtime.Memory:
     return wasmtime.Memory(store, kind)
 
 
-def _as_import(store: wasmtime.Store, one: Import, value: Any) -> Any:
+def _as_import(store: wasmtime.Store, one: Import, value: Any) -> wasmtime.Func:
     import wasmtime
 
-    if isinstance(value, (wasmtime.Func, wasmtime.Memory, wasmtime.Table, wasmtime.Global)):
-        return value
-    if one.kind != "function" or one.type is None or not callable(value):
+    if isinstance(value, wasmtime.Func):  # to define it in this store would end the process
+        raise TypeError(
+            f"{one} was given as a wasmtime.Func, which belongs to another store: give a Python "
+            "function"
+        )
+    if one.type is None or not callable(value):
         raise TypeError(f"{one} was given as {type(value).__name__} {value!r:.60}")
     return _function(store, one, host_function(one.name, value, one.type))
 

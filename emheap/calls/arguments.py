@@ -8,6 +8,7 @@ elsewhere they are copied to C's heap, and back if C may have written to them.
 from __future__ import annotations
 
 import ctypes
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pickle import PickleBuffer
 from typing import Any
@@ -68,11 +69,8 @@ class Converter:
         """Whether something may have to be released after the call."""
 
 
-class Arguments:
+class Arguments(ABC):
     """What makes converters for one heap."""
-
-    shares_memory = False
-    """Whether C sees the bytes of Python's objects."""
 
     def __init__(self, table: Any, convention: Convention) -> None:
         self.table = table
@@ -81,10 +79,8 @@ class Arguments:
     def converter(self, kind: Kind, described: str) -> Converter:
         """The converter of one parameter; `described` is what messages call it."""
         if isinstance(kind, String):
-            convert = self._references(is_row_of_bytes, described, self._string(described))
-            if self.shares_memory:
-                return Converter(convert.convert, _TEXT)
-            return self._quick_text(convert)
+            made = self._references(is_row_of_bytes, described, self._string(described))
+            return self._text_converter(made.convert)
         if isinstance(kind, Buffer):
             return self._references(lambda _: True, described, self._buffer(kind, described))
         if isinstance(kind, (Address, Reference)):
@@ -94,9 +90,6 @@ class Arguments:
                 self._elements(kind, described),
             )
         raise TypeError(f"{described} cannot be passed")
-
-    def _quick_text(self, converter: Converter) -> Converter:
-        return converter
 
     # References
 
@@ -159,14 +152,21 @@ class Arguments:
 
     # What is no reference
 
+    @abstractmethod
+    def _text_converter(self, convert: Convert) -> Converter:
+        """The converter of text, which does in line what is most often passed."""
+
+    @abstractmethod
     def _string(self, described: str) -> Convert:
-        raise NotImplementedError
+        """What passes a str or bytes, null-terminated."""
 
+    @abstractmethod
     def _buffer(self, kind: Buffer, described: str) -> Convert:
-        raise NotImplementedError
+        """What passes a bytes-like object."""
 
+    @abstractmethod
     def _elements(self, kind: Address | Reference, described: str) -> Convert:
-        raise NotImplementedError
+        """What passes an array of numbers."""
 
     def _other(self, value: Any, described: str, expected: str) -> Converted:
         if value is None:
@@ -196,7 +196,8 @@ _BYTES = "a bytes-like object, a reference, or None"
 class ProcessArguments(Arguments):
     """For functions in this process's memory: C sees the bytes of Python's objects."""
 
-    shares_memory = True
+    def _text_converter(self, convert: Convert) -> Converter:
+        return Converter(convert, _TEXT)
 
     def _string(self, described: str) -> Convert:
         def convert(value: Any) -> Converted:
@@ -248,10 +249,8 @@ class ForeignArguments(Arguments):
         super().__init__(table, convention)
         self.temporaries = temporaries
 
-    def _quick_text(self, converter: Converter) -> Converter:
-        return Converter(
-            converter.convert, _QUICK_TEXT, {"store_text": self.temporaries.store_text}
-        )
+    def _text_converter(self, convert: Convert) -> Converter:
+        return Converter(convert, _QUICK_TEXT, {"store_text": self.temporaries.store_text})
 
     def _string(self, described: str) -> Convert:
         store = self.temporaries.store

@@ -1,9 +1,9 @@
 """Structures that are passed and returned by value.
 
 Natively ctypes knows where each machine puts them, given a structure of its own with the same
-members. In WebAssembly one with a single number in it goes as that number, an empty one not at all,
-and any other as the address of a copy, which the function may write to; a result like that comes
-back at an address that is passed before all other arguments.
+members. In WebAssembly one with a single number in it goes as that number, and any other as the
+address of a copy, which the function may write to; a result like that comes back at an address that
+is passed before all other arguments.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _made: dict[Any, Any] = {}
 def single_number(kind: Any, abi: ABI) -> str:
     """The letter of the one number that a structure consists of in WebAssembly; empty if it has
     more, or padding."""
-    entries = [one for one in kind._declaration.entries if not _is_empty(one, abi)]
+    entries = [one for one in kind._declaration.entries if not one.unnamed]
     if len(entries) != 1 or entries[0].flexible or entries[0].count not in (None, 1):
         return ""
     inner = entries[0].kind
@@ -50,11 +50,6 @@ def single_number(kind: Any, abi: ABI) -> str:
         letter = _scalar(inner, abi).format
     same = letter and struct.calcsize(f"={letter}") == layout_of(kind, abi).size
     return letter if same else ""
-
-
-def _is_empty(entry: Any, abi: ABI) -> bool:
-    nested = isinstance(entry.kind, StructType)
-    return entry.unnamed or (nested and layout_of(entry.kind, abi).size == 0)
 
 
 def _scalar(kind: Any, abi: ABI) -> Any:
@@ -94,6 +89,10 @@ class ByValue:
         self, kind: StructureValue, convention: Convention, table: Any, temporaries: Temporaries
     ) -> None:
         self._structure = kind.structure
+        if not layout_of(kind.structure, convention.abi).size:
+            raise NotSupportedError(
+                f"{kind} cannot be passed by value, for it has no fields; pass its address"
+            )
         self._convention = convention
         self._table = table
         self._temporaries = temporaries
@@ -112,8 +111,6 @@ class ByValue:
             )
         value._check_alive()
         data = self._variants.codec.encode_value(value, Notes(self._table))
-        if not data:
-            return None, None
         if self._native is not None:
             return self._native.from_buffer_copy(data), None
         if self._letter:
@@ -124,15 +121,13 @@ class ByValue:
     @property
     def comes_by_address(self) -> bool:
         """Whether a result is stored at an address that is passed first."""
-        return self._native is None and not self._letter and self._variants.layout.size > 0
+        return self._native is None and not self._letter
 
     @property
     def letter(self) -> Any:
-        """What the wire calls it: a letter, a structure of ctypes, or nothing."""
+        """What the wire calls it: a letter, or a structure of ctypes."""
         if self._native is not None:
             return self._native
-        if not self._variants.layout.size:
-            return ""
         return self._letter or self._convention.address
 
     def reserve(self) -> Any:
@@ -151,10 +146,8 @@ class ByValue:
 
     def lift(self, got: Any) -> Any:
         """The structure that came as a number, or as ctypes has it, as a value."""
-        if self._native is not None:
-            data = bytes(got)
-        else:
-            data = struct.pack(f"<{self._letter}", got) if self._letter else b""
+        native = self._native is not None
+        data = bytes(got) if native else struct.pack(f"<{self._letter}", got)
         with self.reserve() as block:
             block._store_bytes(block._base, data, None)
             return make_value(self._structure, block)

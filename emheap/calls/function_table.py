@@ -36,12 +36,8 @@ class TableSlot:
 
     def release(self) -> None:
         """Empty the entry: a call of it traps, until another function has it."""
-        if self._keep is not None:
-            self._table.clear(self.address)
-            destroy = getattr(self._keep, "destroy", None)
-            if destroy is not None:
-                destroy()
-            self._keep = None
+        self._table.clear(self.address)
+        self._keep.destroy()
 
 
 class FunctionTable:
@@ -53,7 +49,7 @@ class FunctionTable:
         self._free: list[int] = []
 
     def add(self, function: Any, keep: Any) -> TableSlot:
-        """An entry for a function; `keep` is what must live as long as it."""
+        """An entry for a function; `keep` is what must live as long as it, and is destroyed."""
         if not self._free:
             first = self._grow(_CHUNK)
             # Index 0 is C's null pointer.

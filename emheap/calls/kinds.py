@@ -6,6 +6,7 @@ These are data. How one is passed depends on the backend, and `lowering` writes 
 from __future__ import annotations
 
 import enum
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,11 +29,12 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Kind:
+class Kind(ABC):
     """The base of all of them."""
 
+    @abstractmethod
     def __str__(self) -> str:
-        raise NotImplementedError
+        """What messages call it."""
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ _ADDRESSES = (Address, Buffer, Callback, Owned, Reference, String, Text)
 
 
 def wire_letter(kind: Kind, services: Conversions) -> Any:
-    """The letter that a kind travels as; nothing for void and for empty structures."""
+    """The letter that a kind travels as; nothing for void."""
     convention = services.convention
     if isinstance(kind, Void):
         return ""
@@ -48,16 +48,14 @@ def wire_letter(kind: Kind, services: Conversions) -> Any:
         return convention.letter(kind.number.format)
     if isinstance(kind, _ADDRESSES):
         return convention.address
-    if isinstance(kind, StructureValue):
-        return services.by_value(kind).letter
-    raise TypeError(f"a {kind} cannot be passed on this heap")
+    assert isinstance(kind, StructureValue)
+    return services.by_value(kind).letter
 
 
 def wire_of(signature: Signature, services: Conversions) -> Wire:
     """A signature of numbers and addresses as the machine sees it."""
     convention = services.convention
-    letters = [wire_letter(kind, services) for kind in signature.params]
-    params = [letter for letter in letters if letter != ""]
+    params = [wire_letter(kind, services) for kind in signature.params]
     if signature.variadic and convention.is_wasm:  # the rest lies in memory, at an address
         params.append(convention.address)
     result = wire_letter(signature.result, services)
@@ -126,8 +124,7 @@ class _Writer:
         if converter.holds:
             self.holds.append(f"h{number}")
         self.checks.append(converter.source.replace("#", str(number)))
-        if letter != "":
-            self._pass(f"a{number}", letter)
+        self._pass(f"a{number}", letter)
 
     def add_rest(self) -> None:
         self.names["spread"] = self.services.variable_arguments(self.name)
@@ -168,7 +165,7 @@ class _Writer:
             "try:",
             f" {assigned}",
             "except BaseException as error:",
-            " raise failed(error) from None",
+            " raise failed(error)",
         ]
 
 
@@ -207,10 +204,6 @@ def compile_call(
 def _result(writer: _Writer, kind: Kind, letter: Any) -> str:
     """The template of the result; what must wait until callbacks are settled goes `after`."""
     if isinstance(kind, Void):
-        return ""
-    if letter == "":  # an empty structure
-        writer.names["lift"] = writer.services.lifter(kind, "the result")
-        writer.after.append("r = lift(None)")
         return ""
     template = writer.services.linker.result_templates.get(letter, "{}")
     if not isinstance(kind, Number):

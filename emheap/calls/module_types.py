@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from emheap.calls.verifying import FunctionType, show_type
+from emheap.errors import NotSupportedError
 
 __all__ = ["Import", "Limits", "ModuleTypes", "read_module_types"]
 
@@ -43,15 +44,15 @@ class Import(NamedTuple):
 
 @dataclass
 class ModuleTypes:
-    """What a module imports, and the types of the functions that it exports."""
+    """What a module imports, and the names of what it exports."""
 
     imports: list[Import] = field(default_factory=list)
-    functions: dict[str, FunctionType] = field(default_factory=dict)
     exports: set[str] = field(default_factory=set)
 
 
 def read_module_types(binary: bytes) -> ModuleTypes:
-    """Read a module. Raises ValueError for bytes that are not a module."""
+    """Read a module. Raises ValueError for bytes that are not a module, NotSupportedError for types
+    newer than those of functions."""
     if binary[:8] != b"\0asm\1\0\0\0":
         what = "a component" if binary[:4] == b"\0asm" else "no WebAssembly"
         raise ValueError(f"the file is {what}: a module begins with 00 61 73 6d 01 00 00 00")
@@ -65,13 +66,11 @@ class _Reader:
     def __init__(self, binary: bytes) -> None:
         self._data = binary
         self._at = 8
-        self._types: list[FunctionType | None] = []
-        self._functions: list[FunctionType | None] = []
+        self._types: list[FunctionType] = []
         self._found = ModuleTypes()
 
     def read(self) -> ModuleTypes:
-        sections = {1: self._read_type, 2: self._read_import, 3: self._read_function}
-        sections[7] = self._read_export
+        sections = {1: self._read_type, 2: self._read_import, 7: self._read_export}
         while self._at < len(self._data):
             number = self._byte()
             end = self._number() + self._at
@@ -86,8 +85,11 @@ class _Reader:
     # Sections
 
     def _read_type(self) -> None:
-        if self._byte() != 0x60:  # a newer kind of type, of unknown length
-            raise IndexError
+        if self._byte() != 0x60:
+            raise NotSupportedError(
+                "the module has types other than functions', as languages with garbage collection "
+                "make them: only modules of C's types can be opened"
+            )
         params = self._value_types()
         results = self._value_types()
         self._types.append((params, results))
@@ -100,7 +102,6 @@ class _Reader:
         function, limits = None, None
         if kind == "function":
             function = self._types[self._number()]
-            self._functions.append(function)
         elif kind == "global":
             self._at += 2
         elif kind == "tag":
@@ -119,16 +120,10 @@ class _Reader:
             self._number()
         return Limits(minimum, maximum, bool(flags & 2), bool(flags & 4))
 
-    def _read_function(self) -> None:
-        self._functions.append(self._types[self._number()])
-
     def _read_export(self) -> None:
-        name, kind, index = self._name(), self._byte(), self._number()
-        self._found.exports.add(name)
-        if kind == 0:
-            function = self._functions[index]
-            if function is not None:
-                self._found.functions[name] = function
+        self._found.exports.add(self._name())
+        self._byte()
+        self._number()
 
     # Pieces
 

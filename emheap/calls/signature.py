@@ -75,8 +75,6 @@ def kind_of(annotation: Any, what: str) -> Kind:
     """The kind that one annotation stands for."""
     if annotation is None or annotation is type(None):
         return VOID
-    if isinstance(annotation, Kind):
-        return annotation
     if isinstance(annotation, Declaration):
         return Callback(read_signature(annotation.params, annotation.result))
     if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
@@ -155,10 +153,13 @@ class _Concatenation:
 
 
 class _AnyConcatenate:
-    """``Concatenate``, for Python 3.10, whose own does not take ``...`` at its end."""
+    """``Concatenate`` with ``...`` at its end, which Python 3.10's own does not take."""
 
     def __getitem__(self, arguments: Any) -> _Concatenation:
         return _Concatenation(arguments if isinstance(arguments, tuple) else (arguments,))
+
+
+_CONCATENATE = _AnyConcatenate()
 
 
 def annotations_of(cls: type, scope: dict[str, Any]) -> dict[str, Any]:
@@ -174,11 +175,9 @@ def annotations_of(cls: type, scope: dict[str, Any]) -> dict[str, Any]:
     else:
         found = inspect.get_annotations(cls)
     names = {**scope, **vars(cls)}
-    if sys.version_info < (3, 11):
-        shim = _AnyConcatenate()
-        names = {
-            key: shim if value is typing.Concatenate else value for key, value in names.items()
-        }
+    names = {
+        key: _CONCATENATE if value is typing.Concatenate else value for key, value in names.items()
+    }
     return {
         name: _evaluate(cls, name, value, names) if isinstance(value, str) else value
         for name, value in found.items()

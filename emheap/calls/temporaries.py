@@ -63,12 +63,8 @@ class Temporaries:
     def store(self, data: bytes | memoryview) -> Temporary:
         """A copy of `data` in C's memory. Raises OutOfMemoryError."""
         made = self.reserve(len(data))
-        try:
-            if len(data):
-                self.memory.write_bytes(made.address, data)
-        except BaseException:
-            made.release()
-            raise
+        if len(data):
+            self.memory.write_bytes(made.address, data)
         return made
 
     def reserve(self, size: int) -> Temporary:

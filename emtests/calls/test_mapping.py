@@ -77,6 +77,17 @@ def test_an_out_of_the_wrong_kind(calls: Calls, way: Way, c_heap: HeapManager) -
             calls.add.map([1, 2], [3, 4], out=long)
 
 
+def test_a_function_without_a_result(way: Way, c_heap: HeapManager) -> None:
+    class Releasing(Library):
+        release: Function[[c.address], None]
+        releases: Function[[], c.int]
+
+    library = way.bind(Releasing, c_heap)
+    before = library.releases()
+    assert library.release.map([0, 0, 0]) is None
+    assert library.releases() == before + 3
+
+
 def test_a_trap_in_the_loop(way: Way, c_heap: HeapManager) -> None:
     if way.is_wasm:
         library = way.bind(Divide, c_heap)

@@ -44,6 +44,7 @@ def test_a_trap_is_an_error_and_the_library_works_on(
     assert re.search(reason, caught.value.reason)
     assert "the library can be used further" in str(caught.value)
     assert isinstance(caught.value, RuntimeError)
+    assert caught.value.__cause__ is not None  # with the names of the functions it went through
     assert traps.stack_address() == stack
     assert calls.add(2, 3) == 5
     assert not calls.is_closed

@@ -1,0 +1,131 @@
+"""Modules that lack what calls would like to have: a table that grows, a stack that is known."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+from emheap import (
+    ForeignTrapError,
+    Function,
+    HeapManager,
+    Library,
+    NotSupportedError,
+    c,
+    int32,
+    load_wasm,
+)
+from emheap._util.platform import IN_PYODIDE
+from emtests.calls.declared import OnInt
+from emtests.calls.ways import WAYS, skip_without_big_ints
+from emtests.conftest import skip_for_gap
+from emtests.webassembly.guests import open_guest, why_missing
+from emtests.webassembly.modules import SmallModule
+
+INT: list[str] = ["i32"]
+VOID: list[str] = []
+GET, SET = b"\x23\0", b"\x24\0"
+TAKES_AND_GIVES = ("same", (INT, INT), b"\x20\0")
+
+
+@pytest.fixture(autouse=True)
+def webassembly() -> None:
+    if why_missing("printing"):
+        skip_for_gap("WebAssembly", why_missing("printing"))
+
+
+def load(module: SmallModule, **options: Any) -> HeapManager:
+    return load_wasm(module.binary(), wrap_only=True, **options)
+
+
+# The table of functions
+
+
+class CallingBack(Library):
+    same: Function[[OnInt], c.int]
+
+
+@pytest.mark.parametrize("table", [None, b"\1\1\1", b"\0\0"], ids=["none", "full", "growable"])
+def test_a_callback_needs_a_table_that_grows(table: bytes | None) -> None:
+    library = load(SmallModule(written=[TAKES_AND_GIVES], table=table)).library(CallingBack)
+    if table == b"\0\0":
+        assert library.same(abs) > 0  # the index 0 would be a null pointer
+        return
+    with pytest.raises(NotSupportedError, match=r"cannot take a callback: its table .* not expo"):
+        library.same(abs)
+    assert library.same(None) == 0
+
+
+def test_a_pointer_to_a_function_needs_a_table() -> None:
+    library = load(SmallModule(written=[TAKES_AND_GIVES])).library(CallingBack)
+    with pytest.raises(NotSupportedError, match="table of functions is not exported, or cannot"):
+        library.function_at(Function[[c.int], c.int], 1)
+
+
+# The stack
+
+
+class Trapping(Library):
+    fail: Function[[], None]
+    depth: Function[[], c.uint]
+
+
+PUSH = GET + b"\x41\x10\x6b" + SET  # takes 16 bytes of the stack
+FAIL = ("fail", (VOID, VOID), PUSH + b"\0")
+DEPTH = ("depth", (VOID, INT), GET)
+
+
+@pytest.mark.parametrize("restore", ["_emscripten_stack_restore", "stackRestore"])
+def test_a_trap_puts_the_stack_back(restore: str) -> None:
+    save = "emscripten_stack_get_current" if restore.startswith("_") else "stackSave"
+    if not IN_PYODIDE and save == "stackSave":
+        skip_for_gap("stackSave", "only the JavaScript of Emscripten's has it")
+    written = [FAIL, DEPTH, (save, (VOID, INT), GET), (restore, (INT, VOID), b"\x20\0" + SET)]
+    library = load(SmallModule(written=written, stack=1024)).library(Trapping)
+    assert library.depth() == 1024
+    for _ in range(3):
+        with pytest.raises(ForeignTrapError, match="the library can be used further"):
+            library.fail()
+        assert library.depth() == 1024
+
+
+def test_a_stack_that_cannot_be_put_back() -> None:
+    library = load(SmallModule(written=[FAIL, DEPTH], stack=1024)).library(Trapping)
+    for number in (1, 2):
+        words = "what it had on its stack stays there, for the module .* __stack_pointer"
+        with pytest.raises(ForeignTrapError, match=words):
+            library.fail()
+        assert library.depth() == 1024 - 16 * number
+
+
+# Loops
+
+
+def test_map_in_a_memory_of_64_bits() -> None:
+    """There the loop is Python's."""
+    if why_missing("guest64"):
+        skip_for_gap("a memory of 64 bits", why_missing("guest64"))
+    skip_without_big_ints(WAYS[-1])
+
+    class Offsets(Library):
+        record_offset: Function[[c.uint], c.uint]
+
+    guest = open_guest("guest64")
+    expected = [guest.call("record_offset", index) for index in range(3)]
+    library = guest.heap.library(Offsets)
+    assert library.record_offset.map(range(3)) == expected
+    with guest.heap.alloc_array(int32, 3) as out:
+        assert library.record_offset.map([0, 1, 2], out=out) is out
+        assert out[:] == expected
+
+
+def test_map_where_the_memory_has_another_name() -> None:
+    class Same(Library):
+        same: Function[[c.int], c.int]
+
+    binary = SmallModule(written=[TAKES_AND_GIVES]).binary().replace(b"memory", b"linear")
+    places = itertools.count(4096, 256)
+    heap = load_wasm(binary, memory="linear", malloc=lambda size: next(places), free=id)
+    assert heap.library(Same).same.map([5, -5]) == [5, -5]
