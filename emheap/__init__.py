@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     from emheap.memories.base import Memory
     from emheap.memories.heap_view import HeapView
     from emheap.refs import ArrayRef, HeapRef, ScalarRef, StringRef
+    from emheap.refs.atomic import Atomic
     from emheap.refs.pointer import Pointer
     from emheap.refs.struct import Array, Struct, Union
     from emheap.refs.struct_array import StructArrayRef
@@ -133,6 +134,7 @@ __all__ = [
     "Arena",
     "Array",
     "ArrayRef",
+    "Atomic",
     "BufferInUseError",
     "BumpAllocator",
     "CapacityError",
@@ -269,6 +271,7 @@ _NAMES_OF = {
     "memories.base": "Memory",
     "memories.heap_view": "HeapView",
     "refs": "ArrayRef HeapRef ScalarRef StringRef",
+    "refs.atomic": "Atomic",
     "refs.pointer": "Pointer",
     "refs.struct": "Array Struct Union",
     "refs.struct_array": "StructArrayRef",

@@ -27,7 +27,7 @@ except ImportError:  # before 314 only integers beyond 2**53 reach JavaScript as
 
 __all__ = [
     "big_int",
-    "call_with_big_int",
+    "call_with_big_ints",
     "copy_elements",
     "copy_in",
     "copy_out",
@@ -99,13 +99,12 @@ def big_int(number: int) -> int:
     return JsBigInt(number)  # type: ignore[no-any-return]
 
 
-def call_with_big_int(function: Any, *arguments: Any) -> Any:
-    """Call a JavaScript function that uses no ``this``, its last argument being a BigInt."""
-    *others, number = arguments
+def call_with_big_ints(function: Any, arguments: tuple[Any, ...], *numbers: int) -> Any:
+    """Call a JavaScript function that uses no ``this``, its last arguments being BigInts."""
     if JsBigInt is not None:
-        return function(*others, JsBigInt(number))
-    made = js.Array.from_(to_js([number]), js.BigInt)
-    return js.Reflect.apply(function, None, js.Array.of(*others).concat(made))
+        return function(*arguments, *map(JsBigInt, numbers))
+    made = js.Array.from_(to_js(numbers), js.BigInt)
+    return js.Reflect.apply(function, None, js.Array.of(*arguments).concat(made))
 
 
 def copy_elements(value: Any) -> memoryview | None:

@@ -16,6 +16,7 @@ from emheap.errors import NotAllocatedError, OutOfBoundsError, ShapeError, UseAf
 from emheap.memories.base import Elements
 from emheap.memories.elements import exporter
 from emheap.memories.window import empty_elements
+from emheap.refs.atomic import AtomicElements
 from emheap.refs.base import HeapRef
 from emheap.refs.lifetime import Owner
 from emheap.types import Scalar, float64
@@ -159,26 +160,18 @@ class ArrayRef(HeapRef[T], Sequence[T]):
                 pass
         self._set_checked(index, value)
 
+    @property
+    def atomic(self) -> AtomicElements[T]:
+        """The elements, to be read and changed while others do: ``array.atomic[3].add(1)``."""
+        return AtomicElements(self)
+
     def read_atomic_at(self, index: int) -> T:
         """The element at `index`, read in one indivisible step."""
-        position = check_integer(index, "index")
-        block, pinned = self._pin()
-        try:
-            read = block[2].table.atomics.reader(self._unit)
-            return read(self._address_in(block, position))  # type: ignore[no-any-return]
-        finally:
-            pinned.release()
+        return self.atomic[index].load()
 
     def write_atomic_at(self, index: int, value: T) -> None:
         """Set the element at `index` in one indivisible step."""
-        position = check_integer(index, "index")
-        number = self._encode(value)
-        block, pinned = self._pin()
-        try:
-            write = block[2].table.atomics.writer(self._unit)
-            write(self._address_in(block, position), number)
-        finally:
-            pinned.release()
+        self.atomic[index].store(value)
 
     def _address_in(self, block: Block, position: int) -> int:
         """The address of an element of a block that is pinned."""

@@ -9,6 +9,7 @@ from emheap._util.messages import format_address
 from emheap.blocks.block import Block, is_released
 from emheap.errors import NotAllocatedError, NullPointerError, ValueOutOfRangeError
 from emheap.refs.array import ArrayRef
+from emheap.refs.atomic import Atomic, AtomicElements
 from emheap.refs.base import HeapRef
 from emheap.refs.lifetime import Owner
 from emheap.refs.scalar import ScalarRef
@@ -248,7 +249,78 @@ def pointer_at(table: Any, kind: PointerTo, address: int, block: Block | None) -
 # References to pointers
 
 
-class PointerRef(ScalarRef[Any]):
+class _Pointers(HeapRef[Any]):
+    """What references to one pointer and to many have in common."""
+
+    __slots__ = ()
+
+    _noted: tuple[Any, int]
+    """The elements of the block that this lies in, and the offset there, if it is no block."""
+
+    def _open(self, position: int, address: int) -> Pointer[Any]:
+        """A pointer that was read."""
+        scalar: Any = self._unit
+        block = self._table.places.pointees.find(*self._record(position))
+        return pointer_at(self._table, scalar.pointee, address, block)
+
+    def _note(self, position: int, block: Block | None) -> None:
+        """Remember the block that a pointer was set to point to."""
+        self._table.places.pointees.note(*self._record(position), block)
+
+    def _record(self, position: int) -> tuple[Any, int]:
+        """Where it is remembered whom a pointer means."""
+        try:
+            elements, base = self._noted
+        except AttributeError:
+            elements, base = self._elements, 0
+        return elements, base + position * self._unit.size
+
+    def _address_of(self, value: Any) -> tuple[int, Block | None]:
+        scalar: Any = self._unit
+        return address_of(value, scalar.pointee, self._table, scalar.name, scalar.maximum)
+
+
+class AtomicPointer(Atomic[Any]):
+    """A pointer on a heap, read and exchanged in indivisible steps."""
+
+    __slots__ = ()
+
+    def load(self) -> Pointer[Any]:
+        """The pointer."""
+        return self._ref._open(self._position, super().load())  # type: ignore[no-any-return]
+
+    def store(self, value: Any) -> None:
+        """Set the pointer."""
+        address, block = self._ref._address_of(value)
+        super().store(address)
+        self._ref._note(self._position, block)
+
+    def exchange(self, value: Any) -> Pointer[Any]:
+        """Set the pointer; gives the one that was there."""
+        address, block = self._ref._address_of(value)
+        before: Pointer[Any] = self._ref._open(self._position, super().exchange(address))
+        self._ref._note(self._position, block)
+        return before
+
+    def compare_exchange(self, expected: Any, value: Any) -> Pointer[Any]:
+        """Set the pointer if it is `expected`; gives the one that was there."""
+        wanted, _ = self._ref._address_of(expected)
+        address, block = self._ref._address_of(value)
+        found = super().compare_exchange(wanted, address)
+        before: Pointer[Any] = self._ref._open(self._position, found)
+        if found == wanted:
+            self._ref._note(self._position, block)
+        return before
+
+    def _modify(self, name: str, value: Any) -> Any:
+        raise TypeError(f"a pointer has no atomic {name}; it has exchange() and compare_exchange()")
+
+    @property
+    def _position(self) -> int:
+        return 0 if self._index is None else self._index % len(self._ref)
+
+
+class PointerRef(_Pointers, ScalarRef[Any]):
     """A pointer on a heap: what ``heap.alloc(Pointer[Node])`` gives.
 
     It remembers the block that it was set to point to, as a field does.
@@ -256,20 +328,17 @@ class PointerRef(ScalarRef[Any]):
 
     __slots__ = ("_noted",)
 
-    _noted: tuple[Any, int]
-    """The elements of the block that this lies in, and the offset there, if it is no block."""
-
     @property
     def value(self) -> Any:
         """The pointer. It is set to what a pointer can be made of: a reference, another pointer,
         an address or None."""
-        return self._open(ScalarRef.value.fget(self))  # type: ignore[attr-defined]
+        return self._open(0, ScalarRef.value.fget(self))  # type: ignore[attr-defined]
 
     @value.setter
     def value(self, value: Any) -> None:
         address, block = self._address_of(value)
         ScalarRef.value.fset(self, address)  # type: ignore[attr-defined]
-        self._table.places.pointees.note(*_record_of(self), block)
+        self._note(0, block)
 
     def read(self) -> Any:
         """`value`, as a method."""
@@ -279,24 +348,10 @@ class PointerRef(ScalarRef[Any]):
         """Set `value`, as a method."""
         self.value = value
 
-    def read_atomic(self) -> Any:
-        """The pointer, its address read in one indivisible step."""
-        return self._open(super().read_atomic())
-
-    def write_atomic(self, value: Any) -> None:
-        """Set the pointer, its address in one indivisible step."""
-        address, block = self._address_of(value)
-        super().write_atomic(address)
-        self._table.places.pointees.note(*_record_of(self), block)
-
-    def _open(self, address: int) -> Pointer[Any]:
-        scalar: Any = self._unit
-        block = self._table.places.pointees.find(*_record_of(self))
-        return pointer_at(self._table, scalar.pointee, address, block)
-
-    def _address_of(self, value: Any) -> tuple[int, Block | None]:
-        scalar: Any = self._unit
-        return address_of(value, scalar.pointee, self._table, scalar.name, scalar.maximum)
+    @property
+    def atomic(self) -> AtomicPointer:
+        """The pointer, to be read and exchanged while others do."""
+        return AtomicPointer(self)
 
 
 class OwningPointerRef(Owner, PointerRef):
@@ -305,7 +360,7 @@ class OwningPointerRef(Owner, PointerRef):
     __slots__ = ()
 
 
-class PointerArrayRef(ArrayRef[Any]):
+class PointerArrayRef(_Pointers, ArrayRef[Any]):
     """Pointers on a heap, one after the other: what ``heap.alloc_array(Pointer[Node], 8)`` gives.
 
     Elements and slices are `Pointer` objects; what is stored is what a pointer can be made of, and
@@ -314,9 +369,6 @@ class PointerArrayRef(ArrayRef[Any]):
 
     __slots__ = ("_noted",)
     __hash__ = None
-
-    _noted: tuple[Any, int]
-    """The elements of the block that this lies in, and the offset there, if it is no block."""
 
     def __getitem__(self, index: Any) -> Any:
         found = super().__getitem__(index)
@@ -343,30 +395,10 @@ class PointerArrayRef(ArrayRef[Any]):
         """Set the element at `index`. Raises OutOfBoundsError, TypeError."""
         self[index] = value
 
-    def read_atomic_at(self, index: int) -> Any:
-        """The element at `index`, its address read in one indivisible step."""
-        return self._open(operator.index(index) % len(self), super().read_atomic_at(index))
-
-    def write_atomic_at(self, index: int, value: Any) -> None:
-        """Set the element at `index`, its address in one indivisible step."""
-        address, block = self._address_of(value)
-        super().write_atomic_at(index, address)
-        self._note(operator.index(index) % len(self), block)
-
-    def _open(self, position: int, address: int) -> Pointer[Any]:
-        scalar: Any = self._unit
-        elements, base = _record_of(self)
-        block = self._table.places.pointees.find(elements, base + position * scalar.size)
-        return pointer_at(self._table, scalar.pointee, address, block)
-
-    def _note(self, position: int, block: Block | None) -> None:
-        elements, base = _record_of(self)
-        offset = base + position * self._unit.size
-        self._table.places.pointees.note(elements, offset, block)
-
-    def _address_of(self, value: Any) -> tuple[int, Block | None]:
-        scalar: Any = self._unit
-        return address_of(value, scalar.pointee, self._table, scalar.name, scalar.maximum)
+    @property
+    def atomic(self) -> AtomicElements[Any]:
+        """The elements, to be read and exchanged while others do."""
+        return AtomicElements(self, AtomicPointer)
 
     def __iter__(self) -> Any:
         return iter(self[:])
@@ -376,14 +408,6 @@ class PointerArrayRef(ArrayRef[Any]):
         kept = self._elements
         super().resize(count)
         self._table.places.pointees.copy(kept, self._elements)
-
-
-def _record_of(ref: PointerRef | PointerArrayRef) -> tuple[Any, int]:
-    """Where it is remembered whom the pointers of a reference mean."""
-    try:
-        return ref._noted
-    except AttributeError:
-        return ref._elements, 0
 
 
 class OwningPointerArrayRef(Owner, PointerArrayRef):

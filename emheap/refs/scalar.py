@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from emheap.memories.base import Elements
+from emheap.refs.atomic import Atomic
 from emheap.refs.base import SingleRef
 from emheap.refs.lifetime import Owner
 from emheap.types import float64
@@ -76,26 +77,22 @@ class ScalarRef(SingleRef[T]):
             """As `HeapRef.edit`; only a type checker sees this one."""
             ...
 
+    @property
+    def atomic(self) -> Atomic[T]:
+        """The number, to be read and changed while others do: ``ref.atomic.add(1)``."""
+        return Atomic(self)
+
     def read_atomic(self) -> T:
         """The number, read in one indivisible, sequentially consistent step.
 
         Raises MisalignedError, NotSupportedError for a type or a heap without atomics,
         UseAfterFreeError.
         """
-        block, pinned = self._pin()
-        try:
-            return block[2].table.atomics.reader(self._unit)(block[1])  # type: ignore[no-any-return]
-        finally:
-            pinned.release()
+        return self.atomic.load()
 
     def write_atomic(self, value: T) -> None:
         """Set the number in one indivisible, sequentially consistent step."""
-        number = self._encode(value)
-        block, pinned = self._pin()
-        try:
-            block[2].table.atomics.writer(self._unit)(block[1], number)
-        finally:
-            pinned.release()
+        self.atomic.store(value)
 
     # What a number is converted to
 

@@ -12,12 +12,22 @@ import emheap
 from emheap import (
     Arena,
     HeapManager,
+    boolean,
+    char,
     clamped_uint8,
+    float16,
     float32,
+    float64,
+    int8,
+    int16,
     int32,
+    int64,
     uint8,
+    uint16,
+    uint32,
     uint64,
     uint128,
+    wchar,
 )
 from emtests.types.values import CLAMPED, SCALARS, boundary_values, packed
 
@@ -146,3 +156,95 @@ def test_wide_integers_have_none(heap: HeapManager, scratch: Arena) -> None:
         with pytest.raises(emheap.NotSupportedError, match="no processor reads 16 bytes at once"):
             call()
     assert not hasattr(heap, "read_uint128_atomic")
+
+
+# Changes in one step: each gives what was there before
+
+
+INTEGERS = (int8, uint8, int16, uint16, int32, uint32, int64, uint64)
+
+
+def test_integers_are_changed_in_one_step(scratch: Arena) -> None:
+    for scalar in INTEGERS:
+        ref, array = scratch.alloc(scalar, 7), scratch.alloc_array(scalar, [1, 7, 2])
+        for number, value in ((ref.atomic, ref.read), (array.atomic[1], lambda: array[1])):  # noqa: B023
+            assert (number.add(5), value()) == (7, 12)
+            assert (number.sub(4), value()) == (12, 8)
+            assert (number.or_(0b101), value()) == (8, 0b1101)
+            assert (number.and_(0b111), value()) == (0b1101, 0b101)
+            assert (number.xor(0b110), value()) == (0b101, 0b011)
+            assert (number.exchange(100), value()) == (3, 100)
+            assert (number.compare_exchange(100, 9), value()) == (100, 9)
+            assert (number.compare_exchange(100, 5), value()) == (9, 9)
+            assert number.load() == 9
+        assert (array[0], array[2], len(array.atomic)) == (1, 2, 3)
+
+
+def test_integers_wrap_around(scratch: Arena) -> None:
+    for scalar in INTEGERS:
+        lowest, highest = scalar.minimum, scalar.maximum
+        ref = scratch.alloc(scalar, highest)
+        assert (ref.atomic.add(1), ref.value) == (highest, lowest)
+        assert (ref.atomic.sub(1), ref.value) == (lowest, highest)
+        assert (ref.atomic.xor(highest), ref.value) == (highest, 0)
+        ref.value = lowest
+        assert ref.atomic.compare_exchange(lowest, highest) == lowest
+        assert ref.atomic.exchange(lowest) == highest
+        if lowest:
+            assert (ref.atomic.add(-1), ref.value) == (lowest, highest)
+            assert (ref.atomic.and_(-2), ref.value) == (highest, highest - 1)
+        for wrong in (highest + 1, lowest - 1):
+            with pytest.raises(OverflowError, match=f"does not fit {scalar.name}"):
+                ref.atomic.add(wrong)
+
+
+def test_what_is_no_plain_integer_is_changed_likewise(scratch: Arena) -> None:
+    for scalar in (float32, float64, float16):
+        ref: Any = scratch.alloc(scalar, 1.5)
+        assert (ref.atomic.add(0.25), ref.value) == (1.5, 1.75)
+        assert (ref.atomic.sub(2), ref.value) == (1.75, -0.25)
+        assert (ref.atomic.exchange(-0.0), ref.value) == (-0.25, 0)
+        assert (ref.atomic.compare_exchange(0.0, 5), ref.value) == (0, 0)  # not the same bits
+        assert (ref.atomic.compare_exchange(-0.0, 5), ref.value) == (0, 5)
+        for name in ("and_", "or_", "xor"):
+            with pytest.raises(TypeError, match=f"{scalar.name} is no integer, so its bits have"):
+                getattr(ref.atomic, name)(1.0)
+        assert ref.value == 5
+    pixel: Any = scratch.alloc(clamped_uint8, 200)
+    assert (pixel.atomic.add(100), pixel.value) == (200, 255)
+    assert (pixel.atomic.and_(15), pixel.value) == (255, 15)
+    flag: Any = scratch.alloc(boolean, True)
+    assert (flag.atomic.xor(True), flag.value) == (True, False)
+    with pytest.raises(TypeError, match="boolean takes a bool"):
+        flag.atomic.sub(True)
+    letter: Any = scratch.alloc(char, b"x")
+    assert (letter.atomic.exchange(b"y"), letter.value) == (b"x", b"y")
+    with pytest.raises(TypeError, match="char is no number, so it has no atomic add"):
+        letter.atomic.add(b"a")
+    wide: Any = scratch.alloc(wchar, "a")
+    wide.write_atomic("\xe4")
+    assert wide.read_atomic() == wide.value == "\xe4"
+
+
+def test_changes_are_refused_as_reads_are(heap: HeapManager, scratch: Arena) -> None:
+    room = scratch.alloc_array(uint8, 32, align=8)
+    crooked: Any = heap.wrap(int32, room.address + 2)
+    array: Any = scratch.alloc_array(int32, 2)
+    wide: Any = scratch.alloc(uint128, 5)
+    freed: Any = heap.alloc(int32, 5)
+    freed.free()
+    for change in ("add", "sub", "and_", "or_", "xor", "exchange"):
+        with pytest.raises(emheap.MisalignedError, match=r"atomic .* needs an address that is a m"):
+            getattr(crooked.atomic, change)(1)
+        with pytest.raises(emheap.OutOfBoundsError, match="outside the 2 elements"):
+            getattr(array.atomic[2], change)(1)
+        with pytest.raises(emheap.NotSupportedError, match="no processor reads 16 bytes at once"):
+            getattr(wide.atomic, change)(1)
+        with pytest.raises(emheap.UseAfterFreeError):
+            getattr(freed.atomic, change)(1)
+    with pytest.raises(emheap.OutOfBoundsError, match="outside the 2 elements"):
+        array.atomic[-3].compare_exchange(1, 2)
+    with pytest.raises(TypeError, match="index must be an int"):
+        _ = array.atomic["1"]
+    assert not any(room)
+    assert array.tolist() == [0, 0]

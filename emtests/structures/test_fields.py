@@ -281,6 +281,16 @@ def test_atomic_access_to_a_field(scratch: Arena) -> None:
     with pytest.raises(ValueOutOfRangeError):
         count.write_atomic(2**31)
     assert node.field_ref(Node.big).read_atomic() == 7
+    assert count.atomic.add(10) == -9
+    assert node.field_ref(Node.big).atomic.exchange(2**40) == 7
+    assert (node.id, node.big) == (1, 2**40)
+    assert node.at.field_ref(Vec.y).atomic.add(1.5) == 0
+    link: Any = node.field_ref(Node.next)
+    assert not link.atomic.compare_exchange(None, node)
+    assert node.next.target.id == 1
+    many = scratch.alloc_array(Vec, 3)
+    many[2].field_ref(Vec.x).atomic.add(2)
+    assert many.tolist() == [(0, 0), (0, 0), (2, 0)]
 
 
 @pytest.mark.needs("js_view")

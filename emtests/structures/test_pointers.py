@@ -166,13 +166,28 @@ def test_a_pointer_that_c_changed_means_what_c_says(heap: HeapManager) -> None:
 
 
 @pytest.mark.needs("atomics")
-def test_atomic_pointers_are_pointers(scratch: Arena) -> None:
-    vecs = scratch.alloc_array(Vec, [(1, 2), (3, 4)])
-    single, many = scratch.alloc(Pointer[Vec]), scratch.alloc_array(Pointer[Vec], 2)
-    single.write_atomic(vecs[1])  # type: ignore[arg-type]
-    many.write_atomic_at(-1, vecs[0])  # type: ignore[arg-type]
+def test_pointers_are_exchanged_in_one_step(heap: HeapManager, scratch: Arena) -> None:
+    first, second = heap.alloc(Vec, x=1, y=2), heap.alloc(Vec, x=3, y=4)
+    single: Any = scratch.alloc(Pointer[Vec], first)
+    many: Any = scratch.alloc_array(Pointer[Vec], [None, first])
+    for place in (single.atomic, many.atomic[-1]):
+        assert place.load() == first
+        assert place.exchange(second).target.x == 1
+        assert place.compare_exchange(first, None) == second
+        assert place.compare_exchange(second, first).target.x == 3
+        with pytest.raises(TypeError, match=r"a pointer has no atomic add; it has exchange\(\)"):
+            place.add(8)
+        with pytest.raises(TypeError, match="takes a reference, a pointer, an address or None"):
+            place.store("x")
+    single.write_atomic(second)
+    first.free()
+    for pointer in (many[1], many.read_atomic_at(1), many.atomic[1].exchange(None)):
+        with pytest.raises(UseAfterFreeError):
+            _ = pointer.target
     assert single.read_atomic().target.x == 3
-    assert many.read_atomic_at(1).target.x == 1
+    assert not many[1]
+    single.value = None
+    second.free()
 
 
 def test_what_is_known_of_pointers_ends_with_them() -> None:

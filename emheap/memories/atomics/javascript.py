@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import js
 
-from emheap.javascript.bridge import call_with_big_int
+from emheap.javascript.bridge import call_with_big_ints
 from emheap.memories.atomics.base import Addressable, Atomics
 
 __all__ = ["JavaScriptAtomics"]
@@ -23,17 +23,24 @@ class JavaScriptAtomics(Atomics):
 
     memory: _Located
 
-    def __init__(self, memory: _Located) -> None:
-        super().__init__(memory)
-        self._load: Any = js.Atomics.load
-        self._store: Any = js.Atomics.store
-
     def load(self, address: int, size: int) -> int:
-        return int(self._load(*self.memory.locate(_ARRAYS[size], address)))
+        return int(js.Atomics.load(*self.memory.locate(_ARRAYS[size], address)))
 
     def store(self, address: int, size: int, value: int) -> None:
-        array, index = self.memory.locate(_ARRAYS[size], address)
+        self._call("store", address, size, value)
+
+    def exchange(self, address: int, size: int, value: int) -> int:
+        return self._call("exchange", address, size, value)
+
+    def compare_exchange(self, address: int, size: int, expected: int, value: int) -> int:
+        return self._call("compareExchange", address, size, expected, value)
+
+    def modify(self, name: str, address: int, size: int, operand: int) -> int:
+        return self._call(name, address, size, operand)
+
+    def _call(self, name: str, address: int, size: int, *numbers: int) -> int:
+        function: Any = getattr(js.Atomics, name)
+        place = self.memory.locate(_ARRAYS[size], address)
         if size == 8:
-            call_with_big_int(self._store, array, index, value)
-        else:
-            self._store(array, index, value)
+            return int(call_with_big_ints(function, place, *numbers))
+        return int(function(*place, *numbers))

@@ -51,19 +51,26 @@ class LibatomicAtomics(Atomics):
 
     def __init__(self, memory: Addressable) -> None:
         super().__init__(memory)
-        library = _open_library()
-        pointer, order = ctypes.c_void_p, ctypes.c_int
-        # Functions this short keep the interpreter's lock: letting it go costs more than they do.
-        self._loads = {
-            size: ctypes.PYFUNCTYPE(integer, pointer, order)((f"__atomic_load_{size}", library))
-            for size, integer in _SIZES.items()
-        }
-        self._stores = {
-            size: ctypes.PYFUNCTYPE(None, pointer, integer, order)(
-                (f"__atomic_store_{size}", library)
-            )
-            for size, integer in _SIZES.items()
-        }
+        self._library = _open_library()
+        self._loads = self._open("load", 0)
+        self._stores = self._open("store", 1)
+        self._functions: dict[str, dict[int, Any]] = {}
+        """Those that change a number, by the name that the compilers have for them."""
+
+    def _open(self, name: str, operands: int, *, compares: bool = False) -> dict[int, Any]:
+        """One function for each size."""
+        opened = {}
+        for size, integer in _SIZES.items():
+            takes: list[Any] = [ctypes.c_void_p, *[integer] * operands, ctypes.c_int]
+            gives = None if name == "store" else integer
+            if compares:
+                takes = [ctypes.c_void_p, ctypes.POINTER(integer), integer, *[ctypes.c_int] * 2]
+                gives = ctypes.c_bool
+            # Functions this short keep the interpreter's lock: letting it go costs more than they
+            # do.
+            made = ctypes.PYFUNCTYPE(gives, *takes)
+            opened[size] = made((f"__atomic_{name}_{size}", self._library))
+        return opened
 
     def load(self, address: int, size: int) -> int:
         value: int = self._loads[size](self.memory.host_address(address), _SEQUENTIALLY_CONSISTENT)
@@ -71,3 +78,27 @@ class LibatomicAtomics(Atomics):
 
     def store(self, address: int, size: int, value: int) -> None:
         self._stores[size](self.memory.host_address(address), value, _SEQUENTIALLY_CONSISTENT)
+
+    def exchange(self, address: int, size: int, value: int) -> int:
+        return self._change("exchange", address, size, value)
+
+    def modify(self, name: str, address: int, size: int, operand: int) -> int:
+        return self._change(f"fetch_{name}", address, size, operand)
+
+    def _change(self, name: str, address: int, size: int, operand: int) -> int:
+        functions = self._functions.get(name)
+        if functions is None:
+            functions = self._functions[name] = self._open(name, 1)
+        place = self.memory.host_address(address)
+        value: int = functions[size](place, operand, _SEQUENTIALLY_CONSISTENT)
+        return value
+
+    def compare_exchange(self, address: int, size: int, expected: int, value: int) -> int:
+        name = "compare_exchange"
+        functions = self._functions.get(name)
+        if functions is None:
+            functions = self._functions[name] = self._open(name, 2, compares=True)
+        found = _SIZES[size](expected)  # where C stores what it found instead
+        place, order = self.memory.host_address(address), _SEQUENTIALLY_CONSISTENT
+        functions[size](place, ctypes.byref(found), value, order, order)
+        return found.value  # type: ignore[no-any-return]

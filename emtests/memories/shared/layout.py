@@ -8,12 +8,14 @@ from multiprocessing.shared_memory import SharedMemory
 from typing import NamedTuple
 
 import emheap
-from emheap import FreeListAllocator, HeapManager, int32, pointer32
+from emheap import FreeListAllocator, HeapManager, float64, int32, pointer32
 
 SIZE = 1 << 20
 TURN, PARENT, CHILD = 64, 128, 192
 """Addresses: whose turn it is, and what each process wrote last. A cache line each."""
 STRINGS, NUMBERS = 4096, 8192
+COUNTED = 8256
+ADDITIONS = 5000
 HALF = SIZE // 2
 """The parent allocates below, the child above: each process has an allocator of its own."""
 
@@ -60,3 +62,11 @@ def count_up(side: Side, first: int, steps: int) -> None:
         side.await_turn(number)
         side.heap.wrap(int32, NUMBERS).value += 1
         side.set_turn(number + 1)
+
+
+def add_ones(side: Side) -> None:
+    """Add to a number that the other process adds to at the same time."""
+    number, real = side.heap.wrap(int32, COUNTED), side.heap.wrap(float64, COUNTED + 8)
+    for _ in range(ADDITIONS):
+        number.atomic.add(1)
+        real.atomic.add(0.5)

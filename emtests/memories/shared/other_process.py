@@ -16,6 +16,7 @@ from emtests.memories.shared.layout import (
     SIZE,
     STRINGS,
     Side,
+    add_ones,
     count_up,
     opened,
 )
@@ -53,3 +54,4 @@ if __name__ == "__main__":
     with opened(attach(sys.argv[1]), HALF, SIZE, lambda: os.getppid() == parent) as side:
         answer(side)
         count_up(side, 3, 203)
+        add_ones(side)

@@ -14,12 +14,15 @@ from emheap import clamped_uint8, float64, int32, int64, uint8, utf8, utf16
 from emheap.memories.buffer import BufferMemory
 from emtests.conftest import skip_for_gap
 from emtests.memories.shared.layout import (
+    ADDITIONS,
     CHILD,
+    COUNTED,
     HALF,
     NUMBERS,
     PARENT,
     SIZE,
     STRINGS,
+    add_ones,
     count_up,
     opened,
 )
@@ -72,9 +75,13 @@ def test_two_processes_in_one_block(block: SharedMemory) -> None:
         # Two hundred turns, each a store that the other process waits for.
         side.set_turn(3)
         count_up(side, 4, 204)
+        add_ones(side)
         output, _ = other.communicate(timeout=SECONDS)
         assert (other.returncode, output) == (0, "")
         assert heap.read(int32, NUMBERS) == 200
+        # Both added as fast as they could, and nothing was lost.
+        assert heap.read(int32, COUNTED) == 2 * ADDITIONS
+        assert heap.read(float64, COUNTED + 8) == ADDITIONS
         numbers.free()
         del reply  # it borrows bytes of the block, which cannot be closed meanwhile
 
