@@ -34,6 +34,7 @@ _MENDED = (
     ("<pre>", '<pre tabindex="0">'),
     ('<div class="table-wrapper', '<div tabindex="0" class="table-wrapper'),
 )
+_SHORTEST_DESCRIPTION, _LONGEST_DESCRIPTION = 40, 300
 _NEEDS = {"native": "native CPython", "numpy": "numpy", "wasmtime": "wasmtime", "cffi": "cffi"}
 
 
@@ -42,6 +43,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("flat-names", FlatNames)
     app.connect("doctree-resolved", add_run_buttons)
     app.connect("autodoc-skip-member", skip_flat_names)
+    app.connect("html-page-context", describe_page)
     app.connect("build-finished", tighten_pages)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -131,6 +133,22 @@ def skip_flat_names(
 ) -> bool | None:
     """Leave the flat names to their own page."""
     return True if name in FLAT_NAMES else None
+
+
+# What a search engine shows of a page
+
+
+def describe_page(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Give a page the description that its first sentences are."""
+    paragraphs = [] if doctree is None else doctree.findall(nodes.paragraph)
+    texts = (" ".join(each.astext().split()) for each in paragraphs)
+    plain = f"The documentation of emheap: {page}"
+    words = next((text for text in texts if len(text) >= _SHORTEST_DESCRIPTION), plain)
+    described = escape(words[:_LONGEST_DESCRIPTION])
+    others = context.get("metatags", "")
+    context["metatags"] = f'{others}<meta name="description" content="{described}">'
 
 
 # Pages that need no inline script

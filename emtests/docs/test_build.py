@@ -30,6 +30,7 @@ class _Page(HTMLParser):
         self.names: set[str] = set()
         self.inline_scripts = 0
         self.policy: str | None = None
+        self.description = ""
         self.feed(path.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -46,6 +47,8 @@ class _Page(HTMLParser):
             self.inline_scripts += given.get("type", "text/javascript") == "text/javascript"
         if given.get("http-equiv") == "Content-Security-Policy":
             self.policy = given["content"]
+        if given.get("name") == "description":
+            self.description = given["content"]
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +120,12 @@ def test_the_pages_say_what_they_may_do(built: dict[Path, _Page]) -> None:
     assert {
         path.name: page.inline_scripts for path, page in built.items() if page.inline_scripts
     } == {}
+
+
+def test_every_page_has_a_description_of_its_own(built: dict[Path, _Page]) -> None:
+    descriptions = [page.description for page in built.values()]
+    assert min(map(len, descriptions)) > 20
+    assert len(set(descriptions)) == len(descriptions)
 
 
 def test_every_block_that_the_page_can_run_has_a_button(built: dict[Path, _Page]) -> None:
