@@ -152,6 +152,10 @@ class Linker(ABC):
     def raw(self, symbol: Any, wire: Wire) -> Callable[..., Any]:
         """A function of numbers."""
 
+    def unless_closed(self, free: Callable[[int], Any]) -> Callable[[int], Any]:
+        """`free`, for results that may be collected in one go with the memory that they lie in."""
+        return free
+
     @abstractmethod
     def function_at(self, address: int) -> Any:
         """The symbol of the function that a pointer points to. Raises OutOfBoundsError if there

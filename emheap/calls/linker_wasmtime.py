@@ -11,6 +11,7 @@ from emheap.calls.loops import loop_module
 from emheap.calls.verifying import FunctionType, contradiction
 from emheap.calls.wasmtime_call import bind_function
 from emheap.errors import OutOfBoundsError
+from emheap.memories.wasmtime_lifetime import is_open
 from emheap.types.abi import WASM32, WASM64
 
 if TYPE_CHECKING:
@@ -76,6 +77,12 @@ class WasmtimeLinker(Linker):
 
     def raw(self, symbol: Any, wire: Wire) -> Callable[..., Any]:
         return bind_function(self._store, symbol, "".join(wire.params), wire.result)
+
+    def unless_closed(self, free: Callable[[int], Any]) -> Callable[[int], Any]:
+        store = self._store
+        # First, for a call into a store that was closed ends the process. Else the block went with
+        # the memory.
+        return lambda address: free(address) if is_open(store) else None
 
     def loop_over(self, symbol: Any, wire: Wire) -> Any:
         import wasmtime

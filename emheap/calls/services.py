@@ -154,7 +154,7 @@ class Services(Conversions):
         signature = Signature((Number("void *", "N"),), VOID)
         free, namespace = compile_call(name, signature, symbol, self)
         self.state.add_function(name, namespace)
-        return free
+        return self.linker.unless_closed(free)
 
 
 def _member(members: type[enum.Enum], described: str) -> Callable[[int], enum.Enum]:

@@ -13,6 +13,7 @@ import pytest
 
 from emheap import HeapManager, UseAfterFreeError, int32
 from emheap._util.platform import IN_PYODIDE
+from emheap.calls import linker_process
 from emtests.calls.declared import Calls
 from emtests.calls.ways import Way, skip_without_big_ints
 from emtests.conftest import skip_for_gap
@@ -208,20 +209,47 @@ def test_the_same_callable_takes_one_slot(calls: Calls) -> None:
     assert count() == before + 2
 
 
-def test_many_round_trips_grow_nothing(calls: Calls, c_heap: HeapManager) -> None:
+def places_of_functions(calls: Calls) -> int:
+    """How many functions of Python's C can have the addresses of."""
+    linker: Any = calls._services.linker
+    if not linker.convention.is_wasm:
+        return len(linker_process._immortal)
+    table = linker._raw_table()
+    return int(table.length if IN_PYODIDE else table.size(linker._store))
+
+
+def test_a_hundred_thousand_round_trips_grow_nothing(calls: Calls, c_heap: HeapManager) -> None:
     def step(value: int) -> int:
         return value + 1
 
-    calls.apply(step, 0)
-    size = c_heap.memory.size
-    for _ in range(20_000):
-        calls.apply(step, 1)
-    with calls.callback(step):
-        pass
-    for _ in range(500):
-        with calls.callback(lambda value: value) as callback:
-            assert calls.apply(callback, 4) == 4
+    def round_trips(count: int) -> None:
+        for _ in range(count):
+            calls.apply(step, 1)
+
+    round_trips(100)
+    size, places, objects = c_heap.memory.size, places_of_functions(calls), count_objects()
+    round_trips(100_000)
     assert c_heap.memory.size == size
+    assert places_of_functions(calls) == places
+    assert count_objects() < objects + 1000
+
+
+def test_scoped_callbacks_use_their_places_again(calls: Calls, c_heap: HeapManager) -> None:
+    def use(count: int) -> None:
+        for _ in range(count):
+            with calls.callback(lambda value: value) as callback:
+                assert calls.apply(callback, 4) == 4
+
+    use(20)
+    size, places = c_heap.memory.size, places_of_functions(calls)
+    use(500)
+    assert c_heap.memory.size == size
+    assert places_of_functions(calls) == places
+
+
+def count_objects() -> int:
+    gc.collect()
+    return sys.getallocatedblocks()
 
 
 def test_a_scoped_callback_ends_with_its_block(calls: Calls) -> None:

@@ -65,9 +65,14 @@ def open_guest() -> HeapManager:
 
 def skip_without_big_ints(way: Way) -> None:
     """Skip the test that runs, where 64-bit integers cannot be passed to a module."""
+    skip_without_big_ints_in(IN_PYODIDE and way.is_wasm)
+
+
+def skip_without_big_ints_in(javascript: bool) -> None:
+    """The same for a module that runs in JavaScript's engine or not."""
     from emtests.conftest import skip_for_gap
 
-    if IN_PYODIDE and way.is_wasm:
+    if javascript:
         import pyodide.ffi
 
         if not hasattr(pyodide.ffi, "JsBigInt"):

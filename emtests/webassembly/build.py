@@ -57,7 +57,7 @@ EMSCRIPTEN_BUILDS = {
     "emscripten_wasm_exceptions": ["-sWASM_BIGINT", "-fwasm-exceptions"],
 }
 EMSCRIPTEN_COMPILER = "3.1.6"
-"""The version of Emscripten that made the committed files; its releases name the exports alike."""
+"""The version of Emscripten that made the committed scripts."""
 
 RUST, RUST_COMPILER = "rust_allocator", "1.63.0"
 """The module in Rust, and the version of rustc that made the committed file."""

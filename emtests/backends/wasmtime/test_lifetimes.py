@@ -239,3 +239,34 @@ def test_closing_a_store_waits_for_a_librarys_function() -> None:
     del add
     gc.collect()
     assert is_closed(store)
+
+
+_OWNED = """
+    import gc, wasmtime
+    from emtests.calls.declared import Calls
+    from emtests.webassembly.guests import WasmtimeGuest
+
+    for end in ("freed", "dropped"):
+        guest = WasmtimeGuest("calls", enable_garbage_collection=True)
+        text = guest.heap.library(Calls).duplicate("hello")
+        # What the collector does to a store that it collects in one go with the reference.
+        wasmtime.Store.close(guest.store)
+        if end == "freed":
+            text.free()
+        del guest, text
+        gc.collect()
+    for order in range(50):
+        guest = WasmtimeGuest("calls", enable_garbage_collection=True)
+        calls = guest.heap.library(Calls)
+        refs = [calls.duplicate("hello"), calls.duplicate("x")]
+        cycle = [refs, guest, calls] if order % 2 else [guest, calls, refs]
+        guest.store.cycle = cycle
+        cycle.append(cycle)
+        del guest, calls, refs, cycle
+        gc.collect()
+    print("done")
+"""
+
+
+def test_an_owned_result_is_collected_with_its_store() -> None:
+    assert run_program(_OWNED) == "done\n"

@@ -1,0 +1,155 @@
+"""Libraries of modules in wasmtime: fuel, epochs, the cache of compiled modules, progress."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import wasmtime
+
+import emheap
+from emheap import ForeignTrapError, Function, Library, c
+from emtests.calls.declared import Calls, Traps
+from emtests.calls.programs.files import find_program
+from emtests.processes import CHECKOUT
+from emtests.webassembly.guests import WasmtimeGuest
+
+
+def refuel(store: wasmtime.Store) -> None:
+    store.set_fuel(10_000_000)
+
+
+def set_deadline(store: wasmtime.Store) -> None:
+    store.set_epoch_deadline(1)
+
+
+def test_running_out_of_fuel() -> None:
+    guest = WasmtimeGuest("calls", configure={"consume_fuel": True}, prepare=refuel)
+    calls, traps = guest.heap.library(Calls), guest.heap.library(Traps)
+    stack = traps.stack_address()
+    with pytest.raises(ForeignTrapError, match=r"^spin\(\) did not return: .*fuel") as caught:
+        traps.spin()
+    assert caught.value.function == "spin"
+    with pytest.raises(ForeignTrapError, match=r"^add\(\) did not return: .*fuel"):
+        calls.add(2, 3)
+    refuel(guest.store)
+    assert calls.add(2, 3) == 5
+    assert traps.stack_address() == stack
+
+
+def test_fuel_ends_in_a_callback() -> None:
+    guest = WasmtimeGuest("calls", configure={"consume_fuel": True}, prepare=refuel)
+    calls = guest.heap.library(Calls)
+
+    def burn(value: int) -> int:
+        guest.store.set_fuel(0)
+        return calls.add(value, 1)
+
+    with pytest.raises(ForeignTrapError, match=r"^add\(\) did not return: .*fuel"):
+        calls.apply(burn, 1)
+    refuel(guest.store)
+    assert calls.apply(lambda value: value + 1, 1) == 2
+
+
+def test_another_thread_ends_a_call_by_the_epoch() -> None:
+    guest = WasmtimeGuest("calls", configure={"epoch_interruption": True}, prepare=set_deadline)
+    calls, traps = guest.heap.library(Calls), guest.heap.library(Traps)
+    timer = threading.Timer(0.2, guest.store.engine.increment_epoch)
+    timer.start()
+    with pytest.raises(ForeignTrapError, match=r"^spin\(\) did not return: interrupt"):
+        traps.spin()
+    timer.join()
+    set_deadline(guest.store)
+    assert calls.add(2, 3) == 5
+
+
+# Compiling
+
+
+class Answer(Library):
+    answer: Function[[], c.int]
+
+
+def large_module(number: int) -> bytes:
+    """A module whose answer is a number, above the size that the cache is used from."""
+    padding = "x" * 70_000
+    return bytes(
+        wasmtime.wat2wasm(
+            f"""(module (memory (export "memory") 2) (data (i32.const 0) "{padding}")
+              (func (export "answer") (result i32) i32.const {number}))"""
+        )
+    )
+
+
+_LOAD = """
+import sys
+from pathlib import Path
+import emheap
+from emtests.backends.wasmtime.test_libraries import Answer
+
+for path in sys.argv[2:]:
+    heap = emheap.load_wasm(path, wrap_only=True, cache=sys.argv[1] == "cached")
+    print(heap.library(Answer).answer())
+"""
+
+
+def test_what_was_compiled_once_is_not_compiled_again(tmp_path: Path) -> None:
+    modules = [tmp_path / "one.wasm", tmp_path / "two.wasm"]
+    for number, path in enumerate(modules, 1):
+        path.write_bytes(large_module(number))
+
+    def load(cached: str, *paths: Path) -> list[str]:
+        folders = {name: str(tmp_path) for name in ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")}
+        command = [sys.executable, "-c", _LOAD, cached, *map(str, paths)]
+        environment = {**os.environ, **folders, "PYTHONPATH": str(CHECKOUT)}
+        ended = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=100, check=True
+        )
+        return ended.stdout.split()
+
+    def kept() -> list[Path]:
+        """The machine code in the cache."""
+        files = [path for path in tmp_path.rglob("modules/*/*") if path.is_file()]
+        return [path for path in files if not path.suffix]
+
+    assert load("not", *modules) == ["1", "2"]
+    assert kept() == []
+    assert load("cached", *modules) == ["1", "2"]
+    first, second = kept()
+    code = first.read_bytes(), second.read_bytes()
+    first.write_bytes(code[1])
+    second.write_bytes(code[0])
+    assert load("cached", *modules) == ["2", "1"]  # each has the other's code: nothing compiled it
+    assert load("not", *modules) == ["1", "2"]
+
+
+def test_progress_while_a_large_module_is_compiled() -> None:
+    file = find_program("zstd.wasm")
+    seen: list[float] = []
+    threads = set()
+
+    def note(seconds: float) -> None:
+        seen.append(seconds)
+        threads.add(threading.current_thread())
+
+    heap = emheap.load_wasm(file, progress=note, cache=False)
+    assert seen[0] == 0.0
+    assert len(seen) > 1
+    assert seen == sorted(seen)
+    assert threads == {threading.current_thread()}
+    assert heap.total_allocated_byte_size == 0
+
+
+def test_progress_that_raises_ends_the_loading() -> None:
+    class Stop(Exception):  # noqa: N818 (it is no error)
+        pass
+
+    def stop(seconds: float) -> None:
+        raise Stop
+
+    with pytest.raises(Stop):
+        emheap.load_wasm(find_program("zstd.wasm"), progress=stop, cache=False)
