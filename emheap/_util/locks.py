@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import os
+import sys
 from _thread import RLock
-from typing import Protocol
+from operator import methodcaller
+from typing import Any, Protocol
 from weakref import WeakSet
 
 __all__ = ["Lock", "renew_after_fork"]
 
-Lock = RLock
-"""Reentrant, because a finalizer may free a block while its thread has the lock."""
+# Reentrant, because a finalizer may free a block while its thread has the lock.
+if sys.version_info >= (3, 14):
+    # There the interpreter looks for signals after a C function that a `with` statement calls to
+    # enter, and before the exit is certain: an interrupt would leave the lock taken. It looks for
+    # none while an attribute is read, nor when a Python function returns.
+    class Lock(RLock):  # type: ignore[misc]  # typeshed says that it is final
+        """An RLock that an interrupt right after it was taken releases."""
+
+        __slots__ = ()
+        _taken: Any = property(methodcaller("acquire"))
+
+        def __enter__(self) -> bool:  # type: ignore[override]
+            return self._taken  # type: ignore[no-any-return]
+
+else:
+    Lock = RLock
 
 
 class _Owner(Protocol):
-    _lock: RLock
+    _lock: Lock
 
 
 _owners: WeakSet[_Owner] = WeakSet()

@@ -137,23 +137,26 @@ class ChunkAllocator(Allocator):
     def close(self, left: Iterable[int]) -> list[Exception]:
         """Allocate no more. Chunks go back but for those of the blocks that are `left`, which go
         with the last of these. Returns the errors of those that could not go."""
-        problems: list[Exception] = []
         with self._lock:
             self.closed = True
-            for spare in self._spare.values():
-                spare.clear()
-            addresses = sorted(left)
-            for chunk, size in reversed(list(self._chunks.items())):
-                if chunk in self._left:
-                    continue
-                inside = {address for address in addresses if chunk <= address < chunk + size}
-                if inside:
-                    self._left[chunk] = inside
-                    continue
-                try:
-                    self._give_back(chunk)
-                except Exception as problem:  # noqa: BLE001 (a user's free function may raise anything; it is raised when the others are done)
-                    problems.append(problem)
+            return self._give_back_but(sorted(left))
+
+    def _give_back_but(self, left: list[int]) -> list[Exception]:
+        """Give back the chunks that none of the blocks that are `left` is in."""
+        problems: list[Exception] = []
+        for spare in self._spare.values():
+            spare.clear()
+        for chunk, size in reversed(list(self._chunks.items())):
+            if chunk in self._left:
+                continue
+            inside = {address for address in left if chunk <= address < chunk + size}
+            if inside:
+                self._left[chunk] = inside
+                continue
+            try:
+                self._give_back(chunk)
+            except Exception as problem:  # noqa: BLE001 (a user's free function may raise anything; it is raised when the others are done)
+                problems.append(problem)
         return problems
 
     def relinquish(self, address: int) -> bool:

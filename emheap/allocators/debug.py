@@ -140,8 +140,8 @@ class DebugAllocator(WrappingAllocator):
     def find_damage(self) -> list[str]:
         """The message for each damaged block. The damage is repaired."""
         with self._lock:
-            found = [self._zone_damage(record) for record in list(self._live.values())]
-            found += [self._freed_damage(record) for record in list(self._waiting)]
+            found = list(map(self._zone_damage, list(self._live.values())))
+            found += map(self._freed_damage, list(self._waiting))
         return [damage for damage in found if damage]
 
     def _corruption(self, damages: list[str]) -> HeapCorruptionError:

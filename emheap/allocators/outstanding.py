@@ -58,8 +58,7 @@ class OutstandingBlocks:
             # An interrupt in between leaves a block that is not found, which does no harm.
             self._ends[start] = end
             insort(self._starts.setdefault(first, []), start)
-            for number in range(first + 1, last + 1):
-                self._reaching[number] = start
+            self._reaching.update(dict.fromkeys(range(first + 1, last + 1), start))
 
     def _find(self, start: int, end: int, first: int, last: int) -> int | None:
         """The start of a block that has some of these bytes."""
@@ -77,14 +76,17 @@ class OutstandingBlocks:
             end = self._ends.get(start)
             if end is None:
                 return None
-            first, last = start >> _BITS, (end - 1) >> _BITS
-            starts = self._starts.get(first, [])
-            position = bisect_left(starts, start)
-            if starts[position : position + 1] == [start]:
-                del starts[position]
-            if not starts:
-                self._starts.pop(first, None)
-            for number in range(first + 1, last + 1):
-                self._reaching.pop(number, None)
+            self._forget(start, start >> _BITS, (end - 1) >> _BITS)
             del self._ends[start]
             return end - start
+
+    def _forget(self, start: int, first: int, last: int) -> None:
+        """Take a block out of the indexes."""
+        starts = self._starts.get(first, [])
+        position = bisect_left(starts, start)
+        if starts[position : position + 1] == [start]:
+            del starts[position]
+        if not starts:
+            self._starts.pop(first, None)
+        for number in range(first + 1, last + 1):
+            self._reaching.pop(number, None)

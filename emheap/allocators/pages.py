@@ -41,10 +41,14 @@ class PageAllocator(FreeListAllocator):
 
     def allocate(self, size: int) -> int:
         with self._lock:  # also around `grow`: who calls it may have to be alone
-            while self.largest_gap < max(size, 1):
-                if not self._add_pages(size):
-                    return 0
-            return super().allocate(size)
+            return super().allocate(size) if self._has_room(size) else 0
+
+    def _has_room(self, size: int) -> bool:
+        """Whether there is a gap of `size` bytes, or pages were added until there was."""
+        while self.largest_gap < max(size, 1):
+            if not self._add_pages(size):
+                return False
+        return True
 
     def _add_pages(self, size: int) -> bool:
         """Grow the memory by pages for `size` bytes; tell whether it could."""

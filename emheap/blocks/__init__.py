@@ -34,7 +34,10 @@ and a call that finds the flag up builds it again. Which views are in use, weak 
 exports tell.
 
 **Locks only by with.** The interpreter looks for no signal between taking the lock and the block of
-the statement. `_util.locks` replaces each lock in a forked child.
+the statement; from CPython 3.14 on it does, and `_util.locks` has a lock that prevents it. No loop
+stands in that block but in a function that it calls: an exception at the jump back of a loop whose
+condition comes last passes by the exit of the statement on CPython 3.13. `_util.locks` replaces
+each lock in a forked child, too.
 
 **Failures lose nothing.** No memory, a value that does not fit, a user's function that raises:
 these are no interrupts. What was taken is given back. An allocator names the errors by which its

@@ -110,18 +110,21 @@ class LoanTable:
             if self._looks >= len(self.entries):
                 self._sweep()
             self._index()
-            first, last = start >> _PAGE_BITS, max(start, end - 1) >> _PAGE_BITS
-            if last - first < len(self._buckets):
-                keys: list[int] = [_LARGE, *range(first, last + 1)]
-            else:
-                keys = [key for key in self._buckets if key == _LARGE or first <= key <= last]
-            found = {id(entry): entry for key in keys for entry in self._buckets.get(key, ())}
+            found = self._near(start, end)
         # An empty view on a block of no elements still names its address.
         return [
-            entry
-            for entry in found.values()
-            if (entry[0] < end and start < entry[1]) or start == entry[0]
+            entry for entry in found if (entry[0] < end and start < entry[1]) or start == entry[0]
         ]
+
+    def _near(self, start: int, end: int) -> Iterable[_Entry]:
+        """The entries in the buckets of these bytes, each once."""
+        first, last = start >> _PAGE_BITS, max(start, end - 1) >> _PAGE_BITS
+        if last - first < len(self._buckets):
+            keys: list[int] = [_LARGE, *range(first, last + 1)]
+        else:
+            keys = [key for key in self._buckets if key == _LARGE or first <= key <= last]
+        found = {id(entry): entry for key in keys for entry in self._buckets.get(key, ())}
+        return found.values()
 
     def _index(self) -> None:
         """Put the latest entries into their buckets."""
@@ -136,7 +139,7 @@ class LoanTable:
         """Take out what is over."""
         with self._lock:
             count = len(self.entries)  # another thread may add some meanwhile
-            alive = [entry for entry in self.entries[:count] if _is_alive(entry)]
+            alive = list(filter(_is_alive, self.entries[:count]))
             # First no bucket, then fewer entries: an interrupt between the two loses none.
             self._buckets, self._indexed = {}, 0
             self.entries[:count] = alive

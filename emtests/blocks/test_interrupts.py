@@ -12,6 +12,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import count
 from pathlib import Path
 from types import CodeType, FrameType
@@ -313,24 +314,26 @@ class Storm:
 def test_a_heap_recovers_from_a_storm_of_signals(
     open_heap: OpenHeap, front: Callable[[Allocator], Allocator], exception: type[BaseException]
 ) -> None:
-    if not LONG:
-        skip_for_gap("a storm of signals", "one in many ends otherwise; EMHEAP_LONG=1 runs them")
     if not hasattr(signal, "setitimer"):
         skip_for_gap("this system", "it has no timers that signal")
     subject = Subject(open_heap(), front)
     if any(Exception in each.refusals for each in _chain(subject.heap.allocator)):
         exception = KeyboardInterrupt  # as which it could be an error of the free function
     deadline = time.monotonic() + SECONDS
-    with unmeasured(), Storm(exception) as storm:
-        while time.monotonic() < deadline:
-            before = storm.count
-            with quietly():
-                for scenario in SCENARIOS:
-                    storm.run(lambda scenario=scenario: scenario(subject.heap))  # type: ignore[misc]
-            subject.check(storm.count - before)
+    try:
+        with unmeasured(), Storm(exception) as storm:
+            while time.monotonic() < deadline:
+                before = storm.count
+                with quietly():
+                    for scenario in SCENARIOS:
+                        storm.run(partial(scenario, subject.heap))
+                subject.check(storm.count - before)
+    finally:
+        with quietly():
+            subject.close()
+            gc.collect()  # what a signal left is nothing for the next test to find
     report(f"{storm.count} signals on {subject.heap.memory.name}: {len(subject.lost)} blocks lost")
     assert storm.count
-    subject.close()
 
 
 # Memories that grow
