@@ -13,7 +13,7 @@ from emheap._util.platform import HAS_GIL, IN_PYODIDE
 from emheap._util.pointers import Pinned
 from emheap.memories.base import Elements, Memory, Reader, Writer
 from emheap.memories.elements import DecodedElements, WideElements
-from emheap.types import Scalar, Text, as_wide, uint8, utf16
+from emheap.types import Scalar, Text, as_wide, uint8
 from emheap.types.scalars import BYTE_ORDER
 from emheap.types.text import find_zero
 
@@ -263,16 +263,20 @@ class WindowMemory(Memory):
         return read
 
     def _wide_short_cut(self, text: type[Text], read_any: Callable[..., str]) -> Callable[..., str]:
-        lowest, mask = max(self.lowest_address, 2), text.size - 1
-        decode = text.decode
-        end_of = self._end_of_units if text is utf16 else self._end_of_zeros
+        lowest, size = max(self.lowest_address, 2), text.size
+        mask, head = size - 1, 2 * HEAD * size
+        decode, readable_end = text.decode, self.readable_end
 
         def read(address: int, max_elements: int | None = None, errors: str = "strict") -> str:
             try:
                 plain = max_elements is None and type(errors) is str
                 if plain and address >= lowest and not address & mask:
                     window = self.window
-                    end = end_of(window, address, text.size)
+                    chunk = window[address : readable_end(address, head)].tobytes()
+                    found = find_zero(chunk, size)
+                    if found >= 0:
+                        return decode(chunk[:found], errors)
+                    end = self._end_of_zeros(window, address, size)
                     if end:
                         return decode(window[address:end], errors)
             except (TypeError, IndexError):
@@ -281,27 +285,9 @@ class WindowMemory(Memory):
 
         return read
 
-    def _end_of_units(self, window: memoryview, address: int, _: int) -> int:
-        """Where a string in UTF-16 ends; 0 if that is not found in the window."""
-        position, step = address, 4 * HEAD
-        while True:
-            chunk = window[position : self.readable_end(position, step)].tobytes()
-            if len(chunk) < 2:
-                return 0
-            # Decoded text is searched faster than its bytes, in which every other one is 0.
-            decoded = utf16.decode(chunk if not len(chunk) & 1 else chunk[:-1], "surrogatepass")
-            found = decoded.find("\0")
-            if found >= 0:
-                before = decoded[:found]
-                if before.isascii():
-                    return position + 2 * found
-                return position + len(utf16.encode_counted(before, "surrogatepass"))
-            position += len(chunk) & -2
-            step = min(step * 8, 1 << 20)
-
     def _end_of_zeros(self, window: memoryview, address: int, width: int) -> int:
         """Where a string of wide elements ends; 0 if that is not found in the window."""
-        position, step = address, 4 * HEAD
+        position, step = address, 32 * HEAD
         while True:
             chunk = window[position : self.readable_end(position, step)].tobytes()
             if len(chunk) < width:
@@ -315,7 +301,7 @@ class WindowMemory(Memory):
     def text_writer(self, text: type[Text]) -> Callable[..., int]:
         write_any = super().text_writer(text)
         if text.size > 1:
-            return write_any
+            return self._wide_writer(text, write_any) if text.encoder else write_any
         window = self.window
         lowest = max(self.lowest_address, 2)
         codec = text.codec
@@ -334,6 +320,33 @@ class WindowMemory(Memory):
                         window[address : address + count] = data
                         return count
                 except (IndexError, TypeError, OverflowError):
+                    pass
+            return write_any(address, value, capacity, errors)
+
+        return write
+
+    def _wide_writer(self, text: type[Text], write_any: Callable[..., int]) -> Callable[..., int]:
+        window = self.window
+        lowest, size = max(self.lowest_address, 2), text.size
+        mask, null = size - 1, bytes(size)
+        encode = text.encoder
+
+        def write(
+            address: int, value: str, capacity: int | None = None, errors: str = "strict"
+        ) -> int:
+            if type(value) is type(errors) is str and errors == "strict" and "\0" not in value:
+                data = encode(value, errors)[0]
+                length = len(data)
+                count: int = length // size
+                try:
+                    fits = capacity is None or (type(capacity) is int and count <= capacity)
+                    if fits and address >= lowest and not address & mask:
+                        # As above. A slice that ends outside of the window is too short.
+                        end = address + length
+                        window[end : end + size] = null
+                        window[address:end] = data
+                        return count
+                except (TypeError, ValueError):
                     pass
             return write_any(address, value, capacity, errors)
 

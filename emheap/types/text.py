@@ -15,6 +15,12 @@ __all__ = ["Text", "ascii", "find_zero", "text", "text_types", "utf8", "utf16", 
 _SUFFIX = "-le" if sys.byteorder == "little" else "-be"
 
 
+_WIDTHS = (2, 4, 8)
+_LOW_BYTE = {width: 0 if sys.byteorder == "little" else width - 1 for width in _WIDTHS}
+"""Where the lowest byte of an element is."""
+_ZEROS = {width: bytes(width) for width in _WIDTHS}
+
+
 def _codec_function(name: str, verb: str) -> Any:
     return staticmethod(getattr(codecs, f"{name}{_SUFFIX.replace('-', '_')}_{verb}"))
 
@@ -29,9 +35,10 @@ class Text(Type[str]):
     codec: ClassVar[str]
     unit: ClassVar[type[Scalar[int]]]
     """The type of one element."""
-    _encode: ClassVar[Any] = None
-    _decode: ClassVar[Any] = None
-    """The codec's own functions, where ``str`` would look it up at each call for 1 us."""
+    encoder: ClassVar[Any] = None
+    decoder: ClassVar[Any] = None
+    """The codec's own functions, where ``str`` would look it up at each call for 1 us; the encoder
+    makes a null of a null character only."""
 
     def __init_subclass__(cls, codec: str, unit: type[Scalar[int]], **_: Any) -> None:
         super().__init_subclass__()
@@ -48,8 +55,10 @@ class Text(Type[str]):
         end the string early) and UnicodeEncodeError for what the encoding cannot hold.
         """
         data = cls.encode_counted(text, errors)
-        # The bytes are looked at, not the text: an error handler may add nulls, too.
-        found = cls.find_terminator(data)
+        if cls.encoder and errors == "strict":
+            found = str.find(text, "\0")
+        else:  # an error handler may add nulls, too
+            found = cls.find_terminator(data)
         if found >= 0:
             index = str.find(text, "\0")
             where = f"at index {index} of" if index >= 0 else "that the error handler gives for"
@@ -65,8 +74,8 @@ class Text(Type[str]):
         if not isinstance(text, str):
             raise TypeError(f"{cls.name} takes a str, not {type(text).__name__} {text!r:.60}")
         # Not the text's own method, which a subclass may have replaced.
-        if cls._encode and isinstance(errors, str):
-            return cls._encode(text, errors)[0]  # type: ignore[no-any-return]
+        if cls.encoder and isinstance(errors, str):
+            return cls.encoder(text, errors)[0]  # type: ignore[no-any-return]
         return str.encode(text, cls.codec, errors)
 
     @classmethod
@@ -77,8 +86,9 @@ class Text(Type[str]):
     @classmethod
     def decode(cls, data: bytes | memoryview, errors: str = "strict") -> str:
         """The text of `data`, which has no terminator."""
-        if cls._decode and isinstance(errors, str):
-            return cls._decode(data, errors, True)[0]  # type: ignore[no-any-return]
+        decoder = cls.decoder
+        if decoder and type(errors) is str:
+            return decoder(data, errors, True)[0]  # type: ignore[no-any-return]
         return str(data, cls.codec, errors)
 
 
@@ -86,12 +96,15 @@ def find_zero(chunk: bytes, width: int) -> int:
     """The offset of the first zero element of `width` bytes, or -1."""
     if width == 1:
         return chunk.find(0)
-    zero = bytes(width)
-    found = chunk.find(zero)
-    while found >= 0 and found % width:
-        # Zero bytes of two neighbours, as in "a\u0100": go on at the next element.
-        found = chunk.find(zero, found - found % width + width)
-    return found
+    # The low bytes alone are searched in a tenth of the time: in most texts the others are 0.
+    lowest = chunk[_LOW_BYTE[width] :: width]
+    found = lowest.find(0)
+    while found >= 0:
+        start = found * width
+        if chunk[start : start + width] == _ZEROS[width]:
+            return start
+        found = lowest.find(0, found + 1)
+    return -1
 
 
 class ascii(Text, codec="ascii", unit=uint8):  # noqa: A001 (the encoding's own name)
@@ -105,15 +118,15 @@ class utf8(Text, codec="utf-8", unit=uint8):
 class utf16(Text, codec="utf-16" + _SUFFIX, unit=uint16):
     """A string in UTF-16; its elements are code units of 2 bytes."""
 
-    _encode = _codec_function("utf_16", "encode")
-    _decode = _codec_function("utf_16", "decode")
+    encoder = _codec_function("utf_16", "encode")
+    decoder = _codec_function("utf_16", "decode")
 
 
 class utf32(Text, codec="utf-32" + _SUFFIX, unit=uint32):
     """A string in UTF-32; its elements are code points of 4 bytes."""
 
-    _encode = _codec_function("utf_32", "encode")
-    _decode = _codec_function("utf_32", "decode")
+    encoder = _codec_function("utf_32", "encode")
+    decoder = _codec_function("utf_32", "decode")
 
 
 _others: dict[str, type[Text]] = {}

@@ -8,13 +8,15 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
 
 from emtests import bench
 from emtests.bench.cold_start import has_cold_row, measure_cold_starts
+from emtests.bench.original.comparing import compare_with_original
+from emtests.bench.original.rows import rows_matching
 from emtests.bench.results import Result, table
 from emtests.bench.rows import NATIVE, PYODIDE
 from emtests.bench.runtimes import (
@@ -55,11 +57,20 @@ def main(arguments: Sequence[str]) -> int:
 
 def _kinds(options: argparse.Namespace) -> list[str]:
     """The runtimes asked for in which there is something to measure."""
-    return [
-        kind
-        for kind in options.runtime or [NATIVE, PYODIDE]
-        if has_cold_row(options.rows) or any(rows_of(kind, options.rows))
-    ]
+    return [kind for kind in options.runtime or [NATIVE, PYODIDE] if _has_rows(kind, options)]
+
+
+def _has_rows(kind: str, options: argparse.Namespace) -> bool:
+    if options.against_original:
+        return bool(rows_matching(options.rows))
+    return has_cold_row(options.rows) or any(rows_of(kind, options.rows))
+
+
+def _results(runtime: Runtime, options: argparse.Namespace) -> Iterator[Result]:
+    if options.against_original:
+        return compare_with_original(runtime, options.rows, options.seconds)
+    rows = measure_rows(runtime, options.rows, options.seconds)
+    return chain(rows, measure_cold_starts(runtime, options.rows))
 
 
 def _openers(
@@ -82,8 +93,7 @@ def _measure(
     try:
         runtime = opener()
         results = measured.setdefault(runtime.title, {})
-        rows = measure_rows(runtime, options.rows, options.seconds)
-        for result in chain(rows, measure_cold_starts(runtime, options.rows)):
+        for result in _results(runtime, options):
             row = result.work, result.peer
             results[row] = results[row].with_rounds_of(result) if row in results else result
             since = time.monotonic() - start
@@ -144,6 +154,12 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--seconds", type=float, default=0.5, help="how long to measure a row (default: 0.5)"
+    )
+    parser.add_argument(
+        "--against-original",
+        action="store_true",
+        help="only what npm's wasm-heap-manager does too, in Node, in a process of its own: the "
+        "fastest batches are compared",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     return parser.parse_args(arguments)

@@ -115,14 +115,14 @@ def measure(prepare: Prepare, seconds: float) -> Figures:
     with prepare() as contest:
         ours, peer = contest.ours.batch(), contest.peer.batch()
         contest.check(ours(1)[1], peer(1)[1])
-        counts = [_calibrated(batch, contest.most) for batch in (ours, peer)]
+        counts = [calibrated(batch, contest.most) for batch in (ours, peer)]
         gc.collect()
         rounds = list(_rounds((ours, peer), counts, perf_counter() + seconds))
         contest.check(ours(1)[1], peer(1)[1])
     return Figures(rounds)
 
 
-def _calibrated(batch: Batch, most: int) -> int:
+def calibrated(batch: Batch, most: int) -> int:
     """How many times make a batch that is long enough to be timed."""
     count = 1
     # The faster of two: one pause of the machine would make a batch of one, too short for a clock.
