@@ -13,13 +13,13 @@ from emheap.types.scalars import BYTE_ORDER
 if TYPE_CHECKING:
     import numpy
 
-__all__ = ["array_interface", "cannot_share", "to_numpy"]
+__all__ = ["array_interface", "import_numpy", "to_numpy"]
 
 
-def cannot_share(memory: Memory, what: str) -> str:
+def _cannot_share(memory: Memory) -> str:
     """Why nothing outside of Python's reach can be a buffer, and what to do instead."""
     return (
-        f"no {what} can share the bytes of {memory.name}: work on a copy "
+        f"no numpy array can share the bytes of {memory.name}: work on a copy "
         "with array.edit(), which stores it back, or take array[:] or bytes(array)"
     )
 
@@ -33,7 +33,7 @@ def array_interface(ref: HeapRef[Any]) -> dict[str, Any]:
         raise AttributeError(f"numpy has no type for {unit.name}")
     if not ref._memory.zero_copy:
         # Without this numpy would copy the elements, and what is stored there be lost.
-        raise NotSupportedError(cannot_share(ref._memory, "numpy array"))
+        raise NotSupportedError(_cannot_share(ref._memory))
     kind = "f" if unit.format in "fd" else "i" if unit.format.islower() else "u"
     return {
         "version": 3,
@@ -52,6 +52,15 @@ def _buffer_for_numpy(ref: HeapRef[Any]) -> Any:
 
 def to_numpy(ref: Any) -> numpy.ndarray[Any, Any]:
     """A writable numpy array on the elements of an array."""
+    made: numpy.ndarray[Any, Any] = import_numpy(ref).asarray(ref.view)
+    return made
+
+
+def import_numpy(ref: HeapRef[Any]) -> Any:
+    """The module, for an array on the bytes of a reference. Raises where there can be none."""
+    ref._check_alive()  # a use after free is the worse of two mistakes
+    if not ref._memory.zero_copy:
+        raise NotSupportedError(_cannot_share(ref._memory))
     try:
         import numpy
     except ImportError:
@@ -59,7 +68,4 @@ def to_numpy(ref: Any) -> numpy.ndarray[Any, Any]:
             "numpy() needs numpy: pip install numpy, or in Pyodide "
             'await pyodide_js.loadPackage("numpy")'
         ) from None
-    ref._check_alive()  # a use after free is the worse of two mistakes
-    if not ref._memory.zero_copy:
-        raise NotSupportedError(cannot_share(ref._memory, "numpy array"))
-    return numpy.asarray(ref.view)
+    return numpy

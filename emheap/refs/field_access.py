@@ -15,7 +15,7 @@ from typing import Any
 
 from emheap.refs.field_codecs import ScalarCodec, codec_of, packer
 from emheap.refs.pointer import address_of
-from emheap.types import clamped_uint8, float32, float64
+from emheap.types import float32, float64
 from emheap.types.abi import ABI
 from emheap.types.scalars import FLOAT32_LIMIT
 from emheap.types.struct_fields import Entry
@@ -165,15 +165,14 @@ def _scalar_property(owner: Any, entry: Entry, place: Place, offset: int) -> pro
     read = cell if codec.plain else f"decode({cell})"
     if entry.convert is bool:
         read = f"{cell} != 0"
-    form = _SET
-    if entry.convert is not None or codec.scalar.storage or codec.scalar is clamped_uint8:
-        form = _SET_ENCODED
-    elif codec.scalar is float32:
+    if codec.scalar is float32:
         form = _SET_FLOAT32
     elif codec.scalar is float64:
         form = _SET_FLOAT64
-    elif codec.scalar.encodes:
+    elif entry.convert is not None or codec.scalar.encodes:
         form = _SET_ENCODED
+    else:
+        form = _SET
     # Numbers in the text are constants of the code, which cost nothing to load.
     limits = {"least": -FLOAT32_LIMIT, "most": FLOAT32_LIMIT}
     return _compile(_GET.format(read=read), form.format(cell=cell, **limits), **names)

@@ -150,6 +150,8 @@ def _bits_encoder(entry: Entry) -> Callable[[Any], int]:
     return encode_bits
 
 
+_OTHER_ORDER = "big" if sys.byteorder == "little" else "little"
+
 Store = Callable[[bytearray, int, Any, Notes], None]
 """Puts a value into the bytes of a structure that begins at an offset."""
 
@@ -364,7 +366,7 @@ def _store(owner: Any, entry: Entry, abi: ABI) -> Store:
     if isinstance(entry.kind, StructType):
         return _struct_store(where, entry, abi, start // 8)
     if hasattr(entry.kind, "scalar"):
-        return _pointer_store(where, entry.kind, abi, start // 8)
+        return _pointer_store(where, entry, abi, start // 8)
     codec = ScalarCodec(owner, entry, abi)
     return _bytes_store(start // 8, codec.size, codec.pack)
 
@@ -403,13 +405,14 @@ def _struct_store(where: str, entry: Entry, abi: ABI, offset: int) -> Store:
     return store
 
 
-def _pointer_store(where: str, kind: PointerTo, abi: ABI, offset: int) -> Store:
-    size = abi.pointer_size
+def _pointer_store(where: str, entry: Entry, abi: ABI, offset: int) -> Store:
+    kind, size = entry.kind, abi.pointer_size
     most = (1 << 8 * size) - 1
+    order: Any = _OTHER_ORDER if entry.swapped else sys.byteorder
 
     def store(made: bytearray, base: int, value: Any, notes: Notes) -> None:
         address, block = address_of(value, kind, notes.table, where, most)
-        made[base + offset : base + offset + size] = address.to_bytes(size, sys.byteorder)
+        made[base + offset : base + offset + size] = address.to_bytes(size, order)
         if block is not None:
             notes.pointees[base + offset] = block
 
@@ -444,14 +447,12 @@ def _text_store(where: str, entry: Entry, offset: int) -> Store:
     def store(made: bytearray, base: int, value: Any, _: Notes) -> None:
         # A string inside of another structure is read: it has room of its own.
         data = encode(value.value if isinstance(value, StringRef) else value)
-        if len(data) > room and not entry.flexible:
+        if len(data) > room:
             raise CapacityError(
                 f"{where}: a string of {len(data)} bytes with its terminator does not fit its "
                 f"{room} bytes"
             )
-        size = max(room, len(data))
-        made.extend(bytes(max(base + offset + size - len(made), 0)))
-        made[base + offset : base + offset + size] = data.ljust(size, b"\0")
+        made[base + offset : base + offset + room] = data.ljust(room, b"\0")
 
     return store
 

@@ -9,7 +9,7 @@ from emheap._util.checks import check_count, check_integer
 from emheap._util.sites import caller_site
 from emheap.blocks.block import Block, describe_block
 from emheap.errors import NotSupportedError, OutOfBoundsError
-from emheap.refs.exchange import cannot_share
+from emheap.refs.exchange import import_numpy
 from emheap.refs.field_codecs import Notes, encode_structs
 from emheap.refs.lifetime import Owner
 from emheap.refs.resize import resize
@@ -233,24 +233,15 @@ class StructArrayRef(StructuredRef[S], Sequence[S]):
         Bit-fields are not in it. While it is in use the block cannot be freed.
         Raises NotSupportedError where views are no memoryviews, ImportError without numpy.
         """
-        try:
-            import numpy
-        except ImportError:
-            raise ImportError(
-                "numpy() needs numpy: pip install numpy, or in Pyodide "
-                'await pyodide_js.loadPackage("numpy")'
-            ) from None
-        if not self._memory.zero_copy:
-            self._check_alive()
-            raise NotSupportedError(cannot_share(self._memory, "numpy array"))
+        module = import_numpy(self)
         loan = self._lend(uint8, self.allocated_byte_size, "numpy array")
-        data = numpy.asarray(loan.view)
-        description: Any = dtype_of(self.kind, self._variants.abi)
-        dtype: Any = numpy.dtype(description)
-        if not self._count:
-            return data.view(dtype)
+        data = module.asarray(loan.view)
+        dtype = module.dtype(dtype_of(self.kind, self._variants.abi))
         made: numpy.ndarray[Any, Any]
-        made = numpy.ndarray((self._count,), dtype, data.data, 0, (self._stride,))
+        if self._count:
+            made = module.ndarray((self._count,), dtype, data.data, 0, (self._stride,))
+        else:
+            made = data.view(dtype)
         return made
 
     # Another length

@@ -43,15 +43,15 @@ def _element(entry: Entry, abi: ABI) -> Any:
     kind: Any = entry.kind
     if isinstance(kind, StructType):
         return dtype_of(kind, abi)
+    order = "<" if (sys.byteorder == "little") != entry.swapped else ">"
     if hasattr(kind, "scalar"):
-        return f"u{abi.pointer_size}"
+        return f"{order}u{abi.pointer_size}"
     special = _SPECIAL.get(kind)
     if special is not None and special != "f2":
         return special
     if as_wide(kind):
         return f"V{kind.size}"
     scalar = kind.for_abi(abi)
-    order = "<" if (sys.byteorder == "little") != entry.swapped else ">"
     if special or issubclass(scalar, FloatingPoint):
         return f"{order}f{scalar.size}"
     return f"{order}{'i' if scalar.format.islower() else 'u'}{scalar.size}"

@@ -1,0 +1,379 @@
+"""Structures that are stored whole: as values, tuples and mappings, with pointers and text in them,
+and from one kind of heap to another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import emheap
+from emheap import (
+    Array,
+    CapacityError,
+    Pointer,
+    Struct,
+    Union,
+    UseAfterFreeError,
+    ValueOutOfRangeError,
+    array,
+    bits,
+    boolean,
+    char,
+    clamped_uint8,
+    field,
+    int32,
+    long,
+    stored,
+    uint8,
+    uint32,
+    uint128,
+    uint256,
+)
+from emtests.conftest import OpenHeap
+from emtests.structures.kinds import Message, Node, Packed, Pixel, Vec
+
+
+class Wide(Struct):
+    little: uint128 = field()
+    big: uint256 = field(endian="big")
+    several: Array[uint128] = array(2)
+
+
+class Tagged(Struct):
+    tag: Array[char] = array(4)
+    on: bool = stored(uint8)
+    level: clamped_uint8 = field()
+    flag: bool = bits(boolean, 1)
+
+
+class Link(Struct):
+    to: Pointer[int32] = field()
+
+
+class Links(Struct):
+    first: Link = field()
+    several: Array[Pointer[int32]] = array(2)
+    nested: Array[Link] = array(2)
+
+
+class Swapped(Struct, endian="big"):
+    """As a machine of the other byte order has it; this one can still follow its pointers."""
+
+    link: Pointer[int32] = field()
+    inner: Link = field()
+
+
+class Machine(Struct):
+    """Its layout differs from machine to machine."""
+
+    count: long = field()
+    vec: Vec = field()
+    link: Pointer[Vec] = field()
+
+
+class Either(Union):
+    count: long = field()
+    byte: uint8 = field()
+
+
+class Same(Union):
+    number: uint32 = field()
+    byte: uint8 = field()
+
+
+class Crowded(Struct, pack=1):
+    tag: uint8 = field()
+    link: Pointer[int32] = field()
+    vecs: Array[Vec] = array(2)
+
+
+# Numbers of other kinds
+
+
+def test_integers_of_16_and_32_bytes(scratch: Any) -> None:
+    wide = scratch.alloc(Wide, little=2**127 + 1, big=5, several=[1, 2**128 - 1])
+    assert (wide.little, wide.big, list(wide.several)) == (2**127 + 1, 5, [1, 2**128 - 1])
+    assert bytes(wide)[:16] == (2**127 + 1).to_bytes(16, "little")
+    assert bytes(wide)[16:48] == (5).to_bytes(32, "big")
+    wide.little, wide.big = 3, 2**255
+    assert wide.to_tuple() == (3, 2**255, [1, 2**128 - 1])
+    assert wide == Wide(little=3, big=2**255, several=[1, 2**128 - 1])
+    before = bytes(wide)
+    with pytest.raises(ValueOutOfRangeError, match=r"Wide\.big: .* does not fit uint256"):
+        wide.big = 2**256
+    with pytest.raises(ValueOutOfRangeError, match=r"Wide\.little: -1 does not fit uint128"):
+        scratch.alloc(Wide, little=-1)
+    assert bytes(wide) == before
+
+
+def test_bytes_bools_and_clamped_numbers(scratch: Any) -> None:
+    tagged = scratch.alloc(Tagged, tag=b"ab", on=True, level=300, flag=True)
+    assert bytes(tagged)[:6] == b"ab\0\0\1\xff"
+    assert (tagged.on, tagged.level, tagged.flag) == (True, 255, True)
+    tagged.on, tagged.level, tagged.flag = False, -5, False
+    assert (tagged.on, tagged.level, tagged.flag) == (False, 0, False)
+    tagged.tag = b"wxyz"
+    assert list(tagged.tag) == [b"w", b"x", b"y", b"z"]
+    for wrong in (b"abcde", "ab"):
+        with pytest.raises((TypeError, ValueError), match=r"Tagged\.tag: "):
+            tagged.tag = wrong
+    for name in ("on", "flag"):
+        with pytest.raises(TypeError, match=rf"Tagged\.{name}: it takes a bool, not int 2"):
+            setattr(tagged, name, 2)
+    assert type(tagged.on) is bool
+
+
+# Text
+
+
+def test_a_text_that_does_not_fit_its_field(heap: Any) -> None:
+    words = r"Node\.label: a string of 9 bytes with its terminator does not fit its 8 bytes"
+    with pytest.raises(CapacityError, match=words):
+        heap.alloc(Node, id=1, label="12345678")
+    assert heap.total_allocated_byte_size == 0
+
+
+def test_a_string_of_another_structure_is_copied(scratch: Any) -> None:
+    first = scratch.alloc(Node, id=1, label="first")
+    second = scratch.alloc(Node, id=2, label=first.label)
+    first.label = "other"
+    assert second.label.value == "first"
+
+
+# What is taken for a structure
+
+
+def test_another_kind_of_structure_is_refused(heap: Any) -> None:
+    with heap.alloc(Pixel, r=1, g=2, b=3) as pixel:
+        uses: tuple[Any, ...] = (
+            lambda: heap.alloc(Vec, pixel),
+            lambda: heap.alloc(Vec, Pixel(r=1, g=2, b=3)),
+            lambda: heap.alloc_array(Vec, [pixel]),
+        )
+        for use in uses:
+            with pytest.raises(TypeError, match=r"Vec takes another Vec, a tuple .*, not Pixel"):
+                use()
+
+
+def test_arrays_compare_with_sequences_of_structures(scratch: Any) -> None:
+    vecs = scratch.alloc_array(Vec, [(1, 2), (3, 4)])
+    assert vecs == [Vec(x=1, y=2), Vec(x=3, y=4)]
+    assert vecs == vecs[:]
+    assert vecs != vecs[:1]
+    assert vecs != [Vec(x=1, y=2), Vec(x=3, y=5)]
+    assert (vecs == "xy", vecs == b"xy", vecs == 5) == (False, False, False)
+    assert vecs.element_count == len(vecs) == 2
+    assert bytes(vecs.view) == bytes(vecs)
+
+
+# Pointers in what is stored whole
+
+
+def check_links(heap: Any, links: Any, number: Any) -> None:
+    """All five pointers lead to a number, and remember it."""
+    pointers = [links.first.to, *links.several, *(each.to for each in links.nested)]
+    assert [pointer.target for pointer in pointers] == [7] * 5
+    number.free()
+    for pointer in pointers:
+        with pytest.raises(UseAfterFreeError, match="use after free: the int32"):
+            _ = pointer.target
+
+
+def links_to(number: Any) -> dict[str, Any]:
+    return {"first": (number,), "several": [number] * 2, "nested": [(number,), {"to": number}]}
+
+
+def test_a_new_structure_remembers_what_its_pointers_lead_to(heap: Any) -> None:
+    number = heap.alloc(int32, 7)
+    with heap.alloc(Links, **links_to(number)) as links:
+        check_links(heap, links, number)
+
+
+def test_an_element_remembers_what_its_pointers_lead_to(heap: Any) -> None:
+    number = heap.alloc(int32, 7)
+    with heap.alloc_array(Links, 3) as row:
+        row[1] = links_to(number)
+        check_links(heap, row[1], number)
+        assert not row[0].first.to
+
+
+def test_a_new_array_remembers_what_its_pointers_lead_to(heap: Any) -> None:
+    number = heap.alloc(int32, 7)
+    with heap.alloc_array(Links, [Links(), links_to(number)]) as row:
+        row.resize(5)
+        assert not row[0].first.to
+        check_links(heap, row[1], number)
+
+
+@pytest.mark.parametrize("step", [1, 2])
+def test_a_slice_remembers_what_its_pointers_lead_to(heap: Any, step: int) -> None:
+    number = heap.alloc(int32, 7)
+    with heap.alloc_array(Links, 4) as row:
+        row[1::step] = [links_to(number)] * len(range(1, 4, step))
+        assert not row[0].first.to
+        check_links(heap, row[3], number)
+
+
+def test_fields_remember_what_their_pointers_lead_to(heap: Any) -> None:
+    number = heap.alloc(int32, 7)
+    with heap.alloc(Links) as links:
+        links.first = (number,)
+        links.several = [number] * 2
+        links.nested = [(number,)] * 2
+        check_links(heap, links, number)
+
+
+def test_a_whole_structure_written_in_place_remembers_too(heap: Any) -> None:
+    number = heap.alloc(int32, 7)
+    with heap.alloc(Links) as links:
+        links.write(links_to(number))
+        check_links(heap, links, number)
+
+
+def test_pointers_that_are_not_aligned(heap: Any) -> None:
+    number = heap.alloc(int32, 7)
+    with heap.alloc(Crowded, link=number, vecs=[(1, 2), (3, 4)]) as crowded:
+        assert crowded.link.target == 7
+        assert [vec.to_tuple() for vec in crowded.vecs] == [(1, 2), (3, 4)]
+        crowded.vecs[1].x = 9
+        crowded.vecs[0] = (5, 6)
+        assert crowded.to_dict()["vecs"] == [{"x": 5, "y": 6}, {"x": 9, "y": 4}]
+        crowded.link = None
+        assert not crowded.link
+        crowded.link = number
+        number.free()
+        with pytest.raises(UseAfterFreeError):
+            _ = crowded.link.target
+
+
+def test_pointers_in_the_other_byte_order(heap: Any) -> None:
+    number = heap.alloc(int32, 7)
+    with heap.alloc(Swapped, link=number, inner=(number,)) as swapped:
+        assert (swapped.link.target, swapped.inner.to.target) == (7, 7)
+        size = heap.pointer_size
+        assert bytes(swapped)[:size] == bytes(swapped)[size:][::-1]
+        before = bytes(swapped)
+        swapped.link = number
+        assert bytes(swapped) == before
+        number.free()
+        with pytest.raises(UseAfterFreeError):
+            _ = swapped.link.target
+
+
+@pytest.mark.needs("numpy")
+def test_numpy_reads_pointers_in_either_byte_order(scratch: Any) -> None:
+    number = scratch.alloc(int32, 7)
+    shared = scratch.alloc_array(Swapped, [{"link": number, "inner": (number,)}]).numpy()
+    assert shared["link"][0] == shared["inner"]["to"][0] == number.address
+
+
+# From heap to heap
+
+
+def test_a_structure_is_copied_between_machines(heap: Any) -> None:
+    """The other heap is one of WebAssembly's: natively its `long` has half the bytes."""
+    other = emheap.wrap_buffer(bytearray(1024))
+    with other.alloc(Machine, count=-5, vec=(1, 2)) as there, heap.alloc(Machine, there) as here:
+        assert (here.count, here.vec.to_tuple(), bool(here.link)) == (-5, (1, 2), False)
+        here.count = 9
+        there.write(here)
+        assert there.count == 9
+        if heap.layout(Machine).size > other.layout(Machine).size:
+            here.count = 2**40
+            with pytest.raises(
+                ValueOutOfRangeError, match=r"Machine\.count: 1099511627776 does no"
+            ):
+                there.write(here)
+        assert there.count == 9
+
+
+def test_a_pointer_does_not_leave_its_heap(heap: Any) -> None:
+    other = emheap.wrap_buffer(bytearray(1024))
+    with other.alloc(Vec) as vec, other.alloc(Machine, link=vec) as there:
+        words = r"Machine\.link: .* is in another heap|of another heap|on another heap"
+        with pytest.raises((emheap.NotAllocatedError, TypeError), match=words):
+            heap.alloc(Machine, there)
+    assert heap.total_allocated_byte_size == 0
+
+
+def test_a_union_is_copied_where_its_bytes_mean_the_same(heap: Any) -> None:
+    other = emheap.wrap_buffer(bytearray(1024))
+    with other.alloc(Same, number=5) as there, heap.alloc(Same, there) as here:
+        assert here.number == 5
+    with other.alloc(Either, count=5) as there_too:
+        if heap.layout(Either).size == other.layout(Either).size:
+            with heap.alloc(Either, there_too) as here_too:
+                assert here_too.count == 5
+        else:
+            words = (
+                "the union Either differs between the two heaps, and which of its fields is mean"
+            )
+            with pytest.raises(TypeError, match=words):
+                heap.alloc(Either, there_too)
+
+
+# Freed blocks
+
+
+def test_freed_structures_refuse_to_be_stored_in_and_read_whole(heap: Any) -> None:
+    vec, row = heap.alloc(Vec, x=1, y=2), heap.alloc_array(Vec, 2)
+    message = heap.alloc(Message, count=1, items=[5])
+    crowded = heap.alloc(Crowded)
+    for each in (vec, row, message, crowded):
+        each.free()
+    uses: tuple[Any, ...] = (
+        lambda: vec.to_tuple(),
+        lambda: vec.write((1, 2)),
+        lambda: vec == Vec(x=1, y=2),
+        lambda: row.__setitem__(0, (1, 2)),
+        lambda: row.__setitem__(slice(0, 2), [(1, 2), (3, 4)]),
+        lambda: row.tolist(),
+        lambda: list(row),
+        lambda: row.view,
+        lambda: message.to_tuple(),
+        lambda: setattr(message, "items", [6]),
+        lambda: setattr(crowded, "link", None),
+        lambda: setattr(crowded, "vecs", [(1, 2), (3, 4)]),
+        lambda: crowded.link,
+    )
+    for use in uses:
+        with pytest.raises(UseAfterFreeError, match="use after free: the "):
+            use()
+
+
+def test_what_a_pointer_leads_to_lives_where_garbage_is_collected(open_heap: OpenHeap) -> None:
+    heap = open_heap(enable_garbage_collection=True)
+    number = heap.alloc(Vec, x=7, y=8)
+    with heap.alloc(Machine, link=number) as machine:
+        target = machine.link.target
+        del number
+        assert target.to_tuple() == (7, 8)
+        assert heap.total_allocated_byte_size == 8 + machine.allocated_byte_size
+        del target
+    assert heap.total_allocated_byte_size == 0
+
+
+# Several dimensions
+
+
+def test_indices_of_an_array_of_several_dimensions(scratch: Any) -> None:
+    node = scratch.alloc(Node, id=1, grid=range(6))
+    assert node.grid.shape == (2, 3)
+    assert (node.grid[1, 2], node.grid[-1, -3], node.grid[0, 1]) == (5, 3, 1)
+    for index, dimension in (((2, 0), 2), ((0, 3), 3), ((-3, 0), 2), ((0, -4), 3)):
+        with pytest.raises(emheap.OutOfBoundsError, match=f"outside of a dimension of {dimension}"):
+            _ = node.grid[index]
+        with pytest.raises(emheap.OutOfBoundsError, match=f"outside of a dimension of {dimension}"):
+            node.grid[index] = 5
+    wrong: Any
+    for wrong in ((0,), (0, 0, 0)):
+        with pytest.raises(TypeError, match="an array of 2 dimensions takes as many indices"):
+            _ = node.grid[wrong]
+
+
+def test_packed_structures_in_arrays(scratch: Any) -> None:
+    row = scratch.alloc_array(Packed, [(1, -5, (1, 2), 7, 9)] * 2)
+    row[1].inner = (3, 4)
+    assert row[1].to_tuple() == (1, -5, (3, 4), 7, 9)
+    assert row[0].to_tuple() == (1, -5, (1, 2), 7, 9)
