@@ -30,7 +30,6 @@ __all__ = ["bind_function", "calls_directly"]
 
 _SLOT = 16
 """The bytes of a ``wasmtime_val_raw_t``."""
-_SIZES = {"b": 1, "B": 1, "h": 2, "H": 2, "i": 4, "I": 4, "q": 8, "Q": 8, "f": 4, "d": 8, "?": 1}
 
 
 def bind_function(
@@ -116,7 +115,8 @@ def _bind_directly(
         names[f"view_{ord(letter)}"] = memoryview(slots).cast("B").cast(letter)  # type: ignore[call-overload]
 
     def place(number: int, letter: str) -> str:
-        return f"view_{ord(letter)}[{number * _SLOT // _SIZES[letter]}]"
+        name = f"view_{ord(letter)}"
+        return f"{name}[{number * _SLOT // names[name].itemsize}]"
 
     arguments = [f"a{number}" for number in range(len(params))]
     lines = [f"def run({', '.join(arguments)}):"]

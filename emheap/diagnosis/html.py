@@ -37,7 +37,7 @@ def escape(text: object) -> str:
     """Any text as HTML that shows it."""
     from html import escape  # which imports as much as the rest of this library
 
-    return escape(str(text), quote=True)
+    return escape(str(text))
 
 
 def preformatted(text: str) -> str:

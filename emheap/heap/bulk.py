@@ -82,7 +82,7 @@ class BulkVerbs:
         with self._hold(place, self._check_size(place, size), "search") as held:
             start, count = held.address, held.size
             for offset, length in _pieces(count):
-                overlap = min(len(wanted) - 1, count - offset - length) if wanted else 0
+                overlap = min(len(wanted) - 1, count - offset - length)
                 chunk = self._memory.read_bytes(start + offset, length + overlap)
                 found = chunk.find(wanted)
                 if found >= 0:

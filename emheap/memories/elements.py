@@ -228,7 +228,7 @@ class IndirectElements:
         size = self._size
         data = self._memory.read_bytes(self._address + first * size, (last - first + 1) * size)
         values = decode_elements(self._scalar, data)
-        return _Decoded(values[:: positions.step] if last > first else values)
+        return _Decoded(values[:: positions.step])
 
     def __setitem__(self, index: Any, value: Any) -> None:
         if type(index) is not slice and type(value) not in (int, float):

@@ -151,5 +151,6 @@ def range_of(entry: Entry) -> tuple[int, int]:
     if entry.width is None:
         return entry.kind.minimum, entry.kind.maximum
     if entry.kind.minimum < 0 and entry.convert is not bool:
-        return -(1 << entry.width - 1) if entry.width else 0, (1 << entry.width >> 1) - 1
+        half = 1 << entry.width >> 1
+        return -half, half - 1
     return 0, (1 << entry.width) - 1

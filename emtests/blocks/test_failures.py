@@ -95,6 +95,42 @@ def test_a_quota_counts_what_is_live(heap: HeapManager) -> None:
     assert quota.live_byte_size == 0
 
 
+def test_a_quota_counts_what_another_thread_is_about_to_get() -> None:
+    class Slow(FreeListAllocator):
+        """While it works another thread asks too."""
+
+        def allocate(self, size: int) -> int:
+            answers.append(quota.allocate(size) if not answers else 0)
+            return super().allocate(size)
+
+    answers: list[int] = [1]
+    quota = QuotaAllocator(Slow(16, 4096), 1000)
+    assert quota.allocate(400)
+    answers.clear()
+    assert quota.allocate(400)
+    assert answers == [0]
+    assert quota.live_byte_size == 800
+
+
+def test_a_quota_counts_what_could_not_be_freed() -> None:
+    class Refusing(WrappingAllocator):
+        def free(self, address: int) -> None:
+            raise ValueError("not now")
+
+        def free_sized(self, address: int, size: int) -> None:
+            self.free(address)
+
+    refusing = Refusing(FreeListAllocator(16, 4096))
+    refusing.refusals = (ValueError,)
+    quota = QuotaAllocator(refusing, 1000)
+    address = quota.allocate(100)
+    with pytest.raises(ValueError, match="not now"):
+        quota.free(address)
+    with pytest.raises(ValueError, match="not now"):
+        quota.free_sized(address, 100)
+    assert quota.live_byte_size == 100
+
+
 def test_bad_limits() -> None:
     inner = FreeListAllocator(16, 4096)
     for wrong in (None, "1", 1.0, True):

@@ -194,6 +194,18 @@ def test_a_heap_is_a_scope_too(kind: HeapKind) -> None:
         assert heap.total_allocated_byte_size == 0
 
 
+def test_freed_bytes_are_used_again() -> None:
+    heap = emheap.wrap_buffer(bytearray(1 << 12))
+    for _ in range(1000):
+        refs: list[Any] = [heap.alloc(int32), heap.alloc_array(uint8, 20), heap.alloc(utf8, "text")]
+        for ref in refs:
+            heap.free(ref.address)
+        heap.alloc(int32).free()
+        heap.alloc_array(uint8, 20).free()
+        with heap.alloc_array(uint8, 500):
+            pass
+
+
 def test_freed_bytes_go_back_to_the_allocator() -> None:
     allocator = FreeListAllocator(16, 1 << 16)
     heap = emheap.wrap_buffer(bytearray(1 << 16), allocator=allocator)

@@ -7,8 +7,12 @@ from collections.abc import Iterator
 import pytest
 
 from emheap import HeapManager
+from emheap._util.platform import IN_PYODIDE
 from emtests.calls.declared import Calls
 from emtests.calls.ways import RUNNING, Way
+
+# wasmtime runs native code.
+collect_ignore_glob = ["test_wasmtime_*"] if IN_PYODIDE else []
 
 
 @pytest.fixture(params=RUNNING, ids=str)

@@ -25,6 +25,7 @@ from emheap import (
     utf16,
 )
 from emtests.calls.declared import Calls, Color, Flags
+from emtests.calls.ways import Way
 
 # Strings
 
@@ -192,6 +193,16 @@ def test_a_reference_of_another_heap_raises(calls: Calls) -> None:
         pytest.raises(NotAllocatedError, match=r"of this library's heap, in .*: allocate it on"),
     ):
         calls.divide(1, 1, number)
+
+
+def test_a_reference_of_another_heap_on_the_same_memory(
+    calls: Calls, way: Way, c_heap: HeapManager
+) -> None:
+    if not way.is_wasm:
+        other = emheap.open()
+        with other.alloc(int32, 5) as number:
+            assert calls.divide(7, 2, number) == 3
+            assert number.value == 1
 
 
 def test_a_block_cannot_be_freed_while_c_has_it(calls: Calls, c_heap: HeapManager) -> None:

@@ -23,10 +23,6 @@ from emtests.calls.ways import Way
 
 class Divide(Library):
     divide: Function[[c.int, c.int, c.size_t], c.int]
-    same_char: Function[[c.char], c.char]
-    same_ushort: Function[[c.ushort], c.ushort]
-    same_uint: Function[[c.uint], c.uint]
-    same_longlong: Function[[c.longlong], c.longlong]
 
 
 def test_a_list_or_an_array_of_results(calls: Calls, c_heap: HeapManager) -> None:
@@ -46,12 +42,33 @@ def test_a_list_or_an_array_of_results(calls: Calls, c_heap: HeapManager) -> Non
     assert calls.add.map([], []) == []
 
 
-def test_every_width(way: Way, c_heap: HeapManager) -> None:
-    library = way.bind(Divide, c_heap)
-    assert library.same_char.map([-128, 127]) == [-128, 127]
-    assert library.same_ushort.map([65535, 1]) == [65535, 1]
-    assert library.same_uint.map([2**32 - 1, 1]) == [2**32 - 1, 1]
-    assert library.same_longlong.map([-(2**63), 2**63 - 1]) == [-(2**63), 2**63 - 1]
+def test_every_width(calls: Calls) -> None:
+    for name, low, high in (
+        ("char", -128, 127),
+        ("uchar", 0, 255),
+        ("short", -32768, 32767),
+        ("ushort", 0, 65535),
+        ("int", -(2**31), 2**31 - 1),
+        ("uint", 0, 2**32 - 1),
+        ("longlong", -(2**63), 2**63 - 1),
+        ("ulonglong", 0, 2**64 - 1),
+    ):
+        same = getattr(calls, f"same_{name}")
+        values = [low, -1 if low else 1, 0, high // 2 + 1, high]
+        assert same.map(values) == values
+    assert calls.same_float.map([0.5, -2.0]) == [0.5, -2.0]
+    assert calls.same_double.map([0.1, -2.0]) == [0.1, -2.0]
+
+
+def test_copies_of_arguments_are_released(calls: Calls, c_heap: HeapManager) -> None:
+    values = [*range(1000)]
+    calls.add.map(values, values)
+    size = c_heap.memory.size
+    for _ in range(100):
+        calls.add.map(values, values)
+    with pytest.raises(OverflowError):
+        calls.add.map(values, [2**31] * 1000)
+    assert c_heap.memory.size == size
 
 
 def test_what_cannot_be_mapped(calls: Calls, c_heap: HeapManager) -> None:

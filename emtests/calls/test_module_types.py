@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from emheap import NotSupportedError
-from emheap._util.wasm_binary import import_of, module_of, section, vector
+from emheap._util.wasm_binary import (
+    function_type,
+    import_of,
+    module_of,
+    section,
+    unsigned,
+    vector,
+    wasm_text,
+)
 from emheap.calls.module_types import Limits, read_module_types
 from emtests.webassembly.modules import SmallModule
 
@@ -28,6 +36,7 @@ def test_everything_that_can_be_imported() -> None:
         import_of("a", "shared", b"\2\3\1\x80\x80\4"),
         import_of("a", "wide", b"\2\4\2"),
         import_of("a", "small pages", b"\2\x08\5\0"),
+        import_of("a", "few small pages", b"\2\x09\1\2\0"),
         import_of("a", "table", b"\1\x70\1\2\3"),
         import_of("a", "global", b"\3\x7f\0"),
         import_of("a", "tag", b"\4\0\0"),
@@ -39,12 +48,36 @@ def test_everything_that_can_be_imported() -> None:
         ("shared", "memory", Limits(1, 65536, True, False)),
         ("wide", "memory", Limits(2, None, False, True)),
         ("small pages", "memory", Limits(5, None, False, False)),
+        ("few small pages", "memory", Limits(1, 2, False, False)),
         ("table", "table", Limits(2, 3, False, False)),
         ("global", "global", None),
         ("tag", "tag", None),
         ("last", "memory", Limits(7, None, False, False)),
     ]
-    assert str(found[4]) == "a.table (a table)"
+    assert str(found[5]) == "a.table (a table)"
+
+
+def test_exported_functions_are_counted_after_the_imported_ones() -> None:
+    types = [function_type(["i32", "i64"], ["f64"]), function_type(["f32"], [])]
+    exports = [
+        wasm_text("imported") + b"\0\0",
+        wasm_text("first") + b"\0\1",
+        wasm_text("second") + b"\0\2",
+        wasm_text("memory") + b"\2\0",
+    ]
+    module = module_of(
+        section(1, vector(types)),
+        section(2, vector([import_of("m", "function", b"\0\1")])),
+        section(3, vector([unsigned(0), unsigned(1)])),
+        section(7, vector(exports)),
+    )
+    found = read_module_types(module)
+    assert found.functions == {
+        "imported": (("f32",), ()),
+        "first": (("i32", "i64"), ("f64",)),
+        "second": (("f32",), ()),
+    }
+    assert found.exports == {"imported", "first", "second", "memory"}
 
 
 def test_a_module_of_nothing() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 import emheap
 from emheap import int32, uint8
+from emheap.diagnosis import debug_heap
 from emheap.diagnosis.debug_heap import report
 
 
@@ -31,6 +32,15 @@ def test_what_is_live_and_what_is_damaged_is_told(capsys: pytest.CaptureFixture[
     block.free()
     report()
     assert capsys.readouterr().err == ""
+
+
+def test_a_heap_without_live_blocks_may_go() -> None:
+    heap = emheap.wrap_buffer(bytearray(1 << 12), debug=True)
+    first, second = heap.alloc(int32), heap.alloc_array(uint8, 10)
+    first.free()
+    assert debug_heap._holding_blocks
+    second.free()
+    assert not debug_heap._holding_blocks
 
 
 def test_a_heap_that_cannot_be_read_is_told(capsys: pytest.CaptureFixture[str]) -> None:

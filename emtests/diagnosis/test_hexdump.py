@@ -159,9 +159,18 @@ def test_the_map_tells_blocks_from_gaps() -> None:
 def test_a_full_row_and_small_cells() -> None:
     drawn = HeapMap("a heap", [(16 * cell, 16 * cell + 16, "x") for cell in range(200)])
     assert [len(row) for row in drawn.regions[0].rows()] == [64, 64, 64, 8]
+    assert '<svg width="640" height="40"' in drawn._repr_html_()
+    assert '<svg width="30" height="10"' in HeapMap("a heap", [(0, 48, "x")])._repr_html_()
     large = HeapMap("a heap", [(1000, 1000 + (1 << 20), "x")])
     assert large.regions[0].cell_size == 1024
     assert "".join(large.regions[0].rows()) == "#" * 1024
+
+
+def test_how_full_a_cell_is() -> None:
+    used = (16, 9, 8, 7, 1)
+    blocks = [(16 * cell, 16 * cell + size, "x") for cell, size in enumerate(used)]
+    [region] = HeapMap("a heap", [*blocks, (96, 112, "x")]).regions
+    assert list(region.rows()) == ["#+---.#"]
 
 
 def test_blocks_far_apart_lie_in_regions_of_their_own() -> None:

@@ -206,6 +206,24 @@ def test_the_chunk_goes_back_with_the_last_detached_block() -> None:
     assert allocator.available_byte_size == room
 
 
+def test_a_detached_block_that_is_freed_first_keeps_no_chunk() -> None:
+    heap, allocator = counting_heap(1 << 16)
+    room = allocator.available_byte_size
+    with heap.arena() as scratch:
+        scratch.keep(scratch.alloc(int32)).free()
+        scratch.keep(scratch.alloc_array(uint8, 5000)).free()
+    assert allocator.available_byte_size == room
+
+
+def test_blocks_freed_by_hand_make_room_in_the_arena() -> None:
+    heap, _ = counting_heap(1 << 14)
+    with heap.arena() as scratch:
+        for _ in range(1000):
+            scratch.alloc(int32).free()
+            heap.free(scratch.alloc_array(uint8, 100).address)
+            scratch.alloc(utf8, "text").free()
+
+
 def test_only_its_own_live_blocks_are_detached(heap: HeapManager) -> None:
     foreign = heap.alloc(int32)
     with heap.arena() as scratch:

@@ -115,10 +115,16 @@ def test_find(heap: HeapManager, scratch: Arena) -> None:
     ref = scratch.alloc_array(uint8, data)
     assert heap.find(ref, b"edge") == ref.address + EDGE - 2
     assert heap.find(ref, b"end") == ref.address + LONG - 3
+    for before in range(1, 4):
+        ref[EDGE - 4 : EDGE + 4] = bytes(8)
+        ref[EDGE - before : EDGE - before + 4] = b"edge"
+        assert heap.find(ref, b"edge") == ref.address + EDGE - before
+    ref[EDGE - 2 : EDGE + 2] = b"edge"
     assert heap.find(ref, ord("g")) == ref.address + EDGE
     assert heap.find(ref.address, bytearray(b"end"), LONG - 1) is None
     assert heap.find(ref, b"nowhere") is None
     assert heap.find(ref.address + 5, b"", 0) == heap.find(ref.address + 5, b"", 3)
+    assert heap.find(ref, b"") == heap.find(ref, b"", 1) == ref.address
     assert heap.find(ref, b"edge", EDGE + 1) is None
     assert heap.find(ref, b"edge", EDGE + 2) is not None
 

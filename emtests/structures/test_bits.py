@@ -8,6 +8,7 @@ import pytest
 
 import emheap
 from emheap import (
+    Arena,
     HeapManager,
     Struct,
     bits,
@@ -101,6 +102,21 @@ def test_a_store_writes_no_byte_that_has_none_of_the_bits() -> None:
         odd.value = 5
         assert odd.to_tuple() == (1, 5, 3)
         assert written == [(1, 3)]
+
+
+def test_a_truth_of_several_bits_is_stored_as_one(scratch: Arena) -> None:
+    class Loose(Struct):
+        before: int = bits(uint8, 2)
+        truth: bool = bits(uint8, 3)
+        after: int = bits(uint8, 3)
+
+    loose = scratch.alloc(Loose)
+    loose.allocated_bytes_view[:] = b"\xff"
+    assert loose.truth is True
+    loose.truth = True
+    assert bytes(loose) == bytes([0b111_001_11])
+    loose.truth = False
+    assert bytes(loose) == bytes([0b111_000_11])
 
 
 def test_flags_and_enumerations(heap: HeapManager) -> None:

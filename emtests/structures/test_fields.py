@@ -29,6 +29,22 @@ def test_a_new_structure_is_zeros_or_has_the_fields_given(scratch: Arena) -> Non
     assert scratch.alloc(Pixel).a == 0
 
 
+def test_a_structure_that_takes_the_place_of_a_freed_one(heap: HeapManager) -> None:
+    first = [heap.alloc(Vec, x=number, y=-number) for number in range(3)]
+    assert [vec.to_tuple() for vec in first] == [(0, 0), (1, -1), (2, -2)]
+    heap.free_all()
+    again = [heap.alloc(Vec, x=number, y=7) for number in range(5)]
+    assert [vec.to_tuple() for vec in again] == [(number, 7) for number in range(5)]
+    heap.free_all()
+    heap.alloc(Pixel, r=1, g=2, b=3, a=4).free()
+    with pytest.raises(ValueOutOfRangeError, match=r"Pixel\.b: 256 does not fit uint8"):
+        heap.alloc(Pixel, r=9, g=9, b=256)
+    pixels = [heap.alloc(Pixel, r=1, g=2, b=number) for number in range(3)]
+    assert [pixel.to_tuple() for pixel in pixels] == [(1, 2, number, 255) for number in range(3)]
+    assert len({pixel.address for pixel in pixels}) == 3
+    heap.free_all()
+
+
 def test_every_kind_of_field_reads_what_was_stored(scratch: Arena) -> None:
     node = scratch.alloc(Node, id=7)
     node.at.x = 1.5

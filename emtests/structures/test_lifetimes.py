@@ -225,6 +225,21 @@ def test_a_pointer_takes_what_it_can_point_to(scratch: Arena) -> None:
         node.data = scratch.alloc(Vec)  # type: ignore[assignment]
 
 
+def test_a_pointer_takes_any_address_that_fits(heap: HeapManager, scratch: Arena) -> None:
+    most = (1 << 8 * heap.memory.pointer_size) - 1
+    node = scratch.alloc(Node)
+    for address in (0, 3, most):
+        node.data = address
+        assert node.data.address == address
+    shelf = scratch.alloc_array(Pointer[Node], [0, 3, most])
+    assert [pointer.address for pointer in shelf] == [0, 3, most]
+    for wrong in (most + 1, -1):
+        with pytest.raises(OverflowError, match=f"Node.data: {wrong} does not fit .*: 0 to {most}"):
+            node.data = wrong
+        with pytest.raises(OverflowError, match=f"element 1: {wrong} does not fit .* {most}"):
+            scratch.alloc_array(Pointer[Node], [0, wrong])
+
+
 def test_a_pointer_cannot_leave_its_heap(heap: HeapManager) -> None:
     other = emheap.wrap_buffer(bytearray(4096))
     with heap.alloc(Node, id=1) as node, other.alloc(Node, id=2) as foreign:
@@ -341,6 +356,7 @@ def test_adopting_what_c_allocated(heap: HeapManager) -> None:
     address = heap.alloc(Vec, x=1, y=2).detach()
     adopted = heap.adopt(Vec, address)
     assert adopted.to_tuple() == (1, 2)
+    assert adopted.allocated_byte_size == heap.total_allocated_byte_size == 8
     adopted.free()
     with pytest.raises(UseAfterFreeError):
         _ = adopted.x

@@ -107,6 +107,16 @@ def test_columns_of_nested_structures_and_pointers(scratch: Arena) -> None:
     assert packed.column(Packed.tag).tolist() == [0, 0]
 
 
+def test_slices_are_stored_where_they_lie(scratch: Arena) -> None:
+    points = scratch.alloc_array(Vec, 5)
+    points[1:3] = [(1, 2), (3, 4)]
+    assert points.tolist() == [(0, 0), (1, 2), (3, 4), (0, 0), (0, 0)]
+    points[::2] = [(5, 6), (7, 8), (9, 9)]
+    assert points.tolist() == [(5, 6), (1, 2), (7, 8), (0, 0), (9, 9)]
+    points[1::-1] = [(1, 1), (2, 2)]
+    assert points.tolist() == [(2, 2), (1, 1), (7, 8), (0, 0), (9, 9)]
+
+
 def test_strides(heap: HeapManager) -> None:
     """A C program that puts twelve bytes of its own behind each."""
     with heap.alloc_array(uint8, 60) as room:

@@ -1,0 +1,63 @@
+"""What is lent by address belongs to the blocks that it reaches into, wherever pages of it end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+
+import pytest
+
+import emheap
+from emheap import BufferInUseError, HeapManager, uint8
+
+PAGE = 4096
+STARTS = (PAGE - 2, PAGE - 1, PAGE, PAGE + 1)
+SIZES = (1, 2, 3, PAGE, PAGE + 1)
+
+
+@pytest.fixture
+def room() -> Iterator[tuple[HeapManager, int]]:
+    heap = emheap.wrap_buffer(bytearray(1 << 16))
+    with heap.alloc_array(uint8, 3 << 14, align=PAGE) as bytes_of_many_pages:
+        yield heap, bytes_of_many_pages.address
+
+
+def frees(heap: HeapManager, view: memoryview[int], address: int, size: int) -> bool:
+    """Whether freeing a block of these bytes ends a view; it stays in use where it does not."""
+    block = heap.adopt(uint8, address, size, free=lambda address: None)
+    with memoryview(view):
+        try:
+            block.free()
+        except BufferInUseError:
+            pass
+        else:
+            return False
+    block.free()
+    with pytest.raises(ValueError, match="released"):
+        len(view)
+    return True
+
+
+@pytest.mark.parametrize("others", [0, 100])
+def test_a_view_is_of_every_block_that_it_reaches_into(
+    room: tuple[HeapManager, int], others: int
+) -> None:
+    heap, base = room
+    kept = [heap.view(uint8, base + (9 << 12) + number, 1) for number in range(others)]
+    for start, size, at, length in product(STARTS, SIZES, STARTS, SIZES):
+        view = heap.view(uint8, base + start, size)
+        crossing = start < at + length and at < start + size
+        assert frees(heap, view, base + at, length) is crossing
+        view.release()
+    for each in kept:
+        each.release()
+
+
+def test_a_view_of_many_pages(room: tuple[HeapManager, int]) -> None:
+    heap, base = room
+    for pages in (7, 8, 9):
+        end = PAGE + pages * PAGE
+        for at in (PAGE - 1, PAGE, end - PAGE - 1, end - PAGE, end - 1, end):
+            view = heap.view(uint8, base + PAGE, pages * PAGE)
+            assert frees(heap, view, base + at, 1) is (PAGE <= at < end)
+            view.release()

@@ -1,0 +1,72 @@
+"""How a function of wasmtime is called: by its C API, and where that is not as expected, slowly."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import wasmtime
+
+from emheap.calls import wasmtime_call
+from emheap.calls.wasmtime_call import bind_function, calls_directly
+
+TYPES = {"b": "i32", "h": "i32", "i": "i32", "q": "i64", "f": "f32", "d": "f64", "?": "i32"}
+"""What is passed for a letter of `struct`; a large letter is unsigned."""
+
+MODULE = """(module
+  (func (export "same_i32") (param i32) (result i32) local.get 0)
+  (func (export "same_i64") (param i64) (result i64) local.get 0)
+  (func (export "same_f32") (param f32) (result f32) local.get 0)
+  (func (export "same_f64") (param f64) (result f64) local.get 0)
+  (func (export "mixed") (param i32 i64 f32 f64) (result f64)
+    local.get 0 f64.convert_i32_s  local.get 1 f64.convert_i64_s f64.sub
+    local.get 2 f64.promote_f32 f64.mul local.get 3 f64.add)
+  (func (export "nothing"))
+  (func (export "trap") unreachable))"""
+
+Bind = Callable[[str, str, str], Callable[..., Any]]
+
+
+@pytest.fixture(params=["directly", "slowly"])
+def bind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Bind:
+    monkeypatch.setattr(wasmtime_call, "_direct", request.param == "directly")
+    store = wasmtime.Store()
+    module = wasmtime.Module(store.engine, MODULE)
+    exports: Any = wasmtime.Instance(store, module, []).exports(store)
+    return lambda name, params, result: bind_function(store, exports[name], params, result)
+
+
+def test_this_wasmtime_is_called_directly() -> None:
+    assert calls_directly()
+
+
+def _limits(letter: str) -> tuple[Any, ...]:
+    if letter == "?":
+        return False, True
+    if letter in "fd":
+        return 0.0, -1.5, 2.0**100, float("inf")
+    bits = 8 * struct.calcsize(f"={letter}")
+    low, high = (
+        (0, (1 << bits) - 1) if letter.isupper() else (-(1 << bits - 1), (1 << bits - 1) - 1)
+    )
+    return low, low + 1, 0, 1, high // 2, high // 2 + 1, high - 1, high
+
+
+@pytest.mark.parametrize("letter", "bBhHiIqQfd?")
+def test_numbers_pass_unchanged(bind: Bind, letter: str) -> None:
+    same = bind(f"same_{TYPES.get(letter) or TYPES[letter.lower()]}", letter, letter)
+    for value in _limits(letter):
+        result = same(value)
+        assert (type(result), result) == (type(value), value)
+
+
+def test_arguments_of_every_size(bind: Bind) -> None:
+    assert bind("mixed", "iqfd", "d")(-3, 2**40, 0.5, 0.25) == (-3 - 2**40) * 0.5 + 0.25
+    assert bind("nothing", "", "")() is None
+
+
+def test_a_trap_is_raised(bind: Bind) -> None:
+    with pytest.raises(wasmtime.Trap, match="unreachable"):
+        bind("trap", "", "")()
