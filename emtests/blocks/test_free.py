@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import pytest
@@ -204,6 +206,29 @@ def test_freed_bytes_are_used_again() -> None:
         heap.alloc_array(uint8, 20).free()
         with heap.alloc_array(uint8, 500):
             pass
+        refs = [heap.alloc(int32), heap.alloc_array(uint8, 20), heap.alloc(utf8, "text")]
+        heap.free_all()
+
+
+def test_the_bytes_freed_last_are_used_first() -> None:
+    heap = emheap.open()
+    makers: tuple[Callable[[], Any], ...] = (
+        lambda: heap.alloc(int32),
+        lambda: heap.alloc_array(uint8, 20),
+        lambda: heap.alloc(utf8, "text"),
+    )
+    frees: tuple[Callable[[Any], None], ...] = (
+        lambda ref: ref.free(),
+        lambda ref: heap.free(ref),
+        lambda ref: heap.free(ref.address),
+        lambda ref: heap.free_all(),
+        lambda ref: ref.__exit__(None, None, None),
+    )
+    for make, free in product(makers, frees):
+        ref = make()
+        free(ref)
+        with make() as again:
+            assert again.address == ref.address
 
 
 def test_freed_bytes_go_back_to_the_allocator() -> None:

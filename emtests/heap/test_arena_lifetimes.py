@@ -222,6 +222,7 @@ def test_blocks_freed_by_hand_make_room_in_the_arena() -> None:
             scratch.alloc(int32).free()
             heap.free(scratch.alloc_array(uint8, 100).address)
             scratch.alloc(utf8, "text").free()
+            scratch.alloc_array(uint8, 100, align=64).free()
 
 
 def test_only_its_own_live_blocks_are_detached(heap: HeapManager) -> None:
