@@ -191,7 +191,7 @@ class Declaration:
         owner: Any,
         entries: list[Entry],
         *,
-        union: bool,
+        union: bool = False,
         pack: int | None = None,
         align: int | None = None,
     ) -> None:

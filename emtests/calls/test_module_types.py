@@ -6,13 +6,10 @@ import pytest
 
 from emheap import NotSupportedError
 from emheap._util.wasm_binary import (
-    function_type,
     import_of,
     module_of,
     section,
-    unsigned,
     vector,
-    wasm_text,
 )
 from emheap.calls.module_types import Limits, read_module_types
 from emtests.webassembly.modules import SmallModule
@@ -55,29 +52,6 @@ def test_everything_that_can_be_imported() -> None:
         ("last", "memory", Limits(7, None, False, False)),
     ]
     assert str(found[5]) == "a.table (a table)"
-
-
-def test_exported_functions_are_counted_after_the_imported_ones() -> None:
-    types = [function_type(["i32", "i64"], ["f64"]), function_type(["f32"], [])]
-    exports = [
-        wasm_text("imported") + b"\0\0",
-        wasm_text("first") + b"\0\1",
-        wasm_text("second") + b"\0\2",
-        wasm_text("memory") + b"\2\0",
-    ]
-    module = module_of(
-        section(1, vector(types)),
-        section(2, vector([import_of("m", "function", b"\0\1")])),
-        section(3, vector([unsigned(0), unsigned(1)])),
-        section(7, vector(exports)),
-    )
-    found = read_module_types(module)
-    assert found.functions == {
-        "imported": (("f32",), ()),
-        "first": (("i32", "i64"), ("f64",)),
-        "second": (("f32",), ()),
-    }
-    assert found.exports == {"imported", "first", "second", "memory"}
 
 
 def test_a_module_of_nothing() -> None:
