@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from emheap._util.locks import value_of
 from emheap._util.messages import format_address
 from emheap._util.sites import Origin, Site, describe_site
 from emheap.blocks.block import Block, describe_block
@@ -40,9 +41,9 @@ class Messages:
     def freed_at(self, block: Block) -> str:
         """Where a block, or the one around a wrapped reference, was freed."""
         _, start, layout, _, _ = block
-        record = self.freed.get(start)
+        record = value_of(self.freed, start)
         if record is not None and (record[0] is block or layout.borrowed):
-            ended = "detached" if self.detached.get(start) is record[0] else "freed"
+            ended = "detached" if value_of(self.detached, start) is record[0] else "freed"
             return f"{ended} at {describe_site((record[1], record[2]))}"
         if layout.borrowed:
             for around, code, offset in reversed(list(self.freed.values())):
@@ -66,7 +67,7 @@ class Messages:
                 f"{describe_block(block)} is a wrapped reference: the code that allocated it must "
                 "free it"
             )
-        if self.detached.get(address) is block:
+        if value_of(self.detached, address) is block:
             return NotAllocatedError(
                 f"{describe_block(block)} was {self.freed_at(block)}: the code that owns it now "
                 "must free it, or heap.adopt() it back"
@@ -80,7 +81,7 @@ class Messages:
         """The error for freeing an address at which no live block starts."""
         if address == 0:
             return NullPointerError("cannot free the null pointer: no block has address 0")
-        record = self.freed.get(address)
+        record = value_of(self.freed, address)
         if record is not None:
             return self.refusal(record[0])
         around = self.containing(address)

@@ -14,7 +14,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakValueDictionary
 
-from emheap._util.locks import Lock, renew_after_fork
+from emheap._util.locks import Lock, renew_after_fork, value_of
 from emheap._util.platform import HAS_GIL
 from emheap._util.sites import Origin, Site
 from emheap.allocators.base import Allocator
@@ -316,7 +316,7 @@ class BlockTable(Messages):
 
     def revival_of(self, block: Block) -> Block | None:
         """The block that stands for one that could not be freed after its references had ended."""
-        old, new = self.revived.get(block[1], (None, None))
+        old, new = value_of(self.revived, block[1]) or (None, None)
         return new if old is block and new is not None and self.is_live(new) else None
 
     def record_freed(self, block: Block, site: Site) -> None:
@@ -385,13 +385,14 @@ class BlockTable(Messages):
         if layout.borrowed:
             return False
         if layout.tracked:
-            return layout.blocks.get(address) is block
+            return value_of(layout.blocks, address) is block
         return not is_released(elements)
 
     def find(self, address: int) -> Block | None:
         """The live block that starts at `address`."""
         for blocks in list(self._tables.values()):
-            block = blocks.get(address)
+            # Most tables have not got it, and it may go meanwhile.
+            block = value_of(blocks, address) if address in blocks else None
             if block is not None:
                 return block
         return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from copy import copy
 from types import TracebackType
 from typing import Any, TypeVar
@@ -139,8 +141,9 @@ class Arena(AllocVerbs, TextAllocVerbs):
         self._finished = True
         return problems
 
-    def __del__(self) -> None:
-        if not self._finished:  # it was never closed, or an interrupt came
+    # At the very end of the interpreter the names of modules are None; a default is there still.
+    def __del__(self, finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        if not self._finished and not finalizing():  # it was never closed, or an interrupt came
             self._table.close_region(self._region)
 
     def __repr__(self) -> str:

@@ -359,7 +359,7 @@ class ArrayRef(HeapRef[T], Sequence[T]):
         for block in (*blocks, self._block):
             owner.check_not_lent(block)
         owner.release_together([*blocks, self._block], caller_site())
-        self.__class__ = self._borrowed_class
+        self._leave_owner()
 
 
 class EncodingArrayRef(ArrayRef[T]):

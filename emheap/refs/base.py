@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from emheap._util.messages import add_note, format_address
+from emheap._util.platform import HAS_GIL
 from emheap._util.sites import Site, caller_site, current_frame
 from emheap.blocks.block import Block, is_released
 from emheap.blocks.table import BlockTable
@@ -383,7 +384,14 @@ class HeapRef(Generic[T]):
             if is_released(self._elements):
                 self._find_again()
             raise
-        self.__class__ = self._borrowed_class
+        self._leave_owner()
+
+    def _leave_owner(self) -> None:
+        """Have no finalizer any more, for the block was freed."""
+        # Without the interpreter's lock every other thread is stopped for a change of class. That
+        # takes a thousand times as long as the finalizer, which finds that the block is gone.
+        if HAS_GIL:
+            self.__class__ = self._borrowed_class
 
     def detach(self) -> int:
         """Hand the block over, to C or to JavaScript; returns its address, and this heap frees it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 from emheap._util.messages import format_address
@@ -34,13 +35,19 @@ class Owner:
         public = [base.__name__ for base in cls.__mro__ if base.__name__ in _PUBLIC]
         cls.__name__ = cls.__qualname__ = public[0] if public else cls.__name__
 
-    def __del__(self) -> None:
+    # At the very end of the interpreter the names of modules are None; a default is there still.
+    def __del__(self, finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
         try:
             block: Block = self._block  # type: ignore[attr-defined]
         except AttributeError:  # the allocation failed before there was a block
             return
         _, address, layout, code, offset = block
-        if layout.blocks.get(address) is not block or sys.is_finalizing():
+        try:
+            if layout.blocks[address] is not block:
+                return
+        except KeyError:
+            return
+        if finalizing():
             return  # while the interpreter ends, what a warning needs may be gone
         warnings.warn(
             f"{layout.describe()} of {layout.byte_size} bytes at {format_address(address)} was "
@@ -80,11 +87,13 @@ class Holder:
         if hasattr(exporter, "__dict__"):
             exporter.emheap_holder = self
 
-    def __del__(self) -> None:
+    def __del__(self, finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
         try:
             block = self._block
         except AttributeError:  # an interrupt came before there was a block
             return
+        if finalizing():
+            return  # its memory goes with the process
         owner = block[2].table
         if owner.is_live(block):
             try:
