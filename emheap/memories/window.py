@@ -12,8 +12,8 @@ from typing import Any, TypeVar, cast
 from emheap._util.platform import HAS_GIL, IN_PYODIDE
 from emheap._util.pointers import Pinned
 from emheap.memories.base import Elements, Memory, Reader, Writer
-from emheap.memories.elements import DecodedElements, WideElements
-from emheap.types import Scalar, Text, as_wide, uint8
+from emheap.memories.elements import DecodedElements, WideElements, indirect_elements
+from emheap.types import Scalar, Text, as_wide
 from emheap.types.scalars import BYTE_ORDER
 from emheap.types.text import find_zero
 
@@ -92,8 +92,11 @@ class WindowMemory(Memory):
             self.check_extent(address, 0)
             return empty_elements(scalar)
         size = count * scalar.size
-        # Without the interpreter's lock, slices of one memoryview damage what counts them.
-        stored = self.bytes_at(address, size) if HAS_GIL else self.lend(uint8, address, size).view
+        if not HAS_GIL:
+            # There threads damage what a memoryview counts its slices and exports by.
+            self.check_extent(address, size)
+            return indirect_elements(self, scalar, address, count)
+        stored = self.bytes_at(address, size)
         wide = as_wide(scalar)
         if wide is not None:
             return WideElements(wide, stored)
