@@ -23,8 +23,11 @@ from emheap.errors import NotSupportedError, UseAfterFreeError
 
 __all__ = ["CallbackTable", "ScopedCallback"]
 
-_CALLABLE = """try: a# = addresses#[id(a#)]
-except KeyError: a# = convert#(a#)[0]"""
+_CALLABLE = """try: a# = addresses#[a#]
+except (KeyError, TypeError): a# = convert#(a#)[0]"""
+
+_FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType)
+"""Callables that are equal to nothing but themselves."""
 
 _MANY = 64
 """So many functions made by one line of a program are probably made for each call."""
@@ -69,7 +72,9 @@ class _Kept:
 
     def __init__(self) -> None:
         self.addresses: dict[Any, int] = {}
-        """By id; what keeps them alive makes that nobody else's."""
+        """Those of functions, which are found without a call."""
+        self.by_identity: dict[Any, int] = {}
+        """Of all others by id; what keeps them alive makes that nobody else's."""
         self.slots: list[tuple[CallbackSlot, Any]] = []
 
 
@@ -102,12 +107,14 @@ class CallbackTable:
         key: Any = id(value)
         if isinstance(value, types.MethodType):  # another object each time it is asked for
             key = id(value.__self__), id(value.__func__)
-        if key not in kept.addresses:
+        if key not in kept.by_identity:
             self._count(value, described)
             slot = self.make(signature, value)
             kept.slots.append((slot, value))
-            kept.addresses[key] = slot.address
-        return kept.addresses[key]
+            kept.by_identity[key] = slot.address
+            if type(value) in _FUNCTIONS:
+                kept.addresses[value] = slot.address
+        return kept.by_identity[key]
 
     def _count(self, function: Any, described: str) -> None:
         code = getattr(function, "__code__", None)
