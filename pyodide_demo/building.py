@@ -52,6 +52,7 @@ TOOLS = (
     "@codemirror/state@6",
     "@codemirror/view@6",
     "@lezer/highlight@1",
+    "@lezer/python@1",
 )
 """The bundler, and what is bundled."""
 
@@ -102,10 +103,11 @@ def build_page(*, say: Say = say_to_stderr) -> Path:
                 "esbuild could not bundle the page",
             )
 
-        vendor = "vendor/codemirror.js"
-        bundle([str(PAGE / vendor), "--minify", f"--outfile={folder / vendor}"])
+        vendor = ("vendor/codemirror.js", "vendor/highlight.js")
+        for name in vendor:
+            bundle([str(PAGE / name), "--minify", f"--outfile={folder / name}"])
         entries = [str(PAGE / name) for name in ("main.js", "worker.js", "style.css", "watch.js")]
-        bundle([*entries, f"--external:./{vendor}", f"--outdir={folder}"])
+        bundle([*entries, *(f"--external:./{name}" for name in vendor), f"--outdir={folder}"])
         bundle([str(PAGE / "service_worker.js"), f"--outdir={folder}"])
         tests = [str(PAGE / "tests" / "worker.js"), "--external:./modules.mjs"]
         bundle([*tests, f"--outfile={folder / 'tests' / 'worker.js'}"])

@@ -87,7 +87,7 @@ def drive(served: str, browsers: Path) -> Drive:
 
     def run(panel: str, folder: Path, address: str = served) -> dict[str, Any]:
         words = ["-m", "emtests.demo.browser", panel, str(chromium), address, str(folder)]
-        seen = _run_driver([browsers, *words])
+        seen = run_driver([browsers, *words])
         assert "failure" not in seen, (seen["failure"], seen["complaints"])
         assert seen["complaints"] == []
         assert_asked_nobody_else(seen["requests"], address)
@@ -96,9 +96,8 @@ def drive(served: str, browsers: Path) -> Drive:
     return run
 
 
-@pytest.fixture(scope="session")
-def walk_in_firefox(served: str, browsers: Path) -> dict[str, Any]:
-    """What is seen in Firefox."""
+def firefox_or_skip() -> Path:
+    """The Firefox of this machine."""
     from emtests.runtimes.find_firefox import installed_firefox
 
     firefox = installed_firefox()
@@ -108,7 +107,13 @@ def walk_in_firefox(served: str, browsers: Path) -> dict[str, Any]:
             "there is no Firefox; `apt-get install firefox-esr` brings one, or EMHEAP_FIREFOX "
             "names one",
         )
-    seen = _run_driver([browsers, "-m", "emtests.demo.browser.firefox", firefox, served])
+    return firefox
+
+
+@pytest.fixture(scope="session")
+def walk_in_firefox(served: str, browsers: Path) -> dict[str, Any]:
+    """What is seen in Firefox."""
+    seen = run_driver([browsers, "-m", "emtests.demo.browser.firefox", firefox_or_skip(), served])
     assert_asked_nobody_else(seen["requests"], served)
     return seen
 
@@ -119,7 +124,7 @@ def assert_asked_nobody_else(requests: Sequence[str], address: str) -> None:
     assert asked == {urlsplit(address).netloc}, "the page asked somebody else"
 
 
-def _run_driver(command: Sequence[str | Path]) -> dict[str, Any]:
+def run_driver(command: Sequence[str | Path]) -> dict[str, Any]:
     from pyodide_demo.environment import CHECKOUT
 
     done = subprocess.run(

@@ -46,9 +46,10 @@ def judge(lighthouse: Path, address: str, options: list[str], made: Path) -> dic
     command = [str(find_node()), str(lighthouse), address, *options, "--quiet", "--output=json"]
     command += [f"--output-path={made}", f"--chrome-flags={FLAGS}"]
     environment = {**os.environ, "CHROME_PATH": str(chromium)}
+    report: dict[str, Any] = {}
     for _ in range(ATTEMPTS):
         subprocess.run(command, env=environment, timeout=SECONDS)
-        report: dict[str, Any] = json.loads(made.read_text(encoding="utf-8"))
+        report = json.loads(made.read_text(encoding="utf-8"))
         if report.get("runtimeError", {}).get("code") != "NO_NAVSTART":
             break
     return report

@@ -1,6 +1,5 @@
 // Python that is shown: highlighted, with numbered lines, some of which an error may be about.
 
-import { loadCodeMirror } from "./editor.js";
 import { make } from "./dom.js";
 
 /**
@@ -34,12 +33,12 @@ export function showCode(place, code, marks = {}) {
  * @param {HTMLElement[]} rows
  */
 async function highlight(code, rows) {
-  const { pythonLanguage, highlightCode, classHighlighter } = await loadCodeMirror();
+  const { parser, highlightCode, classHighlighter } = await import("./vendor/highlight.js");
   /** @type {(Node | string)[][]} */
   const lines = [[]];
   const put = (/** @type {string} */ text, /** @type {string} */ classes) =>
     lines.at(-1)?.push(classes ? make("span", { className: classes }, text) : text);
-  highlightCode(code, pythonLanguage.parser.parse(code), classHighlighter, put, () => lines.push([]));
+  highlightCode(code, parser.parse(code), classHighlighter, put, () => lines.push([]));
   rows.forEach((row, at) => {
     const pieces = lines[at];
     if (pieces?.length) row.querySelector(".code-text")?.replaceChildren(...pieces);

@@ -13,4 +13,4 @@ export {
 } from "@codemirror/language";
 export { Compartment, EditorState, Prec } from "@codemirror/state";
 export { drawSelection, EditorView, keymap, lineNumbers, placeholder } from "@codemirror/view";
-export { classHighlighter, highlightCode, tags } from "@lezer/highlight";
+export { tags } from "@lezer/highlight";
