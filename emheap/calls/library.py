@@ -78,7 +78,7 @@ class Library:
 
     _scope: ClassVar[dict[str, Any]] = {}
     _prefix: ClassVar[str] = ""
-    _lazy: ClassVar[frozenset[str] | bool] = False
+    _lazy: ClassVar[frozenset[str] | bool]
     _services: Services
 
     def __init_subclass__(cls, *, prefix: str = "", lazy: bool | list[str] = False) -> None:

@@ -59,7 +59,7 @@ def scalar_allocator(
         cls = cls._borrowed_class
     memory = table.memory
     if isinstance(memory, WindowMemory) and memory.stable and not scalar.decodes:
-        make = _tracked if layout.tracked and owning else _other
+        make = _tracked if layout.tracked else _other
         if table.options.enable_garbage_collection or not table.options.clear_allocated_regions:
             make = _other
         return make(layout, scalar, cls, memory, allocate_any, depth)
@@ -82,7 +82,7 @@ def _tracked(  # noqa: C901 (in one function: a call more costs a tenth)
     allocate_any: ScalarAllocator[T],
     depth: int,
 ) -> ScalarAllocator[T]:
-    """With the default options."""
+    """With the default options, and in arenas."""
     window = memory.typed_window(scalar.format)
     shift = scalar.size.bit_length() - 1
     blocks, spare, encode = layout.blocks, layout.spare, scalar.encode
@@ -132,7 +132,7 @@ def _other(  # noqa: C901 (in one function: a call more costs a tenth)
     allocate_any: ScalarAllocator[T],
     depth: int,
 ) -> ScalarAllocator[T]:
-    """With any options, and in arenas."""
+    """With any options."""
     window = memory.typed_window(scalar.format)
     shift = scalar.size.bit_length() - 1
     blocks, spare, tracked = layout.blocks, layout.spare, layout.tracked

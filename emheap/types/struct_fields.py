@@ -6,7 +6,6 @@ import math
 import sys
 from typing import Any, Literal
 
-from emheap.types.c_scalars import boolean
 from emheap.types.scalars import Scalar
 
 __all__ = [
@@ -146,8 +145,6 @@ class Entry:
 
 def range_of(entry: Entry) -> tuple[int, int]:
     """The least and the greatest integer that a converted field can store."""
-    if entry.kind is boolean:
-        return 0, 1
     if entry.width is None:
         return entry.kind.minimum, entry.kind.maximum
     if entry.kind.minimum < 0 and entry.convert is not bool:

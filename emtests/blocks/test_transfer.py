@@ -112,6 +112,7 @@ def test_adopted_blocks_are_freed_by_the_function_given(heap: HeapManager) -> No
     number.value = -1
     assert base[8:16] == [255, 255, 255, 255, 4, 3, 2, 1]
     assert heap.total_allocated_byte_size == 16 + 4 + 4 + 4
+    assert [len(ref.allocated_bytes_view) for ref in (number, text, array)] == [4, 4, 4]
     for ref in (number, text, array):
         ref.free()
         assert ref.is_freed
@@ -157,7 +158,12 @@ def test_what_the_heap_has_already_is_not_adopted(heap: HeapManager) -> None:
     block = heap.alloc_array(uint8, 100)
     with pytest.raises(AlreadyOwnedError, match=r"lies 16 bytes inside the uint8 array of 100"):
         heap.adopt(uint8, block.address + 16, 10)
-    for start, count in ((block.address + 92, 16), (block.address - 8, 16)):
+    for start, count in (
+        (block.address + 92, 16),
+        (block.address - 8, 16),
+        (block.address - 15, 16),
+        (block.address + 99, 16),
+    ):
         with pytest.raises(AlreadyOwnedError, match="16 bytes reach across the end or the start"):
             heap.adopt(uint8, start, count, free=lambda address: None)
     assert heap.total_allocated_byte_size == 100

@@ -11,6 +11,7 @@ import pytest
 import emheap
 from emheap import ArrayRef, HeapManager, HeapRef, ScalarRef, StringRef, int32, utf8
 from emtests.conftest import OpenHeap
+from emtests.types.values import SCALARS, WIDE
 
 Use = Callable[[Any], Any]
 
@@ -131,6 +132,18 @@ def test_every_use_raises(heap: HeapManager, family: str, way: str) -> None:
         assert (each.is_freed, each.is_not_freed) == (True, False)
         assert (each.address, each.allocated_byte_size) == (address, size)
         assert "freed" in repr(each)
+
+
+@pytest.mark.parametrize("scalar", [*SCALARS, *WIDE], ids=lambda kind: kind.name)
+def test_a_freed_number_of_every_type_raises(
+    heap: HeapManager, scalar: type[emheap.Scalar[Any]]
+) -> None:
+    ref: Any = heap.alloc(scalar)
+    value = ref.value
+    ref.free()
+    for use in (lambda: ref.value, lambda: setattr(ref, "value", value), lambda: ref.write(value)):
+        with pytest.raises(emheap.UseAfterFreeError, match=r"^use after free: the "):
+            use()
 
 
 def test_no_member_is_left_out() -> None:

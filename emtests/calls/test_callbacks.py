@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from emheap import HeapManager, UseAfterFreeError, int32
+from emheap import ForeignTrapError, HeapManager, UseAfterFreeError, int32
 from emheap._util.platform import IN_PYODIDE
 from emheap.calls import linker_process
 from emtests.calls.declared import Calls
@@ -267,6 +267,16 @@ def test_a_scoped_callback_ends_with_its_block(calls: Calls) -> None:
     assert alive() is None
     with pytest.raises(TypeError, match="a callback must be callable, not 5"):
         calls.callback(5)  # type: ignore[type-var]
+
+
+def test_what_c_keeps_of_a_scoped_callback_traps(calls: Calls, way: Way) -> None:
+    if way.is_wasm:
+        with calls.callback(abs) as callback:
+            calls.keep(callback)
+            assert calls.call_kept(-5) == 5
+        with pytest.raises(ForeignTrapError):
+            calls.call_kept(-5)
+        calls.keep(None)
 
 
 def test_fresh_functions_that_pile_up_are_reported_once(calls: Calls) -> None:

@@ -79,6 +79,7 @@ def test_a_trap_within_a_callback(traps: Traps, calls: Calls) -> None:
     assert calls.apply(caught, 1) == 7
     assert seen == [2, 2]
     assert traps.stack_address() == stack
+    assert not traps._services.state.pending
 
 
 def test_a_function_outlives_its_library_and_its_store(way: Way) -> None:

@@ -27,6 +27,7 @@ from emheap import (
 )
 from emheap.allocators.chunks import ChunkAllocator
 from emtests.conftest import OpenHeap
+from emtests.structures.kinds import Vec
 
 
 class Counting(FreeListAllocator):
@@ -222,7 +223,7 @@ def test_blocks_freed_by_hand_make_room_in_the_arena() -> None:
             scratch.alloc(int32).free()
             heap.free(scratch.alloc_array(uint8, 100).address)
             scratch.alloc(utf8, "text").free()
-            scratch.alloc_array(uint8, 100, align=64).free()
+            scratch.alloc_array(Vec, 10).free()
 
 
 def test_only_its_own_live_blocks_are_detached(heap: HeapManager) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import platform
 import random
+import sys
 from typing import Any
 
 import pytest
@@ -61,6 +63,14 @@ def use_arenas(heap: HeapManager, chance: random.Random) -> None:
             maker.alloc_array(chance.choice(scalar_types), range(chance.randrange(100)))
             maker.alloc_null_terminated_utf16_string("é" * chance.randrange(50))
             maker.alloc_float64(0.5)
+
+
+def test_it_ends_where_no_program_has_memory() -> None:
+    heap = emheap.open()
+    if sys.platform == "linux" and platform.machine() == "x86_64" and sys.maxsize > 2**32:
+        assert heap.memory.size == 1 << 47
+        with pytest.raises(emheap.OutOfBoundsError, match=r"holds addresses .* to 0x7fffffffffff"):
+            heap.read_int32((1 << 47) - 3)
 
 
 @pytest.mark.valgrind

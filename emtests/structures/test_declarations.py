@@ -300,6 +300,15 @@ def test_names_that_the_library_uses_itself() -> None:
         assert placed.TypeError == 3
 
 
+def test_an_array_may_have_one_element() -> None:
+    class Single(Struct):
+        only: Array[int32] = array(1)
+        table: Array[int32] = array(1, 1)
+
+    single = emheap.wrap_buffer(bytearray(64)).layout(Single)
+    assert [place.size for place in single.fields.values()] == [4, 4]
+
+
 def test_a_flexible_array_is_last() -> None:
     with pytest.raises(
         TypeError, match=r"Bad\.items: a flexible array is the last field of a struct"

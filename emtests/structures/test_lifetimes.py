@@ -158,6 +158,15 @@ def test_a_pointer_leads_to_what_was_stored(scratch: Arena) -> None:
         _ = first.data.target
 
 
+def test_a_pointer_leads_to_the_block_itself(heap: HeapManager) -> None:
+    second = heap.alloc(Node, id=2)
+    with heap.alloc(Node, id=1, next=second) as first:
+        assert first.next.target == second
+        first.next = second.address
+        first.next.target.free()
+    assert second.is_freed
+
+
 def test_pointers_to_numbers_arrays_and_elements(scratch: Arena) -> None:
     numbers = scratch.alloc_array(uint8, [5, 6, 7])
     node = scratch.alloc(Node, id=1, data=numbers)
