@@ -9,18 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+_INDEX = "https://pypi.org https://files.pythonhosted.org"
+"""Where micropip finds packages that a visitor asks for by name; the page itself asks nobody."""
+
 # A browser that joins two lines of an editor writes a style attribute.
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; "
-    "connect-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; "
+    f"connect-src 'self' {_INDEX}; style-src 'self'; style-src-attr 'unsafe-inline'; "
     "img-src 'self' blob:; base-uri 'none'; "
     "form-action 'none'"
 )
 """The Content-Security-Policy that stands in the page itself, so that it holds on every host."""
 
-TESTS_POLICY = PAGE_POLICY.replace("'wasm-unsafe-eval'", "'unsafe-eval'")
+TESTS_POLICY = PAGE_POLICY.replace("'wasm-unsafe-eval'", "'unsafe-eval'").replace(f" {_INDEX}", "")
 """For the worker that runs the tests: they evaluate JavaScript, and so does one of the modules that
-they load."""
+they load. They ask nobody but this site."""
 
 DOCS_POLICY = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self' 'unsafe-inline'; "

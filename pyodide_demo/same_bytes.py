@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypedDict
 
 from emheap import HeapManager, int32, uint8, utf8
@@ -49,6 +50,14 @@ class Row:
         if self._block.is_freed:
             self._block = self._heap.alloc_array(uint8, BYTE_SIZE)
         return self._block.address
+
+    def store(self, bytes_in_hexadecimal: str) -> None:
+        """Store what was there before; what is no 16 bytes changes nothing."""
+        address = self.place()
+        with suppress(ValueError):
+            self._heap.wrap_array(uint8, address, BYTE_SIZE)[:] = bytes.fromhex(
+                bytes_in_hexadecimal
+            )
 
     def act(self, name: str) -> None:
         """Do what a button says."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -41,6 +42,14 @@ def test_a_return_transfers_nothing_of_pyodide(seen: dict[str, Any]) -> None:
     assert any(name.endswith("pyodide.asm.wasm") for name in names)
     assert transferred(seen["second"], "/pyodide-") == 0
     assert transferred(seen["second"]) < MOST_OF_A_RETURN
+
+
+def test_it_starts_without_a_network(drive: Drive, tmp_path: Path) -> None:
+    seen = drive("offline", tmp_path)
+    assert seen["online"] is False
+    assert seen["caption"].endswith("original → sepia")
+    assert seen["answer"] == "42\n"
+    assert seen["isolated"] is True
 
 
 def test_a_first_visit_is_small(seen: dict[str, Any]) -> None:

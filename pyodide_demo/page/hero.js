@@ -95,12 +95,12 @@ export function startHero(python, site) {
       element("hero-live").textContent = "live, in this page";
       input("hero-line").disabled = false;
       button("hero-run").disabled = false;
-      // The heap is brought to where the recording is.
-      const done = lines.children.length;
+      // The heap is brought to where the lines are, the visitor's own included.
+      const done = [...lines.querySelectorAll("code")].map(({ textContent }) => textContent ?? "");
       clearTimeout(timer);
-      await python.call("scene.restart", {});
-      for (const { code } of site.scene.slice(0, Math.min(done, site.scene.length)))
-        await python.call("scene.step", { code });
+      let moment = await python.call("scene.restart", {});
+      for (const code of done) moment = await python.call("scene.step", { code });
+      bytes.show(moment);
       if (playing) timer = setTimeout(next, MILLISECONDS_A_STEP);
     },
 

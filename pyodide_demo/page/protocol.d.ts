@@ -218,7 +218,8 @@ export interface Tasks {
   "scene.step": { details: { code: string }; result: SceneMoment };
   "scene.restart": { details: object; result: SceneMoment };
 
-  "bytes.read": { details: object; result: SharedBytes };
+  /** `stored` are bytes to begin with, in hexadecimal; none leaves them as they are. */
+  "bytes.read": { details: { stored: string }; result: SharedBytes };
   "bytes.act": { details: { language: string; name: string }; result: SharedBytes };
 
   "module.open": { details: { name: string; bytes: ArrayBuffer }; result: OpenedModule };

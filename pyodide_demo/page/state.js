@@ -7,7 +7,7 @@
  * @property {{ sound: string, frequency: string }} spectrum
  * @property {{ heap: string, range: string }} map
  * @property {{ mistake: string }} break
- * @property {{ step: string }} bytes
+ * @property {{ stored: string }} bytes
  * @property {{ example: string, code: string, machine: string, bytes: string }} structures
  * @property {{ sample: string }} module
  * @property {{ code: string, run: string }} console
@@ -21,7 +21,7 @@ const FIRST = {
   spectrum: { sound: "tone", frequency: "440" },
   map: { heap: "", range: "blocks" },
   break: { mistake: "" },
-  bytes: { step: "" },
+  bytes: { stored: "" },
   structures: { example: "node", code: "", machine: "wasm32-unknown-unknown", bytes: "" },
   module: { sample: "" },
   console: { code: "", run: "" },

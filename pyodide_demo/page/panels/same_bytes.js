@@ -10,9 +10,9 @@ const LANGUAGES = ["Python", "JavaScript", "C"];
 
 /**
  * @param {Python} python
- * @param {State} _state
+ * @param {State} state
  */
-export function startSameBytes(python, _state) {
+export function startSameBytes(python, state) {
   const panel = element("panel-bytes");
   let ready = false;
   /** @type {number[]} */
@@ -20,7 +20,8 @@ export function startSameBytes(python, _state) {
 
   async function read() {
     if (!ready || panel.hidden) return;
-    await follow(python.call("bytes.read", {}));
+    const { stored } = state.of("bytes");
+    await follow(python.call("bytes.read", { stored: stored === hexadecimalOf(before) ? "" : stored }));
   }
 
   /** @param {Promise<SharedBytes>} answer */
@@ -49,6 +50,7 @@ export function startSameBytes(python, _state) {
     element("view-javascript").replaceChildren(...cells(javascript));
     element("view-c").textContent = `"${c}"`;
     before = bytes;
+    if (state.of("bytes").stored || bytes.some((byte) => byte !== 0)) state.choose("bytes", { stored: hexadecimalOf(bytes) });
     for (const language of LANGUAGES) {
       const place = element(`actions-${language.toLowerCase()}`);
       if (place.children.length) continue;
@@ -66,6 +68,9 @@ export function startSameBytes(python, _state) {
     }
   }
 
+  state.listen("bytes", ({ stored }) => {
+    if (stored !== hexadecimalOf(before)) void read();
+  });
   panel.addEventListener("shown", () => void read());
   button("bytes-again").addEventListener("click", () => void read());
 
@@ -84,3 +89,6 @@ export function startSameBytes(python, _state) {
 
 /** @param {string[]} values */
 const cells = (values) => values.map((value) => make("span", { className: "value" }, value));
+
+/** @param {number[]} bytes */
+const hexadecimalOf = (bytes) => bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("");

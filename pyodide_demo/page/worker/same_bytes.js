@@ -27,10 +27,12 @@ const deeds = {
 /**
  * The bytes, and what can be done to them.
  * @param {Surroundings} python
+ * @param {Tasks["bytes.read"]["details"]} details
  * @returns {SharedBytes}
  */
-export function read(python) {
+export function read(python, { stored }) {
   row ??= python.program("same_bytes").Row(python.heap);
+  if (stored) row.store(stored);
   const { bytes, floats } = viewsOf(python);
   const read = toPlain(row.read());
   return {
@@ -53,7 +55,7 @@ export function act(python, { language, name }) {
   row ??= python.program("same_bytes").Row(python.heap);
   if (language === "JavaScript") deeds[name](viewsOf(python));
   else row.act(name);
-  return read(python);
+  return read(python, { stored: "" });
 }
 
 /**
