@@ -2,7 +2,7 @@
 
     python -m emtests.demo.browser.firefox FIREFOX ADDRESS
 
-prints what was seen as JSON.
+prints what was seen as JSON. What Firefox shares with Chromium is looked at in less detail here.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from selenium.webdriver import Firefox, FirefoxOptions
 from selenium.webdriver.common.by import By
@@ -20,7 +21,24 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.firefox.service import Service
 from selenium.webdriver.support.ui import WebDriverWait
 
+from emtests.demo.browser.relay import Relay
 from emtests.demo.browser.visit import SECONDS
+
+STUBBORN = """while True:
+    try:
+        while True: pass
+    except KeyboardInterrupt: pass"""
+LINKS = (
+    ("picture?filters=blur%2Cinvert", "caption", "original → blur → invert"),
+    ("spectrum?frequency=1000", "frequency-shown", "1,000 Hz"),
+    ("break?mistake=overflow", "accounts", "index 6 is outside"),
+    ("structures?example=union", "structure-title", "Number: 4 bytes"),
+)
+KEPT = """
+    const [done] = arguments;
+    caches.open("emheap").then((cache) => cache.keys()).then((kept) =>
+        done(kept.some(({ url }) => url.endsWith("pyodide.asm.wasm"))));
+"""
 
 _DRIVERS = {
     ("Linux", "x86_64"): "geckodriver_linux64",
@@ -55,6 +73,20 @@ class Walk:
         waiting = WebDriverWait(self.driver, SECONDS)
         waiting.until(lambda _: words in self.text(place), f"{place} has no {words!r}")
         return self.text(place)
+
+    def until(self, condition: Any, words: str) -> None:
+        """Wait until a condition holds."""
+        WebDriverWait(self.driver, SECONDS).until(lambda _: condition(), words)
+
+    def values(self, selector: str) -> list[str]:
+        """What fields have in them."""
+        found = self.driver.find_elements(By.CSS_SELECTOR, selector)
+        return [str(each.get_property("value")) for each in found]
+
+    def shown(self) -> str:
+        """The panel that is shown."""
+        shown = self.driver.find_elements(By.CSS_SELECTOR, "[role=tabpanel]:not([hidden])")
+        return ", ".join(str(each.get_attribute("id")) for each in shown)
 
     def click(self, place: str) -> None:
         self.driver.find_element(By.ID, place).click()
@@ -116,8 +148,20 @@ class Walk:
 
 
 def drive(walk: Walk, address: str) -> dict[str, Any]:
-    """Go through all panels."""
+    """Go through all that the page does."""
     seen: dict[str, Any] = {}
+    _panels(walk, address, seen)
+    _structures(walk, seen)
+    _restart(walk, seen)
+    _links(walk, address, seen)
+    seen["requests"] = walk.driver.execute_script(
+        "return performance.getEntriesByType('resource').map(({ name }) => name)"
+    )
+    _offline(walk, address, seen)
+    return seen
+
+
+def _panels(walk: Walk, address: str, seen: dict[str, Any]) -> None:
     walk.driver.get(address)
     seen["caption"] = walk.wait_for("caption", "→ sepia")
     seen["picture"] = walk.digest("canvas")
@@ -152,10 +196,78 @@ def drive(walk: Walk, address: str) -> dict[str, Any]:
     walk.wait_for("tests-start", "Run the tests")
     seen["tests"] = f"{walk.text('tests-now')} {walk.text('tests-counts')}"
     seen["failures"] = walk.text("tests-failures")
-    seen["requests"] = walk.driver.execute_script(
-        "return performance.getEntriesByType('resource').map(({ name }) => name)"
-    )
-    return seen
+
+
+def _structures(walk: Walk, seen: dict[str, Any]) -> None:
+    walk.click("tab-structures")
+    walk.wait_for("structure-title", "Node: 24 bytes, aligned to 8, for wasm32")
+    walk.driver.find_element(By.CSS_SELECTOR, "[value=i386-linux-gnu]").click()
+    walk.wait_for("structure-title", "Node: 20 bytes")
+    walk.driver.find_element(By.NAME, "pixel").click()
+    walk.wait_for("structure-title", "Pixel: 4 bytes")
+    first = walk.driver.find_element(By.CSS_SELECTOR, "#structure-bytes input")
+    first.click()
+    first.send_keys("0b")
+    walk.until(lambda: walk.values("#structure-fields input")[0] == "11", "the field is not 11")
+    seen["structure"] = walk.values("#structure-fields input")
+    box = walk.driver.find_elements(By.CSS_SELECTOR, "#structure-fields input")[2]
+    box.clear()
+    box.send_keys("0x1f", Keys.ENTER)
+    walk.wait_for("structure-code", "pixel.blue = 0x1f")
+    seen["structure bytes"] = "".join(walk.values("#structure-bytes input"))
+
+
+def _restart(walk: Walk, seen: dict[str, Any]) -> None:
+    """A loop that ends at no interrupt leaves all panels without Python, until it is restarted."""
+    walk.driver.execute_script(f"location.hash = 'console?code={quote(STUBBORN)}'")
+    walk.wait_for_editor("prompt").send_keys(Keys.CONTROL, Keys.ENTER)
+    seen["busy"] = walk.wait_for("condition-words", "Python is busy")
+    walk.click("restart")
+    walk.wait_for("hero-live", "recorded")
+    walk.wait_for("hero-live", "live")
+    seen["condition"] = walk.driver.find_element(By.ID, "condition").is_displayed()
+    walk.wait_for_editor("prompt").send_keys("6 * 7, 'kept'", Keys.ENTER)
+    walk.wait_for("console-log", "(42, 'kept')")
+    seen["log"] = walk.text("console-log")
+    walk.click("tab-structures")
+    walk.wait_for("structure-code", "heap.alloc")
+    seen["structure after"] = "".join(walk.values("#structure-bytes input"))
+    walk.click("tab-picture")
+    seen["picture after"] = walk.wait_for("caption", "→ invert")
+    # What runs can be interrupted as well.
+    walk.click("tab-console")
+    walk.wait_for_editor("prompt").send_keys("while True: pass", Keys.CONTROL, Keys.ENTER)
+    walk.wait_for("condition-words", "Python is busy")
+    walk.click("interrupt")
+    seen["interrupted"] = walk.wait_for("console-log", "KeyboardInterrupt")
+
+
+def _links(walk: Walk, address: str, seen: dict[str, Any]) -> None:
+    """Addresses carry panels and what was chosen; Back goes from panel to panel."""
+    seen["links"] = {}
+    for link, place, words in LINKS:
+        walk.driver.get("about:blank")
+        walk.driver.get(f"{address}#{link}")
+        walk.wait_for("runtime", "Running on")
+        seen["links"][link] = walk.wait_for(place, words), walk.shown()
+    seen["back"] = []
+    for name in ("spectrum", "map", "console"):
+        walk.click(f"tab-{name}")
+    for _ in range(2):
+        walk.driver.back()
+        seen["back"].append(walk.shown())
+
+
+def _offline(walk: Walk, address: str, seen: dict[str, Any]) -> None:
+    relay = Relay(address)
+    walk.driver.get(relay.address)
+    walk.wait_for("runtime", "Running on")
+    walk.until(lambda: walk.driver.execute_async_script(KEPT), "the page was not kept")
+    relay.close()
+    walk.driver.get("about:blank")
+    walk.driver.get(relay.address)  # the driver's own `refresh` passes the service worker by
+    seen["offline"] = walk.wait_for("caption", "→ sepia")
+    seen["offline Python"] = walk.wait_for("runtime", "Running on")
 
 
 def main(browser: str, address: str) -> None:

@@ -257,7 +257,8 @@ export function startConsole(python, state) {
       );
       for (const each of buttons) each.disabled = false;
       if (!panel.hidden) await show();
-      await runLinked();
+      // What a link carries is in the editor already, or was; what is there now is the visitor's.
+      if (state.of("console").run !== "") await runLinked();
     },
 
     restarting() {

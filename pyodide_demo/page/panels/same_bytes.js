@@ -50,7 +50,8 @@ export function startSameBytes(python, state) {
     element("view-javascript").replaceChildren(...cells(javascript));
     element("view-c").textContent = `"${c}"`;
     before = bytes;
-    if (state.of("bytes").stored || bytes.some((byte) => byte !== 0)) state.choose("bytes", { stored: hexadecimalOf(bytes) });
+    if (state.of("bytes").stored || bytes.some((byte) => byte !== 0))
+      state.choose("bytes", { stored: hexadecimalOf(bytes) });
     for (const language of LANGUAGES) {
       const place = element(`actions-${language.toLowerCase()}`);
       if (place.children.length) continue;
