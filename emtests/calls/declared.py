@@ -98,6 +98,51 @@ class Calls(Library):
     search: Function[[c.pointer[c.int], c.pointer[c.int], c.size_t, Compare], c.address]
 
 
+class FixedSizes(Library, prefix="same_"):
+    """The same functions, by C's names of fixed size."""
+
+    char: Function[[c.int8], c.int8]
+    uchar: Function[[c.uint8], c.uint8]
+    short: Function[[c.int16], c.int16]
+    ushort: Function[[c.uint16], c.uint16]
+    int: Function[[c.int32], c.int32]
+    uint: Function[[c.uint32], c.uint32]
+    longlong: Function[[c.int64], c.int64]
+    ulonglong: Function[[c.uint64], c.uint64]
+    size: Function[[c.address], c.address]
+
+
+class Limits(enum.Enum):
+    LOW = -(1 << 31)
+    NONE = 0
+    HIGH = (1 << 31) - 1
+    BEYOND = 1 << 31
+
+
+class Bits(enum.IntFlag):
+    LOW = 1
+    HIGH = 1 << 31
+    BEYOND = 1 << 32
+
+
+class Small(enum.Enum):
+    LOW = 0
+    HIGH = 255
+    BEYOND = 256
+
+
+class Members(Library, prefix="same_"):
+    """The same functions, of what Python has as members."""
+
+    int: Function[[Limits], Limits]
+    uint: Function[[Bits], Bits]
+    uchar: Function[[Annotated[Small, c.stored(c.uint8)]], Annotated[Small, c.stored(c.uint8)]]
+
+
+class Pointers(Library, prefix="same_"):
+    pointer: Function[[Pointer[int32]], Pointer[int32]]
+
+
 class Traps(Library):
     """What natively would end the process."""
 

@@ -1,14 +1,25 @@
-"""Each number of C: its limits pass unchanged, what is beyond them raises, the wrong kind too."""
+"""Each type of C: its limits pass unchanged, what is beyond them raises, the wrong kind too."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from emheap import ValueOutOfRangeError
-from emtests.calls.declared import Calls
+from emheap import HeapManager, Pointer, ValueOutOfRangeError, int32, uint32, uint64
+from emtests.calls.declared import (
+    Bits,
+    Calls,
+    FixedSizes,
+    Flags,
+    Limits,
+    Members,
+    Pointers,
+    Small,
+)
 from emtests.calls.ways import Way, skip_without_big_ints
 
 _SIZES = {"char": 1, "short": 2, "int": 4, "longlong": 8}
@@ -22,42 +33,56 @@ def _limits(name: str, way: Way) -> tuple[int, int]:
     return (0, (1 << bits) - 1) if unsigned else (-(1 << bits - 1), (1 << bits - 1) - 1)
 
 
-INTEGERS = (
-    "char",
-    "uchar",
-    "short",
-    "ushort",
-    "int",
-    "uint",
-    "long",
-    "ulong",
-    "longlong",
-    "ulonglong",
-    "size",
-    "ssize",
-)
+_NAMES = {
+    "char": "char", "uchar": "unsigned char", "short": "short", "ushort": "unsigned short",
+    "int": "int", "uint": "unsigned int", "long": "long", "ulong": "unsigned long",
+    "longlong": "long long", "ulonglong": "unsigned long long", "size": "size_t",
+    "ssize": "ssize_t",
+}  # fmt: skip
+_FIXED_NAMES = {
+    "char": "int8_t", "uchar": "uint8_t", "short": "int16_t", "ushort": "uint16_t",
+    "int": "int32_t", "uint": "uint32_t", "longlong": "int64_t", "ulonglong": "uint64_t",
+    "size": "uintptr_t",
+}  # fmt: skip
 
 
-@pytest.mark.parametrize("name", INTEGERS)
-def test_integers_pass_unchanged_up_to_their_limits(calls: Calls, way: Way, name: str) -> None:
+@dataclass(frozen=True)
+class Integer:
+    """One integer type: the function that takes and gives it, and its limits."""
+
+    same: Callable[[Any], int]
+    c_name: str
+    low: int
+    high: int
+
+
+@pytest.fixture(params=[*_NAMES.values(), *_FIXED_NAMES.values()])
+def integer(request: pytest.FixtureRequest, calls: Calls, way: Way, c_heap: HeapManager) -> Integer:
+    fixed = request.param in _FIXED_NAMES.values()
+    names = _FIXED_NAMES if fixed else _NAMES
+    (name,) = (key for key, value in names.items() if value == request.param)
     if name.endswith("longlong"):
         skip_without_big_ints(way)
-    same = getattr(calls, f"same_{name}")
-    low, high = _limits(name, way)
+    same = getattr(way.bind(FixedSizes, c_heap), name) if fixed else getattr(calls, f"same_{name}")
+    return Integer(same, request.param, *_limits(name, way))
+
+
+def test_integers_pass_unchanged_up_to_their_limits(integer: Integer) -> None:
+    low, high = integer.low, integer.high
     for value in (low, low + 1, -1 if low else 1, 0, 1, high // 2 + 1, high - 1, high):
-        result = same(value)
+        result = integer.same(value)
         assert (type(result), result) == (int, value)
 
 
-@pytest.mark.parametrize("name", INTEGERS)
-def test_integers_beyond_the_limits_raise(calls: Calls, way: Way, name: str) -> None:
-    same = getattr(calls, f"same_{name}")
-    low, high = _limits(name, way)
-    for value in (low - 1, high + 1, 1 << 200, -(1 << 200)):
-        with pytest.raises(ValueOutOfRangeError, match=rf"of same_{name}\(\) .* takes {low} to"):
-            same(value)
+def test_integers_beyond_the_limits_raise(integer: Integer) -> None:
+    words = (
+        rf"parameter 1 of \w+\(\) \({integer.c_name}\) takes {integer.low} to {integer.high}, and"
+    )
+    for value in (integer.low - 1, integer.high + 1, 1 << 200, -(1 << 200)):
+        with pytest.raises(ValueOutOfRangeError, match=f"{words} {value} does not fit"):
+            integer.same(value)
     with pytest.raises(OverflowError, match="an int of 2001 bits does not fit"):
-        same(1 << 2000)
+        integer.same(1 << 2000)
 
 
 class Index:
@@ -67,18 +92,13 @@ class Index:
         return 7
 
 
-@pytest.mark.parametrize("name", INTEGERS)
-def test_integers_of_the_wrong_kind_raise(calls: Calls, way: Way, name: str) -> None:
-    if name.endswith("longlong"):
-        skip_without_big_ints(way)
-    same = getattr(calls, f"same_{name}")
-    for value in ("5", b"5", None, 2.0, 2.7, [5], calls):
-        with pytest.raises(
-            TypeError, match=rf"parameter 1 of same_{name}\(\) .* takes an int, not"
-        ):
-            same(value)
-    assert same(Index()) == 7
-    assert same(True) == 1
+def test_integers_of_the_wrong_kind_raise(integer: Integer) -> None:
+    for value in ("5", b"5", None, 2.0, 2.7, [5], Flags):
+        words = rf"parameter 1 of \w+\(\) \({integer.c_name}\) takes an int, not"
+        with pytest.raises(TypeError, match=words):
+            integer.same(value)
+    assert integer.same(Index()) == 7
+    assert integer.same(True) == 1
 
 
 def test_floats(calls: Calls) -> None:
@@ -113,6 +133,58 @@ def test_bools(calls: Calls) -> None:
     for wrong in (2, -1, "x", None, 1.0):
         with pytest.raises(TypeError, match="takes a bool, not"):
             calls.same_bool(wrong)  # type: ignore[arg-type]
+
+
+# Members
+
+
+def test_members_pass_up_to_the_limits_of_their_type(way: Way, c_heap: HeapManager) -> None:
+    members = way.bind(Members, c_heap)
+    for limit in (Limits.LOW, Limits.NONE, Limits.HIGH):
+        assert members.int(limit) is limit
+    for bits in (Bits(0), Bits.LOW, Bits.HIGH, Bits.LOW | Bits.HIGH):
+        assert members.uint(bits) is bits
+    for small in (Small.LOW, Small.HIGH):
+        assert members.uchar(small) is small
+
+
+def test_members_beyond_the_limits_raise(way: Way, c_heap: HeapManager) -> None:
+    members = way.bind(Members, c_heap)
+    wrong: tuple[Callable[[], Any], ...] = (
+        lambda: members.int(Limits.BEYOND),
+        lambda: members.uint(Bits.BEYOND),
+        lambda: members.uchar(Small.BEYOND),
+    )
+    words = ("enum Limits.* takes -2147483648 to", "enum Bits.* 4294967296 does", "takes 0 to 255")
+    for call, message in zip(wrong, words, strict=True):
+        with pytest.raises(ValueOutOfRangeError, match=message):
+            call()
+
+
+def test_members_of_the_wrong_kind_raise(way: Way, c_heap: HeapManager) -> None:
+    members = way.bind(Members, c_heap)
+    for wrong in (0, 1, "LOW", None, Small.LOW, 1.0):
+        with pytest.raises(TypeError, match="takes a Limits, not"):
+            members.int(wrong)  # type: ignore[arg-type]
+
+
+# Pointers
+
+
+def test_pointers(way: Way, c_heap: HeapManager) -> None:
+    same = way.bind(Pointers, c_heap).pointer
+    assert not same(None)  # type: ignore[arg-type]
+    with c_heap.alloc(int32, 5) as number, c_heap.alloc(Pointer[int32]) as place:
+        place.value = number
+        assert same(place.value).address == number.address
+        assert same(place.value).target == 5
+        assert same(number).address == number.address  # type: ignore[arg-type]
+        highest = way.abi.pointer_size * 8
+        c_heap.write(uint64 if highest == 64 else uint32, place.address, (1 << highest) - 1)
+        assert same(place.value).address == (1 << highest) - 1
+    for wrong in (4096, "text", 1.5, object()):
+        with pytest.raises(TypeError, match=r"of pointer\(\) \(int32 \*\) takes a reference to"):
+            same(wrong)  # type: ignore[arg-type]
 
 
 def test_several_of_different_sizes(calls: Calls, way: Way) -> None:
