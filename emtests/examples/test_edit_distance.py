@@ -64,7 +64,12 @@ def test_the_wheel_is_for_every_platform(wheel: Path) -> None:
 def test_it_works_natively(wheel: Path) -> None:
     if find_spec("wasmtime") is None:
         skip_for_gap("the example package", "wasmtime is not installed here")
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(wheel), str(ROOT)))}
+    check_package(wheel)
+
+
+def check_package(place: Path) -> None:
+    """Run the program with the package from a wheel or a folder."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(place), str(ROOT)))}
     command = [sys.executable, "-c", PROGRAM]
     ended = subprocess.run(
         command, env=environment, capture_output=True, text=True, timeout=120, check=False
@@ -94,3 +99,21 @@ def test_the_wasm_is_what_its_source_compiles_to(tmp_path: Path) -> None:
     assert built == kept
     assert kept.exports >= {"distance", "nearest", "malloc", "free", "memory"}
     assert not kept.imports
+
+
+@pytest.mark.slow
+def test_the_wasm_that_zig_makes_works_too(tmp_path: Path) -> None:
+    try:
+        python = virtual_environment("zig", ["ziglang==0.15.1"])
+    except EnvironmentProblem as problem:
+        skip_for_gap("PyPI's ziglang", str(problem).splitlines()[0])
+    package = shutil.copytree(PACKAGE, tmp_path / "package")
+    made = package / "edit_distance" / "edit_distance.wasm"
+    made.unlink()
+    # It compiles its C library, too, the first time.
+    subprocess.run([str(python), "build_wasm.py"], cwd=package, check=True, timeout=600)
+    built = read_module_types(made.read_bytes())
+    assert built.exports >= {"distance", "nearest", "malloc", "free", "memory"}
+    assert not built.imports
+    if find_spec("wasmtime") is not None:
+        check_package(package)
