@@ -9,14 +9,14 @@ import js
 from pyodide.ffi import JsException, JsProxy, create_proxy, to_js
 
 from emheap.backends.functions import AllocatorChoice
-from emheap.backends.javascript import open_instance
+from emheap.backends.javascript import make_grow, open_instance
 from emheap.blocks.options import Options
 from emheap.calls.host_functions import HeapGrowth, find_imports, host_function
 from emheap.calls.module_types import Import, ModuleTypes
 from emheap.calls.wasi import WASI_MODULES, Wasi
 from emheap.heap.manager import HeapManager
 from emheap.javascript.bridge import big_int
-from emheap.javascript.exports import adapt_function, data_member
+from emheap.javascript.exports import data_member
 
 __all__ = ["load_in_javascript"]
 
@@ -51,22 +51,13 @@ def load_in_javascript(
     heap = open_instance(instance, memory, choice, options)
     wasi.attach(heap.memory)
     found = memory if isinstance(memory, JsProxy) else data_member(instance.exports, memory)
-    growth.attach(heap.memory, lambda pages: _add_pages(found, pages))
+    growth.attach(heap.memory, make_grow(found))
     for start in ("_initialize", "__wasm_call_ctors"):
         function = data_member(instance.exports, start)
         if function is not None:
             function()
             break
     return heap
-
-
-def _add_pages(memory: Any, pages: int) -> int:
-    try:
-        return int(adapt_function(memory.grow)(pages))
-    except JsException as error:
-        if error.name != "RangeError":
-            raise
-        return -1
 
 
 def _set(imports: Any, module: str, name: str, value: Any) -> None:

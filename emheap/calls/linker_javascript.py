@@ -104,12 +104,12 @@ class JavaScriptLinker(Linker):
         return text if found else f"{text}: a function of {symbol.length} parameters"
 
     def _check_count(self, symbol: Any, declared: Any) -> str:
-        params, results = declared
+        params, _ = declared
         given, count = symbol.length, len(params)
         if given in (0, count):  # 0 where a wrapper passes on whatever it is called with
             return ""
         if given == count + params.count("i64"):
-            return contradiction(declared, (("i32",) * given, results[:0] or ("i32",)))
+            return contradiction(declared, legalised(declared))
         return f"it is declared with {count} parameters, and the module's function has {given}"
 
     def raw(self, symbol: Any, wire: Wire) -> Callable[..., Any]:
@@ -130,7 +130,7 @@ class JavaScriptLinker(Linker):
         try:
             return instantiate(loop_module(wire), {"f": symbol, "memory": memory}).map
         except JsException as error:
-            if error.name != "LinkError":  # a shared memory, or a function that is JavaScript's
+            if error.name != "LinkError":  # of a shared memory, which the loop does not know
                 raise
             return None
 

@@ -101,10 +101,10 @@ def big_int(number: int) -> int:
 
 def call_with_big_ints(function: Any, arguments: tuple[Any, ...], *numbers: int) -> Any:
     """Call a JavaScript function that uses no ``this``, its last arguments being BigInts."""
-    if JsBigInt is not None:
-        return function(*arguments, *map(JsBigInt, numbers))
-    made = js.Array.from_(to_js(numbers), js.BigInt)
-    return js.Reflect.apply(function, None, js.Array.of(*arguments).concat(made))
+    if JsBigInt is None:
+        made = js.Array.from_(to_js(numbers), js.BigInt)
+        return js.Reflect.apply(function, None, js.Array.of(*arguments).concat(made))
+    return function(*arguments, *map(JsBigInt, numbers))
 
 
 def copy_elements(value: Any) -> memoryview | None:

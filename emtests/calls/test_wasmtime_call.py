@@ -70,3 +70,15 @@ def test_arguments_of_every_size(bind: Bind) -> None:
 def test_a_trap_is_raised(bind: Bind) -> None:
     with pytest.raises(wasmtime.Trap, match="unreachable"):
         bind("trap", "", "")()
+
+
+@pytest.mark.parametrize("lack", ["_has_the_function", "_try_out"])
+def test_what_wasmtime_may_lack(monkeypatch: pytest.MonkeyPatch, lack: str) -> None:
+    """Another release may have other functions, or have them behave in another way."""
+
+    def fail() -> bool:
+        raise AttributeError("no such function in this release")
+
+    monkeypatch.setattr(wasmtime_call, "_direct", None)
+    monkeypatch.setattr(wasmtime_call, lack, fail)
+    assert not calls_directly()

@@ -1,0 +1,58 @@
+"""What a heap in wasmtime cannot be opened on, and whose functions it cannot call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import wasmtime
+
+from emheap import NotSupportedError, wrap_wasm_instance
+from emtests.calls.declared import Calls
+from emtests.calls.ways import open_guest
+from emtests.webassembly.guests import WasmtimeGuest
+from emtests.webassembly.modules import SmallModule
+
+WRAP_ONLY: dict[str, Any] = {"wrap_only": True}
+
+
+def test_a_shared_memory_is_not_opened_by_a_caller() -> None:
+    configuration = wasmtime.Config()
+    for name in ("wasm_threads", "shared_memory"):
+        setattr(configuration, name, True)
+    store = wasmtime.Store(wasmtime.Engine(configuration))
+    raised: list[BaseException] = []
+
+    def receive(caller: wasmtime.Caller) -> None:
+        try:
+            wrap_wasm_instance(caller, memory=exports["memory"], **WRAP_ONLY)
+        except NotSupportedError as error:
+            raised.append(error)
+
+    module = SmallModule([("host", "receive", ([], []))], memory=b"\3\1\1")
+    function = wasmtime.Func(store, wasmtime.FuncType([], []), receive, access_caller=True)
+    compiled = wasmtime.Module(store.engine, module.binary())
+    exports: Any = wasmtime.Instance(store, compiled, [function]).exports(store)
+    exports["receive"](store)
+    assert [str(error) for error in raised] == [
+        "a shared memory is opened with its store, not with a Caller"
+    ]
+
+
+def test_a_heap_on_exports_or_a_memory_alone_calls_nothing() -> None:
+    guest = WasmtimeGuest("guest32")
+    for part in (guest.exports, guest.exports["memory"]):
+        heap = wrap_wasm_instance(guest.store, part, **WRAP_ONLY)
+        with pytest.raises(
+            TypeError, match=r"a library needs a wasmtime\.Instance: open the heap wi"
+        ):
+            heap.library(Calls)
+
+
+def test_a_heap_calls_the_functions_of_its_own_instance() -> None:
+    heap, other = open_guest(), WasmtimeGuest("calls")
+    for wrong in ("libcalls.so", other.instance, 5):
+        words = "a heap of wasmtime's calls the functions of its own instance: leave the source out"
+        with pytest.raises(TypeError, match=words):
+            heap.library(Calls, wrong)
+    assert other.heap.library(Calls, other.instance).add(2, 3) == 5
