@@ -24,8 +24,11 @@ _LARGE = -1
 _FEW = 64
 
 _Entry = tuple[int, int, Any, Any, str]
-"""Start, end, a weak reference to a view or to elements, one to the exporter of a view (None for
-elements, which die with the block under them), and what messages call it."""
+"""Start, end, a weak reference to a view or to elements, what tells whether the view is in use
+(None for elements, which die with the block under them), and what messages call it.
+
+That is a weak reference to the exporter of the view, or a memoryview that the view is an export
+of: then it can be released when the view, with all that was made of it, is gone."""
 
 
 class LoanTable:
@@ -38,12 +41,13 @@ class LoanTable:
     def __init__(self) -> None:
         self.entries: list[_Entry] = []
         """All of them, and some that are over."""
+        self.most = _FEW
+        """How many there may be before those that are over are taken out."""
         self._buckets: dict[int, list[_Entry]] = {}
         """The first `_indexed` entries, by page."""
         self._indexed = 0
         self._looks = 0
         """How often blocks were freed since the entries that are over were last taken out."""
-        self._most = _FEW
         self._lock = Lock()
         renew_after_fork(self)
 
@@ -51,15 +55,15 @@ class LoanTable:
         """Remember a view handed to the user, until all that uses it is gone."""
         view, exporter = WeakReference(loan.view), WeakReference(loan.exporter)
         self.entries.append((start, start + size, view, exporter, what))
-        if len(self.entries) > self._most:
-            self._sweep()
+        if len(self.entries) > self.most:
+            self.sweep()
 
     def add_elements(self, start: int, size: int, elements: Elements) -> None:
         """Remember the elements of a wrapped reference: they die with the block under them."""
         entry = (start, start + size, WeakReference(elements), None, "wrapped reference")
         self.entries.append(entry)
-        if len(self.entries) > self._most:
-            self._sweep()
+        if len(self.entries) > self.most:
+            self.sweep()
 
     def recall(self, start: int, size: int, block: str) -> None:
         """Release the views on these bytes; raise BufferInUseError if something still uses one.
@@ -78,7 +82,7 @@ class LoanTable:
                     in_use.append(what)
                     continue
                 del view
-            if exporter() is not None:
+            if _is_used(exporter):
                 in_use.append(f"a slice or cast of a {what}")
         if in_use:
             raise BufferInUseError(
@@ -108,7 +112,7 @@ class LoanTable:
         with self._lock:
             self._looks += 1
             if self._looks >= len(self.entries):
-                self._sweep()
+                self.sweep()
             self._index()
             found = self._near(start, end)
         # An empty view on a block of no elements still names its address.
@@ -135,23 +139,37 @@ class LoanTable:
             # Counted last: an interrupt before leaves it in a bucket twice, which does no harm.
             self._indexed += 1
 
-    def _sweep(self) -> None:
+    def sweep(self) -> None:
         """Take out what is over."""
         with self._lock:
             count = len(self.entries)  # another thread may add some meanwhile
-            alive = list(filter(_is_alive, self.entries[:count]))
+            alive = _alive(self.entries[:count])
             # First no bucket, then fewer entries: an interrupt between the two loses none.
             self._buckets, self._indexed = {}, 0
             self.entries[:count] = alive
-            self._looks, self._most = 0, 2 * len(alive) + _FEW
+            self._looks, self.most = 0, 2 * len(alive) + _FEW
 
     def __len__(self) -> int:
-        self._sweep()
+        self.sweep()
         return len(self.entries)
 
 
-def _is_alive(entry: _Entry) -> bool:
-    return (entry[2] if entry[3] is None else entry[3])() is not None
+def _alive(entries: list[_Entry]) -> list[_Entry]:
+    return [
+        entry
+        for entry in entries
+        if (entry[2]() is not None if entry[3] is None else _is_used(entry[3]))
+    ]
+
+
+def _is_used(exporter: Any) -> bool:
+    if type(exporter) is not memoryview:
+        return exporter() is not None
+    try:
+        exporter.release()
+    except BufferError:
+        return True
+    return False
 
 
 def _pages(entry: _Entry) -> list[int]:

@@ -45,7 +45,10 @@ class ViewTable:
     def add(self, address: int, view: memoryview) -> None:
         """Remember a view of the block at an address."""
         entry = WeakReference(view)
-        if self._views.setdefault(address, entry) is not entry:
+        known = self._views.setdefault(address, entry)
+        if type(known) is list and len(known) < _MANY:
+            known.append(entry)
+        elif known is not entry:
             self._add(address, entry)
         elif len(self._views) > self._sweep_at:
             self._sweep()

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from emheap.refs import make
-from emheap.refs.wrapping import scalar_wrapper
+from emheap.refs.wrapping import array_viewer, scalar_wrapper
 from emheap.types import FloatingPoint, Type, scalar_types, text_types, wide_types
 
 __all__ = ["ALLOC_NAMES", "FLAT_NAMES", "AllocNames", "FlatName", "FlatNames"]
@@ -60,10 +60,7 @@ def _wrap(heap: Any, scalar: Any) -> Function:
 
 
 def _view_array(heap: Any, scalar: Any) -> Function:
-    def view(address: int, count: int) -> Any:
-        return heap.view(scalar, address, count)
-
-    return view
+    return array_viewer(heap._table, scalar)
 
 
 def _wrap_array(heap: Any, scalar: Any) -> Function:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar, overload
 
-from emheap._util.checks import check_aligned, check_count, check_integer
+from emheap._util.checks import check_integer
 from emheap._util.free_each import raise_problems
 from emheap._util.sites import caller_site
 from emheap.allocators.base import Allocator
@@ -22,7 +22,8 @@ from emheap.heap.flat_names import FlatNames
 from emheap.heap.text_verbs import TextAllocVerbs, TextVerbs
 from emheap.memories.base import Memory
 from emheap.refs import ArrayRef, HeapRef, ScalarRef, StringRef, make
-from emheap.types import Scalar, Text, Type, WideInteger, check_type, uint8
+from emheap.refs.wrapping import array_viewer
+from emheap.types import Scalar, Text, Type, check_type
 from emheap.types.base import Compound
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
         self._table.open_places = _open_places
         self._memory = self._table.raw_memory
         self._open_linker = open_linker
+        self._viewers: dict[Any, Callable[[int, int], Any]] = {}
+        """What `view` calls for a type of numbers."""
         self._calls: CallState | None = None
         """What the libraries on this heap share."""
 
@@ -166,15 +169,11 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
         If it lies on a live block, the block cannot be freed while the view, a slice of it or an
         array on it is in use. Raises OutOfBoundsError, MisalignedError, OverflowError.
         """
-        scalar: type[Scalar[Any]] = make.resolve(kind, Scalar, "float64", self._table)
-        number = check_count(count, "count", scalar.size, self._memory.largest_block)
-        size = number * scalar.size
-        start = self._memory.check_extent(address, size, f"view of {scalar.name}")
-        check_aligned(start, scalar.alignment, f"a view of {scalar.name}")
-        unit = uint8 if issubclass(scalar, WideInteger) else scalar
-        loan = self._memory.lend(unit, start, size // unit.size)
-        self._table.loans.add(start, size, loan, f"view of {scalar.name}")
-        return loan.view  # type: ignore[no-any-return]
+        view = self._viewers.get(kind)
+        if view is None:
+            scalar: type[Scalar[Any]] = make.resolve(kind, Scalar, "float64", self._table)
+            view = self._viewers[kind] = array_viewer(self._table, scalar)
+        return view(address, count)  # type: ignore[no-any-return]
 
     def get_element_count_of_null_terminated_string(
         self, address: int, bytes_per_element: int, max_elements: int | None = None

@@ -410,6 +410,16 @@ class FloatArrayRef(EncodingArrayRef[T]):
 _view_of_any: Any = vars(ArrayRef)["view"].fget
 
 
+def _load_export(stored: Any) -> Any:
+    global _export  # what makes it is imported with the first view
+    _export = exporter()
+    return _export(stored)
+
+
+_export: Any = _load_export
+"""Makes an export of a memoryview."""
+
+
 class _Viewed(ArrayRef[T]):
     """An array whose views are exports of its elements: one of ours that is not collected."""
 
@@ -420,7 +430,7 @@ class _Viewed(ArrayRef[T]):
     def view(self) -> memoryview[T]:
         block = self._block
         try:
-            view = memoryview(exporter()(block[0]))
+            view = memoryview(_export(block[0]))
         except (TypeError, ValueError):  # no memoryview, or one that was released
             # Without super(): where another thread has freed the block, the class is another now.
             return _view_of_any(self)  # type: ignore[no-any-return]

@@ -1,18 +1,23 @@
-"""Borrowing a number in one step."""
+"""Borrowing a number, or a view of several, in one step."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from weakref import ref as WeakReference  # noqa: N812 (a class with a name like a function's)
 
+from emheap._util.checks import check_aligned, check_count
+from emheap._util.platform import HAS_GIL
 from emheap.blocks.block import Layout
 from emheap.blocks.table import BlockTable
+from emheap.memories.elements import exporter
+from emheap.memories.process import ProcessMemory
 from emheap.memories.window import WindowMemory
 from emheap.refs import make
 from emheap.refs.classes import wrapping_scalar_ref
-from emheap.types import Scalar
+from emheap.types import Scalar, WideInteger, uint8
 
-__all__ = ["scalar_wrapper"]
+__all__ = ["array_viewer", "scalar_wrapper"]
 
 
 def scalar_wrapper(table: BlockTable, scalar: type[Scalar[Any]]) -> Callable[[int], Any]:
@@ -29,7 +34,8 @@ def scalar_wrapper(table: BlockTable, scalar: type[Scalar[Any]]) -> Callable[[in
     lowest, size = max(memory.lowest_address, 2), scalar.size
     mask, shift = size - 1, size.bit_length() - 1
     layout = Layout(table, scalar, None, size, borrowed=True)
-    remember = table.loans.add_elements
+    loans = table.loans
+    entries = loans.entries
     cls, new = wrapping_scalar_ref(scalar), object.__new__
 
     def wrap(address: int) -> Any:
@@ -41,10 +47,51 @@ def scalar_wrapper(table: BlockTable, scalar: type[Scalar[Any]]) -> Callable[[in
                     ref = new(cls)
                     ref._elements = elements
                     ref._block = elements, address, layout, None, 0
-                    remember(address, size, elements)
+                    lent = WeakReference(elements)
+                    entries.append((address, address + size, lent, None, "wrapped reference"))
+                    if len(entries) > loans.most:
+                        loans.sweep()
                     return ref
         except TypeError:
             pass
         return wrap_any(address)
 
     return wrap
+
+
+def array_viewer(table: BlockTable, scalar: type[Scalar[Any]]) -> Callable[[int, int], Any]:
+    """A function ``view(address, count)`` that gives the user a view of what is there."""
+    memory, loans, what = table.raw_memory, table.loans, f"view of {scalar.name}"
+    unit = uint8 if issubclass(scalar, WideInteger) else scalar
+    size = scalar.size
+
+    def view_any(address: int, count: int) -> Any:
+        number = check_count(count, "count", size, memory.largest_block)
+        start = memory.check_extent(address, number * size, what)
+        check_aligned(start, scalar.alignment, f"a {what}")
+        loan = memory.lend(unit, start, number * size // unit.size)
+        loans.add(start, number * size, loan, what)
+        return loan.view
+
+    if type(memory) is not ProcessMemory or not HAS_GIL or unit is not scalar:
+        return view_any
+    window: Any = memory.typed_window(scalar.format)
+    lowest, mask, shift = memory.lowest_address, size - 1, size.bit_length() - 1
+    entries, export = loans.entries, exporter()
+
+    def view(address: int, count: int) -> Any:
+        nonlocal window
+        if type(address) is int and type(count) is int and count > 0 and address >= lowest:
+            first = address >> shift
+            elements = window[first : first + count]
+            if not address & mask and len(elements) == count:
+                made = memoryview(export(elements))
+                end = address + count * size
+                entries.append((address, end, WeakReference(made), elements, what))
+                if len(entries) > loans.most:
+                    loans.sweep()
+                return made
+            window = memory.typed_window(scalar.format)  # the heap may have grown
+        return view_any(address, count)
+
+    return view

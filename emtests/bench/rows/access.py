@@ -65,6 +65,14 @@ def _view(heap: HeapManager, stack: ExitStack) -> Ways:
     return "result = array.view", {"array": mine}, peer, {"array": its}, equal
 
 
+def _view_at(heap: HeapManager, stack: ExitStack) -> Ways:
+    mine, _ = _arrays(heap, stack)
+    ours = {"view": heap.view_int32_array, "address": mine.address}
+    peer = {"number": ctypes.c_int32, "address": mine.address}
+    its = "result = memoryview((number * 1000).from_address(address)).cast('B').cast('i')"
+    return "result = view(address, 1000)", ours, its, peer, equal
+
+
 def _wrap(heap: HeapManager, stack: ExitStack) -> Ways:
     mine, _ = _arrays(heap, stack)
     code, address = "result = wrap(address).value", mine.address + 4
@@ -172,12 +180,33 @@ def _million(make: Any, heap: HeapManager, stack: ExitStack) -> Ways:
 _LIST = list(range(_MILLION))
 
 
+def _million_of_numpy(heap: HeapManager, stack: ExitStack) -> Ways:
+    import numpy
+
+    given = numpy.arange(_MILLION, dtype=numpy.int32)
+    mine = stack.enter_context(heap.alloc_array(int32, _MILLION))
+    its = numpy.empty(_MILLION, dtype=numpy.int32)
+
+    def check(ours: Any, theirs: Any) -> None:
+        assert ours == theirs == given.tobytes()
+
+    code = "array[:] = given; result = "
+    return (
+        f"{code}bytes(array)",
+        {"array": mine, "given": given},
+        f"{code}array.tobytes()",
+        {"array": its, "given": given},
+        check,
+    )
+
+
 def _rows() -> Iterator[Row]:
     array = "ctypes array"
     for work, peer, setup, native, pyodide in (
         ("array[0:1]", array, _get_slice, 2.0, 2.0),
         ("array[0:1] = [x]", array, _set_slice, 5.0, 7.0),
         ("array.view", "memoryview(ctypes array).cast().cast()", _view, 1.5, 1.5),
+        ("view at an address", "memoryview(from_address()).cast().cast()", _view_at, 1.5, 1.5),
         ("wrap an int32 and read it", "ctypes from_address().value", _wrap, 4.0, 4.0),
         ("array.read_at(i)", f"{array} item", _read_at, 1.3, 1.3),
         ("array.write_at(i, x)", f"{array} item", _write_at, 1.3, 1.3),
@@ -199,6 +228,8 @@ def _rows() -> Iterator[Row]:
     ):
         limits = {NATIVE: native, PYODIDE: pyodide}
         yield timed(work, peer, partial(_prepare, setup), **limits)
+    work = "1,000,000 int32 from numpy and back"
+    yield timed(work, "numpy array", partial(_prepare, _million_of_numpy), native=1.1)
 
 
 ACCESS_ROWS = list(_rows())

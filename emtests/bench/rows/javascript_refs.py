@@ -100,6 +100,58 @@ def _loop(ours: Callable[[Any], int]) -> Iterator[Contest]:
     rivals.guest.heap.free_all()
 
 
+_TEXTS = [f"customer name {number}" for number in range(2000)]
+
+
+class _Exports:
+    """The functions and the memory of a module, as a program without emheap would keep them."""
+
+    def __init__(self, instance: Any) -> None:
+        import js
+
+        exports = instance.exports
+        self.malloc, self.free = exports.malloc, exports.free
+        self.octets = js.Uint8Array.new(exports.memory.buffer)
+        self.pointers = js.Uint32Array.new(exports.memory.buffer)
+
+    def there_and_back(self) -> list[str]:
+        count = len(_TEXTS)
+        table = self.malloc(4 * count)
+        pointers = self.pointers.subarray(table // 4, table // 4 + count)
+        for index, text in enumerate(_TEXTS):
+            data = text.encode() + b"\0"
+            address = self.malloc(len(data))
+            self.octets.subarray(address, address + len(data)).assign(data)
+            pointers[index] = address
+        found = []
+        for address in pointers.to_py().tolist():
+            end = self.octets.indexOf(0, address)
+            found.append(self.octets.subarray(address, end).to_bytes().decode())
+            self.free(address)
+        self.free(table)
+        return found
+
+
+@contextmanager
+def _strings() -> Iterator[Contest]:
+    guest = open_guest("guest32")
+    (instance,) = guest.parts
+
+    def ours() -> list[str]:
+        with guest.heap.alloc_strings(emheap.utf8, _TEXTS) as names:
+            return guest.heap.read_strings(emheap.utf8, names.address)
+
+    def check(mine: Any, its: Any) -> None:
+        assert mine == its == _TEXTS
+
+    code = "result = go()"
+    yield Contest(
+        Statement(code, {"go": ours}),
+        Statement(code, {"go": _Exports(instance).there_and_back}),
+        check,
+    )
+
+
 def _rows() -> Iterator[Row]:
     get, put = "result = array[index]", "array[index] = value"
     for work, ours, peer, limit in (
@@ -111,6 +163,8 @@ def _rows() -> Iterator[Row]:
         yield timed(work, "HEAP32[i]", partial(_item, ours, peer), pyodide=limit)
     peer = "assign(array('f', list))"
     yield timed("100,000 float32 from a list, in a module's heap", peer, _from_list, pyodide=0.3)
+    peer = "malloc, assign, to_bytes by hand"
+    yield timed("2,000 names to char** and back, in a module's heap", peer, _strings, pyodide=0.2)
     for how, work_of, limit in (
         ("a[i]", _by_index, 2.0),
         ("a[:]", _by_slice, 0.4),
