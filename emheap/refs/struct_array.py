@@ -193,18 +193,39 @@ class StructArrayRef(StructuredRef[S], Sequence[S]):
         Raises NotSupportedError where no view can be: of bit-fields, arrays and nested
         structures, and where the fields do not lie at multiples of their size.
         """
-        offset, scalar, name = self._find_column((field, *inner))
-        if not self._count:
-            return self._lend_part(scalar, self.address, 0, name).view  # type: ignore[no-any-return]
-        step, rest = divmod(self._stride, scalar.size)
+        start, count, step, scalar, name = self._place_column((field, *inner))
+        what = f"column {name}" if count else name
+        return self._lend_part(scalar, start, count, what, step).view  # type: ignore[no-any-return]
+
+    def js_column(self, field: Field[Any] | str, /, *inner: Field[Any] | str) -> tuple[Any, int]:
+        """One field of all elements for JavaScript: a typed array, with no copy, and a step.
+
+        Typed arrays have no stride, so this one goes from the field of the first element to that
+        of the last, in the type of the field; element `i` is ``view[i * step]``. As `js_view`, it
+        must not be used after the block was freed or the memory has grown. Raises what `column`
+        and `js_view` raise.
+        """
+        start, count, step, scalar, _ = self._place_column((field, *inner))
+        _, pinned = self._pin()
+        try:
+            return self._memory.js_view(scalar, start, count), step
+        finally:
+            pinned.release()
+
+    def _place_column(self, path: tuple[Any, ...]) -> tuple[int, int, int, type[Scalar[Any]], str]:
+        """The address of a column, how many numbers of its type lie from its first to its last
+        and in each step, the type, and the name."""
+        offset, scalar, name = self._find_column(path)
         start = self.address + offset
+        if not self._count:
+            return self.address, 0, 1, scalar, name
+        step, rest = divmod(self._stride, scalar.size)
         if rest or start % scalar.size:
             raise NotSupportedError(
                 f"{name} does not lie at multiples of its {scalar.size} bytes, so no view can have "
                 "it; take numpy(), or the elements one by one"
             )
-        count = (self._count - 1) * step + 1
-        return self._lend_part(scalar, start, count, f"column {name}", step).view  # type: ignore[no-any-return]
+        return start, (self._count - 1) * step + 1, step, scalar, name
 
     def _find_column(self, path: tuple[Any, ...]) -> tuple[int, type[Scalar[Any]], str]:
         """Where a field begins in an element, what it is stored as, and its name."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
 
 import emheap
-from emheap import Arena, HeapManager, ValueOutOfRangeError, uint8
+from emheap import Arena, HeapManager, NotSupportedError, ValueOutOfRangeError, uint8
 from emtests.structures.kinds import (
     Access,
     Color,
@@ -318,3 +319,45 @@ def test_javascript_sees_the_bytes_of_structures(scratch: Arena) -> None:
     assert vecs[0].x == 4.0  # 0x40800000
     pos: Any = scratch.alloc(Node, id=1, pos=[1.5, 2.5]).pos.js_view
     assert list(pos.to_py()) == [1.5, 2.5]
+
+
+@pytest.mark.needs("js_view")
+def test_javascript_sees_columns(scratch: Arena) -> None:
+    vecs = scratch.alloc_array(Vec, [(1, 2), (3, 4), (5, 6)])
+    view, step = vecs.js_column(Vec.y)
+    assert (view.constructor.name, len(view), step) == ("Float32Array", 5, 2)
+    assert [view[index * step] for index in range(3)] == [2, 4, 6]
+    view[1 * step] = 9
+    assert vecs[1].y == 9
+    nodes = scratch.alloc_array(Node, 2)
+    nodes[1].at.x, nodes[1].color = 1.5, Color.BLUE
+    view, step = nodes.js_column(Node.at, Vec.x)
+    assert (len(view), view[step]) == (step + 1, 1.5)
+    view, step = nodes.js_column("color")
+    assert (view.constructor.name, view[step]) == ("Uint8Array", 2)
+    assert step == nodes.bytes_per_element
+    view, step = nodes[1].corners.js_column(Vec.y)
+    nodes[1].corners[3].y = 7
+    assert view[3 * step] == 7
+    assert len(scratch.alloc_array(Vec, 0).js_column(Vec.x)[0]) == 0
+    packed = scratch.alloc_array(Packed, 2)
+    with pytest.raises(
+        NotSupportedError, match=r"Packed\.value does not lie at multiples of its 4"
+    ):
+        packed.js_column(Packed.value)
+
+
+def test_columns_where_javascript_is_not_or_the_block_is_gone(heap: HeapManager) -> None:
+    vecs = heap.alloc_array(Vec, 3)
+    for wrong in (Node.id, "z"):
+        with pytest.raises(TypeError, match="Vec has no field"):
+            vecs.js_column(wrong)
+    vecs.free()
+    with pytest.raises(emheap.UseAfterFreeError):
+        vecs.js_column(Vec.x)
+    if sys.platform != "emscripten":
+        with (
+            heap.alloc_array(Vec, 3) as others,
+            pytest.raises(NotSupportedError, match="js_view needs a memory that JavaScript shares"),
+        ):
+            others.js_column(Vec.x)
