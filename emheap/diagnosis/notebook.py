@@ -29,6 +29,7 @@ def show_ref(ref: Any) -> str:
     """A reference: what and where it is, its value, its first bytes."""
     _, _, layout, origin, offset = ref._block
     owner = layout.table
+    title = f"{name_of(ref.kind)} in {layout.describe()}" if hasattr(ref, "_parent") else ""
     rows = [
         ("address", format_address(ref.address)),
         ("bytes", ref.allocated_byte_size),
@@ -38,27 +39,51 @@ def show_ref(ref: Any) -> str:
         rows.append(("allocated at", describe_site((origin, offset))))
     if ref.is_freed:
         rows.append(("state", owner.freed_at(ref._block)))
-        return page(layout.describe(), table((), rows))
-    rows.insert(0, ("value", _value(ref)))
+        return page(title or layout.describe(), table((), rows))
     rows.append(("state", "borrowed" if layout.borrowed else "owned"))
-    parts = [table((), rows), preformatted(_first_bytes(ref))]
-    if hasattr(ref, "_field_text"):
-        rows[0] = ("value", f"{len(ref._variants.layout.fields)} fields")
-        parts = [table((), rows), _fields(ref)]
-    inside = f"{name_of(ref.kind)} in " if hasattr(ref, "_parent") else ""
-    return page(inside + layout.describe(), *parts)
+    if hasattr(ref, "_variants"):  # structures, whose module imports this one
+        return page(title or layout.describe(), *_structures(ref, rows))
+    rows.insert(0, ("value", _value(ref)))
+    return page(title or layout.describe(), table((), rows), preformatted(_first_bytes(ref)))
+
+
+def _structures(ref: Any, rows: list[tuple[str, object]]) -> tuple[str, ...]:
+    """A structure with its fields, or an array of some with theirs."""
+    if not hasattr(ref, "__getitem__"):
+        return (_fields(ref),) if ref._table.for_values else (table((), rows), _fields(ref))
+    rows.insert(0, ("value", count_of(len(ref), "element")))
+    return table((), rows), _elements(ref), preformatted(_first_bytes(ref))
 
 
 def _fields(ref: Any) -> str:
     """The fields of a structure: where each is, and what is there."""
     rows = []
     for name, field in ref._variants.layout.fields.items():
-        try:
-            value = ref._field_text(name)
-        except (HeapError, ValueError) as error:
-            value = f"unreadable: {error}"
-        rows.append((field.offset, name_of(field.kind), name, value))
+        offset, kind = str(field.offset), name_of(field.kind)
+        if field.bit_width is not None:
+            offset, kind = f"{offset}:{field.bit_offset}", f"{kind}:{field.bit_width}"
+        rows.append((offset, kind, name, _field(ref, name)))
     return table(("offset", "type", "field", "value"), rows)
+
+
+def _elements(refs: Any) -> str:
+    """The first structures of an array, each in a row with its fields."""
+    names = list(refs._variants.layout.fields)
+    rows: list[tuple[object, ...]] = [
+        (index, *(_field(each, name) for name in names))
+        for index, each in enumerate(islice(refs, _MOST_ELEMENTS))
+    ]
+    if len(refs) > _MOST_ELEMENTS:
+        rows.append(("...", *("" for _ in names)))
+    return table(("", *names), rows)
+
+
+def _field(ref: Any, name: str) -> str:
+    try:
+        text: str = ref._field_text(name)
+    except (HeapError, ValueError) as error:
+        return f"unreadable: {error}"
+    return text
 
 
 def _value(ref: Any) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
+
 import pytest
 
 import emheap
@@ -44,15 +47,48 @@ def test_a_dump_of_an_array_names_the_fields_of_each(heap: HeapManager) -> None:
         assert "x=1.0 y=..." in str(emheap.hexdump(vecs, length=6))
 
 
+def cells_of(html: str) -> list[list[str]]:
+    """The rows of all tables in a page."""
+    rows = html.split("<tr")[1:]
+    return [[unescape(cell) for cell in re.findall(r"<t[dh][^>]*>(.*?)</t", row)] for row in rows]
+
+
 def test_a_notebook_lists_the_fields(heap: HeapManager) -> None:
-    with heap.alloc(Node, id=7, color=Color.BLUE) as node:
-        shown = node._repr_html_()
-        for words in ("offset", "uint8", "color", "BLUE", "Pointer[Node]", "test_diagnosis.py"):
-            assert words in shown
-        assert "Vec" in node.at._repr_html_()
+    with heap.alloc(Node, id=7, at=(1, 2), color=Color.BLUE, level=-3) as node:
+        node.next = node
+        rows = cells_of(node._repr_html_())
+        assert ["address", f"{node.address:#x}"] in rows
+        assert rows[-16:-12] == [
+            ["offset", "type", "field", "value"],
+            ["0", "int32", "id", "7"],
+            ["4", "Vec", "at", "(1.0, 2.0)"],
+            ["16", "float64[2]", "pos", "[0.0, 0.0]"],
+        ]
+        for row in (
+            ["84:0", "uint32:1", "hot", "False"],
+            ["84:1", "int32:5", "level", "-3"],
+            ["85", "uint8", "color", "<Color.BLUE: 2>"],
+            ["92", "Pointer[Node]", "next", f"<Pointer[Node] to {node.address:#x}>"],
+        ):
+            assert row in rows
+        assert "test_diagnosis.py" in node._repr_html_()
+        assert "Vec in Node" in node.at._repr_html_()
+        heap.memory.write_bytes(node.address + heap.layout(Node).fields["color"].offset, b"\7")
+        assert "unreadable: Node.color holds 7" in unescape(node._repr_html_())
     assert "freed at" in node._repr_html_()
-    with heap.alloc_array(Vec, 3) as vecs:
-        assert "3 elements: [" in vecs._repr_html_()
+    assert cells_of(Vec(x=1, y=2)._repr_html_())[1:] == [
+        ["0", "float32", "x", "1.0"],
+        ["4", "float32", "y", "2.0"],
+    ]
+
+
+def test_a_notebook_lists_the_elements(heap: HeapManager) -> None:
+    with heap.alloc_array(Vec, [(n, -n) for n in range(20)]) as vecs:
+        rows = cells_of(vecs._repr_html_())
+        assert ["value", "20 elements"] in rows
+        first = rows.index(["", "x", "y"])
+        assert rows[first + 1 : first + 3] == [["0", "0.0", "0.0"], ["1", "1.0", "-1.0"]]
+        assert rows[-1] == ["...", "", ""]
 
 
 def test_reports_and_maps_know_structures(heap: HeapManager) -> None:
