@@ -26,6 +26,8 @@ except ImportError:  # before 314 only integers beyond 2**53 reach JavaScript as
     JsBigInt = None
 
 __all__ = [
+    "LOW",
+    "NOT_STORED",
     "big_int",
     "call_with_big_ints",
     "copy_elements",
@@ -36,8 +38,11 @@ __all__ = [
 ]
 
 _LINE = 1 << 31
-_HEADER = 64
-"""More than the bytes between the start of a bytes object and its contents."""
+LOW = _LINE - 64
+"""Where the id and the length of a bytes object add up to less, its contents, which begin some
+bytes after it, lie below 2 GiB: Pyodide's own ways to pass them work there only."""
+NOT_STORED = (JsException, ValueError)
+"""What a typed array raises that is to store bytes after its buffer was replaced."""
 _PIECE = 1 << 20
 _FORMATS = {
     "Int8Array": "b",
@@ -148,8 +153,7 @@ def copy_out(source: Any, size: int) -> bytes:
 
 def copy_in(target: Any, data: bytes | memoryview) -> None:
     """Store `data` into a Uint8Array of the same length."""
-    low = type(data) is bytes and id(data) + _HEADER + len(data) < _LINE
-    if low or _heap_size() <= _LINE:
+    if (type(data) is bytes and id(data) + len(data) < LOW) or _heap_size() <= _LINE:
         target.assign(data)
     else:
         for start in range(0, len(data), _PIECE):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from emheap.javascript.bridge import copy_in
+from emheap.javascript.bridge import LOW, NOT_STORED, copy_in
 from emheap.memories.base import Memory
 from emheap.memories.elements import IndirectElements
 from emheap.memories.javascript_access import COMPACT, LARGEST_FLOAT32, array_name
@@ -33,10 +33,15 @@ class _Unmade:
 _UNMADE: Any = _Unmade()
 
 
+def _assign_nothing(data: bytes) -> None:
+    """Stands for the array's own method that stores all bytes, until there is one."""
+    raise IndexError
+
+
 class TypedElements(IndirectElements):
     """Integers of up to 32 bits."""
 
-    __slots__ = ("_array", "_highest", "_lowest", "_name", "_owner", "_used")
+    __slots__ = ("_array", "_assign", "_highest", "_lowest", "_name", "_owner", "_used")
 
     def __init__(
         self, memory: Any, scalar: type[Scalar[Any]], address: int, count: int, limits: Any
@@ -45,6 +50,7 @@ class TypedElements(IndirectElements):
         self._owner = memory
         self._name, self._lowest, self._highest = limits
         self._array = _UNMADE
+        self._assign: Any = _assign_nothing
         self._used = False
 
     def __getitem__(self, index: Any) -> Any:
@@ -76,26 +82,31 @@ class TypedElements(IndirectElements):
         """Make the array of the latest buffer; the first access in a block's life does without."""
         if self._used and self._count > 0 and not self._address % self._size:
             self._array = self._owner.lasting_array(self, self._name, self._address, self._count)
+            # Looking the method up each time would take longer than the call.
+            self._assign = self._array.assign
         self._used = True
 
     def store_all(self, data: bytes) -> bool:
         """Store the bytes of all elements in one crossing; False where there is no typed array
         that has them."""
         try:
-            self._array[0]  # which raises where no element is; a store would be lost
-        except _FAILURES:
+            if id(data) + len(data) < LOW:
+                self._assign(data)  # raises where there is no array, or its buffer was replaced
+            else:
+                self._array[0]  # which raises likewise; a store would be lost
+                copy_in(self._array, data)
+        except (*_FAILURES, *NOT_STORED):
             self._make()
             return False
-        copy_in(self._array, data)
         return True
 
     def forget(self) -> None:
         """Fetch from a new array at the next access: another buffer took the place of this one."""
-        self._array = _UNMADE
+        self._array, self._assign = _UNMADE, _assign_nothing
 
     def release(self) -> None:
         super().release()
-        self._array = _UNMADE
+        self.forget()
 
 
 class TypedFloats(TypedElements):

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from emheap._util.platform import IN_PYODIDE
 from emheap.refs.field_codecs import ScalarCodec, codec_of, packer
 from emheap.refs.pointer import address_of
 from emheap.types import float32, float64
@@ -86,7 +87,8 @@ def make_property(owner: Any, entry: Entry, place: Place) -> property:
 
 
 def _compile(getter: str, setter: str, **names: Any) -> property:
-    space: dict[str, Any] = dict(names)
+    # What is found among the globals is found sooner than among the builtins.
+    space: dict[str, Any] = {"type": type, "float": float, **names}
     exec(f"def get(self):\n{_indent(getter)}\ndef set(self, value):\n{_indent(setter)}", space)
     return property(space["get"], space["set"])
 
@@ -209,27 +211,39 @@ def make_whole(kind: Any, form: struct.Struct, place: Place) -> dict[str, Any]:
     """The methods of a structure of plain numbers that read and store all of them in one step."""
     at = place.offset(0)
     end = place.offset(form.size)
+    reader = _quick_reader(form)
     space: dict[str, Any] = {
-        "unpack": form.unpack,
+        # In Pyodide calling functions of one argument takes longer.
+        "unpack": reader.unpack_from if IN_PYODIDE else reader.unpack,
         "pack": packer(kind, form),
         "ERRORS": (struct.error, OverflowError, TypeError),
         "write_any": kind.write,
     }
     data = f"(self._elements.read({at}, {form.size}))"
+    if place.direct and place.based:
+        space["unpack"] = reader.unpack_from
+        data = f"(self._elements.B, {at})"
+    elif place.direct:
+        data = "(self._elements.B)"
+    store = f"self._elements.write({at}, data)"
     if place.direct:
-        space["unpack"] = form.unpack_from
-        data = f"(self._elements.B, {at})" if place.based else "(self._elements.B)"
-    text = _WHOLE.format(
-        data=data,
-        store=f"self._elements.B[{at} : {end}] = data"
-        if place.direct
-        else f"self._elements.write({at}, data)",
-    )
+        store = f"self._elements.B[{at} : {end}] = data"
+    elif not place.based:  # through JavaScript that is one crossing; the call in between counts
+        store = f"getattr(self._elements.B, 'store_all', cannot)(data) or {store}"
+        space["cannot"] = lambda data: False
+    text = _WHOLE.format(data=data, store=store)
     exec(text, space)
     made = {name: space[name] for name in ("to_tuple", "write")}
     for name, function in made.items():
         function.__doc__ = getattr(kind, name).__doc__
     return made
+
+
+def _quick_reader(form: struct.Struct) -> struct.Struct:
+    """What reads the same as `form`, in the machine's own format if its alignments are no others:
+    floats are read faster then. It would store floats that are too large as infinities."""
+    native = struct.Struct(f"@{form.format[1:]}")
+    return native if native.size == form.size else form
 
 
 # Bit-fields

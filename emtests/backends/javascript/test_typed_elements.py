@@ -12,6 +12,7 @@ import emheap
 from emheap import float32, float64, int8, int32, uint8, uint16, uint32
 from emheap.memories.javascript_elements import TypedElements
 from emtests.backends.javascript.buffers import wasm_memory
+from emtests.structures.kinds import Vec
 
 ROUNDS = 3
 """The array is made at the second access."""
@@ -134,3 +135,20 @@ def test_a_buffer_that_another_replaces_is_forgotten_with_its_arrays() -> None:
     assert (ref[0], number.value) == (0, 0.0)
     ref[0] = 6
     assert js.Int32Array.new(buffers[-1], 64, 1)[0] == 6
+
+
+def test_a_structure_is_stored_whole_before_and_after_growth(
+    heap: emheap.HeapManager, memory: Any
+) -> None:
+    with heap.alloc(Vec) as vec, heap.alloc_array(Vec, 2) as vecs:
+        for turn in range(12):
+            vec.write((turn, -turn))
+            vecs[1].write((turn, turn))
+            assert heap.wrap(Vec, vec.address).to_tuple() == (turn, -turn)
+            assert vecs.tolist() == [(0, 0), (turn, turn)]
+            if turn % 4 == 3:
+                memory.grow(1)
+                vec.write((turn, 1))  # the array that was kept has lost its buffer
+                assert vec.to_tuple() == (turn, 1)
+    with pytest.raises(emheap.UseAfterFreeError):
+        vec.write((1, 2))
