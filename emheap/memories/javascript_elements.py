@@ -87,8 +87,7 @@ class TypedElements(IndirectElements):
         self._used = True
 
     def store_all(self, data: bytes) -> bool:
-        """Store the bytes of all elements in one crossing; False where there is no typed array
-        that has them."""
+        """Store the bytes of all elements, in one crossing where there is a typed array; True."""
         try:
             if id(data) + len(data) < LOW:
                 self._assign(data)  # raises where there is no array, or its buffer was replaced
@@ -96,8 +95,8 @@ class TypedElements(IndirectElements):
                 self._array[0]  # which raises likewise; a store would be lost
                 copy_in(self._array, data)
         except (*_FAILURES, *NOT_STORED):
+            super().__setitem__(slice(None), memoryview(data))
             self._make()
-            return False
         return True
 
     def forget(self) -> None:

@@ -107,7 +107,8 @@ class Cells:
         if len(data) == self.length:
             # Through JavaScript that is one crossing, where any part of them takes several.
             store_all = getattr(self.B, "store_all", None)
-            if store_all is not None and store_all(data):
+            if store_all is not None:
+                store_all(data)
                 return
         place: Any = slice(offset, offset + len(data))
         self.B[place] = data
