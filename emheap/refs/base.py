@@ -326,19 +326,24 @@ class HeapRef(Generic[T]):
         block = self._block
         elements, address, layout, _, _ = block
         spare = layout.spare
-        if spare is not None and layout.tracked and len(spare) < layout.most_spare:
+        if spare is not None and len(spare) < layout.most_spare:
             try:
                 frame = current_frame(1)
-                if layout.blocks[address] is block and not layout.loans:
+                if not layout.tracked:
+                    elements.nbytes  # type: ignore[attr-defined]  # noqa: B018 (raises if released)
+                elif layout.blocks[address] is block and not layout.loans:
                     del layout.blocks[address]
-                    elements.release()
-                    layout.freed[address] = (block, frame.f_code, frame.f_lasti)
-                    self.__class__ = self._borrowed_class
-                    spare.append(address)
-                    return
+                else:
+                    raise LookupError
+                elements.release()
+                layout.freed[address] = (block, frame.f_code, frame.f_lasti)
+                self.__class__ = self._borrowed_class
+                spare.append(address)
+                return
             except BufferError:
-                layout.blocks[address] = block
-            except (LookupError, ValueError):
+                if layout.tracked:
+                    layout.blocks[address] = block
+            except (LookupError, ValueError, AttributeError):
                 pass
         if not self._free_pooled(2):
             self._free_at(caller_site())

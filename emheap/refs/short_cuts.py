@@ -12,6 +12,7 @@ an interrupt may lose the block right after it was taken, and never lets two hav
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar, cast
 
 from emheap._util.sites import current_frame, shared_offset
@@ -20,7 +21,7 @@ from emheap.blocks.block import Layout
 from emheap.blocks.table import BlockTable
 from emheap.memories.window import WindowMemory
 from emheap.refs.classes import array_ref_class, owning_scalar_ref
-from emheap.refs.lifetime import Holder
+from emheap.refs.lifetime import Holder, Owner
 from emheap.refs.scalar import ScalarRef
 from emheap.refs.string import string_ref_class
 from emheap.types import Scalar, Text, Type, WideInteger, check_type
@@ -59,9 +60,9 @@ def scalar_allocator(
         cls = cls._borrowed_class
     memory = table.memory
     if isinstance(memory, WindowMemory) and memory.stable and not scalar.decodes:
-        make = _tracked if layout.tracked else _other
-        if table.options.enable_garbage_collection or not table.options.clear_allocated_regions:
-            make = _other
+        # Only a class that owns its block can be called; in an arena references do not.
+        usual = owning and not scalar.encodes and not table.options.enable_garbage_collection
+        make = _tracked if usual else _other
         return make(layout, scalar, cls, memory, allocate_any, depth)
     return _indirect(layout, scalar, cls, allocate_any, depth)
 
@@ -74,7 +75,7 @@ def _refilled(layout: Layout) -> int:
     return spare.pop()
 
 
-def _tracked(  # noqa: C901 (in one function: a call more costs a tenth)
+def _tracked(
     layout: Layout,
     scalar: type[Scalar[T]],
     cls: Any,
@@ -82,14 +83,14 @@ def _tracked(  # noqa: C901 (in one function: a call more costs a tenth)
     allocate_any: ScalarAllocator[T],
     depth: int,
 ) -> ScalarAllocator[T]:
-    """With the default options, and in arenas."""
+    """For numbers that are stored as they are, on heaps that track them."""
     window = memory.typed_window(scalar.format)
     shift = scalar.size.bit_length() - 1
-    blocks, spare, encode = layout.blocks, layout.spare, scalar.encode
-    encodes = scalar.encodes
+    blocks, spare = layout.blocks, layout.spare
+    default = 0 if layout.table.options.clear_allocated_regions else None
     assert spare is not None
 
-    def allocate(initial: Any = 0) -> ScalarRef[T]:
+    def allocate(initial: Any = default) -> ScalarRef[T]:
         nonlocal window
         try:
             frame = current_frame(depth)
@@ -97,9 +98,7 @@ def _tracked(  # noqa: C901 (in one function: a call more costs a tenth)
             if offset > 256:
                 offset = shared_offset(offset, offset)
             if initial is None:
-                initial = 0
-            elif encodes:
-                initial = encode(initial)
+                initial = default
             ref: ScalarRef[T] = cls()
             address = spare.pop() if spare else _refilled(layout)
         except _UNUSUAL:
@@ -107,16 +106,18 @@ def _tracked(  # noqa: C901 (in one function: a call more costs a tenth)
         try:
             # With an end the slice would cost a tenth of the allocation more.
             elements = window[address >> shift :]
-            elements[0] = initial
+            if initial is None:
+                elements[0]  # raises IndexError for a block above the window
+            else:
+                elements[0] = initial
             ref._elements = elements
             ref._block = blocks[address] = (elements, address, layout, frame.f_code, offset)
+            return ref
         except _UNUSUAL:
             spare.append(address)
         except BaseException:  # no memory, or whatever the value's own __index__ raises
             spare.append(address)
             raise
-        else:
-            return ref
         made = allocate_any(initial)
         window = memory.typed_window(scalar.format)  # in case the memory has grown
         return made
@@ -140,6 +141,8 @@ def _other(  # noqa: C901 (in one function: a call more costs a tenth)
     collects = options.enable_garbage_collection
     default = 0 if options.clear_allocated_regions else None
     encode, encodes = scalar.encode, scalar.encodes
+    # Calling the class is quicker, and only those that own a block can be called.
+    new = cls if issubclass(cls, Owner) else partial(object.__new__, cls)
     assert spare is not None
 
     def allocate(initial: Any = default) -> ScalarRef[T]:  # noqa: C901 (in one function: a call more costs a tenth)
@@ -153,26 +156,28 @@ def _other(  # noqa: C901 (in one function: a call more costs a tenth)
                 initial = default
             elif encodes:
                 initial = encode(initial)
-            ref: ScalarRef[T] = object.__new__(cls)
+            ref: ScalarRef[T] = new()
             address = spare.pop() if spare else _refilled(layout)
         except _UNUSUAL:
             return allocate_any(initial)
         try:
             elements = window[address >> shift :]
-            elements[0] = elements[0] if initial is None else initial
+            if initial is None:
+                elements[0]  # raises IndexError for a block above the window
+            else:
+                elements[0] = initial
             ref._elements = elements
             ref._block = block = (elements, address, layout, frame.f_code, offset)
             if collects:
                 ref._holder = holders[id(block)] = Holder(block)
             if tracked:
                 blocks[address] = block
+            return ref
         except _UNUSUAL:
             spare.append(address)
         except BaseException:
             spare.append(address)
             raise
-        else:
-            return ref
         made = allocate_any(initial)
         window = memory.typed_window(scalar.format)
         return made
