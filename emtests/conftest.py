@@ -157,7 +157,9 @@ def open_heap(kind: HeapKind) -> Iterator[OpenHeap]:
             return heap
 
         yield open_one
-        tracking = [heap for heap in opened if heap.options.track_allocations]
+        tracking = [
+            heap for heap in opened if not heap.is_closed and heap.options.track_allocations
+        ]
         left = [heap for heap in tracking if heap.total_allocated_byte_size]
         words = f"the test left blocks behind: {left}"
         for heap in left:

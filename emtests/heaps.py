@@ -139,8 +139,9 @@ def open_shared_block(**options: Any) -> Iterator[HeapManager]:
     block = SharedMemory(create=True, size=ROOM)
     try:
         heap = emheap.wrap_buffer(block.buf, **options)
+        memory = heap.memory
         yield heap
-        heap.memory.release()  # type: ignore[attr-defined]
+        memory.release()  # even where a test left another heap in it
         block.close()
     finally:
         block.unlink()

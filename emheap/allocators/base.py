@@ -91,6 +91,9 @@ class Allocator(ABC):
     def shrink(self, size: int) -> None:  # noqa: B027 (most allocators have no such list)
         """Shorten the list of `spare` where it is too long. If this raises, nothing changed."""
 
+    def trim(self) -> None:  # noqa: B027 (most allocators keep nothing)
+        """Give what is kept for later blocks back to the allocator beneath."""
+
     def relinquish(self, address: int) -> bool:
         """Forget a block, so that another program may free it as one of `native`'s.
 

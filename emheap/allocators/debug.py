@@ -128,6 +128,12 @@ class DebugAllocator(WrappingAllocator):
     def free_sized(self, address: int, size: int) -> None:
         DebugAllocator.free(self, address)
 
+    def trim(self) -> None:
+        """Let no freed block wait any longer, and give all back to the allocator beneath."""
+        with self._lock:
+            self._make_room(-1)
+        super().trim()
+
     def relinquish(self, address: int) -> bool:
         return False
 

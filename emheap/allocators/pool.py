@@ -120,3 +120,4 @@ class PoolAllocator(Allocator):
         """Give every kept block back to the allocator."""
         for spare in self._spare:
             self._give_back(spare, 0)
+        self._allocator.trim()

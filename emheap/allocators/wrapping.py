@@ -45,6 +45,9 @@ class WrappingAllocator(Allocator):
     def free_sized(self, address: int, size: int) -> None:
         self._allocator.free_sized(address, size)
 
+    def trim(self) -> None:
+        self._allocator.trim()
+
     def relinquish(self, address: int) -> bool:
         return self._allocator.relinquish(address)
 

@@ -70,8 +70,28 @@ class LoanTable:
 
         Elements of wrapped references stay, for nothing was freed yet: see `end`.
         """
+        in_use = self._recall(self.overlapping(start, size))
+        if in_use:
+            raise BufferInUseError(
+                f"{block} is not freed: still in use: {', '.join(in_use)}; release or delete every "
+                "slice, cast and array made of its views first"
+            )
+
+    def end_all(self) -> None:
+        """Release all that is lent; raise BufferInUseError if something still uses one."""
+        entries = list(self.entries)
+        in_use = self._recall(entries)
+        if in_use:
+            raise BufferInUseError(
+                f"still in use: {', '.join(in_use)}; release or delete every slice, cast and array "
+                "made of these views first"
+            )
+        self.end(entries, "the heap")
+
+    def _recall(self, entries: Iterable[_Entry]) -> list[str]:
+        """Release views; gives what messages call those that are in use."""
         in_use = []
-        for _, _, view_ref, exporter, what in self.overlapping(start, size):
+        for _, _, view_ref, exporter, what in entries:
             if exporter is None:
                 continue
             view = view_ref()
@@ -84,11 +104,7 @@ class LoanTable:
                 del view
             if _is_used(exporter):
                 in_use.append(f"a slice or cast of a {what}")
-        if in_use:
-            raise BufferInUseError(
-                f"{block} is not freed: still in use: {', '.join(in_use)}; release or delete every "
-                "slice, cast and array made of its views first"
-            )
+        return in_use
 
     def end(self, entries: Iterable[_Entry], block: str) -> None:
         """Release the elements of wrapped references on bytes that are about to be freed, and

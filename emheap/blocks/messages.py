@@ -77,6 +77,13 @@ class Messages:
             f"{self.describe_use('freed again')}"
         )
 
+    def closed_error(self, site: Site) -> UseAfterFreeError:
+        """The error for a use of a heap that was closed."""
+        return UseAfterFreeError(
+            f"the heap of {self.memory.name} was closed at {describe_site(site)}; open another "
+            "one, or close it later"
+        )
+
     def unknown_address(self, address: int) -> HeapError:
         """The error for freeing an address at which no live block starts."""
         if address == 0:

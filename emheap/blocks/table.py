@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
-from weakref import WeakValueDictionary
+from weakref import WeakSet, WeakValueDictionary
 
 from emheap._util.locks import Lock, renew_after_fork, value_of
 from emheap._util.platform import HAS_GIL
@@ -25,7 +25,7 @@ from emheap.blocks.options import Options
 from emheap.blocks.placement import find_room
 from emheap.blocks.region import Region
 from emheap.blocks.views import ViewTable
-from emheap.errors import HeapError, NotAllocatedError
+from emheap.errors import BufferInUseError, HeapError, NotAllocatedError
 from emheap.memories.base import Memory
 from emheap.types import Scalar
 
@@ -63,6 +63,10 @@ class BlockTable(Messages):
         """The live arrays, strings and over-aligned scalars by address."""
         self._tables: dict[int, dict[int, Block]] = {id(self.mixed): self.mixed}
         """All tables of live blocks, by id: `mixed`, that of each scalar, that of each arena."""
+        self.closed_at: Site | None = None
+        """Where the heap was closed."""
+        self._regions: dict[int, Region] = {}
+        """Where the blocks of open arenas come from, by the id of their table."""
         self._left: list[Region] = []
         """Those of arenas that ended with blocks in use."""
         self.padded: dict[int, tuple[int, int]] = {}
@@ -78,6 +82,7 @@ class BlockTable(Messages):
         self._lock = Lock()
         if not HAS_GIL:
             renew_after_fork(self)
+        _tables.add(self)
 
     @cached_property
     def places(self) -> Any:
@@ -133,6 +138,7 @@ class BlockTable(Messages):
         self._left = [left for left in self._left if left.blocks]
         region = Region(self.allocator)
         self._tables[id(region.blocks)] = region.blocks
+        self._regions[id(region.blocks)] = region
         return region
 
     def close_region(self, region: Region) -> list[Exception]:
@@ -145,11 +151,49 @@ class BlockTable(Messages):
         for address in list(region.blocks):
             self.keep(region, address)
         problems = region.close(region.kept)
+        self._regions.pop(id(region.blocks), None)
         if region.blocks:
             self._left.append(region)
         else:
             self._tables.pop(id(region.blocks), None)
         return problems
+
+    def close(self, site: Site) -> list[Exception]:
+        """Free all blocks, and give all that is kept for later blocks back to the allocator.
+
+        If something is still in use, the rest is freed and the table stays open: gives the errors.
+        May be done again, where an interrupt kept it from its end.
+        """
+        self.closed_at = site
+        problems = self.release_all(list(self), site)
+        try:
+            self.loans.end_all()
+        except BufferInUseError as problem:
+            problems.append(problem)
+        if problems:
+            self.closed_at = None
+            return problems
+        for layout in [*self._scalars.values(), *self._layouts.values()]:
+            layout.spare = None  # now no short cut finds a block any more
+        problems = self.release_all(list(self), site)  # what other threads made meanwhile
+        for region in list(self._regions.values()):
+            problems += self.close_region(region)
+        try:
+            self.allocator.trim()
+        except Exception as problem:  # noqa: BLE001 (a user's free function may raise anything; it is raised when the heap is closed)
+            problems.append(problem)
+        return problems
+
+    def release_memory(self) -> None:
+        """Let the owner of the bytes close them, unless another heap is open in the same memory."""
+        others = [table for table in _tables if table.memory is self.memory]
+        if all(table.closed_at is not None for table in others):
+            self.memory.release()
+
+    def check_open(self) -> None:
+        """Raise UseAfterFreeError if the heap was closed."""
+        if self.closed_at is not None:
+            raise self.closed_error(self.closed_at)
 
     def keep(self, region: Region, address: int) -> None:
         """Have a chunk of an arena stay for as long as a block in it."""
@@ -166,6 +210,7 @@ class BlockTable(Messages):
         alignment: int | None = None,
     ) -> Block:
         """A new block holding `data`, or zeros if the heap's options say so."""
+        self.check_open()
         size = layout.byte_size or 1
         clear = data is None and self.options.clear_allocated_regions
         address, cleared = find_room(self, layout, size, alignment or unit.alignment, clear)
@@ -431,6 +476,10 @@ class BlockTable(Messages):
         if self.loans.entries:
             _, address, layout, _, _ = block
             self.loans.recall(address, layout.byte_size or 1, describe_block(block))
+
+
+_tables: WeakSet[BlockTable] = WeakSet()
+"""All there are: several heaps may share a memory."""
 
 
 def _remove(blocks: dict[int, Block], address: int, block: Block) -> bool:

@@ -92,6 +92,7 @@ def adopt(
     table: BlockTable, layout: Layout, unit: type[Scalar[Any]], start: int, site: Site
 ) -> Block:
     """A block of the table where another program allocated one."""
+    table.check_open()
     problem = _owner_of(table, layout, start)
     if problem:
         raise AlreadyOwnedError(f"{format_address(start)} cannot be adopted: {problem}")

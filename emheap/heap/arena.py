@@ -99,6 +99,7 @@ class Arena(AllocVerbs, TextAllocVerbs):
         return block
 
     def _check_open(self) -> None:
+        self._table.check_open()
         if self._closed is not None:
             raise UseAfterFreeError(
                 f"the arena opened at {describe_site(self._opened)} was closed at "
@@ -115,6 +116,8 @@ class Arena(AllocVerbs, TextAllocVerbs):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if self._table.closed_at is not None:
+            return  # with the heap, which freed everything
         self._check_open()
         problems = self._close(caller_site())
         where = f"at the end of the arena opened at {describe_site(self._opened)}: "

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar, overload
 
 from emheap._util.checks import check_integer
 from emheap._util.free_each import raise_problems
-from emheap._util.sites import caller_site
+from emheap._util.sites import caller_site, describe_site
 from emheap.allocators.base import Allocator
 from emheap.allocators.wrapping import CheckedAllocator, checked
 from emheap.blocks.options import Options
@@ -329,6 +329,48 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
         self._check_tracking("free_all()")
         raise_problems(self._table.release_all(list(self._table), caller_site()), "", None)
 
+    def close(self) -> None:
+        """Free every live block, and let go of the memory: what the heap keeps for later blocks
+        goes back to the allocator, and the owner of a buffer can close it.
+
+        Then references are freed, arenas are closed, and whatever is asked of the heap raises
+        UseAfterFreeError, but for `close` itself, which does nothing, and `is_closed`. A heap that
+        does not track its blocks leaves them to their references.
+
+        Where views are in use, of blocks or of addresses, one BufferInUseError names them, and the
+        heap stays open with their blocks. At the end of ``with heap:`` it stays open too: its
+        blocks are freed, and no more.
+
+        >>> import emheap
+        >>> heap = emheap.wrap_buffer(bytearray(1024))
+        >>> number = heap.alloc(emheap.int32, 7)
+        >>> heap.close()
+        >>> number.is_freed, heap.is_closed
+        (True, True)
+        >>> heap.alloc(emheap.int32)
+        Traceback (most recent call last):
+        emheap.errors.UseAfterFreeError: the heap of the buffer was closed at ...
+        """
+        table, site = self._table, caller_site()
+        problems = table.close(site)
+        where = f"at the end of the heap of {table.memory.name}: "
+        if table.closed_at is None:
+            raise_problems(problems, f"the heap of {table.memory.name} is not closed: ", None)
+        if self._calls is not None:
+            self._calls.close(f"the heap was closed at {describe_site(site)}")
+        # Functions that were left here would be found before the class is asked.
+        heap: Any = self
+        heap.__dict__.clear()
+        heap._table = table
+        heap.__class__ = _ClosedHeap
+        table.release_memory()
+        raise_problems(problems, where, None)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether `close` has closed the heap."""
+        return False
+
     def arena(self) -> Arena:
         """A scope: ``with heap.arena() as scratch:`` frees at its end what it allocated."""
         from emheap.heap.arena import Arena
@@ -463,6 +505,33 @@ def _open_places(table: BlockTable) -> Places:
     from emheap.refs.places import Places
 
     return Places(table)
+
+
+class _ClosedHeap(HeapManager):
+    """What a heap becomes when it is closed: an open one is not slowed down by asking."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in ("close", "is_closed") or name.startswith("__"):
+            return super().__getattribute__(name)
+        table: BlockTable = super().__getattribute__("_table")
+        table.check_open()
+        raise AttributeError(name)
+
+    def close(self) -> None:
+        pass
+
+    @property
+    def is_closed(self) -> bool:
+        return True
+
+    def __enter__(self) -> HeapManager:
+        return self.arena  # type: ignore[return-value]  # which raises
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def __repr__(self) -> str:
+        return "<HeapManager, closed>"
 
 
 def _wrap_text(

@@ -142,6 +142,9 @@ class Memory(ABC):
     def writer(self, scalar: type[Scalar[T]]) -> Writer[T]:
         """A function that checks a value and stores it at an address."""
 
+    def release(self) -> None:  # noqa: B027 (most memories keep nothing open)
+        """Let go of the bytes, so that their owner can close them; the last use of the memory."""
+
     def cached_reader(self, scalar: type[Scalar[T]]) -> Reader[T]:
         """`reader`, made once for each type."""
         if scalar not in self._readers:

@@ -142,7 +142,7 @@ def _other(  # noqa: C901 (in one function: a call more costs a tenth)
     default = 0 if options.clear_allocated_regions else None
     encode, encodes = scalar.encode, scalar.encodes
     # Calling the class is quicker, and only those that own a block can be called.
-    new = cls if issubclass(cls, Owner) else partial(object.__new__, cls)
+    new: Any = cls if issubclass(cls, Owner) else partial(object.__new__, cls)
     assert spare is not None
 
     def allocate(initial: Any = default) -> ScalarRef[T]:  # noqa: C901 (in one function: a call more costs a tenth)

@@ -1,0 +1,212 @@
+"""``heap.close()``: on every heap, whatever is live or lent on it."""
+
+from __future__ import annotations
+
+import gc
+import mmap
+from typing import Any
+
+import pytest
+
+import emheap
+from emheap import (
+    BufferInUseError,
+    FreeListAllocator,
+    HeapManager,
+    QuotaAllocator,
+    UseAfterFreeError,
+    float32,
+    int32,
+    uint8,
+    utf8,
+)
+from emtests.conftest import OpenHeap
+
+CLOSED = "was closed at .*test_closing.py:.*open another one"
+
+
+def test_every_block_is_freed(open_heap: OpenHeap) -> None:
+    heap = open_heap()
+    refs: list[Any] = [heap.alloc(int32, 7), heap.alloc_array(float32, 300), heap.alloc(utf8, "é")]
+    refs += [heap.alloc_array(uint8, 5000), heap.alloc(int32, align=256)]
+    wrapped = heap.wrap(int32, refs[0].address)
+    heap.close()
+    for ref in [*refs, wrapped]:
+        assert ref.is_freed
+        with pytest.raises(UseAfterFreeError, match=r"use after free: .*freed at .*test_closing"):
+            ref.clear()
+
+
+def test_a_closed_heap_says_so_whatever_is_asked_of_it(open_heap: OpenHeap) -> None:
+    heap = open_heap()
+    assert not heap.is_closed
+    number = heap.alloc_int32(5)
+    address = number.address
+    heap.read_int32(address)  # which leaves a function with the heap
+    heap.close()
+    uses: list[Any] = [
+        lambda: heap.alloc(int32),
+        lambda: heap.alloc_int32(),
+        lambda: heap.alloc_array(uint8, 4),
+        lambda: heap.read_int32(address),
+        lambda: heap.write(int32, address, 1),
+        lambda: heap.view(uint8, address, 1),
+        lambda: heap.wrap(int32, address),
+        lambda: heap.adopt(int32, address),
+        lambda: heap.free(address),
+        lambda: heap.free_all(),
+        lambda: heap.arena(),
+        lambda: heap.memory,
+        lambda: heap.total_allocated_byte_size,
+        lambda: heap.__enter__(),
+    ]
+    for use in uses:
+        with pytest.raises(UseAfterFreeError, match=CLOSED):
+            use()
+    assert repr(heap) == "<HeapManager, closed>"
+    assert bool(getattr(heap, "is_closed"))  # noqa: B009 (type checkers believe what it was above)
+    heap.close()  # again, which does nothing
+
+
+def test_functions_that_were_taken_off_a_heap_allocate_no_more(open_heap: OpenHeap) -> None:
+    heap = open_heap()
+    alloc, alloc_int32, alloc_array = heap.alloc, heap.alloc_int32, heap.alloc_array
+    for ref in [alloc_int32() for _ in range(20)]:
+        ref.free()
+    alloc_array(uint8, 20).free()
+    alloc(utf8, "some text").free()
+    heap.close()
+    for use in (alloc_int32, lambda: alloc_array(uint8, 20), lambda: alloc(utf8, "some text")):
+        with pytest.raises(UseAfterFreeError, match=CLOSED):
+            use()
+
+
+def test_a_view_in_use_keeps_a_heap_open(open_heap: OpenHeap) -> None:
+    heap = open_heap()
+    numbers, other = heap.alloc_array(int32, [1, 2, 3]), heap.alloc(int32, 5)
+    with numbers.edit() as buffer:
+        part = buffer[1:]
+        if heap.memory.zero_copy:
+            with pytest.raises(BufferInUseError, match=r"is not closed: .*int32 array of 12 bytes"):
+                heap.close()
+            assert numbers[:] == [1, 2, 3]
+            assert other.is_freed
+        assert not heap.is_closed
+        heap.alloc(int32).free()
+        del part, buffer
+    heap.close()
+    assert numbers.is_freed
+
+
+def test_a_view_of_an_address_in_use_keeps_a_heap_open(open_heap: OpenHeap) -> None:
+    heap = open_heap()
+    with heap.alloc_array(int32, 4) as numbers:
+        view = heap.view(int32, numbers.address, 4)
+        part = view[1:]
+        if heap.memory.zero_copy:
+            numbers_again = numbers
+            with pytest.raises(BufferInUseError, match=r"still in use: .*view of int32"):
+                heap.close()
+            assert numbers_again.is_not_freed
+        del part, view
+        gc.collect()
+        heap.close()
+
+
+def test_arenas_end_with_their_heap(open_heap: OpenHeap) -> None:
+    heap = open_heap()
+    with heap.arena() as outer:
+        number, inner = outer.alloc(int32, 3), outer.arena()
+        array = inner.alloc_array(uint8, 40)
+        kept = inner.keep(inner.alloc(utf8, "kept"))
+        heap.close()
+        assert number.is_freed
+        assert array.is_freed
+        assert kept.is_freed
+        for arena in (outer, inner):
+            with pytest.raises(UseAfterFreeError, match=CLOSED):
+                arena.alloc(int32)
+
+
+def test_an_exception_in_an_arena_passes_its_end_after_the_heap_was_closed(
+    open_heap: OpenHeap,
+) -> None:
+    heap = open_heap()
+
+    def close_and_fail() -> None:
+        with heap.arena() as scratch:
+            scratch.alloc(int32)
+            heap.close()
+            raise KeyError("of the body")
+
+    with pytest.raises(KeyError, match="of the body"):
+        close_and_fail()
+
+
+def test_the_allocator_has_everything_back() -> None:
+    allocator = FreeListAllocator(16, 1 << 16)
+    before = allocator.available_byte_size
+    for debug in (False, True):
+        memory = emheap.wrap_buffer(bytearray(1 << 16)).memory
+        options = emheap.wrap_buffer(bytearray(64), debug=debug).options
+        heap = HeapManager(memory, QuotaAllocator(emheap.PoolAllocator(allocator), 60000), options)
+        for ref in [heap.alloc_int32(number) for number in range(50)]:
+            ref.free()
+        arena = heap.arena()
+        arrays = [arena.alloc_array(uint8, 100), heap.alloc_array(uint8, 2000)]
+        assert allocator.available_byte_size < before
+        heap.close()
+        assert allocator.available_byte_size == before
+        del arrays
+
+
+def test_the_owner_of_a_buffer_can_close_it() -> None:
+    owned = mmap.mmap(-1, 4096)
+    heap = emheap.wrap_buffer(owned)
+    numbers = heap.alloc_array(int32, [1, 2, 3])
+    heap.read_int32(16)
+    with pytest.raises(BufferError):
+        owned.close()
+    heap.close()
+    owned.close()
+    assert numbers.is_freed
+
+
+def test_a_memory_stays_for_another_heap_in_it() -> None:
+    heap = emheap.wrap_buffer(bytearray(4096))
+    limited = HeapManager(heap.memory, QuotaAllocator(heap.allocator, 100), heap.options)
+    number, another = heap.alloc(int32, 5), limited.alloc(int32)
+    limited.close()
+    assert another.is_freed
+    assert number.value == 5
+    heap.close()
+
+
+def test_a_heap_without_a_table_leaves_its_blocks() -> None:
+    heap = emheap.open(track_allocations=False, debug=False)
+    number = heap.alloc(int32, 5)
+    heap.close()
+    assert number.value == 5
+    number.free()
+    assert number.is_freed
+
+
+def test_where_freeing_fails_the_heap_stays_open() -> None:
+    class Stubborn(FreeListAllocator):
+        stubborn = True
+
+        def free(self, address: int) -> None:
+            if self.stubborn:
+                raise RuntimeError("not now")
+            super().free(address)
+
+    allocator = Stubborn(16, 4096)
+    heap = emheap.wrap_buffer(bytearray(4096), allocator=allocator)
+    block = heap.alloc_array(uint8, 100)
+    with pytest.raises(RuntimeError, match="not now"):
+        heap.close()
+    assert not heap.is_closed
+    assert heap.total_allocated_byte_size == 100
+    allocator.stubborn = False
+    heap.close()
+    assert block.is_freed
