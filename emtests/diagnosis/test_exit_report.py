@@ -46,7 +46,7 @@ def test_a_heap_without_live_blocks_may_go() -> None:
 def test_a_heap_that_cannot_be_read_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     heap = emheap.wrap_buffer(bytearray(1 << 12), debug=True)
     heap.alloc(int32, 5).free()
-    heap.memory.release()  # type: ignore[attr-defined]
+    heap.memory.release()
     report()
     assert "the buffer: could not be looked at: ValueError: " in capsys.readouterr().err
 

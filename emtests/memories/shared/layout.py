@@ -52,7 +52,7 @@ def opened(
         yield Side(heap, other_lives)
     finally:
         heap.free_all()
-        heap.memory.release()  # type: ignore[attr-defined]
+        heap.memory.release()
         block.close()
 
 
