@@ -43,6 +43,8 @@ class Mutant:
     function: str
     """Where it is, as in `Class.method`."""
     line: int
+    statement: range
+    """The lines of its statement, without those of the statements within."""
     before: str
     after: str
     start: int
@@ -61,7 +63,7 @@ class Mutant:
 def find_mutants(path: Path) -> list[Mutant]:
     """Every mutant of a file. What only type checkers read has none."""
     source = path.read_text(encoding="utf-8")
-    return [*_Finder(path, source).visit_body(ast.parse(source), "")]
+    return [*_Finder(path, source).visit_body(ast.parse(source), "", range(0))]
 
 
 class _Finder:
@@ -73,18 +75,22 @@ class _Finder:
         for line in source.encode().splitlines(keepends=True):
             self._lines.append(self._lines[-1] + len(line))
 
-    def visit_body(self, parent: ast.AST, function: str) -> Iterator[Mutant]:
+    def visit_body(self, parent: ast.AST, function: str, lines: range) -> Iterator[Mutant]:
         for child in _executed(parent):
-            name = function
+            name, own = function, lines
+            if isinstance(child, ast.stmt):
+                own = _own_lines(child)
             if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
                 name = f"{function}.{child.name}".lstrip(".")
             for changed in _changes(child):
                 # Module level has constants and the table of types; its `|` makes types.
                 if function or not _is_union(child):
-                    yield from self._mutant(child, changed, name)
-            yield from self.visit_body(child, name)
+                    yield from self._mutant(child, changed, name, own)
+            yield from self.visit_body(child, name, own)
 
-    def _mutant(self, node: ast.AST, changed: ast.AST | None, function: str) -> Iterator[Mutant]:
+    def _mutant(
+        self, node: ast.AST, changed: ast.AST | None, function: str, lines: range
+    ) -> Iterator[Mutant]:
         before = ast.get_source_segment(self._source, node) or ""
         if not _is_source_of(before, node):
             return  # inside an f-string older Pythons do not know where a node is
@@ -96,25 +102,35 @@ class _Finder:
             after = f"({after})"
         start = self._lines[node.lineno - 1] + node.col_offset
         end = self._lines[node.end_lineno - 1] + node.end_col_offset
-        yield Mutant(self._path, function, node.lineno, before, after, start, end)
+        yield Mutant(self._path, function, node.lineno, lines, before, after, start, end)
+
+
+def _own_lines(statement: ast.stmt) -> range:
+    assert statement.end_lineno is not None
+    within = getattr(statement, "body", None)
+    end = within[0].lineno if within else statement.end_lineno + 1
+    return range(statement.lineno, max(end, statement.lineno + 1))
 
 
 def _executed(node: ast.AST) -> Iterator[ast.AST]:
-    """The children that run: no annotations, no `if TYPE_CHECKING`, no overloads."""
+    """The children that run: no annotations, no `if TYPE_CHECKING`, no overloads, no f-strings."""
     for name, value in ast.iter_fields(node):
         if name in ("annotation", "returns", "type_params"):
             continue
         for child in value if isinstance(value, list) else [value]:
-            if isinstance(child, ast.AST) and not _is_for_type_checkers(child):
+            if isinstance(child, ast.AST) and not _is_left_alone(child):
                 yield child
 
 
-def _is_for_type_checkers(node: ast.AST) -> bool:
+def _is_left_alone(node: ast.AST) -> bool:
+    """Whether it is for type checkers only, or in a text where Python 3.11 finds no places."""
     if isinstance(node, ast.If):
         return ast.unparse(node.test) == "TYPE_CHECKING"
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
         return any(ast.unparse(each) == "overload" for each in node.decorator_list)
-    return isinstance(node, ast.Call) and ast.unparse(node.func) in ("cast", "TypeVar", "NewType")
+    if isinstance(node, ast.Call):
+        return ast.unparse(node.func) in ("cast", "TypeVar", "NewType")
+    return isinstance(node, ast.JoinedStr)
 
 
 def _changes(node: ast.AST) -> Iterator[ast.AST | None]:

@@ -50,3 +50,18 @@ def test_mutants_of_a_file(tmp_path: Path) -> None:
     for mutant in mutants:
         changed = mutant.apply(file.read_bytes()).decode()
         assert ast.dump(ast.parse(changed)) != ast.dump(ast.parse(SOURCE))
+
+
+def test_the_lines_of_a_statement(tmp_path: Path) -> None:
+    file = tmp_path / "room.py"
+    file.write_text(
+        "def take(count: int = 3) -> int:\n    if (\n        count > 5\n    ):\n        count = 6\n    return -(\n        7\n    )\n"
+    )
+    found = {mutant.before: mutant.statement for mutant in find_mutants(file)}
+    assert found == {
+        "3": range(1, 2),
+        "count > 5": range(2, 5),
+        "5": range(2, 5),
+        "6": range(5, 6),
+        "7": range(6, 9),
+    }

@@ -7,33 +7,36 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
+from emtests.mutation.covering import CoveringTests
 from emtests.mutation.mutants import Mutant
+from emtests.mutation.recording import RECORD_VARIABLE
+from emtests.mutation.selecting import LIST_VARIABLE
 from pyodide_demo.environment import CHECKOUT
 
-__all__ = ["STAGES", "Copy", "Verdict"]
+__all__ = ["Copy", "Verdict"]
 
-_SECONDS = 600
-"""A mutant that takes longer hangs, which is noticed too."""
 _PARTS = ("emheap", "emtests", "pyodide_demo", "README.md", "pyproject.toml", "CHANGELOG.md")
 
-_QUICK_KINDS = "--kinds=own,debug,bytearray-freelist,guest32"
-STAGES: Sequence[Sequence[str]] = (
-    # Most mutants die here, in seconds.
-    (
-        _QUICK_KINDS,
-        *(f"emtests/{name}" for name in ("heap", "refs", "types", "blocks/test_free.py")),
-        "emtests/blocks/test_accounting.py",
-        "emtests/allocators",
-        "emtests/diagnosis",
-    ),
-    # The rest of them meets everything that the native rows have, but for what starts programs.
-    ("-m", "not slow and not once", "--ignore=emtests/machinery"),
-)
+_WITHOUT = ("machinery", "demo", "docs", "ecosystem", "bench", "mutation", "typing_checks")
+"""What tests other things than the library, or starts programs that do."""
+
+_MEASURING_SECONDS = 3600
+_STARTING_SECONDS = 60
+_SLOWER = 10
+"""How many times as long as without a mutant the tests may take: beyond that it hangs."""
+
+_COVERAGE_SETTINGS = """\
+[run]
+source = emheap
+relative_files = true
+"""
 
 
 @dataclass(frozen=True)
@@ -59,31 +62,63 @@ class Copy:
             elif source.exists():
                 shutil.copy(source, folder / name)
 
-    def try_out(self, mutant: Mutant | None) -> str:
+    def measure(self) -> CoveringTests:
+        """Run every test once, on the code as it is, and see what it runs."""
+        settings, data, record = (
+            self.folder / f"measured-{name}" for name in ("settings", "lines", "tests")
+        )
+        settings.write_text(_COVERAGE_SETTINGS, encoding="utf-8")
+        command = ["-m", "coverage", "run", f"--rcfile={settings}", f"--data-file={data}"]
+        without = (f"--ignore=emtests/{name}" for name in _WITHOUT)
+        problem = self._run_pytest(
+            [*command, "-m", "pytest", "-p", "emtests.mutation.recording"],
+            ["-m", "not slow and not once", *without],
+            {RECORD_VARIABLE: str(record)},
+            _MEASURING_SECONDS,
+        )
+        if problem:
+            raise SystemExit(f"Without any mutant a test fails: {problem}")
+        return CoveringTests(CHECKOUT, data, record)
+
+    def try_out(self, mutant: Mutant, tests: CoveringTests, limit: float) -> str:
         """What notices the mutant: the first test that fails, or how the run ends."""
-        if mutant is None:
-            return self._run_stages()
         file = self.folder / mutant.path.relative_to(CHECKOUT)
         source = file.read_bytes()
         file.write_bytes(mutant.apply(source))
         try:
-            return self._run_stages()
+            for names, seconds in tests.of(mutant, limit):
+                killer = self._run_some(names, _STARTING_SECONDS + _SLOWER * seconds)
+                if killer:
+                    return killer
         finally:
             file.write_bytes(source)
-
-    def _run_stages(self) -> str:
-        for stage in STAGES:
-            killer = self._run(stage)
-            if killer:
-                return killer
+            # Python knows a file by its size and the second that it was written in.
+            for compiled in (file.parent / "__pycache__").glob(f"{file.stem}.*"):
+                compiled.unlink()
         return ""
 
-    def _run(self, arguments: Sequence[str]) -> str:
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "--tb=no", "-p", "no:cacheprovider"]
+    def _run_some(self, names: Sequence[str], seconds: float) -> str:
+        chosen = self.folder / "chosen-tests"
+        chosen.write_text("\n".join(names), encoding="utf-8")
+        return self._run_pytest(
+            ["-m", "pytest", "-p", "emtests.mutation.selecting"],
+            [*dict.fromkeys(name.split("::")[0] for name in names)],
+            {LIST_VARIABLE: str(chosen)},
+            seconds,
+        )
+
+    def _run_pytest(
+        self,
+        start: Sequence[str],
+        selected: Sequence[str],
+        variables: Mapping[str, str],
+        seconds: float,
+    ) -> str:
+        options = ["-x", "-q", "--tb=no", "-p", "no:cacheprovider"]
         process = subprocess.Popen(
-            [*command, *arguments, *self._arguments],
+            [sys.executable, *start, *options, *selected, *self._arguments],
             cwd=self.folder,
-            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+            env={**os.environ, **variables},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -92,9 +127,9 @@ class Copy:
             start_new_session=True,
         )
         try:
-            output, _ = process.communicate(timeout=_SECONDS)
+            output, _ = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
-            return f"it hangs: stopped after {_SECONDS} s"
+            return f"it hangs: stopped after {seconds:.0f} s"
         finally:
             # A mutant may leave children behind.
             if sys.platform != "win32":
@@ -105,7 +140,7 @@ class Copy:
 
 
 def _killer(exit_code: int, output: str) -> str:
-    if exit_code == 0:
+    if exit_code in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         return ""
     if exit_code < 0:
         return f"the process ends by signal {-exit_code}"

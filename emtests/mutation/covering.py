@@ -1,0 +1,99 @@
+"""Which tests may notice a mutant: those that run its line, the most telling and shortest first."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import coverage
+
+from emtests.mutation.mutants import Mutant
+
+__all__ = ["CoveringTests"]
+
+_FIRST = 30
+"""How many tests make the first part."""
+
+
+@dataclass(frozen=True)
+class _Test:
+    name: str
+    seconds: float
+    hides: bool
+    """Whether it runs code that coverage does not see."""
+
+    @property
+    def file(self) -> str:
+        return self.name.split("::")[0]
+
+    @property
+    def function(self) -> str:
+        return self.name.split("[")[0]
+
+
+class CoveringTests:
+    """What one run of all tests under coverage showed."""
+
+    def __init__(self, root: Path, data_file: Path, record: Path) -> None:
+        self._root = root
+        self._data = coverage.CoverageData(str(data_file))
+        self._data.read()
+        tests = json.loads(record.read_text(encoding="utf-8"))
+        self._tests = {name: _Test(name, *rest) for name, rest in tests.items()}
+        self._hiding = [test for test in self._tests.values() if test.hides]
+
+    def of(self, mutant: Mutant, limit: float) -> Iterator[tuple[Sequence[str], float]]:
+        """Names of tests that may notice a mutant, of `limit` seconds in all, and their seconds.
+
+        They come in two parts, so that most mutants need the first only.
+        """
+        chosen = []
+        for test in _ranked(self._may_notice(mutant), mutant.path.relative_to(self._root)):
+            limit -= test.seconds
+            if limit > 0:
+                chosen.append(test)
+        for part in (chosen[:_FIRST], chosen[_FIRST:]):
+            if part:
+                yield [test.name for test in part], sum(test.seconds for test in part)
+
+    def _may_notice(self, mutant: Mutant) -> Iterable[_Test]:
+        place = mutant.path.relative_to(self._root).as_posix()
+        contexts = self._data.contexts_by_lineno(place)
+        running = {name for line in mutant.statement for name in contexts.get(line, ())}
+        if "" in running:
+            # It runs when the file is imported, or once for all: who uses what it made is not seen.
+            running = {name for names in contexts.values() for name in names}
+        seen = [self._tests[name] for name in running if name in self._tests]
+        return {*seen, *self._hiding}
+
+
+def _ranked(tests: Iterable[_Test], place: Path) -> list[_Test]:
+    """One test for each function comes first, those of the folder that mirrors the code before.
+
+    The tests of one file stand together, for what they share is made once for them.
+    """
+    by_function: defaultdict[str, list[_Test]] = defaultdict(list)
+    for test in sorted(tests, key=lambda test: (test.seconds, test.name)):
+        by_function[test.function].append(test)
+    firsts = [same[0] for same in by_function.values()]
+    others = [test for same in by_function.values() for test in same[1:]]
+    mirror = "/".join(("emtests", *place.parts[1:-1]))
+    return [*_by_file(firsts, mirror), *_by_file(others, mirror)]
+
+
+def _by_file(tests: Sequence[_Test], mirror: str) -> list[_Test]:
+    seconds: defaultdict[str, float] = defaultdict(float)
+    for test in tests:
+        seconds[test.file] += test.seconds
+    return sorted(
+        tests,
+        key=lambda test: (
+            not test.file.startswith(f"{mirror}/"),
+            seconds[test.file],
+            test.file,
+            test.seconds,
+        ),
+    )
