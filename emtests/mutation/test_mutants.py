@@ -26,6 +26,18 @@ class Room:
 '''
 
 
+STATEMENTS = """\
+def take(count: int = 3) -> int:
+    if (
+        count > 5
+    ):
+        count = 6
+    return -(
+        7
+    )
+"""
+
+
 def test_mutants_of_a_file(tmp_path: Path) -> None:
     file = tmp_path / "room.py"
     file.write_text(SOURCE, encoding="utf-8")
@@ -54,9 +66,7 @@ def test_mutants_of_a_file(tmp_path: Path) -> None:
 
 def test_the_lines_of_a_statement(tmp_path: Path) -> None:
     file = tmp_path / "room.py"
-    file.write_text(
-        "def take(count: int = 3) -> int:\n    if (\n        count > 5\n    ):\n        count = 6\n    return -(\n        7\n    )\n"
-    )
+    file.write_text(STATEMENTS, encoding="utf-8")
     found = {mutant.before: mutant.statement for mutant in find_mutants(file)}
     assert found == {
         "3": range(1, 2),
