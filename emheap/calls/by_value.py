@@ -62,16 +62,21 @@ def ctypes_structure(kind: Any, abi: ABI) -> Any:
     if kind not in _made:
         declaration = kind._declaration
         if declaration.union or any(one.width is not None for one in declaration.entries):
-            raise NotSupportedError(
-                f"{kind.__name__} cannot be passed by value: ctypes takes neither unions nor "
-                "bit-fields; pass its address"
-            )
+            raise _not_by_value(kind, "neither unions nor bit-fields")
         space: dict[str, Any] = {"_pack_": declaration.pack} if declaration.pack else {}
         space["_fields_"] = [(one.name, _member(one, abi)) for one in declaration.entries]
         made = type(kind.__name__, (ctypes.Structure,), space)
-        assert ctypes.sizeof(made) == layout_of(kind, abi).size, kind
+        layout = layout_of(kind, abi)
+        if (ctypes.sizeof(made), ctypes.alignment(made)) != (layout.size, layout.alignment):
+            raise _not_by_value(kind, "no align=")
         _made[kind] = made
     return _made[kind]
+
+
+def _not_by_value(kind: Any, lacking: str) -> NotSupportedError:
+    return NotSupportedError(
+        f"{kind.__name__} cannot be passed by value: ctypes takes {lacking}; pass its address"
+    )
 
 
 def _member(entry: Any, abi: ABI) -> Any:

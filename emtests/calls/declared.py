@@ -7,17 +7,23 @@ from collections.abc import Callable
 from typing import Annotated, Any, Concatenate
 
 from emheap import (
+    Array,
     Function,
     Library,
     Pointer,
     StringRef,
     Struct,
+    Union,
+    array,
+    bits,
     c,
     float32,
     float64,
+    int8,
     int32,
     int64,
     uint8,
+    uint32,
 )
 
 
@@ -177,6 +183,64 @@ class Segment(Struct):
 class Machine(Struct):
     state: int32
     step: Pointer[Any]
+
+
+class Value(Struct):
+    value: float32
+
+
+class Wrapped(Struct):
+    inner: Value
+
+
+class RowOfOne(Struct):
+    row: Array[int32] = array(1)
+
+
+class RowOfTwo(Struct):
+    row: Array[int32] = array(2)
+
+
+class Pointing(Struct):
+    place: Pointer[int32]
+
+
+class Padded(Struct, align=4):
+    value: int8
+
+
+class FewBits(Struct):
+    low: int = bits(uint32, 5)
+
+
+class Either(Union):
+    number: int32
+    real: float32
+
+
+class Only(Union):
+    real: float64
+
+
+class Shapes(Library, prefix="of_"):
+    """Structures that travel in different ways: as a number, by address, in registers."""
+
+    wrapped: Function[[Wrapped], Wrapped]
+    row_of_one: Function[[RowOfOne], RowOfOne]
+    row_of_two: Function[[RowOfTwo], RowOfTwo]
+    pointing: Function[[Pointing], Pointing]
+
+
+class WasmShapes(Library, prefix="of_"):
+    """What ctypes does not pass."""
+
+    few_bits: Function[[FewBits], FewBits]
+    either: Function[[Either], Either]
+    only: Function[[Only], Only]
+
+
+class PaddedShapes(Library, prefix="of_"):
+    padded: Function[[Padded], Padded]
 
 
 class Structures(Library):

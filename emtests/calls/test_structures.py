@@ -13,16 +13,33 @@ from emheap import (
     HeapManager,
     Library,
     NotAllocatedError,
+    NotSupportedError,
     NullPointerError,
     Pointer,
-    Struct,
     UseAfterFreeError,
-    bits,
     c,
     int32,
-    uint32,
 )
-from emtests.calls.declared import Big, Machine, One, Segment, Structures, Vec
+from emtests.calls.declared import (
+    Big,
+    Either,
+    FewBits,
+    Machine,
+    One,
+    Only,
+    Padded,
+    PaddedShapes,
+    Pointing,
+    RowOfOne,
+    RowOfTwo,
+    Segment,
+    Shapes,
+    Structures,
+    Value,
+    Vec,
+    WasmShapes,
+    Wrapped,
+)
 from emtests.calls.ways import Way
 
 
@@ -51,6 +68,38 @@ def test_a_structure_of_one_number(library: Structures, c_heap: HeapManager) -> 
     assert library.wrap_one(41) == One(only=42)
     with c_heap.alloc(One, only=-7) as one:
         assert library.unwrap(one) == -7
+
+
+def test_structures_of_every_shape(way: Way, c_heap: HeapManager) -> None:
+    """As the compiler passes them: one that is a single number goes as that number in
+    WebAssembly, however deep it lies, and any other by the address of a copy."""
+    shapes = way.bind(Shapes, c_heap)
+    assert shapes.wrapped(Wrapped(inner=Value(value=1.5))).inner.value == 3
+    assert shapes.row_of_one(RowOfOne(row=[21])).row[:] == [42]
+    assert shapes.row_of_two(RowOfTwo(row=[1, 2])).row[:] == [2, 1]
+    with c_heap.alloc_array(int32, [5, 6]) as numbers:
+        there = shapes.pointing(Pointing(place=numbers))
+        assert there.place.address == numbers.address + 4
+    assert c_heap.total_allocated_byte_size == 0
+
+
+def test_shapes_that_ctypes_does_not_pass(way: Way, c_heap: HeapManager) -> None:
+    if not way.is_wasm:
+        words = (
+            "FewBits cannot be passed by value: ctypes takes neither unions nor bit-fields; pass"
+        )
+        with pytest.raises(NotSupportedError, match=words):
+            way.bind(WasmShapes, c_heap)
+        with pytest.raises(NotSupportedError, match=r"Padded cannot .*: ctypes takes no align="):
+            way.bind(PaddedShapes, c_heap)
+        return
+    assert way.bind(PaddedShapes, c_heap).padded(Padded(value=-3)).value == -2
+    shapes = way.bind(WasmShapes, c_heap)
+    assert shapes.few_bits(FewBits(low=6)).low == 7
+    with c_heap.alloc(Either) as either:
+        either.number = 41
+        assert shapes.either(either).number == 42
+    assert shapes.only(Only(real=3.0)).real == 1.5
 
 
 def test_what_is_no_such_structure(library: Structures, c_heap: HeapManager) -> None:
@@ -146,17 +195,3 @@ def test_function_pointers_in_structures(library: Structures, c_heap: HeapManage
         assert double(21) == 42
     with pytest.raises(NullPointerError, match="a null pointer is no function"):
         library.function_at(Function[[c.int], c.int], 0)
-
-
-def test_what_ctypes_cannot_pass(way: Way, c_heap: HeapManager) -> None:
-    class Bits(Struct):
-        low: int = bits(uint32, 5)
-        high: int = bits(uint32, 27)
-
-    class Wrong(Library):
-        unwrap: Function[[Bits], c.int]
-
-    if not way.is_wasm:
-        words = "Bits cannot be passed by value: ctypes takes neither unions nor bit-fields"
-        with pytest.raises(emheap.NotSupportedError, match=words):
-            way.bind(Wrong, c_heap)
