@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from emheap._util.checks import check_choice
 from emheap.allocators.base import Allocator
@@ -12,6 +12,11 @@ from emheap.blocks.options import check_options
 from emheap.heap.manager import HeapManager
 from emheap.memories.buffer import BufferMemory
 from emheap.types.abi import ABIS
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from emheap.blocks.options import OptionValues
 
 __all__ = ["wrap_buffer"]
 
@@ -23,7 +28,7 @@ def wrap_buffer(
     *,
     allocator: Allocator | AllocatorMaker = FreeListAllocator,
     abi: str | None = None,
-    **options: Any,
+    **options: Unpack[OptionValues],
 ) -> HeapManager:
     """A heap in a writable Python buffer, with an allocator of emheap's.
 
@@ -51,7 +56,7 @@ def wrap_buffer(
     8 16
     8 8
     """
-    checked = check_options(options)
+    checked = check_options(options, "allocator", "abi")
     known = None if abi is None else ABIS[check_choice(abi, "abi", tuple(ABIS))]
     memory = BufferMemory(buffer, known)
     if isinstance(allocator, Allocator):

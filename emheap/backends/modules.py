@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from emheap._util.platform import IN_PYODIDE
 from emheap.allocators.base import Allocator
@@ -18,6 +18,11 @@ from emheap.heap.manager import HeapManager
 from emheap.memories.polled import PolledMemory
 from emheap.memories.process import ProcessMemory
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from emheap.blocks.options import OptionValues
+
 __all__ = ["create_wasm_heap_manager", "wrap_emscripten_module_heap", "wrap_wasm_instance"]
 
 
@@ -28,7 +33,7 @@ def create_wasm_heap_manager(
     *,
     sized_free: bool = False,
     aligned: bool = False,
-    **options: Any,
+    **options: Unpack[OptionValues],
 ) -> HeapManager:
     """A heap made of three functions.
 
@@ -46,7 +51,7 @@ def create_wasm_heap_manager(
     it. In Pyodide, where `allocate` is a function of JavaScript and not a WebAssembly module's,
     ``"when_empty"`` asks always too: the memories of asm.js and of wasm2js are replaced so.
     """
-    checked = check_options(options)
+    checked = check_options(options, "get_heap", "allocate", "free", "sized_free", "aligned")
     if not callable(get_heap):
         raise TypeError(
             "get_heap must be a function that returns the latest buffer, "
@@ -76,7 +81,7 @@ def wrap_emscripten_module_heap(
     sized_free: bool = False,
     aligned: bool = False,
     wrap_only: bool = False,
-    **options: Any,
+    **options: Unpack[OptionValues],
 ) -> HeapManager:
     """The heap of an Emscripten module, seen from Pyodide: its own module's or another's.
 
@@ -94,7 +99,7 @@ def wrap_emscripten_module_heap(
     Raises NotSupportedError, with the flag of emcc that helps, where an export is missing or
     takes other arguments; on native Python too. Raises TypeError for anything but a module.
     """
-    checked = check_options(options)
+    checked = check_options(options, "memory", *AllocatorChoice._fields)
     choice = AllocatorChoice(malloc, free, sized_free, aligned, wrap_only).check()
     if not IN_PYODIDE:
         raise NotSupportedError(
@@ -119,7 +124,7 @@ def wrap_wasm_instance(
     sized_free: bool = False,
     aligned: bool = False,
     wrap_only: bool = False,
-    **options: Any,
+    **options: Unpack[OptionValues],
 ) -> HeapManager:
     """The heap of a plain WebAssembly module: ``(instance)`` in Pyodide, and on native Python,
     where the module runs in wasmtime, ``(store, instance)``.
@@ -158,7 +163,7 @@ def wrap_wasm_instance(
     Raises ImportError without wasmtime, NotSupportedError where an export is missing or takes
     other arguments, and TypeError. A trap in the module's own functions is passed on as it is.
     """
-    checked = check_options(options)
+    checked = check_options(options, "memory", *AllocatorChoice._fields)
     choice = AllocatorChoice(malloc, free, sized_free, aligned, wrap_only).check()
     if IN_PYODIDE:
         from emheap.backends.javascript import open_instance

@@ -14,12 +14,15 @@ from emheap.heap.manager import HeapManager
 from emheap.memories.process import ProcessMemory
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from emheap.blocks.options import OptionValues
     from emheap.calls.linker import Linker
 
 __all__ = ["open", "open_own_linker", "own_allocator"]
 
 
-def open(**options: Any) -> HeapManager:  # noqa: A001 (used as emheap.open)
+def open(**options: Unpack[OptionValues]) -> HeapManager:  # noqa: A001 (used as emheap.open)
     """The process's own heap: in Pyodide its own module's, on native Python the C library's.
 
     Options are keyword-only: ``clear_allocated_regions=True``, ``track_allocations=True``,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from emheap._util.platform import IN_PYODIDE
 from emheap.backends.functions import AllocatorChoice
@@ -15,7 +15,14 @@ from emheap.calls.wasi import Wasi
 from emheap.errors import NotSupportedError
 from emheap.heap.manager import HeapManager
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from emheap.blocks.options import OptionValues
+
 __all__ = ["load_wasm"]
+
+_KEYWORDS = ("imports", "arguments", "environ", "preopens", "cache", "progress", "memory")
 
 
 def load_wasm(
@@ -33,7 +40,7 @@ def load_wasm(
     sized_free: bool = False,
     aligned: bool = False,
     wrap_only: bool = False,
-    **options: Any,
+    **options: Unpack[OptionValues],
 ) -> HeapManager:
     """The heap of a WebAssembly module in a file or in bytes: natively in wasmtime, in Pyodide in
     JavaScript's engine. ``heap.library()`` then calls its functions.
@@ -54,7 +61,7 @@ def load_wasm(
     is no library, and where an export is missing; ValueError for anything but a module; ImportError
     natively without wasmtime.
     """
-    checked = check_options(options)
+    checked = check_options(options, *_KEYWORDS, *AllocatorChoice._fields)
     binary = _read(source)
     types = read_module_types(binary)
     if "_start" in types.exports and "_initialize" not in types.exports:

@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from emheap._util.checks import check_choice, check_integer
 from emheap.memories.base import PollingMode
+
+if TYPE_CHECKING:
+    from typing_extensions import TypedDict
+
+    class OptionValues(TypedDict, total=False):
+        """The options as keyword arguments, for type checkers."""
+
+        clear_allocated_regions: bool
+        polling_mode: PollingMode
+        track_allocations: bool
+        enable_garbage_collection: bool
+        count_allocations: bool
+        debug: bool
+        site_depth: int
+
 
 __all__ = ["Options", "check_options"]
 
@@ -70,8 +86,8 @@ _DEEPEST = 100
 _DEBUG_VARIABLE = "EMHEAP_DEBUG"
 
 
-def check_options(given: dict[str, Any]) -> Options:
-    """The options of a call.
+def check_options(given: Mapping[str, Any], *others: str) -> Options:
+    """The options of a call to a function that takes the keywords `others`, too.
 
     Where ``debug`` is not given, the environment variable EMHEAP_DEBUG decides: 1 is on, for every
     heap that tracks its allocations. Raises TypeError for an unknown option or a value of another
@@ -81,7 +97,7 @@ def check_options(given: dict[str, Any]) -> Options:
         if name == "site_depth":
             _check_depth(value)
         elif name not in _CHOICES:
-            raise TypeError(f"unknown option {name!r}; the options are {', '.join(_NAMES)}")
+            raise _unknown(name, others)
         else:
             check_choice(value, f"option {name}", _CHOICES[name])
     tracking = given.get("track_allocations", True)
@@ -91,6 +107,14 @@ def check_options(given: dict[str, Any]) -> Options:
     if debug and not tracking:
         raise ValueError("option debug=True needs the table of live blocks: track_allocations=True")
     return Options(**{**given, "debug": debug})
+
+
+def _unknown(name: str, others: tuple[str, ...]) -> TypeError:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, (*_NAMES, *others), n=1)
+    meant = f"; did you mean {near[0]!r}?" if near else ""
+    return TypeError(f"unknown option {name!r}; the options are {', '.join(_NAMES)}{meant}")
 
 
 def _check_depth(value: Any) -> None:

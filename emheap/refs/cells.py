@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from emheap._util.platform import HAS_GIL
 from emheap.memories.base import Elements, Memory
 from emheap.memories.elements import Pin, pin
 from emheap.memories.window import WindowMemory
@@ -179,8 +180,8 @@ class WindowCells(Cells):
 
 
 def is_direct(memory: Memory) -> bool:
-    """Whether a memory is one memoryview, which stays."""
-    return isinstance(memory, WindowMemory) and memory.stable
+    """Whether a memory is one memoryview, which stays, and blocks are slices of it."""
+    return HAS_GIL and isinstance(memory, WindowMemory) and memory.stable
 
 
 def cells_class(memory: Memory) -> type[Cells]:

@@ -12,8 +12,8 @@ from emheap.blocks.block import Layout
 from emheap.blocks.table import BlockTable
 from emheap.memories.elements import exporter
 from emheap.memories.process import ProcessMemory
-from emheap.memories.window import WindowMemory
 from emheap.refs import make
+from emheap.refs.cells import is_direct
 from emheap.refs.classes import wrapping_scalar_ref
 from emheap.types import Scalar, WideInteger, uint8
 
@@ -27,8 +27,7 @@ def scalar_wrapper(table: BlockTable, scalar: type[Scalar[Any]]) -> Callable[[in
         return make.wrap_scalar(table, scalar, address)
 
     memory = table.raw_memory
-    simple = isinstance(memory, WindowMemory) and memory.stable
-    if not simple or scalar.decodes or not scalar.format:
+    if not is_direct(memory) or scalar.decodes or not scalar.format:
         return wrap_any
     window: Any = memory.typed_window(scalar.format)  # type: ignore[attr-defined]
     lowest, size = max(memory.lowest_address, 2), scalar.size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -31,6 +32,39 @@ def test_an_unknown_option_is_refused_with_the_known_ones(kind: HeapKind) -> Non
             pass
         assert f"unknown option {name!r}; the options are " in str(caught.value)
         assert all(option in str(caught.value) for option in DEFAULTS)
+
+
+def test_a_misspelt_option_is_refused_with_the_nearest(kind: HeapKind) -> None:
+    for name, meant in (
+        ("clear_alocated_regions", "clear_allocated_regions"),
+        ("trackAllocations", "track_allocations"),
+        ("garbage_collection", "enable_garbage_collection"),
+        ("poll_mode", "polling_mode"),
+        ("Debug", "debug"),
+    ):
+        with pytest.raises(TypeError) as caught, kind.open(**{name: True}):
+            pass
+        assert str(caught.value).endswith(f"did you mean {meant!r}?")
+        with kind.open(**{meant: DEFAULTS.get(meant, False)}):
+            pass
+    with pytest.raises(TypeError) as caught, kind.open(xyzzy=1):
+        pass
+    assert "did you mean" not in str(caught.value)
+
+
+@pytest.mark.once
+def test_a_misspelt_keyword_of_an_opener_is_named_too() -> None:
+    wild: Any = emheap
+    openers: tuple[tuple[Callable[..., Any], str, str], ...] = (
+        (partial(wild.wrap_buffer, bytearray(64)), "alocator", "allocator"),
+        (partial(wild.create_wasm_heap_manager, bytearray), "sizedfree", "sized_free"),
+        (wild.wrap_wasm_instance, "memroy", "memory"),
+        (partial(wild.wrap_emscripten_module_heap, None), "maloc", "malloc"),
+        (partial(wild.load_wasm, b""), "preopen", "preopens"),
+    )
+    for opener, name, meant in openers:
+        with pytest.raises(TypeError, match=f"unknown option '{name}'.* did you mean '{meant}'"):
+            opener(**{name: None})
 
 
 def test_a_bad_value_is_refused_with_the_good_ones(kind: HeapKind) -> None:

@@ -39,7 +39,7 @@ class GrowingMemory:
         self.polls += 1
         return self.latest()
 
-    def open(self, polling_mode: str = "when_empty") -> HeapManager:
+    def open(self, polling_mode: Any = "when_empty") -> HeapManager:
         def refuse(size: int) -> int:
             raise AssertionError(f"nobody allocates {size} bytes here")
 
