@@ -11,7 +11,7 @@ import os
 import struct
 import sys
 
-__all__ = ["ABI", "ABIS", "WASM32", "WASM64", "native_abi"]
+__all__ = ["ABI", "ABIS", "WASM32", "WASM64", "native_abi", "target_of"]
 
 
 class ABI:
@@ -79,23 +79,27 @@ ABIS: dict[str, ABI] = {
 """The known ABIs by the name that clang has for the machine (its target triple)."""
 
 
-def _native_target() -> str:
-    """The machine that Python runs on, or the known one that lays out data the same way."""
-    narrow = struct.calcsize("P") == 4
-    if sys.platform == "emscripten" or sys.platform == "wasi":
+def target_of(system: str, machine: str, pointer_size: int, eight_byte_alignment: int) -> str:
+    """The target triple of a machine, or of a known one that lays out data the same way.
+
+    `system` is `sys.platform`, `machine` what ``uname -m`` says.
+    """
+    narrow = pointer_size == 4
+    if system in ("emscripten", "wasi"):
         return "wasm32-unknown-unknown" if narrow else "wasm64-unknown-unknown"
-    if sys.platform == "win32":
+    if system == "win32":
         return "i386-pc-windows-msvc" if narrow else "x86_64-pc-windows-msvc"
-    if sys.platform == "darwin":
+    if system == "darwin":
         return "arm64-apple-macos"  # of the kinds that emheap has, as on x86-64
-    if os.uname().machine.startswith(("aarch64", "arm")):
+    if machine.startswith(("aarch64", "arm")):
         return "armv7-linux-gnueabihf" if narrow else "aarch64-linux-gnu"
-    if struct.calcsize("@bq") == 12:
+    if eight_byte_alignment == 4:
         return "i386-linux-gnu"
     return "wasm32-unknown-unknown" if narrow else "x86_64-linux-gnu"
 
 
-_native = ABIS[_native_target()]
+_machine = os.uname().machine if hasattr(os, "uname") else ""
+_native = ABIS[target_of(sys.platform, _machine, struct.calcsize("P"), struct.calcsize("@bq") - 8)]
 
 
 def native_abi() -> ABI:

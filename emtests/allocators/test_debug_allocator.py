@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from emheap import DebugAllocator, HeapCorruptionError, HeapManager, int32, uint8, utf8
+import emheap
+from emheap import (
+    Allocator,
+    DebugAllocator,
+    HeapCorruptionError,
+    HeapManager,
+    OutOfBoundsError,
+    WrappingAllocator,
+    int32,
+    uint8,
+    utf8,
+)
 from emtests.blocks.consistency import check_consistent
 from emtests.conftest import OpenHeap
 
@@ -67,3 +78,66 @@ def test_a_detached_block_leaves_its_red_zones(heap: HeapManager) -> None:
     address = guarded.alloc_array(int32, [1, 2, 3]).detach()
     with heap.adopt(int32, address, 3) as plain:
         assert plain[:] == [1, 2, 3]
+
+
+def test_the_quarantine_finds_writes_after_free_when_it_gives_way(heap: HeapManager) -> None:
+    allocator = DebugAllocator(heap.allocator, heap.memory, quarantine=200)
+    guarded = HeapManager(heap.memory, allocator, heap.options)
+    ref = guarded.alloc_array(uint8, 50)
+    ref.free()
+    guarded.alloc_array(uint8, 50).free()
+    heap.memory.write_bytes(ref.address + 3, b"\7")
+    with pytest.raises(HeapCorruptionError, match=rf"{SITE}.*, freed at .*: bytes 3 to 3"):
+        guarded.alloc_array(uint8, 50)
+    assert guarded.total_allocated_byte_size == 0
+    guarded.alloc_array(uint8, 50).free()  # it was reported once
+    check_consistent(guarded)
+
+
+def test_a_block_that_the_allocator_beneath_does_not_take_back() -> None:
+    class Refusing(WrappingAllocator):
+        refuses = False
+
+        def free_sized(self, address: int, size: int) -> None:
+            if self.refuses:
+                raise ValueError("not now")
+            super().free_sized(address, size)
+
+    plain = emheap.wrap_buffer(bytearray(4096))
+    refusing = Refusing(plain.allocator)
+    refusing.refusals = (ValueError,)
+    allocator = DebugAllocator(refusing, plain.memory, quarantine=0)
+    address = allocator.allocate(20)
+    allocator.free(address)
+    refusing.refuses = True
+    with pytest.raises(ValueError, match="not now"):
+        allocator.allocate(20)
+    refusing.refuses = False
+    plain.memory.write_bytes(address, b"\7")
+    with pytest.raises(HeapCorruptionError, match="bytes 0 to 0"):
+        allocator.verify()  # it waits still
+    assert allocator.allocate(20)
+
+
+def test_a_block_larger_than_the_address_space(heap: HeapManager) -> None:
+    """With its red zones it would have few bytes again, where sizes are taken modulo 2**32."""
+    allocator = DebugAllocator(heap.allocator, heap.memory)
+    assert allocator.allocate((1 << 8 * heap.pointer_size) - 8) == 0
+
+
+def test_an_address_that_is_not_in_the_memory_goes_back() -> None:
+    class Elsewhere(Allocator):
+        def __init__(self) -> None:
+            self.freed: list[int] = []
+
+        def allocate(self, size: int) -> int:
+            return 1 << 20
+
+        def free(self, address: int) -> None:
+            self.freed.append(address)
+
+    elsewhere = Elsewhere()
+    allocator = DebugAllocator(elsewhere, emheap.wrap_buffer(bytearray(4096)).memory)
+    with pytest.raises(OutOfBoundsError, match="at address 0x100020 lies outside"):
+        allocator.allocate(8)
+    assert elsewhere.freed == [1 << 20]
