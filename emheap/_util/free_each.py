@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from emheap._util.messages import add_note
 from emheap.errors import BufferInUseError
 
-__all__ = ["raise_problems"]
+__all__ = ["problem_of", "raise_problems"]
+
+
+def problem_of(action: Callable[[], object]) -> Exception | None:
+    """What is raised where something is freed, to be raised when all the others are freed.
+
+    Of a BufferInUseError the message is what counts. The exception itself refers to the frames that
+    it passed, and so to what is in use, which would wait for the garbage collector.
+    """
+    try:
+        action()
+    except BufferInUseError as problem:
+        text = str(problem)
+    except Exception as problem:  # noqa: BLE001 (a user's free function may raise anything)
+        return problem
+    else:
+        return None
+    return BufferInUseError(text)
 
 
 def raise_problems(problems: list[Exception], where: str, error: BaseException | None) -> None:
@@ -18,6 +37,7 @@ def raise_problems(problems: list[Exception], where: str, error: BaseException |
     reported: list[Exception] = [
         problem for problem in problems if not isinstance(problem, BufferInUseError)
     ]
+    problems.clear()  # or the caller's frame would refer to what is raised through it
     if in_use:
         reported.append(BufferInUseError(f"{where}{'; '.join(in_use)}"))
     if not reported:
@@ -26,5 +46,10 @@ def raise_problems(problems: list[Exception], where: str, error: BaseException |
     for problem in reported:
         text = str(problem) if isinstance(problem, BufferInUseError) else f"{where}{problem!r}"
         add_note(first, f"and then, {text}")
+        del problem
+    reported.clear()
     if error is None:
-        raise first
+        try:
+            raise first
+        finally:
+            del first

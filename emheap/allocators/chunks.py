@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from emheap._util.checks import align_up
+from emheap._util.free_each import problem_of
 from emheap._util.locks import Lock, renew_after_fork
 from emheap.allocators.base import Allocator
 
@@ -153,9 +155,8 @@ class ChunkAllocator(Allocator):
             if inside:
                 self._left[chunk] = inside
                 continue
-            try:
-                self._give_back(chunk)
-            except Exception as problem:  # noqa: BLE001 (a user's free function may raise anything; it is raised when the others are done)
+            problem = problem_of(partial(self._give_back, chunk))
+            if problem is not None:
                 problems.append(problem)
         return problems
 

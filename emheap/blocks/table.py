@@ -14,18 +14,19 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakSet, WeakValueDictionary
 
+from emheap._util.free_each import problem_of
 from emheap._util.locks import Lock, renew_after_fork, value_of
 from emheap._util.platform import HAS_GIL
 from emheap._util.sites import Origin, Site
 from emheap.allocators.base import Allocator
-from emheap.blocks.block import Block, Layout, describe_block, is_released
+from emheap.blocks.block import Block, Layout, describe_block, end_of, is_released
 from emheap.blocks.loans import LoanTable
 from emheap.blocks.messages import Messages
 from emheap.blocks.options import Options
 from emheap.blocks.placement import find_room
 from emheap.blocks.region import Region
 from emheap.blocks.views import ViewTable
-from emheap.errors import BufferInUseError, HeapError, NotAllocatedError
+from emheap.errors import HeapError, NotAllocatedError
 from emheap.memories.base import Memory
 from emheap.types import Scalar
 
@@ -73,6 +74,8 @@ class BlockTable(Messages):
         """For blocks aligned by us: the allocator's address and the alignment, by ours."""
         self.detached: dict[int, Block] = {}
         """The blocks whose ownership was passed to other code, by address."""
+        self.inner: dict[int, Block] = {}
+        """The live blocks that were adopted inside of others, by address: they end with those."""
         self.revived: dict[int, tuple[Block, Block]] = {}
         """What stands for blocks that could not be freed after all, by address."""
         self._scalars: dict[type[Any], Layout] = {}
@@ -166,10 +169,9 @@ class BlockTable(Messages):
         """
         self.closed_at = site
         problems = self.release_all(list(self), site)
-        try:
-            self.loans.end_all()
-        except BufferInUseError as problem:
-            problems.append(problem)
+        lent = problem_of(self.loans.end_all)
+        if lent is not None:
+            problems.append(lent)
         if problems:
             self.closed_at = None
             return problems
@@ -178,11 +180,8 @@ class BlockTable(Messages):
         problems = self.release_all(list(self), site)  # what other threads made meanwhile
         for region in list(self._regions.values()):
             problems += self.close_region(region)
-        try:
-            self.allocator.trim()
-        except Exception as problem:  # noqa: BLE001 (a user's free function may raise anything; it is raised when the heap is closed)
-            problems.append(problem)
-        return problems
+        kept = problem_of(self.allocator.trim)
+        return problems if kept is None else [*problems, kept]
 
     def release_memory(self) -> None:
         """Let the owner of the bytes close them, unless another heap is open in the same memory."""
@@ -291,7 +290,7 @@ class BlockTable(Messages):
         if not self.claim(block):
             raise refusal(block)
         try:
-            self._end_references(block)
+            self._end_references(block, site)
         except (BufferError, MemoryError):
             self.restore(block)
             raise
@@ -331,17 +330,27 @@ class BlockTable(Messages):
                 return _remove(layout.blocks, address, block)
         return _remove(layout.blocks, address, block)
 
-    def _end_references(self, block: Block) -> None:
+    def _end_references(self, block: Block, site: Site) -> None:
         """Make every use of a block that has left its table raise, before its bytes can become
         another block's. Raises BufferInUseError if something uses them."""
         elements, address, layout, _, _ = block
         describe = partial(describe_block, block)
         self.views.release(address, elements, describe)
+        if self.inner:
+            self._end_inner(block, site)
         if self.loans.entries:
             size = layout.byte_size or 1
             # One more look: another thread that lends at this moment looks for the block after.
             self.loans.recall(address, size, describe())
             self.loans.end(self.loans.overlapping(address, size), describe())
+
+    def _end_inner(self, block: Block, site: Site) -> None:
+        """End the blocks that were adopted inside of a block. Whose allocator is in that block has
+        no bytes any more in which it could be told of a free one, so nothing is freed."""
+        self.inner.pop(block[1], None)
+        for inner in list(self.inner.values()):
+            if block[1] <= inner[1] < end_of(block) and self.is_live(inner):
+                self.retire(inner, site, self.refusal)
 
     def restore(self, block: Block) -> None:
         """Make a block live again that left its table."""
@@ -399,9 +408,8 @@ class BlockTable(Messages):
                 if len(blocks) < _REMEMBERED:
                     self.freed[block[1]] = block, code, offset
             elif self.is_live(block):
-                try:
-                    self.release(block, site)
-                except Exception as problem:  # noqa: BLE001 (a user's free function may raise anything; it is raised when the others are done)
+                problem = problem_of(partial(self.release, block, site))
+                if problem is not None:
                     problems.append(problem)
         self._trim_history()
         return problems

@@ -93,17 +93,21 @@ def adopt(
 ) -> Block:
     """A block of the table where another program allocated one."""
     table.check_open()
-    problem = _owner_of(table, layout, start)
+    around = table.containing(start)
+    problem = _owner_of(table, layout, start, around)
     if problem:
         raise AlreadyOwnedError(f"{format_address(start)} cannot be adopted: {problem}")
     count = 1 if layout.count is None else layout.count
     elements = layout.open_elements(unit, start, count)
     block: Block = (elements, start, layout, *table.with_stack(site))
+    if around is not None:
+        table.inner[start] = block
+        table.loans.add_elements(start, layout.byte_size, elements)  # no short cut frees `around`
     table.register(block)
     return block
 
 
-def _owner_of(table: BlockTable, layout: Layout, start: int) -> str:
+def _owner_of(table: BlockTable, layout: Layout, start: int, around: Block | None) -> str:
     """Why bytes cannot be adopted that this heap has already; empty if they can be."""
     live = table.find(start)
     if live is not None:
@@ -117,7 +121,6 @@ def _owner_of(table: BlockTable, layout: Layout, start: int) -> str:
                 f"{describe_freed(freed, (code, offset))}, and the heap keeps its bytes for the "
                 "next block"
             )
-    around = table.containing(start)
     last = table.containing(start + max(layout.byte_size, 1) - 1)
     if last is not around:
         crossed = last or around

@@ -289,8 +289,11 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
         elements, or a string with room for `count` elements (as many as it has now, if that is
         None).
 
-        It is freed by ``free(address)``, or as the heap's own allocator does. Raises
-        AlreadyOwnedError for a live block of this heap, OutOfBoundsError, MisalignedError.
+        It is freed by ``free(address)``, or as the heap's own allocator does. What lies inside of a
+        live block of this heap needs a function of its own to free it; if that block is freed
+        first, what was adopted ends with it, and the function is not called.
+
+        Raises AlreadyOwnedError for a live block of this heap, OutOfBoundsError, MisalignedError.
         """
         if isinstance(kind, Compound):
             from emheap.heap import struct_verbs

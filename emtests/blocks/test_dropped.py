@@ -12,8 +12,18 @@ from typing import Any
 import pytest
 
 import emheap
-from emheap import HeapManager, float64, int32, pointer53, uint8, uint128, utf8, utf16
-from emtests.conftest import OpenHeap
+from emheap import (
+    BufferInUseError,
+    HeapManager,
+    float64,
+    int32,
+    pointer53,
+    uint8,
+    uint128,
+    utf8,
+    utf16,
+)
+from emtests.conftest import OpenHeap, skip_for_gap
 
 MAKERS: dict[str, Callable[[HeapManager], Any]] = {
     "alloc": lambda heap: heap.alloc(int32, 5),
@@ -262,3 +272,27 @@ def test_it_works_without_a_table_of_blocks(open_heap: OpenHeap) -> None:
         ref = heap.alloc_array(uint8, 1 << 16)
         ref[0] = number
         del ref
+
+
+def test_a_block_that_outlived_its_arena_goes_with_its_last_holder(open_heap: OpenHeap) -> None:
+    """Nothing that the error of the arena's end left refers to the block."""
+    heap = open_heap(enable_garbage_collection=True)
+    if not heap.memory.zero_copy:
+        skip_for_gap("this heap", "no slice of a view keeps its blocks")
+
+    def leave_in_use() -> None:
+        with heap.arena() as scratch:
+            held.append(scratch.alloc_array(int32, [1, 2, 3]).view[1:])
+
+    held: list[Any] = []
+    gc.collect()
+    gc.disable()
+    try:
+        with pytest.raises(BufferInUseError, match="at the end of the arena") as raised:
+            leave_in_use()
+        assert heap.total_allocated_byte_size == 12
+        del raised
+        held.clear()
+        assert heap.total_allocated_byte_size == 0
+    finally:
+        gc.enable()

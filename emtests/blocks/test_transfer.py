@@ -191,6 +191,43 @@ def test_a_failing_free_function_leaves_the_block(heap: HeapManager) -> None:
     block.free()
 
 
+def test_what_was_adopted_inside_of_a_block_ends_with_it(heap: HeapManager) -> None:
+    freed: list[int] = []
+    outer = heap.alloc_array(uint8, 64)
+    number = heap.adopt(int32, outer.address + 8, free=freed.append)
+    array = heap.adopt(int32, outer.address + 16, 8, free=freed.append)
+    innermost = heap.adopt(int32, array.address + 4, free=freed.append)
+    beside = heap.alloc_array(uint8, 64)
+    part = array.view[2:]
+    if heap.memory.zero_copy:
+        with pytest.raises(BufferInUseError, match=r"of (32|64) bytes .*freed: still in use"):
+            outer.free()
+        array[3] = 7
+        assert outer.is_not_freed
+        assert outer[28] + outer[31] == 7  # in either byte order
+    del part
+    outer.free()
+    for ref in (number, array, innermost):
+        assert ref.is_freed
+        with pytest.raises(UseAfterFreeError, match=r"allocated at .*freed at "):
+            ref.clear()
+        with pytest.raises(DoubleFreeError):
+            ref.free()
+    assert freed == []
+    assert heap.total_allocated_byte_size == 64
+    beside.free()
+
+
+def test_a_block_adopted_inside_of_another_is_freed_first_where_all_are(heap: HeapManager) -> None:
+    freed: list[int] = []
+    outer = heap.alloc_array(uint8, 64)
+    inner = heap.adopt(int32, outer.address + 8, free=freed.append)
+    heap.free_all()
+    assert freed == [inner.address]
+    assert inner.is_freed
+    assert outer.is_freed
+
+
 def test_c_and_we_free_what_the_other_allocated() -> None:
     libc = LibcAllocator()
     heap = emheap.open()
