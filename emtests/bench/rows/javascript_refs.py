@@ -111,6 +111,7 @@ class _Exports:
 
         exports = instance.exports
         self.malloc, self.free = exports.malloc, exports.free
+        self.free(self.malloc(1 << 20))  # so that the memory need not grow later on
         self.octets = js.Uint8Array.new(exports.memory.buffer)
         self.pointers = js.Uint32Array.new(exports.memory.buffer)
 
