@@ -20,6 +20,7 @@ from emheap._util.platform import HAS_GIL
 from emheap._util.sites import Origin, Site
 from emheap.allocators.base import Allocator
 from emheap.blocks.block import Block, Layout, describe_block, end_of, is_released
+from emheap.blocks.extents import ExtentIndex
 from emheap.blocks.loans import LoanTable
 from emheap.blocks.messages import Messages
 from emheap.blocks.options import Options
@@ -82,6 +83,7 @@ class BlockTable(Messages):
         self._layouts: dict[tuple[Any, int | None], Layout] = {}
         self.holders: WeakValueDictionary[int, Any] = WeakValueDictionary()
         """What keeps a block alive, by the block's id, where garbage is collected."""
+        self._extents = ExtentIndex()
         self._lock = Lock()
         if not HAS_GIL:
             renew_after_fork(self)
@@ -354,7 +356,14 @@ class BlockTable(Messages):
 
     def restore(self, block: Block) -> None:
         """Make a block live again that left its table."""
+        self._extents.forget()
         self.register(self._revive(block) if is_released(block[0]) else block)
+
+    def reenter(self, block: Block) -> None:
+        """Let a block be in its table again that left it to be freed, and was not."""
+        _, address, layout, _, _ = block
+        self._extents.forget()
+        layout.blocks[address] = block
 
     def _revive(self, block: Block) -> Block:
         """A block like one whose references have ended."""
@@ -425,7 +434,7 @@ class BlockTable(Messages):
         try:
             elements.release()
         except BufferError:
-            blocks[address] = block
+            self.reenter(block)
             return False
         spare.append(address)
         return True
@@ -449,6 +458,11 @@ class BlockTable(Messages):
             if block is not None:
                 return block
         return None
+
+    def owner_of(self, address: int) -> Block | None:
+        """The live block that `address` lies in, found without a walk over all of them."""
+        tables = list(self._tables.copy().values())
+        return self._extents.containing(address, tables, self.is_live)
 
     def __iter__(self) -> Iterator[Block]:
         """The live blocks, oldest first within a type."""

@@ -93,7 +93,7 @@ def adopt(
 ) -> Block:
     """A block of the table where another program allocated one."""
     table.check_open()
-    around = table.containing(start)
+    around = table.owner_of(start)
     problem = _owner_of(table, layout, start, around)
     if problem:
         raise AlreadyOwnedError(f"{format_address(start)} cannot be adopted: {problem}")
@@ -121,7 +121,7 @@ def _owner_of(table: BlockTable, layout: Layout, start: int, around: Block | Non
                 f"{describe_freed(freed, (code, offset))}, and the heap keeps its bytes for the "
                 "next block"
             )
-    last = table.containing(start + max(layout.byte_size, 1) - 1)
+    last = table.owner_of(start + max(layout.byte_size, 1) - 1)
     if last is not around:
         crossed = last or around
         assert crossed is not None

@@ -342,7 +342,7 @@ class HeapRef(Generic[T]):
                 return
             except BufferError:
                 if layout.tracked:
-                    layout.blocks[address] = block
+                    layout.table.reenter(block)
             except (LookupError, ValueError, AttributeError):
                 pass
         if not self._free_pooled(2):
@@ -370,7 +370,7 @@ class HeapRef(Generic[T]):
             elements.release()
         except BufferError:  # a view is out, or another thread works on the bytes
             if layout.tracked:
-                layout.blocks[address] = block
+                layout.table.reenter(block)
             return False
         except (LookupError, ValueError, AttributeError):
             return False  # freed, or no Python function is the caller: JavaScript, a new thread

@@ -1,0 +1,103 @@
+"""Which live block an address lies in.
+
+Nothing that allocates or frees takes notice of this index: it is brought up to date when it is
+asked. New blocks are at the end of their table, for dictionaries keep the order of insertion, so
+going backwards until a block that is known finds all of them. What was freed is found not to be
+live, and is taken out when it is more than what lives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from emheap._util.locks import Lock, renew_after_fork
+from emheap.blocks.block import Block
+
+__all__ = ["ExtentIndex"]
+
+_SMALLEST_SCALE = 6
+_FEW = 1024
+_Tables = Iterable[dict[int, Block]]
+
+
+class ExtentIndex:
+    """The blocks of one heap, by the bytes that they cover.
+
+    A block is entered at a scale, a power of two that is not less than its size: so it lies in
+    two buckets of that many bytes at most, and few others do.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[int, Block] = {}
+        """Those that were entered, by address."""
+        self._buckets: dict[tuple[int, int], list[Block]] = {}
+        self._scales: set[int] = set()
+        self._lock = Lock()
+        renew_after_fork(self)
+
+    def forget(self) -> None:
+        """Begin anew, because a block that was known has become the last one of its table."""
+        with self._lock:
+            self._clear()
+
+    def containing(
+        self, address: int, tables: _Tables, is_live: Callable[[Block], bool]
+    ) -> Block | None:
+        """The live block that an address lies in; of blocks in each other the innermost."""
+        with self._lock:
+            self._update(list(tables))
+            near = [
+                block
+                for scale in self._scales
+                for block in self._buckets.get((scale, address >> scale), ())
+            ]
+        found = [block for block in near if block[1] <= address < _end_of(block) and is_live(block)]
+        return max(found, key=lambda block: (block[1], -_end_of(block)), default=None)
+
+    def _update(self, tables: list[dict[int, Block]]) -> None:
+        if len(self._known) > 2 * sum(map(len, tables)) + _FEW:
+            self._clear()
+        for blocks in tables:
+            for block in self._new_ones(blocks):
+                self._enter(block)
+
+    def _clear(self) -> None:
+        self._known, self._buckets, self._scales = {}, {}, set()
+
+    def _new_ones(self, blocks: dict[int, Block]) -> list[Block]:
+        """The blocks of a table that are not known, the oldest first."""
+        found: list[Block | None] = []
+        try:
+            for address in reversed(blocks):
+                block = blocks.get(address)
+                if block is not None and self._known.get(address) is block:
+                    break
+                found.append(block)
+        except RuntimeError:  # another thread changed the table
+            every = list(blocks.copy().values())
+            return [block for block in every if self._known.get(block[1]) is not block]
+        # Last the newest: one that is entered tells that all before it are.
+        return [block for block in reversed(found) if block is not None]
+
+    def _enter(self, block: Block) -> None:
+        old = self._known.get(block[1])
+        if old is not None:
+            for key in _keys(old):
+                self._buckets[key] = [one for one in self._buckets[key] if one is not old]
+        for key in _keys(block):
+            self._buckets.setdefault(key, []).append(block)
+            self._scales.add(key[0])
+        self._known[block[1]] = block
+
+
+def _end_of(block: Block) -> int:
+    _, start, layout, _, _ = block
+    return start + max(layout.byte_size, 1)
+
+
+def _keys(block: Block) -> set[tuple[int, int]]:
+    """The buckets that a block lies in: of what scale, and which."""
+    _, start, layout, _, _ = block
+    last = max(layout.byte_size, 1) - 1
+    scale = max(last.bit_length(), _SMALLEST_SCALE)
+    return {(scale, start >> scale), (scale, (start + last) >> scale)}

@@ -1,0 +1,97 @@
+"""Which block an address lies in, found among many that come and go."""
+
+from __future__ import annotations
+
+import random
+from functools import partial
+from typing import Any
+
+import pytest
+
+import emheap
+from emheap import HeapManager, int32, uint8, wrap_buffer
+from emtests.blocks.test_call_counts import Count
+
+
+@pytest.fixture
+def heap() -> HeapManager:
+    return wrap_buffer(bytearray(1 << 20), debug=False)
+
+
+def owner_of(heap: HeapManager, address: int) -> Any:
+    block = heap._table.owner_of(address)
+    return None if block is None else block[1]
+
+
+def test_every_byte_of_a_block_is_found_and_none_beside_it(heap: HeapManager) -> None:
+    refs = [heap.alloc_array(uint8, size) for size in (1, 7, 64, 65, 4096, 100_000)]
+    for ref in refs:
+        size = ref.allocated_byte_size
+        for offset in {0, 1, size // 2, size - 1} & set(range(size)):
+            assert owner_of(heap, ref.address + offset) == ref.address
+        assert owner_of(heap, ref.address + size) != ref.address
+        assert owner_of(heap, ref.address - 1) != ref.address
+    heap.free_all()
+    assert owner_of(heap, refs[0].address) is None
+
+
+def test_random_blocks_are_found_while_they_live() -> None:
+    heap = wrap_buffer(bytearray(1 << 20), debug=False)
+    choice = random.Random(7)
+    live: dict[int, Any] = {}
+    for _ in range(3000):
+        if live and choice.random() < 0.45:
+            live.pop(choice.choice(list(live))).free()
+        elif choice.random() < 0.5:
+            ref: Any = heap.alloc(int32)
+            live[ref.address] = ref
+        else:
+            ref = heap.alloc_array(uint8, choice.randrange(1, 300))
+            live[ref.address] = ref
+        if choice.random() < 0.2:
+            address = choice.randrange(1, 1 << 20)
+            inside = [
+                start
+                for start, ref in live.items()
+                if start <= address < start + ref.allocated_byte_size
+            ]
+            assert owner_of(heap, address) == (inside[0] if inside else None)
+    heap.free_all()
+
+
+def test_a_block_that_could_not_be_freed_hides_no_newer_one(heap: HeapManager) -> None:
+    old = heap.alloc_array(uint8, 100)
+    assert owner_of(heap, old.address + 1) == old.address  # it is known from now on
+    new = heap.alloc_array(uint8, 100)
+    part = old.view[:1]
+    with pytest.raises(emheap.BufferInUseError):
+        old.free()
+    assert owner_of(heap, new.address + 1) == new.address
+    assert owner_of(heap, old.address + 1) == old.address
+    part.release()
+    heap.free_all()
+
+
+def test_adopting_takes_as_many_calls_where_more_blocks_are_live() -> None:
+    calls = []
+    for others in (10, 2000):
+        heap = wrap_buffer(bytearray(1 << 20), debug=False)
+        refs = [heap.alloc_array(uint8, 24) for _ in range(others)]
+        given = [heap.alloc_array(uint8, 24).detach() for _ in range(2)]
+        refs.append(heap.adopt(uint8, given[0], 24))
+        calls.append(Count(partial(heap.adopt, uint8, given[1], 24)))
+        assert len(refs) == others + 1
+        heap.free_all()
+    few, many = calls
+    assert many.number <= few.number, (few.calls, many.calls)
+
+
+def test_of_blocks_in_each_other_the_innermost_is_found(heap: HeapManager) -> None:
+    outer = heap.alloc_array(uint8, 100)
+    inner = heap.adopt(uint8, outer.address + 16, 32, free=lambda address: None)
+    assert owner_of(heap, outer.address + 15) == outer.address
+    assert owner_of(heap, inner.address + 31) == inner.address
+    assert owner_of(heap, inner.address + 32) == outer.address
+    inner.free()
+    assert owner_of(heap, outer.address + 20) == outer.address
+    outer.free()
