@@ -198,7 +198,7 @@ def test_a_heap_is_a_scope_too(kind: HeapKind) -> None:
 
 def test_freed_bytes_are_used_again() -> None:
     heap = emheap.wrap_buffer(bytearray(1 << 12))
-    for _ in range(1000):
+    for _ in range(200):
         refs: list[Any] = [heap.alloc(int32), heap.alloc_array(uint8, 20), heap.alloc(utf8, "text")]
         for ref in refs:
             heap.free(ref.address)

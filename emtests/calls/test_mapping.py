@@ -15,7 +15,11 @@ from emheap import (
     c,
     float32,
     float64,
+    int8,
+    int16,
     int32,
+    uint8,
+    uint16,
 )
 from emtests.calls.declared import Calls
 from emtests.calls.ways import Way
@@ -58,6 +62,18 @@ def test_every_width(calls: Calls) -> None:
         assert same.map(values) == values
     assert calls.same_float.map([0.5, -2.0]) == [0.5, -2.0]
     assert calls.same_double.map([0.1, -2.0]) == [0.1, -2.0]
+
+
+def test_results_end_where_their_array_does(calls: Calls, c_heap: HeapManager) -> None:
+    for same, kind in (
+        (calls.same_char, int8),
+        (calls.same_uchar, uint8),
+        (calls.same_short, int16),
+        (calls.same_ushort, uint16),
+    ):
+        with c_heap.alloc_array(kind, [9] * 4) as room:
+            same.map([1, 2, 3], out=c_heap.wrap_array(kind, room.address, 3))
+            assert room[:] == [1, 2, 3, 9]
 
 
 def test_copies_of_arguments_are_released(calls: Calls, c_heap: HeapManager) -> None:
