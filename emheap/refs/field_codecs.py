@@ -159,7 +159,17 @@ Store = Callable[[bytearray, int, Any, Notes], None]
 class Codec:
     """Whole structures of one kind, as one ABI lays them out."""
 
-    __slots__ = ("_stores", "encode", "entries", "form", "kind", "layout", "names", "put")
+    __slots__ = (
+        "_stores",
+        "encode",
+        "entries",
+        "form",
+        "kind",
+        "layout",
+        "names",
+        "put",
+        "put_all",
+    )
 
     def __init__(self, kind: Any, abi: ABI) -> None:
         declaration = kind._declaration
@@ -174,8 +184,11 @@ class Codec:
         """``encode(x=1, y=2)`` gives the bytes of such a structure."""
         self.put: Callable[..., None] | None = None
         """``put(window, address, x=1, y=2)`` stores one, or breaks off in the middle."""
+        self.put_all: Callable[..., None] | None = None
+        """``put_all(window, address, {"x": 1, "y": 2})`` likewise, where no field is left out:
+        keywords take longer."""
         if self.form is not None:
-            self.encode, self.put = _make_encoders(self.entries, self.form)
+            self.encode, self.put, self.put_all = _make_encoders(self.entries, self.form)
 
     def encode_fields(self, fields: Mapping[str, Any], notes: Notes, *, partly: bool) -> bytes:
         """The bytes of a structure with these fields; what is left out is its default.
@@ -302,8 +315,8 @@ def _converts(scalar: type[Scalar[Any]]) -> bool:
 
 def _make_encoders(
     entries: list[Entry], form: struct.Struct
-) -> tuple[Callable[..., bytes], Callable[..., None]]:
-    """Functions of the fields, as keywords, that give their bytes, or store them."""
+) -> tuple[Callable[..., bytes], Callable[..., None], Callable[..., None]]:
+    """Functions of the fields, as keywords or in a dict, that give their bytes, or store them."""
     space: dict[str, Any] = {**_GUARDS, "__pack": form.pack, "__pack_into": form.pack_into}
     parameters = []
     for entry in entries:
@@ -315,14 +328,17 @@ def _make_encoders(
     values = ", ".join(entry.name for entry in entries)
     keywords = ", ".join(parameters)
     guard = _guard(entries)
+    taken = "".join(f"    {entry.name} = __fields[{entry.name!r}]\n" for entry in entries)
     exec(
         f"def encode(*, {keywords}):\n{guard}"
         f"    return __pack({values})\n"
         f"def put(__window, __address, /, *, {keywords}):\n{guard}"
+        f"    __pack_into(__window, __address, {values})\n"
+        f"def put_all(__window, __address, __fields, /):\n{taken}{guard}"
         f"    __pack_into(__window, __address, {values})\n",
         space,
     )
-    return space["encode"], space["put"]
+    return space["encode"], space["put"], space["put_all"]
 
 
 # Fields may be called ``type`` or ``float``.

@@ -121,11 +121,12 @@ def struct_allocator(table: BlockTable, kind: Any, depth: int) -> StructAllocato
     spare block or a value that does not fit, goes the long way.
     """
     variants = _variants(table, kind)
-    layout, put = shared_layout(table, variants), variants.codec.put
+    layout, codec = shared_layout(table, variants), variants.codec
+    put, put_all, count = codec.put, codec.put_all, len(codec.names)
     memory: Any = table.memory
     spare = layout.spare
     collects = table.options.enable_garbage_collection
-    if spare is None or collects or put is None or not is_direct(memory):
+    if spare is None or collects or put is None or put_all is None or not is_direct(memory):
         return None
     cls: Any = variants.owning
     size, blocks = variants.layout.size, layout.blocks
@@ -137,8 +138,11 @@ def struct_allocator(table: BlockTable, kind: Any, depth: int) -> StructAllocato
         try:
             frame = current_frame(depth)
             address = spare.pop()
-            put(window, address, **fields)
-        except (IndexError, ValueError, TypeError, OverflowError, struct.error):
+            if len(fields) == count:
+                put_all(window, address, fields)
+            else:
+                put(window, address, **fields)
+        except (LookupError, ValueError, TypeError, OverflowError, struct.error):
             if address:
                 spare.append(address)
         else:
