@@ -10,6 +10,7 @@ import emheap
 from emheap import (
     Array,
     ArrayRef,
+    Atomic,
     Field,
     HeapManager,
     Pointer,
@@ -208,6 +209,9 @@ def test_allocating() -> None:
         assert_type(heap.wrap_array(Vec, vec.address, 1, stride=16), StructArrayRef[Vec])
         assert_type(vec.field_ref(Vec.x), ScalarRef[float])
         assert_type(vec.field_ref(Vec.x).value, float)
+        assert_type(vec.field_ref(Vec.x).atomic, Atomic[float])
+        assert_type(vec.field_ref(Vec.x).atomic.add(0.5), float)
+        assert_type(vec.field_ref(Vec.x).atomic.load(), float)
     with heap.alloc_array(uint8, 64) as room:
         assert_type(heap.wrap(Tail, room.address & -4, tail=3), Tail)
         adopted = heap.adopt(Vec, (room.address + 8) & -8, free=lambda address: None)
@@ -229,6 +233,11 @@ def test_values_and_layouts() -> None:
     assert_type(Node.next, Field[Pointer[Node]])
     assert_type(emheap.open().layout(Node), StructLayout)
     assert_type(emheap.open().layout(Node).size, int)
+    # The annotation of a bit-field says what Python sees, so checkers take Node.hot for a bool.
+    hot = emheap.open().layout(Node).fields["hot"]
+    assert_type(hot, Field[Any])
+    assert_type(hot.offset, int)
+    assert_type(hot.bit_width, "int | None")
 
 
 def test_arrays() -> None:

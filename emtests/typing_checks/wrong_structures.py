@@ -22,6 +22,10 @@ def fields(n: Node, vec: Vec) -> None:
     n.access = "r"  # type: ignore[assignment]
     n.at = 5  # type: ignore[assignment]
     n.at.x = "a"  # type: ignore[assignment]
+    # Of another structure mypy has nothing to say: what it takes a field to be it also takes the
+    # constructor's argument to be, and there it cannot say "of this same structure".
+    n.at = Pixel(r=1, g=2, b=3)  # pyright: ignore[reportAttributeAccessIssue]
+    print(Node(id=1, at=Pixel(r=1, g=2, b=3)))  # pyright: ignore[reportArgumentType]
     n.yes = "yes"  # type: ignore[assignment]
     n.letter = "x"  # type: ignore[assignment]
     n.wide = b"x"  # type: ignore[assignment]
@@ -37,6 +41,8 @@ def fields(n: Node, vec: Vec) -> None:
     print(text, number, color)
     vec.address = 5  # type: ignore[misc]
     vec.to_dict(1)  # type: ignore[call-arg]
+    vec.field_ref(Vec.x).atomic.add("a")  # type: ignore[arg-type]
+    vec.field_ref(n.id)  # type: ignore[arg-type]
 
 
 def pointers(heap: HeapManager, n: Node, vec: Vec) -> None:
