@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,13 @@ from emtests.backends.wasmtime.running import make_store
 from emtests.conftest import skip_for_gap
 from emtests.webassembly.build import (
     COMPILER,
+    EMSCRIPTEN_BUILDS,
+    EMSCRIPTEN_COMPILER,
     FIXTURES,
     NAMES,
     RUST,
     RUST_COMPILER,
+    compile_emscripten,
     compile_fixture,
     compile_rust,
     compiler_version,
@@ -44,6 +48,8 @@ def test_every_module_is_there_and_small() -> None:
     assert (*GUESTS, "calls", "fft", "printing") == NAMES
     for name in NAMES:
         assert (FIXTURES / f"{name}.wasm").stat().st_size < 100_000
+    for name in EMSCRIPTEN_BUILDS:
+        assert (FIXTURES / f"{name}.js").stat().st_size < 100_000
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -66,3 +72,12 @@ def test_the_module_in_rust_is_what_its_source_compiles_to(tmp_path: Path) -> No
         skip_for_gap("compiling the module in Rust again", f"rustc {RUST_COMPILER} is not here")
     made = compile_rust(tmp_path)
     assert made.read_bytes() == (FIXTURES / f"{RUST}.wasm").read_bytes()
+
+
+@pytest.mark.parametrize("name", EMSCRIPTEN_BUILDS)
+def test_emscriptens_scripts_are_what_their_source_compiles_to(name: str, tmp_path: Path) -> None:
+    version = compiler_version("em++")
+    if version != EMSCRIPTEN_COMPILER or shutil.which("wasm-emscripten-finalize") is None:
+        skip_for_gap("compiling the scripts anew", f"Emscripten {EMSCRIPTEN_COMPILER} is not here")
+    made = compile_emscripten(name, tmp_path)
+    assert made.read_bytes() == (FIXTURES / f"{name}.js").read_bytes()

@@ -16,6 +16,7 @@ import pytest
 
 import emheap
 from emheap import HeapManager, Library, int32
+from emheap._util.platform import IN_PYODIDE
 from emtests.calls.programs import harfbuzz, libc, sodium, sqlite, zstd
 from emtests.calls.programs.files import find_program
 from emtests.calls.programs.opening import (
@@ -26,6 +27,7 @@ from emtests.calls.programs.opening import (
     open_shared,
     open_wasm,
 )
+from emtests.calls.ways import skip_without_big_ints_in
 from emtests.webassembly.guests import FIXTURES
 from pyodide_demo.fft import Fft, Pffft, Transform
 
@@ -69,6 +71,7 @@ def test_sqlite_queries(connection: sqlite.Connection) -> None:
 
 
 def test_sqlite_blobs(connection: sqlite.Connection) -> None:
+    skip_without_big_ints_in(IN_PYODIDE)
     connection.query("create table things(name, data, number)")
     stored = [("one", bytes(range(256)), 2**40), ("zwei €", b"", -1), ("", b"\0", 0)]
     for row in stored:
@@ -137,6 +140,7 @@ def test_zstd_in_pieces(where: str) -> None:
 
 @pytest.mark.parametrize("where", NO_MODULES)
 def test_a_secret_box(where: str) -> None:
+    skip_without_big_ints_in(IN_PYODIDE)
     native = where == "native"
     opened = open_shared("libsodium.so.23") if native else open_wasm(find_program("sodium.wasm"))
     heap, library = bind(sodium.Sodium, opened)
