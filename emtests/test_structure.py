@@ -9,6 +9,7 @@ import pydoc
 import re
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,19 @@ def test_imports_have_no_circle_at_run_time_or_for_type_checkers() -> None:
 
     for module in graph:
         visit(module, ())
+
+
+def test_the_modules_of_the_demonstration_import_one_way() -> None:
+    graph = {
+        path.stem: {
+            imported.split(".")[1]
+            for imported in imports_of(path)
+            if imported.startswith("pyodide_demo.")
+        }
+        for path in (ROOT.parent / "pyodide_demo").glob("*.py")
+    }
+    assert "picture" in graph["filters"]
+    TopologicalSorter(graph).prepare()  # raises CycleError
 
 
 @pytest.mark.parametrize("path", modules(), ids=name_of)

@@ -1,4 +1,4 @@
-"""The mistakes of `breaking.py` made with ctypes alone, which takes each of them in silence.
+"""The mistakes of `breaking.py` made with ctypes alone, which reports none of them.
 
 They are chosen so that the interpreter lives on: every byte that is damaged belongs to a block of
 the same function.
@@ -36,7 +36,7 @@ def freed_and_next() -> tuple[int, int]:
         if first == second:
             return first, second
         _kept.append(second)
-    raise MemoryError(f"the C library handed none of {MOST_BLOCKS} blocks out again")
+    raise MemoryError(f"the C library reused none of {MOST_BLOCKS} blocks")
 
 
 def use_after_free() -> str:
@@ -49,7 +49,7 @@ def use_after_free() -> str:
 
 
 def double_free() -> str:
-    """Free a block that belongs to somebody else by now"""
+    """Free a block whose bytes belong to another one by now"""
     first, second = freed_and_next()
     c_int32.from_address(second).value = 2
     free(first)

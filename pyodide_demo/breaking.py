@@ -54,7 +54,7 @@ def use_after_free(heap: HeapManager) -> str:
 
 
 def double_free(heap: HeapManager) -> str:
-    """Free a block that belongs to somebody else by now"""
+    """Free a block whose bytes belong to another one by now"""
     first = heap.alloc(int32, 1)
     first.free()
     with heap.alloc(int32, 2) as second:
@@ -86,26 +86,26 @@ def leak(heap: HeapManager) -> str:
 MISTAKES = {
     "use-after-free": Mistake(
         "Use after free",
-        "A number is freed, its bytes go to another one, and then the first is read.",
+        "A number is freed, its bytes are reused for another one, and then the first is read.",
         use_after_free,
         bare.use_after_free,
     ),
     "double-free": Mistake(
         "Double free",
-        "A block is freed twice. By the second time its bytes belong to somebody else, who "
+        "A block is freed twice. By the second time, its bytes belong to another block, which "
         "loses them.",
         double_free,
         bare.double_free,
     ),
     "overflow": Mistake(
         "Overflow",
-        "An array has four elements, and an element behind its end is stored.",
+        "An array has four elements, and a value is stored beyond its end.",
         overflow,
         bare.overflow,
     ),
     "out-of-range": Mistake(
         "Value out of range",
-        "A byte holds 0 to 255, and the program stores 300.",
+        "A byte can store 0 to 255, and 300 is assigned to it.",
         out_of_range,
         bare.out_of_range,
     ),

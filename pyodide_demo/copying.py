@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pyodide_demo.program import Picture
+    from pyodide_demo.picture import Picture
 
 
 def copy_to_js(picture: Picture) -> Any:

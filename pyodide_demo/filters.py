@@ -11,7 +11,7 @@ from emheap import Struct, clamped_uint8, int32, uint8, uint32
 from pyodide_demo.lanes import Neighbourhood, fill_lanes, saturate, subtract, widen
 
 if TYPE_CHECKING:
-    from pyodide_demo.program import Picture
+    from pyodide_demo.picture import Picture
 
 LEVELS = range(256)
 

@@ -15,7 +15,7 @@ from emheap import uint16
 
 if TYPE_CHECKING:
     from emheap import ArrayRef
-    from pyodide_demo.program import Picture, Scratch
+    from pyodide_demo.picture import Picture, Scratch
 
 LANE_BITS = 16
 MIDDLE = 1 << (LANE_BITS - 1)

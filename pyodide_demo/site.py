@@ -25,6 +25,7 @@ HERE = Path(__file__).resolve().parent
 _PROGRAM = (
     "__init__.py",
     "program.py",
+    "picture.py",
     "filters.py",
     "lanes.py",
     "breaking.py",

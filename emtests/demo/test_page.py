@@ -11,7 +11,7 @@ import pytest
 
 from emtests.conftest import skip_for_gap
 from emtests.demo.conftest import Drive
-from pyodide_demo.environment import EnvironmentProblem, npm_install
+from pyodide_demo.environment import CHECKOUT, EnvironmentProblem, npm_install
 
 pytestmark = pytest.mark.once
 
@@ -70,9 +70,34 @@ def test_a_runtime_that_cannot_be_had_is_explained(seen: dict[str, Any]) -> None
     assert words["program.zip.gz 500"] == f"program.zip.gz {answered} 500."
 
 
-@pytest.mark.parametrize("size", ["phone", "desktop"])
+@pytest.mark.parametrize("size", ["small phone", "phone", "desktop", "large desktop"])
 def test_no_panel_is_wider_than_the_window(seen: dict[str, Any], size: str) -> None:
     assert seen["wide"][size] == dict.fromkeys(TABS, 0)
+
+
+def test_no_label_moves_when_a_tab_is_selected(seen: dict[str, Any]) -> None:
+    one, other = seen["labels"]
+    assert one == other
+
+
+def test_every_panel_shows_the_module_that_it_runs_with_numbered_lines(
+    seen: dict[str, Any],
+) -> None:
+    modules = seen["modules"]
+    assert modules.keys() == TABS.keys() - {"Break it"}
+    for name, *lines in modules.values():
+        text = (CHECKOUT / "pyodide_demo" / name).read_text(encoding="utf-8").splitlines()
+        assert [line.rstrip() for line in lines] == [
+            f"{number} {line}".rstrip() for number, line in enumerate(text, 1)
+        ]
+
+
+def test_colours_of_the_systems_choice_tell_what_is_selected(seen: dict[str, Any]) -> None:
+    tabs = seen["forced"]["tabs"]
+    (selected,) = {colour for is_selected, colour in tabs if is_selected == "true"}
+    assert selected not in {colour for is_selected, colour in tabs if is_selected == "false"}
+    block, written, untouched, *_ = seen["forced"]["swatches"]
+    assert len({block, written, untouched}) == 3
 
 
 @pytest.fixture(scope="module")

@@ -37,7 +37,7 @@ def test_every_block_is_listed(seen: dict[str, Any]) -> None:
         ["clamped_uint8 array", "2", f"{2 * size:,}"],
         ["utf8 string", "1", str(caption)],
     ]
-    assert all("/program/pyodide_demo/program.py:" in site for site, *_ in state["sites"])
+    assert all("/program/pyodide_demo/picture.py:" in site for site, *_ in state["sites"])
     assert state["label"].startswith(f"3 blocks of {2 * size + caption:,} bytes. From 0x")
 
 
@@ -57,6 +57,11 @@ def test_a_block_is_shown_byte_by_byte(seen: dict[str, Any]) -> None:
 def test_what_is_under_the_pointer_is_told(seen: dict[str, Any]) -> None:
     last = max(seen["small"]["rows"], key=lambda row: int(row[0], 16))
     assert seen["tip"].startswith(f"{last[1]} of {last[2]} bytes at {last[0]}, from /program/")
+
+
+def test_blocks_what_was_written_and_what_never_was_are_told_apart(seen: dict[str, Any]) -> None:
+    # Of all of the memory, with the outlines of blocks and cells.
+    assert seen["colours"] >= 3
 
 
 def test_a_debug_heap_finds_an_overrun(seen: dict[str, Any]) -> None:

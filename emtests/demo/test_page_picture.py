@@ -73,6 +73,7 @@ def test_another_picture_takes_the_place_of_the_first(seen: dict[str, Any]) -> N
 
 def test_what_is_no_picture_is_refused_and_changes_nothing(seen: dict[str, Any]) -> None:
     assert seen["refusal"].startswith("text.png is not a picture that this browser can read.")
+    assert seen["refusal is seen"]
     assert seen["states"]["refused"]["pixels"] == checksum(chosen_pixels(), CHOSEN, "blur")
     assert seen["states"]["after"]["pixels"] == checksum(chosen_pixels(), CHOSEN)
     assert seen["alertHidden"]

@@ -45,6 +45,11 @@ def test_a_known_tone_is_in_its_bin(seen: dict[str, Any]) -> None:
     assert state["reading"].startswith("Pitch upwards from 50 Hz to 24,000 Hz")
 
 
+def test_the_tone_can_be_heard_and_its_pitch_be_read(seen: dict[str, Any]) -> None:
+    assert seen["audible"] == 440
+    assert {"100 Hz", "1 kHz", "10 kHz"} <= set(seen["axis"])
+
+
 def test_it_is_drawn_where_it_belongs(seen: dict[str, Any]) -> None:
     bins = bins_of_rows(256, 2048, 48_000)[seen["brightest"]]
     assert bins.start <= round(3000 * 2048 / 48_000) < bins.stop

@@ -10,7 +10,8 @@ import pytest
 
 import emheap
 from emtests.demo.pictures import greys, noise
-from pyodide_demo.program import Picture, apply, main, run
+from pyodide_demo.picture import Picture
+from pyodide_demo.program import apply, main, run
 
 
 def test_filters_are_applied_in_the_order_given() -> None:

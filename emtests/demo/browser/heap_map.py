@@ -50,6 +50,7 @@ def drive(visit: Visit) -> None:
     seen["large"] = _state(page)
     page.locator("#map-range").select_option("memory")
     expect(page.locator("#map-extent")).to_have_text(re.compile("^From 0x0 to "))
+    seen["colours"] = _colours(page)
     seen["charts"] = page.locator("#map-charts .chart p").all_text_contents()
     seen["paths"] = page.locator("#map-charts path").evaluate_all(
         "paths => paths.map((path) => path.getAttribute('d'))"
@@ -75,6 +76,24 @@ def _state(page: Page) -> dict[str, Any]:
                 kinds: cells("map-kinds"),
                 sites: cells("map-sites"),
             };
+        }"""
+    )
+    return found
+
+
+def _colours(page: Page) -> int:
+    """How many colours the map has in many cells each."""
+    found: int = page.evaluate(
+        """() => {
+            const canvas = document.getElementById("map-canvas");
+            const context = canvas.getContext("2d");
+            const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+            const counts = new Map();
+            for (const colour of new Uint32Array(data.buffer)) {
+                counts.set(colour, (counts.get(colour) ?? 0) + 1);
+            }
+            const many = data.length / 4 / 200;
+            return [...counts.values()].filter((count) => count > many).length;
         }"""
     )
     return found

@@ -52,6 +52,12 @@ def drive(visit: Visit) -> None:
     alert = page.locator("#picture-error")
     alert.wait_for(state="visible")
     visit.seen["refusal"] = alert.text_content()
+    visit.seen["refusal is seen"] = alert.evaluate(
+        """(alert) => {
+            const { top, bottom } = alert.getBoundingClientRect();
+            return top >= 0 && bottom <= innerHeight;
+        }"""
+    )
     note("refused", "original → blur")
     chip("blur").uncheck()
     note("after", "original")

@@ -35,7 +35,7 @@ class Relay:
                     self.end_headers()
                     self.wfile.write(content)
 
-            def log_message(self, *_: Any) -> None:
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -7,19 +7,32 @@ from typing import TYPE_CHECKING, Any
 
 from playwright.sync_api import expect
 
+from emtests.demo.browser.visit import started
+
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
     from emtests.demo.browser.visit import Visit
 
 MOST_FRAMES = 600
+HEAR = """
+const start = OscillatorNode.prototype.start;
+OscillatorNode.prototype.start = function (...given) {
+    self.heard = this.frequency.value;
+    return start.apply(this, given);
+};
+"""
+"""Notes what the page has the loudspeaker play."""
 STEP_OF_3000 = round(1000 * math.log(3000 / 60) / math.log(12_000 / 60))
 """The slider goes by equal steps of pitch."""
 
 
 def drive(visit: Visit) -> None:
     seen = visit.seen
-    page = visit.started("spectrum")
+    page = visit.page()
+    page.add_init_script(HEAR)
+    page.goto(f"{visit.address}#spectrum")
+    started(page)
     page.locator("#fft-code .code-text").first.wait_for()
     seen["code"] = page.locator("#fft-code .code-text").all_text_contents()
     start = page.get_by_role("button", name="Start")
@@ -28,6 +41,8 @@ def drive(visit: Visit) -> None:
     start.click()
     expect(page.locator("#peak-bin")).to_have_text("19 of 1,024")
     seen["tone"] = _state(page)
+    seen["audible"] = page.evaluate("self.heard")
+    seen["axis"] = page.locator("#frequencies li").all_text_contents()
     before = _brightest_row(page)
     page.locator("#frequency").fill(str(STEP_OF_3000))
     expect(page.locator("#peak-bin")).to_have_text("128 of 1,024")

@@ -14,10 +14,14 @@ if TYPE_CHECKING:
     from emtests.demo.browser.visit import Visit
 
 KEYS = ("ArrowRight", "End", "ArrowRight", "ArrowLeft", "Home", "ArrowLeft")
+WITHOUT_A_MODULE = ("Break it",)
+"""Each mistake there shows its own code."""
 BROKEN = (("pyodide.asm.wasm", 404), ("pyodide.asm.wasm", 200), ("program.zip.gz", 500))
 SIZES: dict[str, ViewportSize] = {
+    "small phone": {"width": 320, "height": 568},
     "phone": {"width": 390, "height": 844},
     "desktop": {"width": 1280, "height": 860},
+    "large desktop": {"width": 1920, "height": 1080},
 }
 
 
@@ -48,6 +52,13 @@ def drive(visit: Visit) -> None:
     page.evaluate("location.hash = '#nonsense'")
     seen["elsewhere"] = _where(page)
 
+    seen["labels"] = [_labels(page, name) for name in ("Picture", "Console")]
+    seen["modules"] = {
+        name: _module_of(page, name) for name in seen["tabs"] if name not in WITHOUT_A_MODULE
+    }
+    page.emulate_media(forced_colors="active")
+    seen["forced"] = _forced(page)
+    page.emulate_media(forced_colors="none")
     seen["wide"] = {name: _too_wide(page, size) for name, size in SIZES.items()}
     seen["broken"] = {f"{file} {status}": _break(visit, file, status) for file, status in BROKEN}
 
@@ -69,6 +80,43 @@ def _where(page: Page) -> dict[str, Any]:
     return found
 
 
+def _labels(page: Page, name: str) -> list[float]:
+    """Where the tabs lie while one of them is selected."""
+    page.get_by_role("tab", name=name).click()
+    found: list[float] = page.evaluate(
+        """() => [...document.querySelectorAll("[role=tab]")].map(
+            (tab) => tab.getBoundingClientRect().left)"""
+    )
+    return found
+
+
+def _module_of(page: Page, name: str) -> list[str]:
+    """The name of the module that a panel shows, and its lines with their numbers."""
+    page.get_by_role("tab", name=name).click()
+    place = page.locator("[role=tabpanel]:not([hidden]) [data-module]")
+    place.locator(".code-line").first.wait_for()
+    found: list[str] = place.evaluate(
+        """(place) => [place.dataset.module, ...[...place.querySelectorAll(".code-line")].map(
+            (line) => `${line.dataset.line} ${line.querySelector(".code-text").textContent}`)]"""
+    )
+    return found
+
+
+def _forced(page: Page) -> dict[str, Any]:
+    """What tells tabs and kinds of blocks apart where the system has the colours."""
+    page.get_by_role("tab", name="Heap map").click()
+    page.locator("#map-rows tr").first.wait_for(state="attached")
+    found: dict[str, Any] = page.evaluate(
+        """() => ({
+            tabs: [...document.querySelectorAll("[role=tab]")].map((tab) =>
+                [tab.ariaSelected, getComputedStyle(tab).borderBottomColor]),
+            swatches: [...document.querySelectorAll(".legend .swatch")].map((swatch) =>
+                getComputedStyle(swatch).backgroundColor),
+        })"""
+    )
+    return found
+
+
 def _break(visit: Visit, file: str, status: int) -> str:
     """What the page says when a file of it is broken."""
     page = visit.browser.new_page()  # whose complaints are wanted
@@ -85,13 +133,18 @@ def _break(visit: Visit, file: str, status: int) -> str:
 
 
 def _too_wide(page: Page, size: ViewportSize) -> dict[str, int]:
-    """By how much each panel, or the row of tabs over it, is wider than the window."""
+    """By how much each panel, the row of tabs, or what is in a box is too wide."""
     page.set_viewport_size(size)
     wide = {}
     for tab in page.get_by_role("tab").all():
         tab.click()
         wide[tab.text_content() or ""] = page.evaluate(
-            """(tabs => document.documentElement.scrollWidth - innerWidth
-                + tabs.scrollWidth - tabs.clientWidth)(document.getElementById("tabs"))"""
+            """() => {
+                const wider = ({ scrollWidth, clientWidth }) => scrollWidth - clientWidth;
+                const boxes = "[role=tabpanel]:not([hidden]) :is(.side > *, .box, .account)";
+                const all = [document.documentElement, document.getElementById("tabs")];
+                return [...all, ...document.querySelectorAll(boxes)]
+                    .reduce((sum, each) => sum + Math.max(0, wider(each)), 0);
+            }"""
         )
     return wide

@@ -17,7 +17,7 @@ let canvas;
 /** @type {OffscreenCanvasRenderingContext2D} */
 let context; // asked for once: Firefox refuses a second getContext on a canvas that came from the page
 /** @type {PyProxy} */
-let picture; // the Picture of program.py
+let picture; // the Picture of picture.py
 
 /**
  * @param {Surroundings} _python
@@ -107,7 +107,7 @@ export async function save() {
  * @returns {PyProxy}
  */
 function current(python) {
-  if (picture !== undefined && python.program("program").is_whole(picture)) return picture;
+  if (picture !== undefined && python.program("picture").is_whole(picture)) return picture;
   const freed = picture !== undefined;
   picture?.destroy();
   picture = undefined;
@@ -131,12 +131,12 @@ function putOnHeap(python, bitmap, longest) {
   bitmap.close();
   const { data } = scaled.getImageData(0, 0, width, height);
 
-  const whole = picture !== undefined && python.program("program").is_whole(picture);
+  const whole = picture !== undefined && python.program("picture").is_whole(picture);
   if (!whole || picture.width !== width || picture.height !== height) {
     if (whole) picture.close(); // before the next one is allocated: two large ones need not fit
     picture?.destroy();
     picture = undefined;
-    picture = python.program("program").Picture(python.heap, width, height);
+    picture = python.program("picture").Picture(python.heap, width, height);
     canvas.width = width;
     canvas.height = height;
   }
