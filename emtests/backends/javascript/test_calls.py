@@ -19,6 +19,7 @@ from emheap import (
     int32,
     load_wasm,
 )
+from emheap.backends.javascript import make_grow
 from emtests.backends.javascript.buffers import js_object, wasm_memory
 from emtests.conftest import skip_for_gap
 from emtests.webassembly.guests import open_guest, why_missing
@@ -158,6 +159,22 @@ def test_the_functions_of_another_module() -> None:
     for wrong in (5, "module", b"file"):
         with pytest.raises(TypeError, match="needs the module, its instance or its exports, as th"):
             heap.library(Numbers, wrong)
+
+
+def test_a_malloc_that_is_neither_a_name_nor_a_function() -> None:
+    module = js_object(wasmMemory=wasm_memory(), _free=run_js("((place) => {})"))
+    with pytest.raises(TypeError, match="malloc must be the name of an export or a function, not"):
+        wrap_module(module, malloc=5)
+
+
+def test_a_memory_does_not_grow_by_more_pages_than_there_are() -> None:
+    """V8 would take the number modulo 2**32, and say that it grew."""
+    memory = wasm_memory()
+    grow = make_grow(memory)
+    for pages in (1 << 32, (1 << 32) + 1, 1 << 20):
+        assert grow(pages) == -1
+    assert memory.buffer.byteLength == 65536
+    assert grow(1) == 1
 
 
 # Memories of files
