@@ -10,12 +10,14 @@ from __future__ import annotations
 import atexit
 import sys
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
 from weakref import WeakSet
 
+from emheap._util.locks import renew_after_fork
 from emheap._util.messages import format_address
+from emheap._util.pointers import Pinned
 from emheap._util.sites import Site, caller_stack, describe_site
 from emheap.allocators.base import Allocator
 from emheap.allocators.debug import DebugAllocator, find_debug_allocator
@@ -55,6 +57,7 @@ class GuardedTable(BlockTable):
         self._guard = guard
         self._starts: list[int] = []
         """The addresses of the live blocks, sorted; an interrupt may leave some too many."""
+        renew_after_fork(self)
         watch(self)
 
     @cached_property
@@ -107,8 +110,20 @@ class GuardedTable(BlockTable):
                     forget(self)
         return claimed
 
+    def retire(self, block: Block, site: Site, refusal: Callable[[Block], Exception]) -> None:
+        with self._lock:
+            super().retire(block, site, refusal)
+
     def block_containing(self, address: int, size: int) -> Block | None:
         """The live block that `size` bytes from `address` lie in."""
+        found = self._find_around(address, size)
+        if found is None:
+            # A thread that tries to free a block in use takes it away and puts it back.
+            with self._lock:
+                found = self._find_around(address, size)
+        return found
+
+    def _find_around(self, address: int, size: int) -> Block | None:
         with self._guard.lock:
             position = bisect_right(self._starts, address)
             block = self.find(self._starts[position - 1]) if position else None
@@ -250,7 +265,8 @@ class GuardedMemory(Memory):
         what = f"read of {scalar.name}"
 
         def read(address: int) -> T:
-            return read_inside(self.check_extent(address, scalar.size, what))
+            with Pinned(address):
+                return read_inside(self.check_extent(address, scalar.size, what))
 
         return read
 
@@ -259,7 +275,8 @@ class GuardedMemory(Memory):
         what = f"write of {scalar.name}"
 
         def write(address: int, value: T) -> None:
-            write_inside(self.check_extent(address, scalar.size, what), value)
+            with Pinned(address):
+                write_inside(self.check_extent(address, scalar.size, what), value)
 
         return write
 

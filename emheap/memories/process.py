@@ -63,6 +63,8 @@ class ProcessMemory(WindowMemory):
             cast(Any, self._heap_size).restype = ctypes.c_size_t
         if IN_PYODIDE:
             self.name = "Pyodide's heap"
+        if hasattr(os, "uname") and os.uname().machine == "aarch64":
+            self._tags = 0xFF << 56
         # The null page: wasm modules keep their first kilobyte unused, systems their first page.
         self.lowest_address = 1024 if ON_EMSCRIPTEN else 4096
         find = ctypes.PYFUNCTYPE(pointer, pointer, ctypes.c_int, ctypes.c_size_t)
@@ -73,6 +75,8 @@ class ProcessMemory(WindowMemory):
 
     _size: int
     _upper: memoryview | None
+    _tags = 0
+    """The bits of an address that the machine ignores, and Android's malloc puts a tag into."""
 
     def _measure(self) -> int:
         if self._heap_size is not None:
@@ -116,7 +120,9 @@ class ProcessMemory(WindowMemory):
         # No heap shrinks: what lay inside when its size was asked for still does.
         if type(address) is int and self.lowest_address <= address <= self._size - size:
             return address
-        return super().check_extent(address, size, what)
+        number = address if type(address) is int else self.address_of(address)
+        tag = number & self._tags if number > 0 else 0
+        return super().check_extent(number - tag, size, what) + tag
 
     def locate(self, address: int, size: int) -> tuple[memoryview, int]:
         if address + size <= len(self.window):
@@ -151,7 +157,9 @@ class ProcessMemory(WindowMemory):
         start = self.check_extent(address, 1, "read of a null-terminated string")
         # memchr reads in order and stops at what it finds, so the end may lie beyond what is
         # mapped. Slices up to the end of a page are as safe, but cost more from three pages on.
-        size = self.size - start if limit is None else min(self.size - start, limit)
+        size = self.size - (start & ~self._tags)
+        if limit is not None:
+            size = min(size, limit)
         found = self._memchr(start, 0, size)
         return None if found is None else found - start
 

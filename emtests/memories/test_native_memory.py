@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import random
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import emheap
 from emheap import BufferInUseError, DoubleFreeError, HeapManager
+from emheap.memories.process import ProcessMemory
 from emheap.types import scalar_types, text_types, wide_types
+from emtests.conftest import skip_for_gap
 
 KINDS = (*scalar_types, *wide_types)
 ROUNDS = 300
@@ -71,6 +75,25 @@ def test_it_ends_where_no_program_has_memory() -> None:
         assert heap.memory.size == 1 << 47
         with pytest.raises(emheap.OutOfBoundsError, match=r"holds addresses .* to 0x7fffffffffff"):
             heap.read_int32((1 << 47) - 3)
+
+
+def test_arm_ignores_the_tag_that_android_puts_into_addresses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if sys.platform == "emscripten":
+        skip_for_gap("WebAssembly", "its addresses have no tags")
+    tagged = 0xB400_007A_1234_5678
+    with pytest.raises(emheap.OutOfBoundsError):
+        ProcessMemory().check_extent(tagged, 8)
+    monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(machine="aarch64"), raising=False)
+    memory = ProcessMemory()
+    assert memory.check_extent(tagged, 8) == tagged
+    assert memory.locate(tagged, 8)[0].nbytes == 8
+    for outside in (0xB4F0_0000_0000_0000, 1 << 64, (1 << 64) + 4096, -5, 0xB400_0000_0000_0010):
+        with pytest.raises(emheap.OutOfBoundsError):
+            memory.check_extent(outside, 8)
+    with pytest.raises(emheap.NullPointerError):
+        memory.check_extent(0, 1)
 
 
 @pytest.mark.valgrind
