@@ -7,20 +7,31 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from emtests.demo.conftest import Drive
+from pyodide_demo.archives import archive_of
 from pyodide_demo.environment import CHECKOUT
 
 pytestmark = pytest.mark.once
 
+HOSTS = ["pypi.org", "files.pythonhosted.org"]
 FIRST = "emtests/heap/test_first_steps.py"
 
 
 @pytest.fixture(scope="module")
 def seen(drive: Drive, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return drive("console", tmp_path_factory.mktemp("console"))
+    folder = tmp_path_factory.mktemp("console")
+    files = {
+        "stand_in.py": b"answer = 42\n",
+        "stand_in-1.0.dist-info/METADATA": b"Metadata-Version: 2.1\nName: stand-in\nVersion: 1.0\n",
+        "stand_in-1.0.dist-info/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\n",
+        "stand_in-1.0.dist-info/RECORD": b"",
+    }
+    (folder / "stand_in-1.0-py3-none-any.whl").write_bytes(archive_of(files))
+    return drive("console", folder)
 
 
 def test_opening_the_tab_focuses_the_prompt(seen: dict[str, Any]) -> None:
@@ -84,6 +95,16 @@ def test_a_program_can_be_interrupted(seen: dict[str, Any]) -> None:
 
 def test_micropip_installs_from_an_address(seen: dict[str, Any]) -> None:
     assert seen["installed"] == "True\n"
+
+
+def test_micropip_asks_pypi_where_the_visitor_does(seen: dict[str, Any]) -> None:
+    assert seen["asked unasked"] == []
+    assert seen["installed by name"] == "42\n"
+    assert [urlsplit(each).netloc for each in seen["asked"]] == HOSTS
+
+
+def test_no_other_host_can_be_asked(seen: dict[str, Any]) -> None:
+    assert "Failed to fetch" in seen["another host"]
 
 
 def test_a_link_carries_the_code(seen: dict[str, Any]) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from playwright.sync_api import expect
 
+from emtests.demo.browser.visit import SECONDS, started
+
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Locator, Page, Route
 
     from emtests.demo.browser.visit import Visit
 
@@ -43,6 +48,7 @@ def drive(visit: Visit) -> None:
     _stream_and_interrupt(page, seen)
     _ask(page, seen)
     _install(page, visit)
+    _install_by_name(visit)
     _link(visit, page)
     _test(page, seen)
 
@@ -130,6 +136,43 @@ def _install(page: Page, visit: Visit) -> None:
     wheel = page.locator(".install a").get_attribute("href")
     code = f"import micropip\nawait micropip.install('{visit.address}{wheel}')\n"
     visit.seen["installed"] = enter(page, f"{code}'emheap' in micropip.list()")
+
+
+def _install_by_name(visit: Visit) -> None:
+    """A package of PyPI, which a stand-in answers for: tests have no network. The page may ask
+    nobody else."""
+    context = visit.browser.new_context()  # whose requests go to other hosts, as is wanted
+    name = "stand_in-1.0-py3-none-any.whl"
+    wheel = (visit.folder / name).read_bytes()
+    file = {"filename": name, "url": f"https://files.pythonhosted.org/{name}", "size": len(wheel)}
+    file |= {"hashes": {"sha256": hashlib.sha256(wheel).hexdigest()}}
+    listing = {"name": "stand-in", "versions": ["1.0"], "files": [file], "meta": {}}
+    asked = visit.seen["asked"] = []
+
+    def answer(body: bytes, kind: str) -> Callable[[Route], None]:
+        headers = {"Access-Control-Allow-Origin": "*", "Content-Type": kind}
+
+        def fulfill(route: Route) -> None:
+            asked.append(route.request.url)
+            route.fulfill(status=200, headers=headers, body=body)
+
+        return fulfill
+
+    index = "application/vnd.pypi.simple.v1+json"
+    context.route("https://pypi.org/**", answer(json.dumps(listing).encode(), index))
+    context.route("https://files.pythonhosted.org/**", answer(wheel, "application/zip"))
+    context.route("https://other.example/**", answer(b"", "text/plain"))
+    page = context.new_page()
+    page.set_default_timeout(SECONDS * 1000)
+    page.goto(f"{visit.address}#console")
+    started(page)
+    editor(page).wait_for()
+    visit.seen["asked unasked"] = list(asked)
+    code = "import micropip\nawait micropip.install('stand-in')\nimport stand_in\nstand_in.answer"
+    visit.seen["installed by name"] = enter(page, code)
+    fetch = "from pyodide.http import pyfetch\nawait pyfetch('https://other.example/')"
+    visit.seen["another host"] = enter(page, fetch)
+    context.close()
 
 
 def _link(visit: Visit, page: Page) -> None:
