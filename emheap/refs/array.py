@@ -420,7 +420,7 @@ _export: Any = _load_export
 """Makes an export of a memoryview."""
 
 
-class _Viewed(ArrayRef[T]):
+class _Viewed(ArrayRef[T], abstract=True):
     """An array whose views are exports of its elements: one of ours that is not collected."""
 
     __slots__ = ()
@@ -451,11 +451,6 @@ class OwningEncodingArrayRef(Owner, _Viewed[T], EncodingArrayRef[T]):
 class OwningFloatArrayRef(Owner, _Viewed[T], FloatArrayRef[T]):
     __slots__ = ()
     __hash__ = None
-
-
-for _class in (ArrayRef, EncodingArrayRef, FloatArrayRef):
-    _class._borrowed_class = _class
-    _class.__name__ = ArrayRef.__name__
 
 
 def array_ref_class(scalar: type[Scalar[Any]], owning: bool) -> Any:

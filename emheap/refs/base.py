@@ -15,7 +15,7 @@ from emheap.errors import HeapError, NotAllocatedError
 from emheap.memories.base import Elements, Loan, Memory
 from emheap.memories.elements import Pin, exported_view, pin, stored_in
 from emheap.memories.window import empty_elements
-from emheap.refs.lifetime import Holder
+from emheap.refs.lifetime import Holder, Owner
 from emheap.types import Scalar, Type, uint8
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ __all__ = ["HeapRef", "SingleRef", "as_bytes", "as_elements"]
 
 T = TypeVar("T")
 Self = TypeVar("Self", bound="HeapRef[Any]")
+_PUBLIC = ("ScalarRef", "ArrayRef", "StringRef", "StringsRef", "StructArrayRef")
 
 
 class HeapRef(Generic[T]):
@@ -42,6 +43,15 @@ class HeapRef(Generic[T]):
 
     _borrowed_class: ClassVar[Any]
     """The class of a reference that owns nothing: the one that users see."""
+
+    def __init_subclass__(cls, *, abstract: bool = False) -> None:
+        super().__init_subclass__()
+        if not abstract and not issubclass(cls, Owner):
+            cls._borrowed_class = cls
+        # Messages name the class that users know, whatever its variants are called.
+        public = [base.__name__ for base in cls.__mro__ if base.__name__ in _PUBLIC]
+        if public:
+            cls.__name__ = cls.__qualname__ = public[0]
 
     def __init__(self) -> None:
         raise TypeError(

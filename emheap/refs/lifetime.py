@@ -15,9 +15,6 @@ from emheap.errors import HeapError
 __all__ = ["Holder", "Owner", "make_ref", "owning_class"]
 
 
-_PUBLIC = ("ScalarRef", "ArrayRef", "StringRef", "StructArrayRef")
-
-
 class Owner:
     """What a reference is, besides, while it owns a live block: it notices being dropped.
 
@@ -28,12 +25,6 @@ class Owner:
     __slots__ = ()
 
     __init__ = object.__init__
-
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
-        # Messages name the class that users know, whatever its variants are called.
-        public = [base.__name__ for base in cls.__mro__ if base.__name__ in _PUBLIC]
-        cls.__name__ = cls.__qualname__ = public[0] if public else cls.__name__
 
     # At the very end of the interpreter the names of modules are None; a default is there still.
     def __del__(self, finalizing: Callable[[], bool] = sys.is_finalizing) -> None:

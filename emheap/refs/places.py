@@ -205,8 +205,3 @@ class ShapedEncodingArrayRef(Shaped, EncodingArrayRef[Any]):
 class ShapedPointerArrayRef(Shaped, PointerArrayRef):
     __slots__ = ("_shape",)
     __hash__ = None
-
-
-for _class in (ShapedArrayRef, ShapedEncodingArrayRef, ShapedPointerArrayRef):
-    _class._borrowed_class = _class
-    _class.__name__ = ArrayRef.__name__

@@ -249,7 +249,7 @@ def pointer_at(table: Any, kind: PointerTo, address: int, block: Block | None) -
 # References to pointers
 
 
-class _Pointers(HeapRef[Any]):
+class _Pointers(HeapRef[Any], abstract=True):
     """What references to one pointer and to many have in common."""
 
     __slots__ = ()
@@ -415,9 +415,3 @@ class OwningPointerArrayRef(Owner, PointerArrayRef):
 
     __slots__ = ()
     __hash__ = None
-
-
-PointerRef._borrowed_class = PointerRef
-PointerRef.__name__ = ScalarRef.__name__
-PointerArrayRef._borrowed_class = PointerArrayRef
-PointerArrayRef.__name__ = ArrayRef.__name__

@@ -223,11 +223,6 @@ class OwningFloatScalarRef(Owner, FloatScalarRef[T]):
     __slots__ = ()
 
 
-for _class in (ScalarRef, EncodingScalarRef, FloatScalarRef):
-    _class._borrowed_class = _class
-    _class.__name__ = ScalarRef.__name__
-
-
 def owning_scalar_ref(scalar: Any) -> Any:
     """The class of a reference that owns a `scalar`."""
     if scalar is float64:

@@ -218,9 +218,6 @@ class OwningStringRef(Owner, StringRef):
     __slots__ = ()
 
 
-StringRef._borrowed_class = StringRef
-
-
 def string_ref_class(owning: bool) -> Any:
     """The class of a reference to a string."""
     return OwningStringRef if owning else StringRef

@@ -60,9 +60,6 @@ class OwningStringsRef(Owner, StringsRef):
     __hash__ = None
 
 
-StringsRef._borrowed_class = StringsRef
-
-
 def _encode_each(text: type[Text], texts: Iterable[str], errors: str) -> list[bytes]:
     """The bytes of texts, each with its terminator; an error names the index."""
     if isinstance(texts, (str, bytes)):

@@ -305,11 +305,6 @@ class ShapedStructArrayRef(Shaped, InnerStructArrayRef):  # type: ignore[overrid
     __hash__ = None
 
 
-for _class in (StructArrayRef, InnerStructArrayRef, ShapedStructArrayRef):
-    _class._borrowed_class = _class
-    _class.__name__ = StructArrayRef.__name__
-
-
 def open_struct_array(ref: Any, block: Block) -> Any:
     """Let a new reference to a block know what the block's layout says."""
     layout: Any = block[2]

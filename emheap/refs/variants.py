@@ -53,9 +53,7 @@ class Variants:
             space[entry.name] = make_property(self.kind, entry, place)
         if self.codec.form is not None:
             space.update(make_whole(self.kind, self.codec.form, place))
-        made = StructType.derive(self.kind.__name__, bases, space)
-        made._borrowed_class = made  # type: ignore[attr-defined]
-        return made
+        return StructType.derive(self.kind.__name__, bases, space)
 
     def _space(self) -> dict[str, Any]:
         kind = self.kind

@@ -118,6 +118,7 @@ NO_ARGUMENT = {
     "arena",
     "check_leaks",
     "clear",
+    "close",
     "detach",
     "edit",
     "free_all",
