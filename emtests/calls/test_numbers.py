@@ -174,8 +174,7 @@ def test_members_of_the_wrong_kind_raise(way: Way, c_heap: HeapManager) -> None:
 def test_pointers(way: Way, c_heap: HeapManager) -> None:
     same = way.bind(Pointers, c_heap).pointer
     assert not same(None)  # type: ignore[arg-type]
-    with c_heap.alloc(int32, 5) as number, c_heap.alloc(Pointer[int32]) as place:
-        place.value = number
+    with c_heap.alloc(int32, 5) as number, c_heap.alloc(Pointer[int32], number) as place:
         assert same(place.value).address == number.address
         assert same(place.value).target == 5
         assert same(number).address == number.address  # type: ignore[arg-type]
