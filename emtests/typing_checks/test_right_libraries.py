@@ -134,6 +134,7 @@ def test_structures_and_enumerations() -> None:
     result = libc.div(17, 5)
     assert_type(result, Quotient)
     assert_type(result.rest, int)
+    assert_type(libc.div(7, 2).quotient, int)
     assert_type(libc.access(os.sep, Access.READ | Access.WRITE), int)
 
 
@@ -151,6 +152,7 @@ def test_callbacks() -> None:
         found = libc.bsearch(key, numbers, 3, 4, ascending)
         assert_type(found, Pointer[int32])
         assert_type(found.get(), "int | None")
+        assert_type(libc.bsearch(key, numbers, 3, 4, ascending).target, int)
 
 
 def test_variable_arguments() -> None:
