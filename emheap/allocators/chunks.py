@@ -93,9 +93,13 @@ class ChunkAllocator(Allocator):
         for size in (self._next_size, rounded + slack):  # where no chunk fits, one block may
             base = self._allocator.allocate(size)
             if base:
-                self._chunks[base] = size
-                start = align_up(base, self._granule)
-                self._next, self._end = start, base + size
+                try:
+                    start, end = align_up(base, self._granule), base + size
+                    self._chunks[base] = size
+                except MemoryError:
+                    self._allocator.free_sized(base, size)
+                    raise
+                self._next, self._end = start, end
                 self._next_size = min(self._next_size * 4, self.LARGEST)
                 return self._end - start >= rounded
         return False

@@ -14,7 +14,7 @@ class LibcAllocator(Allocator):
     """The heap of the C library, natively and in Pyodide: C code may free what it allocates."""
 
     trusted = True
-    refusals = (MemoryError, ctypes.ArgumentError)  # before C was called
+    refusals = (MemoryError,)  # before C was called
 
     def __init__(self) -> None:
         runtime = c_runtime()
@@ -25,16 +25,25 @@ class LibcAllocator(Allocator):
         self._malloc = ctypes.CFUNCTYPE(size_t, size_t)(("malloc", runtime))
         self._calloc = ctypes.CFUNCTYPE(size_t, size_t, size_t)(("calloc", runtime))
         self._free = ctypes.CFUNCTYPE(None, pointer)(("free", runtime))
-        # An allocation without a frame of Python's; a class must have the methods all the same.
-        self.allocate = self._malloc  # type: ignore[method-assign]
         # C guarantees alignof(max_align_t); Emscripten's malloc gives 8 whatever that is.
         self.alignment = 8 if ctypes.sizeof(pointer) == 4 else 16
 
+    # Without memory for an argument ctypes raises an ArgumentError that says so.
+
     def allocate(self, size: int) -> int:
-        return self._malloc(size)  # type: ignore[no-any-return]
+        try:
+            return self._malloc(size)  # type: ignore[no-any-return]
+        except ctypes.ArgumentError as error:
+            raise MemoryError(str(error)) from None
 
     def allocate_zeroed(self, size: int) -> int:
-        return self._calloc(size, 1)  # type: ignore[no-any-return]
+        try:
+            return self._calloc(size, 1)  # type: ignore[no-any-return]
+        except ctypes.ArgumentError as error:
+            raise MemoryError(str(error)) from None
 
     def free(self, address: int) -> None:
-        self._free(address)
+        try:
+            self._free(address)
+        except ctypes.ArgumentError as error:
+            raise MemoryError(str(error)) from None

@@ -58,7 +58,8 @@ class OutstandingBlocks:
             # An interrupt in between leaves a block that is not found, which does no harm.
             self._ends[start] = end
             insort(self._starts.setdefault(first, []), start)
-            self._reaching.update(dict.fromkeys(range(first + 1, last + 1), start))
+            if last > first:
+                self._reaching.update(dict.fromkeys(range(first + 1, last + 1), start))
 
     def _find(self, start: int, end: int, first: int, last: int) -> int | None:
         """The start of a block that has some of these bytes."""

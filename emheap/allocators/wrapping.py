@@ -79,7 +79,11 @@ class CheckedAllocator(WrappingAllocator):
     def _noted(self, result: Any, size: int) -> int:
         address = checked_address(result, size, self._pointer_size)
         if address:
-            self._outstanding.add(address, size)
+            try:
+                self._outstanding.add(address, size)
+            except MemoryError:
+                self.free(address)
+                raise
         return address
 
     def free(self, address: int) -> None:

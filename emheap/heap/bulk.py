@@ -7,10 +7,10 @@ overlap.
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Iterator
 from typing import Any
 
+from emheap._util.c_memory import memmove
 from emheap._util.checks import check_count, check_integer
 from emheap.blocks.table import BlockTable
 from emheap.errors import (
@@ -177,7 +177,7 @@ def copy_bytes(
 
 
 def _move(source: Memory, address: int, target: Memory, target_address: int, size: int) -> None:
-    ctypes.memmove(target.host_address(target_address), source.host_address(address), size)
+    memmove(target.host_address(target_address), source.host_address(address), size)
 
 
 def _set_in_javascript(

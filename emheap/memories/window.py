@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import array
-import ctypes
 import struct
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any, TypeVar, cast
 
+from emheap._util.c_memory import memset
 from emheap._util.platform import HAS_GIL, IN_PYODIDE
 from emheap._util.pointers import Pinned
 from emheap.memories.base import Elements, Memory, Reader, Writer
@@ -85,7 +85,7 @@ class WindowMemory(Memory):
     def fill(self, address: int, size: int, byte: int = 0) -> None:
         start = self.check_extent(address, size)
         if size:  # an empty block at the end of a buffer has no host address
-            ctypes.memset(self.host_address(start), byte, size)
+            memset(self.host_address(start), byte, size)
 
     def elements(self, scalar: type[Scalar[Any]], address: int, count: int) -> Elements:
         if count == 0:

@@ -326,7 +326,7 @@ class HeapRef(Generic[T]):
 
     # Its life
 
-    def free(self) -> None:
+    def free(self) -> None:  # noqa: C901 (in one function: a call more costs a tenth)
         """Give the block back to the allocator.
 
         Raises DoubleFreeError if that was done before, NotAllocatedError for a wrapped reference
@@ -336,6 +336,7 @@ class HeapRef(Generic[T]):
         block = self._block
         elements, address, layout, _, _ = block
         spare = layout.spare
+        taken = False
         if spare is not None and len(spare) < layout.most_spare:
             try:
                 frame = current_frame(1)
@@ -345,6 +346,7 @@ class HeapRef(Generic[T]):
                     del layout.blocks[address]
                 else:
                     raise LookupError
+                taken = True
                 elements.release()
                 layout.freed[address] = (block, frame.f_code, frame.f_lasti)
                 self.__class__ = self._borrowed_class
@@ -355,10 +357,14 @@ class HeapRef(Generic[T]):
                     layout.table.reenter(block)
             except (LookupError, ValueError, AttributeError):
                 pass
+            except MemoryError:
+                if taken:
+                    _settle(block, spare)
+                raise
         if not self._free_pooled(2):
             self._free_at(caller_site())
 
-    def _free_pooled(self, depth: int) -> bool:
+    def _free_pooled(self, depth: int) -> bool:  # noqa: C901 (as above)
         """Free a block that goes back to a list of free ones, in the common case.
 
         The user's program stands `depth` frames above.
@@ -368,6 +374,7 @@ class HeapRef(Generic[T]):
         spare = layout.spare
         if spare is None or len(spare) >= layout.most_spare:
             return False
+        taken = False
         try:
             frame = current_frame(depth)
             # From the look to the removal nothing is called, so no other thread comes between.
@@ -377,16 +384,21 @@ class HeapRef(Generic[T]):
                 del layout.blocks[address]
             else:
                 return False
+            taken = True
             elements.release()
+            layout.freed[address] = (block, frame.f_code, frame.f_lasti)
+            self.__class__ = self._borrowed_class
+            spare.append(address)
         except BufferError:  # a view is out, or another thread works on the bytes
             if layout.tracked:
                 layout.table.reenter(block)
             return False
         except (LookupError, ValueError, AttributeError):
             return False  # freed, or no Python function is the caller: JavaScript, a new thread
-        layout.freed[address] = (block, frame.f_code, frame.f_lasti)
-        self.__class__ = self._borrowed_class
-        spare.append(address)
+        except MemoryError:
+            if taken:
+                _settle(block, spare)
+            raise
         return True
 
     def _free_at(self, site: Site) -> None:
@@ -482,6 +494,16 @@ class HeapRef(Generic[T]):
         from emheap.diagnosis.notebook import show_ref
 
         return show_ref(self)
+
+
+def _settle(block: Block, spare: list[int]) -> None:
+    """After an error in the middle of freeing a block: it is free if its references have ended,
+    and live if they have not."""
+    elements, address, layout, _, _ = block
+    if is_released(elements):
+        spare.append(address)
+    elif layout.tracked:
+        layout.blocks[address] = block
 
 
 class SingleRef(HeapRef[T]):

@@ -190,9 +190,14 @@ def allocate_ref(
     bytes at least."""
     table: BlockTable = layout.table
     block = table.allocate(layout, unit, data, site, alignment)
-    if clear:
-        table.memory.fill(block[1], clear)
-    return own(cls, block)
+    try:
+        if clear:
+            table.memory.fill(block[1], clear)
+        return own(cls, block)
+    except MemoryError:
+        if table.claim(block):
+            table.give_back(layout, block[1])
+        raise
 
 
 def own(cls: Any, block: Block) -> Any:
@@ -308,4 +313,9 @@ def adopt_ref(
 
     start = table.memory.check_extent(address, layout.byte_size, f"adopt of {layout.describe()}")
     check_aligned(start, alignment, f"an adopted {layout.describe()}")
-    return own(cls, transfer.adopt(table, layout, unit, start, site))
+    block = transfer.adopt(table, layout, unit, start, site)
+    try:
+        return own(cls, block)
+    except MemoryError:
+        table.claim(block)  # it is still the caller's
+        raise

@@ -142,10 +142,6 @@ def struct_allocator(table: BlockTable, kind: Any, depth: int) -> StructAllocato
                 put_all(window, address, fields)
             else:
                 put(window, address, **fields)
-        except (LookupError, ValueError, TypeError, OverflowError, struct.error):
-            if address:
-                spare.append(address)
-        else:
             ref = new(cls)
             ref._elements = cells = new(WindowCells)
             # What its constructor does, at half the price.
@@ -156,6 +152,13 @@ def struct_allocator(table: BlockTable, kind: Any, depth: int) -> StructAllocato
                 offset = shared_offset(offset, offset)
             ref._block = blocks[address] = (cells, address, layout, frame.f_code, offset)
             return ref
+        except (LookupError, ValueError, TypeError, OverflowError, struct.error):
+            if address:
+                spare.append(address)
+        except BaseException:  # no memory, or whatever a value's own __index__ raises
+            if address:
+                spare.append(address)
+            raise
         made = allocate_struct(table, kind, fields, caller_site())
         window = memory.window  # in case the memory has grown
         return made

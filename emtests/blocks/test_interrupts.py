@@ -72,7 +72,11 @@ class Ledger(Allocator):
     def allocate(self, size: int) -> int:
         address = self._allocator.allocate(size)
         if address:
-            self.out.add(address)
+            try:
+                self.out.add(address)
+            except MemoryError:
+                self._allocator.free(address)
+                raise
         return address
 
     def free(self, address: int) -> None:
@@ -80,7 +84,11 @@ class Ledger(Allocator):
             self.twice.add(address)
             return
         self.out.discard(address)
-        self._allocator.free(address)
+        try:
+            self._allocator.free(address)
+        except MemoryError:  # it did not
+            self.out.add(address)
+            raise
 
 
 def pooled(allocator: Allocator) -> Allocator:
