@@ -46,13 +46,17 @@ class ExtentIndex:
         """The live block that an address lies in; of blocks in each other the innermost."""
         with self._lock:
             self._update(list(tables))
-            near = [
-                block
-                for scale in self._scales
-                for block in self._buckets.get((scale, address >> scale), ())
-            ]
+            near = self._near(address)
         found = [block for block in near if block[1] <= address < _end_of(block) and is_live(block)]
         return max(found, key=lambda block: (block[1], -_end_of(block)), default=None)
+
+    def _near(self, address: int) -> list[Block]:
+        """The blocks in the buckets of an address."""
+        return [
+            block
+            for scale in self._scales
+            for block in self._buckets.get((scale, address >> scale), ())
+        ]
 
     def _update(self, tables: list[dict[int, Block]]) -> None:
         if len(self._known) > 2 * sum(map(len, tables)) + _FEW:

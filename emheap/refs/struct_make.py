@@ -113,7 +113,7 @@ def _element_size(variants: Variants, flexible: Entry) -> int:
     return size_and_alignment(flexible.kind, variants.abi)[0]
 
 
-def struct_allocator(table: BlockTable, kind: Any, depth: int) -> StructAllocator | None:
+def struct_allocator(table: BlockTable, kind: Any, depth: int) -> StructAllocator | None:  # noqa: C901 (in one function: a call more costs a tenth)
     """A function ``allocate(fields)`` that makes structures quickly, called by a function of ours
     that the user's program called, at a `depth` of 2; or None.
 
