@@ -149,7 +149,12 @@ class WindowMemory(Memory):
         write_stored: Writer[Any] = self._stored_writer(scalar.storage or scalar)
         if scalar.encodes:
             encode = scalar.encode
-            return lambda address, value: write_stored(address, encode(value))
+
+            def write_any(address: int, value: Any) -> None:
+                write_stored(address, encode(value))
+
+            # A float is stored in float64 as it is; only other objects must be looked at.
+            return self._packing_writer(scalar, write_any) if scalar.format == "d" else write_any
         return write_stored
 
     def _stored_writer(self, scalar: type[Scalar[T]]) -> Writer[T]:

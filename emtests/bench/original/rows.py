@@ -23,7 +23,7 @@ class OriginalRow:
     """Some work that both can do."""
 
     work: str
-    limit: float | None
+    limit: float
     ours: Callable[[HeapManager], Statement]
     original: str
     """The body of a function of `heap`, which gives the function that does the work, or an object
@@ -111,13 +111,13 @@ def _rows() -> Iterator[OriginalRow]:
     yield from _text_rows()
     yield OriginalRow(
         "array.view",
-        None,
+        1.0,
         partial(_array, "result = array.view"),
         f"{_ARRAY} return () => array.view;",
     )
     yield OriginalRow(
         "view at an address",
-        None,
+        1.0,
         _view,
         f"{_ARRAY} return () => heap.viewInt32Array(array.address, 1000);",
     )
