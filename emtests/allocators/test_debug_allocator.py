@@ -141,3 +141,12 @@ def test_an_address_that_is_not_in_the_memory_goes_back() -> None:
     with pytest.raises(OutOfBoundsError, match="at address 0x100020 lies outside"):
         allocator.allocate(8)
     assert elsewhere.freed == [1 << 20]
+
+
+def test_what_with_its_zones_is_more_than_addresses_reach_is_not_allocated(
+    heap: HeapManager,
+) -> None:
+    _, allocator = guarded_heap(heap)
+    reach = 1 << 8 * heap.memory.pointer_size
+    for size in (reach, reach - 1, reach - 2):
+        assert allocator.allocate(size) == 0

@@ -60,6 +60,7 @@ def test_every_width(calls: Calls) -> None:
         same = getattr(calls, f"same_{name}")
         values = [low, -1 if low else 1, 0, high // 2 + 1, high]
         assert same.map(values) == values
+    assert calls.mix.map([-1], [2**32 - 1], [-(2**40)], [0.5], [0.25]) == [2**32 - 2 - 2**40 + 0.75]
     assert calls.same_float.map([0.5, -2.0]) == [0.5, -2.0]
     assert calls.same_double.map([0.1, -2.0]) == [0.1, -2.0]
 

@@ -18,7 +18,7 @@ from emtests.mutation.covering import CoveringTests
 from emtests.mutation.mutants import Mutant
 from emtests.mutation.recording import RECORD_VARIABLE
 from emtests.mutation.selecting import LIST_VARIABLE
-from pyodide_demo.environment import CHECKOUT
+from pyodide_demo.environment import CHECKOUT, private_folder
 
 __all__ = ["Copy", "Verdict"]
 
@@ -118,7 +118,8 @@ class Copy:
         process = subprocess.Popen(
             [sys.executable, *start, *options, *selected, *self._arguments],
             cwd=self.folder,
-            env={**os.environ, **variables},
+            # What other programs made for the tests is not made again for each copy.
+            env={**os.environ, "EMHEAP_ENVIRONMENT": str(private_folder()), **variables},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

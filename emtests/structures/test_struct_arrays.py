@@ -89,6 +89,7 @@ def test_columns_of_nested_structures_and_pointers(scratch: Arena) -> None:
     nodes = scratch.alloc_array(Node, 3)
     nodes[1].at.y = 6
     assert nodes.column(Node.at, Vec.y).tolist() == [0, 6, 0]
+    assert nodes[1].corners.column(Vec.y).tolist() == [0, 0, 0, 0]
     nodes[2].next = nodes[0]
     assert nodes.column(Node.next).tolist() == [0, 0, nodes.address]
     assert nodes.column("color").tolist() == [0, 0, 0]
