@@ -270,18 +270,21 @@ class BlockTable(Messages):
         spare = layout.spare
         if spare is not None and len(spare) >= layout.most_spare:
             layout.source.shrink(layout.byte_size or 1)
-        refusals: tuple[type[Exception], ...] = (MemoryError, *layout.source.refusals)
         self.retire(block, site, self.refusal)
         try:
             if before is not None:
                 before()
             if spare is not None:
                 spare.append(address)
-            else:
-                self.give_back(layout, address)
-        except refusals:
+        except MemoryError:
             self.restore(block)
             raise
+        if spare is None:
+            try:
+                self.give_back(layout, address)
+            except layout.source.refusals:
+                self.restore(block)
+                raise
 
     def retire(self, block: Block, site: Site, refusal: Callable[[Block], Exception]) -> None:
         """Take a block out of its table and end all references to it; its bytes stay allocated.

@@ -14,6 +14,7 @@ import emheap
 from emheap import HeapManager, Struct, float64, int32, uint8, uint128, utf8, utf16
 from emtests.blocks.test_interrupts import Subject, pooled, quietly
 from emtests.conftest import skip_for_gap
+from emtests.heaps import IN_PYODIDE
 from emtests.unmeasured import unmeasured
 
 
@@ -42,11 +43,16 @@ OPERATIONS: dict[str, Callable[[HeapManager], Any]] = {
     "resize": resized,
 }
 
+PASSED_ON = {"large array", "array of values", "alignment", "resize"}
+"""Those whose blocks go back to the program's own free."""
+
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_no_block_is_lost_where_python_has_no_memory(name: str) -> None:
     if importlib.util.find_spec("_testcapi") is None:
         skip_for_gap("this Python", "it was built without _testcapi, which injects the errors")
+    if IN_PYODIDE and name in PASSED_ON:
+        skip_for_gap("Pyodide", "a call of its free that failed may have freed the block")
     hooks: Any = importlib.import_module("_testcapi")
     subject = Subject(emheap.open(debug=False), pooled)
     operation = OPERATIONS[name]
