@@ -69,8 +69,17 @@ export class Editor {
   }
 }
 
-/** @returns {Promise<CodeMirror>} */
-export const loadCodeMirror = () => import("./vendor/codemirror.js");
+/**
+ * The editor, which is fetched when one is first shown, and kept from then on.
+ * @returns {Promise<CodeMirror>}
+ */
+export async function loadCodeMirror() {
+  try {
+    return await import("./vendor/codemirror.js");
+  } catch {
+    throw new Error("The editor could not be fetched. Is the server of this page still running?");
+  }
+}
 
 /**
  * Whether Enter runs a text: it is a statement as a whole, or ends in an empty line.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect
 
-from emtests.demo.browser.console import enter
+from emtests.demo.browser.console import editor, enter
 from emtests.demo.browser.relay import Relay
 from emtests.demo.browser.visit import SECONDS, started
 
@@ -28,6 +28,10 @@ def drive(visit: Visit) -> None:
     started(page)
     while not page.evaluate(KEPT):
         page.wait_for_timeout(100)
+    # An editor is kept once one was shown.
+    page.get_by_role("tab", name="Console").click()
+    editor(page).wait_for()
+    page.get_by_role("tab", name="Picture").click()
     relay.close()
     page.reload()
     started(page)

@@ -203,7 +203,9 @@ export function startConsole(python, state) {
     prompt.focus();
   }
 
-  panel.addEventListener("shown", () => void show());
+  panel.addEventListener("shown", () => {
+    show().catch((error) => showError("console-error", wordsOf(error)));
+  });
   state.listen("console", () => void runLinked());
   button("interrupt").addEventListener("click", () => python.interrupt());
   button("console-run").addEventListener("click", () => void run());

@@ -183,7 +183,9 @@ export function startStructures(python, state, site) {
   state.listen("structures", () => {
     if (following) follow();
   });
-  panel.addEventListener("shown", () => void open());
+  panel.addEventListener("shown", () => {
+    open().catch((error) => showError("structure-error", wordsOf(error)));
+  });
 
   return {
     started() {
