@@ -54,5 +54,5 @@ DEBUG_ROWS: list[Row] = [
     _row("get ref.value", "ref.value", 1.1),
     _row("an array's view", "array.view", 1.2),
     _row("alloc + free int32", "alloc().free()", 60),
-    _row("alloc + free 32 bytes", "heap.alloc_array(uint8, 32).free()", 5),
+    _row("alloc + free 32 bytes", "heap.alloc_array(uint8, 32).free()", 60),
 ]
