@@ -87,7 +87,8 @@ def _tracked(
     window = memory.typed_window(scalar.format)
     shift = scalar.size.bit_length() - 1
     blocks, spare = layout.blocks, layout.spare
-    default = 0 if layout.table.options.clear_allocated_regions else None
+    clears = layout.table.options.clear_allocated_regions
+    default = 0 if clears else None
     assert spare is not None
 
     def allocate(initial: Any = default) -> ScalarRef[T]:
@@ -97,8 +98,6 @@ def _tracked(
             offset = frame.f_lasti
             if offset > 256:
                 offset = shared_offset(offset, offset)
-            if initial is None:
-                initial = default
             ref: ScalarRef[T] = cls()
             address = spare.pop() if spare else _refilled(layout)
         except _UNUSUAL:
@@ -106,10 +105,12 @@ def _tracked(
         try:
             # With an end the slice would cost a tenth of the allocation more.
             elements = window[address >> shift :]
-            if initial is None:
-                elements[0]  # raises IndexError for a block above the window
-            else:
+            if initial is not None:
                 elements[0] = initial
+            elif clears:
+                elements[0] = 0
+            else:
+                elements[0]  # raises IndexError for a block above the window
             ref._elements = elements
             ref._block = blocks[address] = (elements, address, layout, frame.f_code, offset)
             return ref
