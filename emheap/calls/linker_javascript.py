@@ -80,7 +80,10 @@ class JavaScriptLinker(Linker):
         functions = [one for one in found if tag_of(one) == "Function"]
         # Emscripten's own wrappers of a function hide its type.
         exported = [one for one in functions if is_exported_function(one)]
-        return next(iter(exported or functions), None)
+        if exported:
+            return exported[0]
+        # Compiled to JavaScript, `_name` is C's, and `name` may be Embind's, which takes objects.
+        return functions[-1] if functions else None
 
     def _member(self, name: str) -> Any:
         for source in self._sources:

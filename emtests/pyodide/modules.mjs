@@ -72,5 +72,6 @@ export async function loadModules(address) {
     startPeer(memory, control),
   ]);
   const further = await loadFurther(at);
-  return { pffft, kissfft, harfbuzz, harfbuzzSubset, lazPerf, memory, control, ...further };
+  const more = { requireMore: null, libflac: null }; // run_in_node.mjs has them
+  return { pffft, kissfft, harfbuzz, harfbuzzSubset, lazPerf, memory, control, ...further, ...more };
 }

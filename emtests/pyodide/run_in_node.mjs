@@ -1,12 +1,14 @@
 // Runs pytest inside Pyodide under Node. Its only argument is a file of JSON:
 //   pyodide      folder of the Pyodide release
 //   modules      folder that npm put other people's modules into
+//   moreModules  another one, with those that tests load when they need them
 //   mounts       folders of this machine by the name that Python sees
 //   environment  environment variables
 //   arguments    pytest's arguments
 //   measure      whether to leave coverage data
 // The exit code is pytest's own, or 98 after a fatal error.
 import fs from "node:fs";
+import { createRequire } from "node:module";
 import path from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
@@ -35,6 +37,13 @@ function endFatally(error) {
   process.exit(FATAL);
 }
 
+// Python waits for no promise while pytest runs, and this module is ready after one.
+async function loadMore(requireMore) {
+  const libflac = requireMore("libflacjs")();
+  await new Promise((resolve) => (libflac.isReady() ? resolve() : libflac.on("ready", resolve)));
+  return { requireMore, libflac };
+}
+
 process.on("uncaughtException", endFatally);
 process.on("unhandledRejection", endFatally);
 
@@ -47,7 +56,9 @@ try {
     pyodide.FS.mkdirTree(name);
     pyodide.mountNodeFS(name, folder);
   }
-  pyodide.registerJsModule("emtests_modules", await loadModules(`${pathToFileURL(configuration.modules)}/`));
+  const modules = await loadModules(`${pathToFileURL(configuration.modules)}/`);
+  Object.assign(modules, await loadMore(createRequire(`${pathToFileURL(configuration.moreModules)}/`)));
+  pyodide.registerJsModule("emtests_modules", modules);
   pyodide.runPython(`import sys; sys.path[:0] = ["/project", "/site"]`);
   const run = pyodide.pyimport("emtests.pyodide.run_pytest").run_pytest;
   process.exit(run.callKwargs(pyodide.toPy(configuration.arguments), { measure: configuration.measure }));

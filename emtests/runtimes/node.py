@@ -9,7 +9,7 @@ from emtests.calls.programs.files import MOUNT, programs_folder
 from emtests.runtimes.base import Job, Outcome
 from emtests.runtimes.events import judge
 from emtests.runtimes.processes import run
-from emtests.runtimes.pyodide_releases import Release, fetch_modules
+from emtests.runtimes.pyodide_releases import Release, fetch_modules, fetch_more_modules
 from emtests.runtimes.selection import NOT_SLOW
 from pyodide_demo.environment import CHECKOUT, find_node
 
@@ -38,6 +38,7 @@ class PyodideInNode:
                 {
                     "pyodide": str(pyodide),
                     "modules": str(fetch_modules(job)),
+                    "moreModules": str(fetch_more_modules(job)),
                     "mounts": {name: str(folder) for name, folder in mounts.items()},
                     **inside,
                 }

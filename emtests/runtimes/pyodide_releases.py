@@ -24,10 +24,18 @@ ALL_MODULES = (
 )
 """The modules from npm that the tests work on; the page has fewer. See modules.mjs."""
 
+MORE_MODULES = ("libflacjs@5.6.0", "libheif-js@1.23.2", "esbuild-wasm@0.28.2")
+"""Those that single tests load in Node, in a folder of their own, for they are large."""
+
 
 def fetch_modules(job: Job) -> Path:
     """The folder that npm put them into. Raises EnvironmentProblem."""
     return npm_install("javascript-modules", ALL_MODULES, say=job.say)
+
+
+def fetch_more_modules(job: Job) -> Path:
+    """The folder that npm put `MORE_MODULES` into. Raises EnvironmentProblem."""
+    return npm_install("more-modules", MORE_MODULES, say=job.say)
 
 
 @dataclass(frozen=True)
