@@ -41,10 +41,11 @@ async function startPeer(memory, control) {
   if (IN_NODE) worker.unref(); // it serves for as long as Python runs, and no longer
 }
 
-// Those that the page of the site does not bring: they are `null` there.
+// Those that the page of the site does not bring: they are `undefined` there. That is None to every
+// Pyodide; null has a value of its own in the newest.
 async function loadFurther(at) {
   const absent = !IN_NODE && !(await fetch(at("opusscript/package.json"), { method: "HEAD" })).ok;
-  if (absent) return { blake3: null, ananas: null, opus: null, sqlite3: null };
+  if (absent) return { blake3: undefined, ananas: undefined, opus: undefined, sqlite3: undefined };
   const sqlite3 = at(`@sqlite.org/sqlite-wasm/dist/${IN_NODE ? "node" : "index"}.mjs`);
   const compiled = (path) => read(at(path)).then((code) => WebAssembly.compile(code));
   return {
@@ -72,6 +73,6 @@ export async function loadModules(address) {
     startPeer(memory, control),
   ]);
   const further = await loadFurther(at);
-  const more = { requireMore: null, libflac: null }; // run_in_node.mjs has them
+  const more = { requireMore: undefined, libflac: undefined }; // run_in_node.mjs has them
   return { pffft, kissfft, harfbuzz, harfbuzzSubset, lazPerf, memory, control, ...further, ...more };
 }
