@@ -177,7 +177,11 @@ class MovingWasmtimeMemory(WasmtimeMemory):
 
         return write
 
-    # The short cuts for strings keep a window; these look for the latest one at each call.
+    # The short cuts for strings keep a window, and that for several numbers takes the last one that
+    # was seen; these look for the latest one at each call.
+
+    def read_many(self, scalar: type[Scalar[T]], addresses: list[int]) -> list[T]:
+        return Memory.read_many(self, scalar, addresses)
 
     def text_reader(self, text: type[Text]) -> Callable[..., str]:
         return Memory.text_reader(self, text)

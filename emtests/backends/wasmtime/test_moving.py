@@ -11,6 +11,7 @@ import emheap
 from emheap import NotSupportedError, float64, int32, utf8
 from emheap.memories.wasmtime import MovingWasmtimeMemory, WasmtimeMemory
 from emtests.backends.wasmtime.running import make_store, run_module
+from emtests.types.values import ALL_NUMBERS
 from emtests.webassembly.guests import WasmtimeGuest
 
 PAGE = 65536
@@ -81,6 +82,26 @@ def test_references_follow_a_memory_that_moves(name: str) -> None:
             assert text.value == heap.read(utf8, text.address) == "here"
         part.release()
     assert len(places) > 25, "the memory hardly moved"
+
+
+@pytest.mark.parametrize("kind", ALL_NUMBERS, ids=lambda kind: kind.name)
+def test_accesses_to_addresses_follow_a_memory_that_moves(kind: Any) -> None:
+    guest = moving_guest()
+    heap = guest.heap
+    address = heap.alloc_array(kind, 2).detach()
+    read, write = (getattr(heap, f"{verb}_{kind.name}") for verb in ("read", "write"))
+    for count in range(20):
+        number = kind.decode(count + 1) if kind.decodes else count + 1
+        write(address, number)
+        guest.call("grow", 3 * count)
+        write(address, number)  # by what was made for where the memory was
+        stored = heap.memory.read_bytes(address, kind.size)
+        guest.call("grow", 3 * count)
+        heap.write_many(kind, [address + kind.size], [number])
+        assert heap.memory.read_bytes(address + kind.size, kind.size) == stored
+        guest.call("grow", 3 * count)
+        assert heap.read_many(kind, [address, address + kind.size]) == [number, number]
+        assert read(address) == number
 
 
 def test_views_of_a_memory_that_moves_behave_as_memoryviews() -> None:
