@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from emheap.calls.module_types import Import
 from emheap.calls.ranges import checked_number
@@ -23,12 +24,14 @@ class HeapGrowth:
     """What a module of Emscripten's asks its JavaScript for when its heap is full."""
 
     def __init__(self) -> None:
-        self._memory: Memory | None = None
-        self._grow: Callable[[int], int] = lambda pages: -1
+        self._grows: WeakKeyDictionary[Memory, Callable[[int], int]] = WeakKeyDictionary()
 
     def attach(self, memory: Memory, grow: Callable[[int], int]) -> None:
-        """Say what memory it is, and what adds pages to it: -1 where that fails."""
-        self._memory, self._grow = memory, grow
+        """Say what memory it is, and what adds pages to it: -1 where that fails.
+
+        Both are kept for as long as the heap has the memory, and no longer; see `Wasi.attach`.
+        """
+        self._grows[memory] = grow
 
     def served(self, needed: list[Import]) -> dict[str, Callable[..., Any]]:
         """The functions, by name, of those that a module imports."""
@@ -40,10 +43,10 @@ class HeapGrowth:
         return {name: function for name, function in functions.items() if name in names}
 
     def _resize(self, size: int) -> int:
-        if self._memory is None:
-            return 0
-        missing = (size & 0xFFFFFFFF) - self._memory.size
-        return 1 if missing <= 0 or self._grow(-(-missing // 65536)) != -1 else 0
+        for memory, grow in self._grows.items():
+            missing = (size & 0xFFFFFFFF) - memory.size
+            return 1 if missing <= 0 or grow(-(-missing // 65536)) != -1 else 0
+        return 0
 
 
 def host_function(

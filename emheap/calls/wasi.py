@@ -12,6 +12,7 @@ import os
 import struct
 import sys
 import time
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -52,11 +53,15 @@ class Wasi:
         pairs = (environ or {}).items()
         self._environ = [f"{name}={value}".encode() + b"\0" for name, value in pairs]
         self._streams = {1: _Stream("stdout"), 2: _Stream("stderr")}
-        self._memory: Memory | None = None
+        self._memory: Callable[[], Memory | None] = lambda: None
 
     def attach(self, memory: Memory) -> None:
-        """Say what memory the module has, which it has only once it exists."""
-        self._memory = memory
+        """Say what memory the module has, which it has only once it exists.
+
+        The module has these functions, and these the memory only weakly: or none of the three could
+        go before JavaScript looks for proxies that nothing uses, which no synchronous program sees.
+        """
+        self._memory = weakref.ref(memory)
 
     def configure(self, configuration: Any) -> None:
         """Give the arguments and the environment to a ``wasmtime.WasiConfig``."""
@@ -67,8 +72,9 @@ class Wasi:
         """``fd_write`` that prints, and leaves files to another one."""
 
         def write(file: int, pieces: int, count: int, place: int) -> int:
-            if file in self._streams and self._memory is not None:
-                return self._fd_write(self._memory, file, pieces, count, place)
+            memory = self._memory()
+            if file in self._streams and memory is not None:
+                return self._fd_write(memory, file, pieces, count, place)
             return write_file(file, pieces, count, place)
 
         return write
@@ -82,9 +88,10 @@ class Wasi:
             return (lambda *_: _NO_SUCH_FUNCTION) if kind[1] else (lambda *_: None)
 
         def call(*arguments: int) -> int:
-            if self._memory is None:
+            memory = self._memory()
+            if memory is None:
                 return _NO_SUCH_FUNCTION
-            return found(self._memory, *arguments)  # type: ignore[no-any-return]
+            return found(memory, *arguments)  # type: ignore[no-any-return]
 
         return call
 

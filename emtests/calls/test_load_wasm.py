@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -249,3 +251,15 @@ def test_progress_and_cache() -> None:
     assert heap.library(Calls).add(2, 3) == 5
     assert seen[0] == 0.0
     assert seen == sorted(seen)
+
+
+def test_dropped_modules_release_their_memories() -> None:
+    """At once where Python collects them: a browser has room for about a hundred."""
+    memories = []
+    for _ in range(150):
+        heap = load()
+        heap.library(Printing).greet("nobody", 1)
+        memories.append(weakref.ref(heap.memory))
+        del heap
+        gc.collect()
+    assert [each for each in memories if each() is not None] == []
