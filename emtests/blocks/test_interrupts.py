@@ -339,7 +339,8 @@ def test_a_heap_recovers_from_a_storm_of_signals(
                     with quietly():
                         for scenario in SCENARIOS:
                             storm.run(partial(scenario, subject.heap))
-                    subject.check(storm.count - before)
+                    # Two are in hand where one takes the place of the other, as in a resize.
+                    subject.check(2 * (storm.count - before))
         except OutOfMemoryError:
             pass  # each signal may lose a block: thousands of them fill a small heap
         finally:
