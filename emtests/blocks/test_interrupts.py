@@ -331,9 +331,10 @@ def test_a_heap_recovers_from_a_storm_of_signals(
     if any(Exception in each.refusals for each in _chain(subject.heap.allocator)):
         exception = KeyboardInterrupt  # as which it could be an error of the free function
     deadline = time.monotonic() + SECONDS
+    storm = Storm(exception)
     with unmeasured(), quietly():
         try:
-            with Storm(exception) as storm:
+            with storm:
                 while time.monotonic() < deadline:
                     before = storm.count
                     with quietly():
