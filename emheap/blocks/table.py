@@ -350,8 +350,8 @@ class BlockTable(Messages):
             self.loans.end(self.loans.overlapping(address, size), describe())
 
     def _end_inner(self, block: Block, site: Site) -> None:
-        """End the blocks that were adopted inside of a block. Whose allocator is in that block has
-        no bytes any more in which it could be told of a free one, so nothing is freed."""
+        """End the blocks that were adopted inside of a block. An allocator whose bytes lie in that
+        block cannot take them back any more, so none is freed."""
         self.inner.pop(block[1], None)
         for inner in list(self.inner.values()):
             if block[1] <= inner[1] < end_of(block) and self.is_live(inner):

@@ -177,8 +177,11 @@ class MovingWasmtimeMemory(WasmtimeMemory):
 
         return write
 
-    # The short cuts for strings keep a window, and that for several numbers takes the last one that
-    # was seen; these look for the latest one at each call.
+    # The short cuts for strings and for packed numbers keep a window, and that for several numbers
+    # takes the last one that was seen; these look for the latest one at each call.
+
+    def _packing_writer(self, scalar: type[Scalar[T]], write_any: Writer[T]) -> Writer[T]:
+        return write_any
 
     def read_many(self, scalar: type[Scalar[T]], addresses: list[int]) -> list[T]:
         return Memory.read_many(self, scalar, addresses)

@@ -153,10 +153,8 @@ class WindowMemory(Memory):
             def write_any(address: int, value: Any) -> None:
                 write_stored(address, encode(value))
 
-            # A float is stored in float64 as it is; only other objects must be looked at. Where the
-            # window may be another one since, each writer looks for it first.
-            packs = scalar.format == "d" and self.stable
-            return self._packing_writer(scalar, write_any) if packs else write_any
+            # A float is stored in float64 as it is; only other objects must be looked at.
+            return self._packing_writer(scalar, write_any) if scalar.format == "d" else write_any
         return write_stored
 
     def _stored_writer(self, scalar: type[Scalar[T]]) -> Writer[T]:

@@ -39,7 +39,7 @@ class Spec:
 def field(*, default: Any = None, align: int | None = None, endian: Endian | None = None) -> Any:
     """A field with options; constructors may leave it out.
 
-    `default` is its value then (0 if that is None); `align` asks for an alignment in bytes, as
+    `default` is its value then, 0 unless given; `align` asks for an alignment in bytes, as
     C's ``_Alignas``; `endian` is ``"big"`` or ``"little"`` for a byte order of its own.
 
     >>> import emheap
