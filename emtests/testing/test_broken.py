@@ -260,7 +260,7 @@ ALLOCATORS = [
     (Endless, "gave 0x10; 0 says there is no room"),
     (Negative, "gave -0x1; 0 says there is no room"),
     (Outside, r"allocate\(5000\) gave a block outside the memory: access of 5000 bytes"),
-    (NotFreeing, "took 200 addresses: what is freed does not come back"),
+    (NotFreeing, "took 800 addresses: what is freed does not come back"),
     (FreeingTwice, "overlaps the one of|changed while it was live|is not the address of a block"),
     (NoZeros, r"allocate_zeroed\(1\) gave a block that is not zero"),
     (Nothing, r"allocate\(1\) gave None, not an int"),
