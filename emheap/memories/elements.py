@@ -8,6 +8,7 @@ while an export lives, `release` raises BufferError, so that the block cannot be
 
 from __future__ import annotations
 
+import operator
 from typing import Any, Protocol, cast
 from weakref import ref as WeakReference  # noqa: N812 (a class with a name like a function's)
 
@@ -126,6 +127,7 @@ class WideElements:
         return len(self.stored) // self._size
 
     def _slice(self, index: int) -> slice:
+        index = operator.index(index)  # an int's product does not wrap, as numpy's do
         count = len(self)
         position = index + count if index < 0 else index
         if not 0 <= position < count:
@@ -205,6 +207,8 @@ class IndirectElements:
         return self._count
 
     def _locate(self, index: int) -> int:
+        if type(index) is not int:
+            index = operator.index(index)  # an int's product does not wrap, as numpy's do
         count = self._count
         if 0 <= index < count:
             return self._address + index * self._size

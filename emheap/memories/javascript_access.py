@@ -40,6 +40,9 @@ COMPACT = (1 << 30) - 1
 """The largest int of one digit."""
 _WORD = (1 << 32) - 1
 LARGEST_FLOAT32 = 3.4028234663852886e38
+_REFUSALS = (IndexError, TypeError, OverflowError)
+"""What an item of a typed array raises where there is none, or for what is no number; and what
+numbers of other libraries raise, which have 8 bits, say, for a mask that has more."""
 
 
 class _Memory(Protocol):
@@ -139,7 +142,7 @@ def _word_reader(memory: _Memory, scalar: type[Integer]) -> Reader[int]:
         try:
             if not address - first & mask:
                 return cell[0][address >> shift]  # type: ignore[no-any-return]
-        except (IndexError, TypeError):
+        except _REFUSALS:
             pass
         return read_slowly(address)
 
@@ -165,7 +168,7 @@ def _long_reader(memory: _Memory, scalar: type[Integer]) -> Reader[int]:
             if not address - first & mask:
                 index = address >> 2
                 return lows[0][index] | highs[0][index + 1] << 32  # type: ignore[no-any-return]
-        except (IndexError, TypeError):
+        except _REFUSALS:
             pass
         return read_slowly(address)
 
@@ -190,7 +193,7 @@ def _float_reader(memory: _Memory, scalar: type[FloatingPoint]) -> Reader[float]
                     return float(value)  # a whole number comes as an int
                 else:
                     return 0.0 if words[0][address + to_sign >> 2] >= 0 else -0.0
-        except (IndexError, TypeError):
+        except _REFUSALS:
             pass
         return read_slowly(address)  # a NaN too: engines may change its bits on the way
 
@@ -237,7 +240,7 @@ def _word_writer(memory: _Memory, scalar: type[Integer]) -> Writer[int]:
                 array[index]
                 array[index] = value
                 return
-        except (IndexError, TypeError):
+        except _REFUSALS:
             pass
         write_slowly(address, value)
 
@@ -268,7 +271,7 @@ def _long_writer(memory: _Memory, scalar: type[Integer]) -> Writer[int]:
                 words[index] = value & _WORD
                 words[index + 1] = value >> 32 & _WORD
                 return
-        except (IndexError, TypeError):
+        except _REFUSALS:
             pass
         write_slowly(address, value)
 
@@ -290,7 +293,7 @@ def _float_writer(memory: _Memory, scalar: type[FloatingPoint]) -> Writer[float]
                 array[index]
                 array[index] = value
                 return
-        except (IndexError, TypeError):
+        except _REFUSALS:
             pass
         write_slowly(address, value)
 

@@ -169,8 +169,8 @@ class ProcessMemory(WindowMemory):
         if errors == "strict" and (not ON_EMSCRIPTEN or self.window[-1] == 0):
             try:
                 text: str = self._from_utf8(address)
-            except UnicodeDecodeError:
-                pass  # the error is to name the encoding that was asked for
+            except (UnicodeDecodeError, ctypes.ArgumentError):
+                pass  # the error is to name the encoding asked for; numpy's numbers are no pointers
             else:
                 if codec == "utf-8" or text.isascii():
                     return text

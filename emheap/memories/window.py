@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import operator
 import struct
 from collections.abc import Callable
 from functools import cached_property
@@ -277,7 +278,7 @@ class WindowMemory(Memory):
 
         def read(address: int, max_elements: int | None = None, errors: str = "strict") -> str:
             try:
-                plain = max_elements is None and type(errors) is str
+                plain = max_elements is None and type(errors) is str and type(address) is int
                 if plain and address >= lowest and not address & mask:
                     window = self.window
                     chunk = window[address : readable_end(address, head)].tobytes()
@@ -322,7 +323,8 @@ class WindowMemory(Memory):
                 count = len(data)
                 try:
                     fits = capacity is None or (type(capacity) is int and count <= capacity)
-                    if fits and address >= lowest and data.find(0) < 0:
+                    # Exactly an int: the sums of another number may wrap, as numpy's do.
+                    if fits and type(address) is int and address >= lowest and data.find(0) < 0:
                         # The terminator first: if it lies inside, so does all before it.
                         window[address + count] = 0
                         window[address : address + count] = data
@@ -348,7 +350,7 @@ class WindowMemory(Memory):
                 count: int = length // size
                 try:
                     fits = capacity is None or (type(capacity) is int and count <= capacity)
-                    if fits and address >= lowest and not address & mask:
+                    if fits and type(address) is int and address >= lowest and not address & mask:
                         # As above. A slice that ends outside of the window is too short.
                         end = address + length
                         window[end : end + size] = null
@@ -375,6 +377,7 @@ class WindowMemory(Memory):
 
     def decode_string(self, address: int, codec: str, errors: str) -> str:
         """The string of one-byte elements at an address, when it is no short one."""
+        address = operator.index(address)
         count = self.count_elements(address, 1)
         window, offset = self.locate(address, count)
         return str(window[offset : offset + count], codec, errors)

@@ -92,15 +92,13 @@ class StructArrayRef(StructuredRef[S], Sequence[S]):
     @overload
     def __getitem__(self, index: tuple[int, ...]) -> S: ...
     def __getitem__(self, index: Any) -> Any:
-        try:
-            if 0 <= index < self._count:
-                made = _new(self._item)
-                made._elements = self._elements
-                made._base = self._base + index * self._stride
-                made._parent = self
-                return made
-        except TypeError:
-            pass  # a slice, or no index at all
+        # Of exactly int: another number's product with the stride may wrap, as numpy's do.
+        if type(index) is int and 0 <= index < self._count:
+            made = _new(self._item)
+            made._elements = self._elements
+            made._base = self._base + index * self._stride
+            made._parent = self
+            return made
         if isinstance(index, slice):
             return [self[position] for position in range(*index.indices(self._count))]
         return self[self._check_index(index)]
@@ -115,7 +113,8 @@ class StructArrayRef(StructuredRef[S], Sequence[S]):
         self._store(position * self._stride, data, notes)
 
     def _check_index(self, index: Any) -> int:
-        position = check_integer(index, "index")
+        # As with a list, True is 1.
+        position = int(index) if isinstance(index, bool) else check_integer(index, "index")
         if -self._count <= position < self._count:
             return position % self._count
         self._check_alive()
