@@ -197,7 +197,6 @@ class HeapView(Sequence[T]):
 
     def tobytes(self) -> bytes:
         """A copy of the elements' bytes."""
-        _pinned = self._check_alive()
         return self._copy_elements().tobytes()
 
     __bytes__ = tobytes
@@ -208,11 +207,11 @@ class HeapView(Sequence[T]):
 
     def tolist(self) -> list[T]:
         """The elements as Python numbers."""
-        _pinned = self._check_alive()
         return cast("list[T]", self._copy_elements().tolist())
 
     def _copy_elements(self) -> memoryview:
-        """A copy of the elements."""
+        """A copy of the elements. Raises ValueError if the view was released."""
+        _pinned = self._check_alive()
         low, count, step = self._span()
         size = self._scalar.size
         if not count:

@@ -101,7 +101,9 @@ class Cells:
     def read(self, offset: int, size: int) -> bytes:
         """A copy of some of the bytes."""
         len(self)
-        return self.memory.read_bytes(self.address + offset, size)
+        data = self.memory.read_bytes(self.address + offset, size)
+        len(self)  # freed by another thread meanwhile: they may be another's bytes
+        return data
 
     def write(self, offset: int, data: bytes) -> None:
         """Store bytes."""

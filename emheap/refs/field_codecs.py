@@ -250,7 +250,7 @@ class Codec:
         codec: Codec = value._variants.codec
         if codec.layout.signature == self.layout.signature:
             if not self.kind._declaration.has_pointers:
-                return value._elements.read(value._base, self.layout.size)  # type: ignore[no-any-return]
+                return _bytes_of(value, self.layout.size)
         elif self.kind._declaration.union:
             raise TypeError(
                 f"the union {self.kind.__name__} differs between the two heaps, and which of its "
@@ -268,6 +268,15 @@ class Codec:
     def store(self, made: bytearray, base: int, name: str, value: Any, notes: Notes) -> None:
         """Put the value of one field into the bytes of a structure."""
         self._stores[name](made, base, value, notes)
+
+
+def _bytes_of(value: Any, size: int) -> bytes:
+    """The bytes of a structure. Raises UseAfterFreeError."""
+    try:
+        return value._elements.read(value._base, size)  # type: ignore[no-any-return]
+    except ValueError:
+        value._check_alive()
+        raise
 
 
 def encode_nested(where: str, codec: Codec, value: Any, notes: Notes) -> bytes:

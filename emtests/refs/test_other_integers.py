@@ -10,7 +10,6 @@ import emheap
 from emheap import Array, HeapManager, Scalar, Struct, Text, array, int16, int32, uint8, utf8
 from emtests.types.values import ALL_NUMBERS
 
-
 TEXTS = (utf8, emheap.utf16, emheap.utf32, emheap.ascii)
 
 

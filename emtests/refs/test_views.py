@@ -218,6 +218,22 @@ def test_handed_out_views_are_released_when_their_block_is_freed(heap: HeapManag
                 _ = view[0]
 
 
+def test_a_view_that_was_released_is_no_source(heap: HeapManager) -> None:
+    with heap.alloc_array(int32, [1, 2, 3]) as target:
+        source = heap.alloc_array(int32, [7, 7, 7])
+        view, other = source.view, target.view
+        source.free()
+        with heap.alloc_array(int32, [9, 9, 9]):  # in the bytes of the freed one, say
+            for store in (
+                lambda: other.__setitem__(slice(None), view),
+                lambda: target.__setitem__(slice(None), view),
+                lambda: heap.alloc_array(int32, view),
+            ):
+                with pytest.raises(ValueError, match="released"):
+                    store()
+        assert target[:] == [1, 2, 3]
+
+
 def test_a_view_beside_a_block_does_not_pin_it(heap: HeapManager) -> None:
     room = heap.alloc_array(uint8, 64, align=16)
     other = heap.alloc_array(uint8, 64, align=16)

@@ -92,6 +92,30 @@ def test_every_part_of_a_freed_array_raises(heap: HeapManager) -> None:
             use()
 
 
+def test_a_freed_structure_is_no_source(heap: HeapManager, scratch: Arena) -> None:
+    node, corners = scratch.alloc(Node, id=1), scratch.alloc_array(Vec, [(1, 2), (3, 4)])
+    freed = heap.alloc(Vec, x=5, y=6)
+    freed.free()
+    with heap.alloc(Vec, x=9, y=9):  # in the bytes of the freed one, say
+        uses: tuple[Callable[[], Any], ...] = (
+            freed.read,
+            lambda: setattr(node, "at", freed),
+            lambda: setattr(node, "corners", [freed] * 4),
+            lambda: corners.__setitem__(0, freed),
+            lambda: corners.__setitem__(slice(None), [freed, freed]),
+            lambda: corners[1].write(freed),
+            lambda: heap.write(Vec, corners.address, freed),
+            lambda: heap.alloc(Vec, freed),
+            lambda: heap.alloc(Node, id=2, at=freed),
+            lambda: Node(id=2, at=freed),
+        )
+        for use in uses:
+            with pytest.raises(UseAfterFreeError, match=r"use after free: the Vec of 8 bytes"):
+                use()
+    assert node.at == Vec(x=0, y=0)
+    assert corners.tolist() == [(1, 2), (3, 4)]
+
+
 def test_a_part_of_a_block_is_not_freed_alone(heap: HeapManager) -> None:
     with heap.alloc_array(Vec, 2) as array, heap.alloc(Node, id=1) as node:
         for part in (array[0], node.at, node.corners):
