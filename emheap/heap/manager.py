@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from emheap._util.checks import check_integer
 from emheap._util.free_each import raise_problems
@@ -44,7 +44,6 @@ L = TypeVar("L", bound="Library")
 K = TypeVar("K")
 P = ParamSpec("P")
 S = TypeVar("S", bound="Struct")
-StructValues: TypeAlias = "Iterable[S | tuple[Any, ...] | Mapping[str, Any]] | bytes | memoryview"
 
 
 class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVerbs, FlatNames):
@@ -278,6 +277,22 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
         count: int,
         free: Callable[[int], Any] | None = None,
     ) -> StructArrayRef[S]: ...
+    @overload
+    def adopt(
+        self,
+        kind: type[Pointer[K]],
+        address: int,
+        count: None = None,
+        free: Callable[[int], Any] | None = None,
+    ) -> ScalarRef[Pointer[K]]: ...
+    @overload
+    def adopt(
+        self,
+        kind: type[Pointer[K]],
+        address: int,
+        count: int,
+        free: Callable[[int], Any] | None = None,
+    ) -> ArrayRef[Pointer[K]]: ...
     def adopt(
         self,
         kind: Any,
@@ -285,9 +300,9 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
         count: int | None = None,
         free: Callable[[int], Any] | None = None,
     ) -> Any:
-        """A reference that owns what C allocated in this memory: one number or structure, `count`
-        elements, or a string with room for `count` elements (as many as it has now, if that is
-        None).
+        """A reference that owns what C allocated in this memory: one number, structure or pointer,
+        `count` elements, or a string with room for `count` elements (as many as it has now, if that
+        is None).
 
         It is freed by ``free(address)``, or as the heap's own allocator does. What lies inside of a
         live block of this heap needs a function of its own to free it; if that block is freed

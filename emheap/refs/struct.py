@@ -23,9 +23,6 @@ from emheap.types.struct_fields import Entry
 from emheap.types.structs import StructType
 from emheap.types.text import Text
 
-MYPY = False
-"""What mypy, and it alone, takes to be true."""
-
 if TYPE_CHECKING:
     from typing_extensions import Self, dataclass_transform
 
@@ -94,12 +91,6 @@ class Struct(StructuredRef[Any], metaclass=StructType):
         def __get__(self, instance: object, owner: Any) -> Self: ...
         def __get__(self, instance: Any, owner: Any) -> Any: ...
 
-        if MYPY:  # it takes `Self` for the outer structure in a constructor made of the fields
-
-            def __set__(self, instance: object, value: Struct | tuple[Any, ...]) -> None: ...  # pyright: ignore[reportRedeclaration]
-        else:
-
-            def __set__(self, instance: object, value: Self | tuple[Any, ...]) -> None: ...
     else:
 
         def __new__(cls, /, **fields: Any) -> Any:  # noqa: D102 (the class tells)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from emheap._util.checks import check_count, check_integer
@@ -103,7 +103,15 @@ class StructArrayRef(StructuredRef[S], Sequence[S]):
             return [self[position] for position in range(*index.indices(self._count))]
         return self[self._check_index(index)]
 
-    def __setitem__(self, index: int | slice | tuple[int, ...], value: Any) -> None:
+    @overload
+    def __setitem__(
+        self, index: int | tuple[int, ...], value: S | tuple[Any, ...] | Mapping[str, Any], /
+    ) -> None: ...
+    @overload
+    def __setitem__(
+        self, index: slice, value: Iterable[S | tuple[Any, ...] | Mapping[str, Any]], /
+    ) -> None: ...
+    def __setitem__(self, index: Any, value: Any) -> None:
         if isinstance(index, slice):
             self._store_slice(index, value)
             return

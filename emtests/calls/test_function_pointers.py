@@ -77,7 +77,9 @@ def test_addresses(calls: Calls) -> None:
         there_and_back(calls, Function[[c.address], c.address], lambda address: -1)(0)
 
 
-@pytest.mark.parametrize("value", [Vec(x=1, y=2), Segment(start=(1, 2), end=(3, 4)), One(only=5)])
+@pytest.mark.parametrize(
+    "value", [Vec(x=1, y=2), Segment(start=Vec(x=1, y=2), end=Vec(x=3, y=4)), One(only=5)]
+)
 def test_structures_by_value(calls: Calls, value: Any) -> None:
     kept = []
     keep = there_and_back(calls, Function[[value.kind, c.int], None], lambda *a: kept.append(a))
@@ -94,7 +96,7 @@ def test_a_structure_of_a_structure_of_one_number(way: Way, c_heap: HeapManager)
         wrap_one: Function[[c.int], Wrapped]
 
     library = way.bind(Wrapping, c_heap)
-    assert library.unwrap(Wrapped(inner=(41,))) == 41
+    assert library.unwrap(Wrapped(inner=One(only=41))) == 41
     assert library.wrap_one(41).inner.only == 42
 
 

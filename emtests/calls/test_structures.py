@@ -57,7 +57,7 @@ def test_structures_by_value(library: Structures, c_heap: HeapManager) -> None:
         turned.x = 5  # a value, which nobody has to free
     assert library.sum_big(Big(a=0.5, b=-1, c=2**40)) == 0.5 - 1 + 2**40
     assert library.make_big(1.5, 7) == Big(a=1.5, b=7, c=2**40)
-    there = Segment(start=(1, 2), end=(3, 4))
+    there = Segment(start=Vec(x=1, y=2), end=Vec(x=3, y=4))
     back = library.reversed(there)
     assert (back.start, back.end) == (there.end, there.start)
     assert c_heap.total_allocated_byte_size == 0

@@ -46,6 +46,9 @@ class Vec(Struct):
     x: float32
     y: float32
 
+    def length(self) -> float:
+        return abs(self.x) + abs(self.y)
+
 
 class Pixel(Struct):
     r: uint8

@@ -18,7 +18,9 @@ def heap() -> HeapManager:
 
 
 def test_a_dump_names_the_fields(heap: HeapManager) -> None:
-    with heap.alloc(Node, id=7, at=(1.5, 2), label="abc", level=-3, color=Color.BLUE) as node:
+    with heap.alloc(
+        Node, id=7, at=Vec(x=1.5, y=2), label="abc", level=-3, color=Color.BLUE
+    ) as node:
         node.next = node
         text = str(emheap.hexdump(node))
         address = f"{node.address:#x}"
@@ -54,7 +56,7 @@ def cells_of(html: str) -> list[list[str]]:
 
 
 def test_a_notebook_lists_the_fields(heap: HeapManager) -> None:
-    with heap.alloc(Node, id=7, at=(1, 2), color=Color.BLUE, level=-3) as node:
+    with heap.alloc(Node, id=7, at=Vec(x=1, y=2), color=Color.BLUE, level=-3) as node:
         node.next = node
         rows = cells_of(node._repr_html_())
         assert ["address", f"{node.address:#x}"] in rows

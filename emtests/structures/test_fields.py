@@ -142,7 +142,7 @@ WRONG: tuple[tuple[str, Any, type[Exception], str], ...] = (
 def test_what_does_not_fit_raises_naming_the_field_and_changes_nothing(
     scratch: Arena, name: str, value: Any, error: type[Exception], text: str
 ) -> None:
-    node = scratch.alloc(Node, id=3, at=(1, 2), pos=[4, 5], level=-3, label="abc")
+    node = scratch.alloc(Node, id=3, at=Vec(x=1, y=2), pos=[4, 5], level=-3, label="abc")
     before = bytes(node)
     with pytest.raises(error, match=text):
         setattr(node, name, value)
@@ -162,7 +162,7 @@ def test_a_failed_allocation_leaks_nothing_and_names_what_is_wrong(heap: HeapMan
 
 
 def test_fields_that_are_not_aligned(scratch: Arena) -> None:
-    made = scratch.alloc(Packed, tag=1, value=-5, inner=(1, 2), bits=2047, last=2**64 - 1)
+    made = scratch.alloc(Packed, tag=1, value=-5, inner=Vec(x=1, y=2), bits=2047, last=2**64 - 1)
     assert bytes(made)[1:5] == (-5).to_bytes(4, "little", signed=True)
     assert made.allocated_byte_size == 23
     assert (made.value, made.inner.y, made.bits, made.last) == (-5, 2, 2047, 2**64 - 1)

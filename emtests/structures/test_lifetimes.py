@@ -307,7 +307,7 @@ def test_a_structure_of_another_heap_is_a_value(heap: HeapManager) -> None:
 
 
 def test_values_live_as_long_as_they_are_used() -> None:
-    vec = Node(id=1, at=(5, 6)).at
+    vec = Node(id=1, at=Vec(x=5, y=6)).at
     gc.collect()
     assert vec.to_tuple() == (5, 6)
     pos = Node(id=1, pos=[1, 2]).pos
@@ -350,7 +350,7 @@ def test_a_value_remembers_whom_its_pointers_mean(heap: HeapManager) -> None:
 
 def test_parts_hold_the_block_where_garbage_is_collected(open_heap: OpenHeap) -> None:
     heap = open_heap(enable_garbage_collection=True)
-    at = heap.alloc(Node, id=1, at=(3, 4)).at
+    at = heap.alloc(Node, id=1, at=Vec(x=3, y=4)).at
     element = heap.alloc_array(Vec, [(5, 6)])[0]
     gc.collect()
     assert (at.y, element.y) == (4, 6)

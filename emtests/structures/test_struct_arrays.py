@@ -166,7 +166,7 @@ def test_numpy_shares_the_bytes(heap: HeapManager) -> None:
         del part
     with heap.alloc_array(Node, 2) as nodes:
         nodes[1].pos[:] = [1.5, 2.5]
-        nodes[1].at = (3, 4)
+        nodes[1].at = (3, 4)  # type: ignore[assignment]
         nodes[1].label = "abc"
         shared = nodes.numpy()
         assert shared["pos"][1].tolist() == [1.5, 2.5]

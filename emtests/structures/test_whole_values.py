@@ -274,7 +274,10 @@ def test_numpy_reads_pointers_in_either_byte_order(scratch: Any) -> None:
 def test_a_structure_is_copied_between_machines(heap: Any) -> None:
     """The other heap is one of WebAssembly's: natively its `long` has half the bytes."""
     other = emheap.wrap_buffer(bytearray(1024))
-    with other.alloc(Machine, count=-5, vec=(1, 2)) as there, heap.alloc(Machine, there) as here:
+    with (
+        other.alloc(Machine, count=-5, vec=Vec(x=1, y=2)) as there,
+        heap.alloc(Machine, there) as here,
+    ):
         assert (here.count, here.vec.to_tuple(), bool(here.link)) == (-5, (1, 2), False)
         here.count = 9
         there.write(here)

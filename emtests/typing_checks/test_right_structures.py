@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import enum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import emheap
@@ -19,7 +18,6 @@ from emheap import (
     Struct,
     StructArrayRef,
     StructLayout,
-    Union,
     array,
     bits,
     boolean,
@@ -37,6 +35,7 @@ from emheap import (
     utf8,
     wchar,
 )
+from emtests.structures.kinds import Access, Color, Message, Number, Pixel, Vec
 
 if TYPE_CHECKING:
     from typing_extensions import assert_type
@@ -44,35 +43,6 @@ else:
 
     def assert_type(value: Any, kind: Any) -> Any:
         return value
-
-
-class Color(enum.Enum):
-    RED = 0
-    BLUE = 1
-
-
-class Access(enum.IntFlag):
-    READ = 1
-
-
-class Vec(Struct):
-    x: float32
-    y: float32
-
-    def length(self) -> float:
-        return abs(self.x) + abs(self.y)
-
-
-class Pixel(Struct, pack=1):
-    r: uint8
-    g: uint8
-    b: uint8
-    a: uint8 = field(default=255)
-
-
-class Number(Union):
-    as_int: uint32 = field()
-    as_float: float32 = field()
 
 
 class Node(Struct, align=16):
@@ -86,7 +56,7 @@ class Node(Struct, align=16):
     hot: bool = bits(uint32, 1)
     level: int = bits(uint32, 5)
     access: Access = bits(uint32, 7)
-    color: Color = stored(uint8)
+    color: Color = stored(uint8, default=Color.RED)
     number: Number = field()
     next: Pointer[Node] = field()
     data: Pointer[uint8] = field()
@@ -98,11 +68,6 @@ class Node(Struct, align=16):
     half: float16 = field()
     letter: char = field()
     wide: wchar = field()
-
-
-class Tail(Struct):
-    count: int32
-    items: Array[uint8] = array()
 
 
 def test_fields() -> None:
@@ -183,7 +148,7 @@ def test_allocating() -> None:
         assert_type(scratch.alloc(Pixel, r=1, g=2, b=3), Pixel)
         assert_type(scratch.alloc(Pixel, r=1, g=2, b=3, a=4), Pixel)
         assert_type(scratch.alloc(Number, as_float=1.5), Number)
-        assert_type(scratch.alloc(Tail, count=2, items=[1, 2]), Tail)
+        assert_type(scratch.alloc(Message, count=2, items=[1, 2]), Message)
         assert_type(scratch.alloc_array(Vec, 100), StructArrayRef[Vec])
         assert_type(scratch.alloc_array(Vec, 100)[3].x, float)
         assert_type(scratch.alloc_array(Vec, [Vec(x=1, y=2)]), StructArrayRef[Vec])
@@ -213,13 +178,21 @@ def test_allocating() -> None:
         assert_type(vec.field_ref(Vec.x).atomic.add(0.5), float)
         assert_type(vec.field_ref(Vec.x).atomic.load(), float)
     with heap.alloc_array(uint8, 64) as room:
-        assert_type(heap.wrap(Tail, room.address & -4, tail=3), Tail)
+        assert_type(heap.wrap(Message, room.address & -4, tail=3), Message)
         adopted = heap.adopt(Vec, (room.address + 8) & -8, free=lambda address: None)
         assert_type(adopted, Vec)
         adopted.free()
         several = heap.adopt(Vec, (room.address + 8) & -8, 2, free=lambda address: None)
         assert_type(several, StructArrayRef[Vec])
         several.free()
+        link = heap.adopt(Pointer[Vec], (room.address + 8) & -8, free=lambda address: None)
+        assert_type(link, ScalarRef[Pointer[Vec]])
+        assert_type(link.value, Pointer[Vec])
+        link.free()
+        links = heap.adopt(Pointer[Vec], (room.address + 8) & -8, 2, free=lambda address: None)
+        assert_type(links, ArrayRef[Pointer[Vec]])
+        assert_type(links[0], Pointer[Vec])
+        links.free()
 
 
 def test_values_and_layouts() -> None:

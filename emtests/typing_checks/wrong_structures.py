@@ -9,7 +9,8 @@ A comment `type: ignore` on a line that a checker has no complaint about is itse
 from __future__ import annotations
 
 from emheap import HeapManager, Pointer, int32, uint8
-from emtests.typing_checks.test_right_structures import Color, Node, Number, Pixel, Tail, Vec
+from emtests.structures.kinds import Color, Message, Number, Pixel, Vec
+from emtests.typing_checks.test_right_structures import Node
 
 
 def fields(n: Node, vec: Vec) -> None:
@@ -22,10 +23,10 @@ def fields(n: Node, vec: Vec) -> None:
     n.access = "r"  # type: ignore[assignment]
     n.at = 5  # type: ignore[assignment]
     n.at.x = "a"  # type: ignore[assignment]
-    # Of another structure mypy has nothing to say: what it takes a field to be it also takes the
-    # constructor's argument to be, and there it cannot say "of this same structure".
-    n.at = Pixel(r=1, g=2, b=3)  # pyright: ignore[reportAttributeAccessIssue]
-    print(Node(id=1, at=Pixel(r=1, g=2, b=3)))  # pyright: ignore[reportArgumentType]
+    n.at = Pixel(r=1, g=2, b=3)  # type: ignore[assignment]
+    n.at = (1, 2)  # type: ignore[assignment]
+    print(Node(id=1, at=Pixel(r=1, g=2, b=3)))  # type: ignore[arg-type]
+    print(Node(id=1, at=("a", None)))  # type: ignore[arg-type]
     n.yes = "yes"  # type: ignore[assignment]
     n.letter = "x"  # type: ignore[assignment]
     n.wide = b"x"  # type: ignore[assignment]
@@ -57,10 +58,17 @@ def pointers(heap: HeapManager, n: Node, vec: Vec) -> None:
     n.next.cast(int)  # type: ignore[arg-type]
 
 
-def allocating(heap: HeapManager) -> None:
+def allocating(heap: HeapManager, vec: Vec) -> None:
     heap.alloc(Vec, x="a", y=1)  # type: ignore[call-overload]
     heap.alloc(Vec, x=1)  # type: ignore[call-overload]
     heap.alloc(Vec, x=1, y=2, z=3)  # type: ignore[call-overload]
+    heap.alloc(Node, id=1, at=Pixel(r=1, g=2, b=3))  # type: ignore[call-overload]
+    heap.alloc(Node, id=1, at=(1, 2))  # type: ignore[call-overload]
+    vec.write(Pixel(r=1, g=2, b=3))  # type: ignore[arg-type]
+    several = heap.alloc_array(Vec, 3)
+    several[0] = Pixel(r=1, g=2, b=3)  # type: ignore[call-overload]
+    several[0] = 5  # type: ignore[call-overload]
+    several[:2] = [Pixel(r=1, g=2, b=3)]  # type: ignore[list-item]
     heap.alloc(Vec, 5)  # type: ignore[arg-type]
     heap.alloc(Pixel, r=1, g=2)  # type: ignore[call-overload]
     heap.alloc(Number, as_float="a")  # type: ignore[call-overload]
@@ -71,8 +79,9 @@ def allocating(heap: HeapManager) -> None:
     heap.wrap(Vec, "a")  # type: ignore[call-overload]
     heap.wrap_array(Vec, 16)  # type: ignore[call-overload]
     heap.wrap_array(Vec, 16, 2, stride="8")  # type: ignore[call-overload]
+    heap.adopt(Pointer[Vec], "a")  # type: ignore[call-overload]
     heap.layout(int32)  # type: ignore[arg-type]
-    heap.alloc(Tail, items=[1])  # type: ignore[call-overload]
+    heap.alloc(Message, items=[1])  # type: ignore[call-overload]
     Vec(x="a", y=1)  # type: ignore[arg-type]
     Vec(x=1)  # type: ignore[call-arg]
     Vec(1, 2)  # type: ignore[call-arg]
