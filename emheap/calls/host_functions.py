@@ -7,9 +7,9 @@ on with. That is what callbacks must not do, which C expects to return.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from emheap.calls.module_types import Import
 from emheap.calls.ranges import checked_number
@@ -24,14 +24,19 @@ class HeapGrowth:
     """What a module of Emscripten's asks its JavaScript for when its heap is full."""
 
     def __init__(self) -> None:
-        self._grows: WeakKeyDictionary[Memory, Callable[[int], int]] = WeakKeyDictionary()
+        self._memory: Callable[[], Memory | None] = lambda: None
+        self._grow: Callable[[int], int] | None = None
 
     def attach(self, memory: Memory, grow: Callable[[int], int]) -> None:
         """Say what memory it is, and what adds pages to it: -1 where that fails.
 
         Both are kept for as long as the heap has the memory, and no longer; see `Wasi.attach`.
         """
-        self._grows[memory] = grow
+        self._grow = grow
+        self._memory = weakref.ref(memory, self._detach)
+
+    def _detach(self, _: object) -> None:
+        self._grow = None
 
     def served(self, needed: list[Import]) -> dict[str, Callable[..., Any]]:
         """The functions, by name, of those that a module imports."""
@@ -43,10 +48,11 @@ class HeapGrowth:
         return {name: function for name, function in functions.items() if name in names}
 
     def _resize(self, size: int) -> int:
-        for memory, grow in self._grows.items():
-            missing = (size & 0xFFFFFFFF) - memory.size
-            return 1 if missing <= 0 or grow(-(-missing // 65536)) != -1 else 0
-        return 0
+        memory, grow = self._memory(), self._grow
+        if memory is None or grow is None:
+            return 0
+        missing = (size & 0xFFFFFFFF) - memory.size
+        return 1 if missing <= 0 or grow(-(-missing // 65536)) != -1 else 0
 
 
 def host_function(
