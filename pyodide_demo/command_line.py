@@ -26,7 +26,7 @@ from pyodide_demo.environment import (
 from pyodide_demo.filters import FILTERS, summary
 from pyodide_demo.progress import Progress
 from pyodide_demo.runs import DemoError, RunFailedError
-from pyodide_demo.server import serve
+from pyodide_demo.server import check_port, serve
 from pyodide_demo.site import Parts, check_target, site_files, write_site
 from pyodide_demo.site_tests import MODULES, REQUIREMENTS
 
@@ -60,6 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _make_page(options: argparse.Namespace, filters: Sequence[str]) -> int:
     if options.build is not None:
         check_target(options.build)
+    if options.serve:
+        check_port(options.port)
     with Progress() as say:
         homes = runs.prepare(say)
         parts = Parts(

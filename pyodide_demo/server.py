@@ -8,10 +8,11 @@ from __future__ import annotations
 import contextlib
 import gzip
 import hashlib
+import socket
 import sys
 import threading
 import webbrowser
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path, PurePosixPath
@@ -22,7 +23,7 @@ from pyodide_demo.contents import Content
 from pyodide_demo.policy import headers_of
 from pyodide_demo.runs import DemoError
 
-__all__ = ["LOOPBACK", "FileServer", "serve"]
+__all__ = ["LOOPBACK", "FileServer", "check_port", "serve"]
 
 LOOPBACK = "127.0.0.1"
 SECONDS_OF_SILENCE = 20
@@ -249,17 +250,29 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
 
+def check_port(port: int) -> None:
+    """Raise DemoError where a port is not free, before the page is built."""
+    with _explaining(port):
+        socket.create_server((LOOPBACK, port)).close()
+
+
 def serve(files: Mapping[str, Content], port: int, *, open_browser: bool) -> None:
     """Serve the page until the user stops it. Raises DemoError where the port is not free."""
-    try:
+    with _explaining(port):
         server = FileServer(files, port)
-    except OSError as error:
-        raise DemoError(
-            f"Port {port} of {LOOPBACK} cannot be used: {error.strerror or error}.\n"
-            "Choose another with --port, or any free one with --port 0."
-        ) from error
     with server, contextlib.suppress(KeyboardInterrupt):
         print(f"The page is at {server.address}\nStop it with Ctrl+C.", flush=True)
         if open_browser:
             webbrowser.open(server.address)
         threading.Event().wait()
+
+
+@contextlib.contextmanager
+def _explaining(port: int) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DemoError(
+            f"Port {port} of {LOOPBACK} cannot be used: {error.strerror or error}.\n"
+            "Choose another with --port, or any free one with --port 0."
+        ) from error

@@ -44,7 +44,7 @@ from emtests.heaps import IN_PYODIDE, RUNNING
 from emtests.unmeasured import unmeasured
 
 LIBRARY = str(Path(emheap.__file__).parent)
-SECONDS = 20.0 if LONG else 0.4
+SECONDS = 20.0 if LONG else 0.2
 WITNESS = bytes(range(200))
 
 

@@ -126,10 +126,10 @@ class TestMissing:
         assert_refused(done, "npm was not found", "apt-get install npm")
 
 
-def test_a_port_in_use(homes: Homes) -> None:
+def test_a_port_in_use(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = command("--serve", "--port", str(port))
+        done = command("--serve", "--port", str(port), PATH=str(tmp_path))
     assert_refused(done, f"Port {port} of 127.0.0.1 cannot be used", "--port 0")
 
 

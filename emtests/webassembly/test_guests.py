@@ -24,11 +24,13 @@ from emheap import (
 )
 from emheap._util.platform import IN_PYODIDE
 from emheap.testing import ROOM, check_allocator, check_memory
+from emtests.blocks.long import LONG
 from emtests.conftest import skip_for_gap
 from emtests.webassembly.guests import GUESTS, MISSING, Guest, open_guest
 from emtests.webassembly.random_operations import RandomOperations
 
 PAGE = 65536
+MEMORIES = 50 if LONG else 10
 
 Open = Callable[..., Guest]
 
@@ -261,7 +263,7 @@ def test_the_allocators_keep_the_contract(opener: Open, options: dict[str, Any])
 def test_random_operations_while_the_memory_grows(opener: Open, options: dict[str, Any]) -> None:
     # Many memories: where each growth moves all of a memory, a large one takes too long.
     done = growths = 0
-    for seed in range(5 if options else 50):
+    for seed in range(5 if options else MEMORIES):
         guest = opener(**options)
         operations = RandomOperations(guest.heap, lambda: guest.call("grow", 1), seed)  # noqa: B023
         operations.run(2000)

@@ -52,7 +52,9 @@ def test_natively_there_is_nothing_to_capture() -> None:
         emheap.capture_memory(b"")
 
 
-@pytest.mark.parametrize("shared", ["SharedArrayBuffer", "WebAssembly.Memory"])
+@pytest.mark.parametrize(
+    "shared", [pytest.param("SharedArrayBuffer", marks=pytest.mark.slow), "WebAssembly.Memory"]
+)
 def test_two_pyodides_exchange_data_both_ways(shared: str) -> None:
     assert sorted(run_program("two_pyodides", shared)) == [
         "first: got 0.5,-0.0,2.0 ✓",
