@@ -12,9 +12,10 @@ what is promised at every moment:
 - Tables, sums and quotas agree with each other, and no lock stays taken.
 - Every live block reads and writes as before, and the heap works on.
 
-What may be lost is the block in hand, the one that was being allocated, freed, resized (which has
-two in hand) or handed over, as an open file may be between ``open`` and the name it gets. That is a
-leak and no damage.
+What may be lost is the block in hand, the one that was being allocated, freed, resized or handed
+over, as an open file may be between ``open`` and the name it gets. That is a leak and no damage.
+An arena that is kept from its end is not lost: it ends with the arena around it, when the collector
+finds it, or with the heap.
 
 How
 ---

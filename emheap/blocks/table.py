@@ -27,7 +27,7 @@ from emheap.blocks.options import Options
 from emheap.blocks.placement import find_room
 from emheap.blocks.region import Region
 from emheap.blocks.views import ViewTable
-from emheap.errors import HeapError, NotAllocatedError
+from emheap.errors import NotAllocatedError
 from emheap.memories.base import Memory
 from emheap.types import Scalar
 
@@ -307,23 +307,20 @@ class BlockTable(Messages):
     def release_together(self, blocks: list[Block], site: Site) -> None:
         """Free blocks, the first one first: all of them, or none if one of them is in use."""
         retired: list[Block] = []
+        number = -1
         try:
             for block in blocks:
                 self.check_not_lent(block)
                 self.retire(block, site, self.refusal)
                 retired.append(block)
-        except HeapError:
-            for block in retired:
+            for number in range(len(blocks)):
+                _, address, layout, _, _ = blocks[number]
+                self.give_back(layout, address)
+        except BaseException as error:  # an error, or an interrupt: what was not begun stays live
+            refused = number >= 0 and isinstance(error, blocks[number][2].source.refusals)
+            for block in retired[number if refused else number + 1 :]:
                 self.restore(block)
             raise
-        for number, block in enumerate(blocks):
-            _, address, layout, _, _ = block
-            try:
-                self.give_back(layout, address)
-            except layout.source.refusals:
-                for left in blocks[number:]:
-                    self.restore(left)
-                raise
 
     def claim(self, block: Block) -> bool:
         """Take a live block out of its table; only one thread gets it."""

@@ -58,35 +58,25 @@ def _refusals(layout: Layout) -> tuple[type[Exception], ...]:
 
 
 def _move_out(table: BlockTable, block: Block) -> int:
-    """Free a block that only our allocator can free; returns the address of a copy."""
+    """Free a block that only our allocator can free; returns the address of a copy, which is no
+    block of ours."""
     _, address, layout, _, _ = block
-    native = layout.source.native
-    moved = _copy_out(table, block, native)
-    try:
-        table.give_back(layout, address)
-    except BaseException as error:  # an error, or an interrupt: nobody has got the copy
-        native.free(moved)
-        if isinstance(error, _refusals(layout)):
-            table.restore(block)
-        raise
-    return moved
-
-
-def _copy_out(table: BlockTable, block: Block, native: Allocator) -> int:
-    """A copy of a block's bytes, which is no block of ours."""
-    _, address, layout, _, _ = block
+    native: Allocator = layout.source.native
     size = layout.byte_size or 1
-    moved = 0
+    moved, copied = 0, False
     try:
         moved = native.allocate(size)
         if not moved:  # no room, say
             raise OutOfMemoryError(f"no room for {size} bytes to detach {describe_block(block)} to")
         native.relinquish(moved)
         table.memory.write_bytes(moved, table.memory.read_bytes(address, size))
-    except BaseException:  # an error, or an interrupt: the block itself was not touched
+        copied = True
+        table.give_back(layout, address)
+    except BaseException as error:  # an error, or an interrupt: nobody has got the copy
         if moved:
             native.free(moved)
-        table.restore(block)
+        if not copied or isinstance(error, _refusals(layout)):
+            table.restore(block)
         raise
     return moved
 

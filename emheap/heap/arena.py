@@ -57,7 +57,7 @@ class Arena(AllocVerbs, TextAllocVerbs):
     def arena(self) -> Arena:
         """A scope inside this one, which ends with this one at the latest."""
         self._check_open()
-        while self._inner and self._inner[-1][0]._closed is not None:
+        while self._inner and self._inner[-1][0]._finished:
             self._inner.pop()
         inner = Arena(self._table, caller_site())
         self._inner.append((inner, next(reversed(self._region.blocks), None)))
@@ -136,7 +136,7 @@ class Arena(AllocVerbs, TextAllocVerbs):
             later = blocks[older:]
             del blocks[older:]
             problems += self._table.release_all(later, site)
-            if inner._closed is None:
+            if not inner._finished:
                 problems += inner._close(site)
         problems += self._table.release_all(blocks, site)
         problems += self._table.close_region(self._region)

@@ -135,7 +135,7 @@ class BulkVerbs:
                 raise OutOfBoundsError(f"{what} of {size} bytes: {place!r} has {room}")
             count = room if size is None else size
             return _Held(self._memory.check_extent(address, count, what), count, pinned)
-        except BaseException:
+        except Exception:
             pinned.release()
             raise
 

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from emheap import HeapError, HeapManager, float64, int32, uint8, uint128, utf8, utf16
+from emheap import (
+    HeapError,
+    HeapManager,
+    Pointer,
+    Struct,
+    float64,
+    int32,
+    uint8,
+    uint128,
+    utf8,
+    utf16,
+)
 
 Scenario = Callable[[HeapManager], None]
 
@@ -72,4 +83,28 @@ def arenas(heap: HeapManager) -> None:
         assert kept.value == "kept"
 
 
-SCENARIOS: tuple[Scenario, ...] = (scalars, arrays, strings, resizing, handing_over, arenas)
+class Point(Struct):
+    x: int32
+    y: float64
+
+
+def structures(heap: HeapManager) -> None:
+    with heap.alloc(Point, x=1, y=2.5) as point, heap.alloc_array(Point, 3) as points:
+        points[1] = point
+        assert points[1].y == 2.5
+    with ExitStack() as stack:
+        texts = [stack.enter_context(heap.alloc(utf8, text)) for text in ("one", "two", "three")]
+        with heap.alloc_array(Pointer[utf8], texts) as pointers:
+            pointers.free(free_elements=True)
+        assert all(text.is_freed for text in texts)
+
+
+SCENARIOS: tuple[Scenario, ...] = (
+    scalars,
+    arrays,
+    strings,
+    resizing,
+    handing_over,
+    structures,
+    arenas,
+)
