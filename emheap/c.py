@@ -31,7 +31,7 @@ from emheap.calls.kinds import (
     Text,
 )
 from emheap.calls.signature import enumeration_of, kind_of
-from emheap.types import utf8
+from emheap.types import Type, utf8
 from emheap.types.pointers import PointerTo
 from emheap.types.structs import StructType
 
@@ -172,7 +172,8 @@ else:
 
     def _target(argument: Any) -> Any:
         """A type of emheap's, or the number that a name of C's stands for."""
-        if isinstance(argument, (type, PointerTo)) or argument is Any:
+        known = isinstance(argument, (PointerTo, StructType)) or argument is Any
+        if known or (isinstance(argument, type) and issubclass(argument, Type)):
             return argument
         return kind_of(argument, "what is pointed to")
 

@@ -12,6 +12,7 @@ from emheap.backends.functions import AllocatorChoice
 from emheap.backends.javascript import make_grow, open_instance
 from emheap.blocks.options import Options
 from emheap.calls.host_functions import HeapGrowth, find_imports, host_function
+from emheap.calls.linker import weakly
 from emheap.calls.module_types import Import, ModuleTypes
 from emheap.calls.wasi import WASI_MODULES, Wasi
 from emheap.heap.manager import HeapManager
@@ -39,16 +40,18 @@ def load_in_javascript(
     except JsException as error:
         raise ValueError(f"JavaScript's engine does not take the module: {error.message}") from None
     made = js.Object.new()
+    own_functions: list[Any] = []
     for one in types.imports:
         if one.kind == "memory":
             memory = value = _make_memory(one)
         elif one.module in WASI_MODULES and one.type is not None:
             value = _function(one, wasi.function(one.name, one.type))
         else:
-            value = _as_import(one, given[one.module, one.name])
+            value = _as_import(one, given[one.module, one.name], own_functions)
         _set(made, one.module, one.name, value)
     instance = js.WebAssembly.Instance.new(module, made)
     heap = open_instance(instance, memory, choice, options)
+    heap.memory.keeps = own_functions
     wasi.attach(heap.memory)
     found = memory if isinstance(memory, JsProxy) else data_member(instance.exports, memory)
     growth.attach(heap.memory, make_grow(found))
@@ -78,12 +81,13 @@ def _make_memory(one: Import) -> Any:
     return js.WebAssembly.Memory.new(to_js(description, dict_converter=js.Object.fromEntries))
 
 
-def _as_import(one: Import, value: Any) -> Any:
+def _as_import(one: Import, value: Any, own_functions: list[Any]) -> Any:
     if isinstance(value, JsProxy):
         return value
     if one.type is None or not callable(value):
         raise TypeError(f"{one} was given as {type(value).__name__} {value!r:.60}")
-    return _function(one, host_function(one.name, value, one.type))
+    own_functions.append(function := host_function(one.name, value, one.type))
+    return _function(one, weakly(function))
 
 
 def _function(one: Import, function: Callable[..., Any]) -> Any:

@@ -12,6 +12,7 @@ from emheap.backends.functions import AllocatorChoice
 from emheap.backends.wasmtime import open_wasmtime_heap
 from emheap.blocks.options import Options
 from emheap.calls.host_functions import HeapGrowth, find_imports, host_function
+from emheap.calls.linker import weakly
 from emheap.calls.module_types import Import, ModuleTypes
 from emheap.calls.wasi import WASI_MODULES, Wasi
 from emheap.heap.manager import HeapManager
@@ -61,6 +62,7 @@ def load_in_wasmtime(
     store = wasmtime.Store(engine)
     linker = wasmtime.Linker(engine)
     linker.allow_shadowing = True
+    own_functions: list[Any] = []
     for one in types.imports:
         if one.module in WASI_MODULES:
             continue
@@ -69,10 +71,12 @@ def load_in_wasmtime(
             linker.define(store, one.module, one.name, memory)
         else:
             value = given[one.module, one.name]
-            linker.define(store, one.module, one.name, _as_import(store, one, value))
+            own_functions.append(function := _as_import(one, value))
+            linker.define(store, one.module, one.name, _function(store, one, weakly(function)))
     forward = _define_wasi(store, linker, types, wasi, preopens)
     instance = linker.instantiate(store, module)
     heap = open_wasmtime_heap((store, instance), memory, choice, options)
+    heap.memory.keeps = own_functions
     wasi.attach(heap.memory)
     exports: Any = instance.exports(store)
     found = memory if not isinstance(memory, str) else exports[memory]
@@ -146,7 +150,7 @@ def _make_memory(store: wasmtime.Store, one: Import) -> wasmtime.Memory:
     return wasmtime.Memory(store, kind)
 
 
-def _as_import(store: wasmtime.Store, one: Import, value: Any) -> wasmtime.Func:
+def _as_import(one: Import, value: Any) -> Callable[..., Any]:
     import wasmtime
 
     if isinstance(value, wasmtime.Func):  # to define it in this store would end the process
@@ -156,7 +160,7 @@ def _as_import(store: wasmtime.Store, one: Import, value: Any) -> wasmtime.Func:
         )
     if one.type is None or not callable(value):
         raise TypeError(f"{one} was given as {type(value).__name__} {value!r:.60}")
-    return _function(store, one, host_function(one.name, value, one.type))
+    return host_function(one.name, value, one.type)
 
 
 def _function(store: wasmtime.Store, one: Import, function: Callable[..., Any]) -> wasmtime.Func:

@@ -20,7 +20,7 @@ from emheap.calls.accepting import (
     describe_target,
     is_row_of_bytes,
 )
-from emheap.calls.kinds import Address, Buffer, Kind, Reference, String
+from emheap.calls.kinds import Address, Buffer, Kind, Reference, String, Text
 from emheap.calls.linker import Convention
 from emheap.calls.temporaries import Temporaries, as_bytes
 from emheap.errors import NotAllocatedError
@@ -89,7 +89,11 @@ class Arguments(ABC):
                 described,
                 self._elements(kind, described),
             )
-        raise TypeError(f"{described} cannot be passed")
+        advice = "c.text" if isinstance(kind, Text) else "an owned result"
+        raise TypeError(
+            f"{described} cannot be passed: {advice} is for what C returns; write c.string or "
+            "c.buffer"
+        )
 
     # References
 

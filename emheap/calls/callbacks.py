@@ -2,7 +2,8 @@
 
 C may keep the address of a function for as long as it likes, so what was passed once stays: a
 callable takes one slot for each signature that it is passed as, and the same callable always the
-same slot. `ScopedCallback` is for those that C forgets when a call is over.
+same slot. `ScopedCallback` is for those that C forgets when a call is over. Their slots are used
+again, and are never freed while C may have their addresses: what C calls too late raises.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, Generic, TypeVar
 from emheap.calls.arguments import Converter
 from emheap.calls.conversions import Conversions
 from emheap.calls.kinds import Enumeration, Kind, Number, Signature, StructureValue, Void
-from emheap.calls.linker import CallbackSlot
+from emheap.calls.linker import Linker
 from emheap.calls.lowering import wire_of
 from emheap.calls.ranges import checked_number, limits_of, number_test
 from emheap.calls.traps import GENERATED
@@ -32,6 +33,47 @@ _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType)
 _MANY = 64
 """So many functions made by one line of a program are probably made for each call."""
 
+_immortal: set[Slot] = set()
+"""Slots whose functions C may call as long as the process lives: code outlasts its library."""
+
+
+class Slot:
+    """An address that C calls, and the Python function there: another one when the scope of the
+    first is over."""
+
+    def __init__(self, signature: Signature, services: Conversions) -> None:
+        self.signature = signature
+        self._services = services
+        adapter, self._names = _compile_adapter(signature, services)
+        linker = services.linker
+        self.address, self._keep = linker.make_callback(wire_of(signature, services), adapter)
+
+    def set(self, function: Callable[..., Any], error_result: Any) -> None:
+        """Let C call `function`."""
+        services, names = self._services, self._names
+        letter = wire_of(self.signature, services).result
+        template = services.linker.callback_result_templates.get(letter, "{}")
+        described = f"the result of the callback {function!r:.60}"
+        names.update(
+            function=function,
+            error_result=_error_result(letter, error_result, template, names),
+            check=_result_check(self.signature.result, letter, described, services),
+        )
+        if services.linker.code_outlives_library:
+            _immortal.add(self)
+
+    def release(self) -> None:
+        """Let go of the function: what C calls from now on raises where the call was made."""
+        function = self._names["function"]
+
+        def late(*_: Any) -> Any:
+            raise UseAfterFreeError(f"C called {shown} after the scope of its callback was over")
+
+        shown = f"{function!r:.60}"
+        del function
+        self._names["function"] = late
+        _immortal.discard(self)
+
 
 F_co = TypeVar("F_co", covariant=True)
 
@@ -42,29 +84,31 @@ class ScopedCallback(Generic[F_co]):
     def __init__(self, function: F_co, error_result: Any = 0) -> None:
         if not callable(function):
             raise TypeError(f"a callback must be callable, not {function!r:.60}")
-        self.function = function
+        self.function: Any = function
         self.error_result = error_result
-        self._slots: dict[Signature, CallbackSlot] = {}
+        self._uses: dict[Signature, tuple[Slot, Callable[[Slot], None]]] = {}
         self._ended = False
 
-    def slot(self, signature: Signature, make: Callable[..., CallbackSlot]) -> CallbackSlot:
-        """Its slot for one signature."""
+    def address(self, signature: Signature, table: CallbackTable) -> int:
+        """Where C finds it, as a function of one signature."""
         if self._ended:
             raise UseAfterFreeError(
                 f"the scope of the callback {self.function!r:.60} is over: pass it within its with "
                 "block"
             )
-        if signature not in self._slots:
-            self._slots[signature] = make(signature, self.function, self.error_result)
-        return self._slots[signature]
+        if signature not in self._uses:
+            slot = table.lend(signature, self.function, self.error_result)
+            self._uses[signature] = slot, table.take_back
+        return self._uses[signature][0].address
 
     def __enter__(self) -> ScopedCallback[F_co]:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._ended = True
-        while self._slots:
-            self._slots.popitem()[1].release()
+        while self._uses:
+            slot, take_back = self._uses.popitem()[1]
+            take_back(slot)
 
 
 class _Kept:
@@ -75,7 +119,9 @@ class _Kept:
         """Those of functions, which are found without a call."""
         self.by_identity: dict[Any, int] = {}
         """Of all others by id; what keeps them alive makes that nobody else's."""
-        self.slots: list[tuple[CallbackSlot, Any]] = []
+        self.slots: list[tuple[Slot, Any]] = []
+        self.free: list[Slot] = []
+        """Those whose scopes are over."""
 
 
 class CallbackTable:
@@ -94,7 +140,7 @@ class CallbackTable:
             if value is None:
                 return 0, None
             if isinstance(value, ScopedCallback):
-                return value.slot(signature, self.make).address, None
+                return value.address(signature, self), None
             return self._address(value, signature, kept, described), None
 
         return Converter(convert, _CALLABLE, {"addresses": kept.addresses}, holds=False)
@@ -109,7 +155,8 @@ class CallbackTable:
             key = id(value.__self__), id(value.__func__)
         if key not in kept.by_identity:
             self._count(value, described)
-            slot = self.make(signature, value)
+            slot = Slot(signature, self._services)
+            slot.set(value, 0)
             kept.slots.append((slot, value))
             kept.by_identity[key] = slot.address
             if type(value) in _FUNCTIONS:
@@ -130,22 +177,31 @@ class CallbackTable:
                 stacklevel=5,
             )
 
-    def make(
-        self, signature: Signature, function: Callable[..., Any], error_result: Any = 0
-    ) -> CallbackSlot:
-        """A new slot for a callable."""
-        services = self._services
-        adapter = _compile_adapter(signature, function, services, error_result)
-        return services.linker.make_callback(wire_of(signature, services), adapter)
+    def lend(self, signature: Signature, function: Callable[..., Any], error_result: Any) -> Slot:
+        """A slot for a callable until `take_back`."""
+        free = self._kept[signature].free
+        slot = free.pop() if free else Slot(signature, self._services)
+        try:
+            slot.set(function, error_result)
+        except BaseException:
+            free.append(slot)
+            raise
+        return slot
+
+    def take_back(self, slot: Slot) -> None:
+        """Keep a slot for the next callable."""
+        slot.release()
+        self._kept[slot.signature].free.append(slot)
 
 
 def _compile_adapter(
-    signature: Signature, function: Callable[..., Any], services: Conversions, error_result: Any
-) -> Callable[..., Any]:
+    signature: Signature, services: Conversions
+) -> tuple[Callable[..., Any], dict[str, Any]]:
+    """What C calls for any function of a signature, and its namespace, which `Slot.set` completes:
+    ``function``, ``error_result`` and ``check``."""
     linker, state = services.linker, services.state
     wire = wire_of(signature, services)
     names: dict[str, Any] = {
-        "function": function,
         "pending": state.pending,
         "is_ending": state.is_ending,
         "remember": state.remember,
@@ -160,21 +216,44 @@ def _compile_adapter(
             names[f"lift{number}"] = services.lifter(kind, f"parameter {number + 1} of a callback")
             value = f"lift{number}({value})"
         given.append(value)
-    back = linker.callback_result_templates.get(wire.result, "{}")
-    names["error_result"] = _error_result(wire.result, error_result, back, names)
-    finish = _finish(signature.result, wire.result, back, names, services)
     body = [
         f"def adapter({', '.join(f'a{number}' for number in range(len(given)))}):",
         " if pending and is_ending(): return error_result",
         " try:",
         f"  r = function({', '.join(given)})",
-        *finish,
+        *_finish(signature.result, wire.result, linker),
         " except BaseException as error:",
         "  remember(error)",
         "  return error_result",
     ]
     exec(compile("\n".join(body), GENERATED, "exec"), names)
-    return names.pop("adapter")  # type: ignore[no-any-return]
+    return names.pop("adapter"), names
+
+
+def _finish(kind: Kind, letter: str, linker: Linker) -> list[str]:
+    """The lines that return what the function gave."""
+    if isinstance(kind, Void):
+        return ["  return None"]
+    if isinstance(kind, Number):
+        check = f"  if not ({number_test(letter, 'r')}): r = check(r)"
+    else:
+        check = "  r = check(r)"
+    template = linker.callback_result_templates.get(letter, "{}")
+    return [check, f"  return {template.format('r')}"]
+
+
+def _result_check(
+    kind: Kind, letter: str, described: str, services: Conversions
+) -> Callable[[Any], Any] | None:
+    """What makes a number for C of what the function gave."""
+    if isinstance(kind, Void):
+        return None
+    if isinstance(kind, Number):
+        return checked_number(letter, described)
+    if isinstance(kind, Enumeration):
+        return services.enumeration_value(kind, letter, described)
+    convert = services.converter(kind, described).convert
+    return lambda value: convert(value)[0]
 
 
 def _error_result(letter: str, value: Any, template: str, names: dict[str, Any]) -> Any:
@@ -187,21 +266,3 @@ def _error_result(letter: str, value: Any, template: str, names: dict[str, Any])
         if not low <= value <= high:
             raise ValueError(f"error_result {value} is not what the callback can return")
     return eval(template.format("value"), {**names, "value": value})
-
-
-def _finish(
-    kind: Kind, letter: str, template: str, names: dict[str, Any], services: Conversions
-) -> list[str]:
-    described = f"the result of the callback {names['function']!r:.60}"
-    if isinstance(kind, Void):
-        return ["  return None"]
-    if isinstance(kind, Number):
-        names["check"] = checked_number(letter, described)
-        lines = [f"  if not ({number_test(letter, 'r')}): r = check(r)"]
-    elif isinstance(kind, Enumeration):
-        names["check"] = services.enumeration_value(kind, letter, described)
-        lines = ["  r = check(r)"]
-    else:
-        names["check"] = services.converter(kind, described).convert
-        lines = ["  r = check(r)[0]"]
-    return [*lines, f"  return {template.format('r')}"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from emheap.errors import NotSupportedError
 
-__all__ = ["WASM_FROM_C", "FunctionTable", "TableSlot", "no_table"]
+__all__ = ["WASM_FROM_C", "FunctionTable", "no_table"]
 
 _CHUNK = 16
 """How many entries the table grows by: each growth may move it."""
@@ -24,44 +24,23 @@ WASM_FROM_C = {
 """What makes a number of its C type of the one that WebAssembly has, which is wider or signed."""
 
 
-class TableSlot:
-    """One entry of a table."""
-
-    __slots__ = ("_keep", "_table", "address")
-
-    def __init__(self, table: FunctionTable, address: int, keep: Any) -> None:
-        self._table = table
-        self._keep = keep
-        self.address = address
-
-    def release(self) -> None:
-        """Empty the entry: a call of it traps, until another function has it."""
-        self._table.clear(self.address)
-        self._keep.destroy()
-
-
 class FunctionTable:
-    """Allocates entries of a table, and reclaims them."""
+    """Allocates entries of a table."""
 
     def __init__(self, grow: Callable[[int], int], store: Callable[[int, Any], Any]) -> None:
         self._grow = grow
         self._store = store
         self._free: list[int] = []
 
-    def add(self, function: Any, keep: Any) -> TableSlot:
-        """An entry for a function; `keep` is what must live as long as it, and is destroyed."""
+    def add(self, function: Any) -> int:
+        """The index of a new entry, for a function."""
         if not self._free:
             first = self._grow(_CHUNK)
             # Index 0 is C's null pointer.
             self._free = [*range(first + _CHUNK - 1, max(first, 1) - 1, -1)]
         address = self._free.pop()
         self._store(address, function)
-        return TableSlot(self, address, keep)
-
-    def clear(self, address: int) -> None:
-        """Take an entry back."""
-        self._store(address, None)
-        self._free.append(address)
+        return address
 
 
 def no_table(name: str) -> NotSupportedError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import keyword
 import operator
 import sys
 from collections.abc import Callable
@@ -63,7 +64,8 @@ class Library:
 
     `HeapManager.library` binds them: to a shared library, a module of wasmtime's or of
     JavaScript's, or to the heap's own program. Then they are called as methods are. ``prefix=``
-    is what C's names have before those of the class; ``lazy=True``, or a list of names, lets
+    is what C's names have before those of the class; a keyword, or a name that every library has,
+    is declared with an underscore behind it (``raise_``). ``lazy=True``, or a list of names, lets
     functions be missing until they are called.
 
     >>> import emheap
@@ -86,6 +88,9 @@ class Library:
         frame = sys._getframe(1)  # the class statement's: annotations may name what it sees
         cls._scope = {**frame.f_globals, **frame.f_locals}
         cls._prefix = prefix
+        given: Any = lazy
+        if isinstance(given, str):
+            raise TypeError(f"lazy is True or a list of names, not the text {lazy!r}")
         cls._lazy = lazy if isinstance(lazy, bool) else frozenset(lazy)
 
     def __init__(self) -> None:
@@ -96,9 +101,10 @@ class Library:
     def callback(self, function: F, error_result: Any = 0) -> ScopedCallback[F]:
         """``with library.callback(f) as callback:`` lets C call `f` until the block ends.
 
-        What is passed without it stays callable as long as the library, for C may keep it.
-        `error_result` is what C gets when `f` raises. Passing the callback after its block raises
-        UseAfterFreeError; C must not call it then either.
+        What is passed without it stays callable as long as the library, or one of its functions,
+        for C may keep it. `error_result` is what C gets when `f` raises. Passing the callback after
+        its block raises UseAfterFreeError, and so does what C calls then, unless the next callback
+        has its place already.
         """
         return ScopedCallback(function, error_result)
 
@@ -121,11 +127,12 @@ class Library:
         place = operator.index(address)
         if not place:
             raise NullPointerError("a null pointer is no function: C never set it")
-        symbol = self._services.linker.function_at(place)
-        name = f"function_at_{place:x}"
-        function, namespace = compile_call(name, signature, symbol, self._services)
-        self._services.state.add_function(name, namespace)
-        return function  # type: ignore[return-value]
+        linker, name = self._services.linker, f"function_at_{place:x}"
+        symbol = linker.function_at(place)
+        contradiction = linker.check(name, symbol, wire_of(signature, self._services))
+        if contradiction:
+            raise NotSupportedError(f"the function at {place} is not {signature}: {contradiction}")
+        return compile_call(name, signature, symbol, self._services)  # type: ignore[return-value]
 
     def __repr__(self) -> str:
         state = f", closed since {self._services.state.closed}" if self.is_closed else ""
@@ -136,6 +143,9 @@ class Library:
         """Whether the library's program has ended, by ``exit`` or ``abort``: calls then raise
         ForeignTrapError."""
         return bool(self._services.state.closed)
+
+
+_RESERVED = frozenset(dir(Library))
 
 
 def _signature_of(kind: Any) -> Signature:
@@ -152,7 +162,7 @@ def bind_library(cls: type[L], heap: Any, linker: Linker) -> L:
     library = object.__new__(cls)
     library._services = Services(heap, linker, cls.__module__)
     for name, (signature, owner) in _declared(cls).items():
-        binder = _Binder(library._services, name, owner._prefix + name, signature)
+        binder = _Binder(library._services, name, _name_in_c(owner, name), signature)
         lazy = owner._lazy
         library.__dict__[name] = binder.bind(lazy if isinstance(lazy, bool) else name in lazy)
     return library
@@ -164,7 +174,15 @@ def _declared(cls: type[Library]) -> dict[str, tuple[Signature, type[Library]]]:
     for base in reversed(cls.__mro__):
         if not issubclass(base, Library) or base is Library:
             continue
-        for name, annotation in annotations_of(base, base._scope).items():
+        annotations = annotations_of(base, base._scope)
+        unknown = set() if isinstance(base._lazy, bool) else base._lazy - annotations.keys()
+        if unknown:
+            raise TypeError(
+                f"{base.__name__} declares no function {', '.join(sorted(unknown))}, which is to "
+                "be lazy"
+            )
+        for name, annotation in annotations.items():
+            _check_name(base, name)
             if not isinstance(annotation, Declaration):
                 raise TypeError(
                     f"{base.__name__}.{name} is {annotation!r:.60}: a library declares "
@@ -176,6 +194,28 @@ def _declared(cls: type[Library]) -> dict[str, tuple[Signature, type[Library]]]:
                 raise TypeError(f"{base.__name__}.{name}: {error}") from None
             found[name] = signature, base
     return found
+
+
+def _check_name(cls: type[Library], name: str) -> None:
+    if name in _RESERVED:
+        raise TypeError(
+            f"{cls.__name__}.{name}: every library has a member of this name; write {name}_ for "
+            f"C's {name}"
+        )
+    mangled = f"_{cls.__name__.lstrip('_')}__"
+    if name.startswith(mangled):
+        plain = name[len(mangled) :]
+        raise TypeError(
+            f"{cls.__name__}.__{plain}: Python changes names in a class that begin with two "
+            f'underscores; declare {plain} in a class with prefix="__"'
+        )
+
+
+def _name_in_c(cls: type[Library], name: str) -> str:
+    """C's name of a function, which has an underscore behind it where Python has the name."""
+    stem = name.removesuffix("_")
+    taken = stem in _RESERVED or keyword.iskeyword(stem)
+    return cls._prefix + (stem if taken else name)
 
 
 class _LateMap:
@@ -214,8 +254,7 @@ class _Binder:
             raise NotSupportedError(
                 f"{self.c_name}{self.signature} is not what {linker.name} has: {contradiction}"
             )
-        function, namespace = compile_call(self.name, self.signature, symbol, self.services)
-        self.services.state.add_function(self.c_name, namespace)
+        function = compile_call(self.name, self.signature, symbol, self.services)
         function.map = _LateMap(self.name, self.signature, symbol, function, self.services)  # type: ignore[attr-defined]
         return function
 

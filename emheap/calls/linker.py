@@ -9,22 +9,25 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple
+from weakref import ref
 
 from emheap.allocators.base import Allocator
 from emheap.calls.temporaries import Temporaries
+from emheap.errors import UseAfterFreeError
 from emheap.memories.base import Memory
 from emheap.types.abi import ABI
 
 __all__ = [
     "WASM_TYPES",
-    "CallbackSlot",
+    "CallbackEntry",
     "Convention",
     "Linker",
     "TrapReport",
     "Wire",
     "exited",
     "trapped",
+    "weakly",
 ]
 
 WASM_TYPES = {
@@ -99,14 +102,30 @@ def trapped(reason: str, function: str) -> TrapReport:
     return TrapReport(f"unreachable code{place}: abort(), a failed assertion, or __builtin_trap()")
 
 
-class CallbackSlot(Protocol):
-    """A Python function that C can call, at an address."""
+class CallbackEntry(NamedTuple):
+    """Where C calls a Python function."""
 
     address: int
+    keep: Any
+    """What has to live as long as C may call it."""
 
-    def release(self) -> None:
-        """Take the function back: C must not call it any more."""
-        ...
+
+def weakly(adapter: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that calls another one as long as that lives.
+
+    It is what a module gets for a callback or an import. The function itself has the heap, and the
+    heap the module: through an engine, into which Python's garbage collector does not look, they
+    would keep each other for ever.
+    """
+    reference = ref(adapter)
+
+    def call(*arguments: Any) -> Any:
+        function = reference()
+        if function is None:
+            raise UseAfterFreeError("C called a Python function of a heap that is gone")
+        return function(*arguments)
+
+    return call
 
 
 class Linker(ABC):
@@ -128,6 +147,8 @@ class Linker(ABC):
     """The same for what a callback returns."""
     template_names: ClassVar[Mapping[str, Any]] = {}
     """What the templates name."""
+    code_outlives_library: ClassVar[bool] = False
+    """Whether C can call back after the library is gone here."""
     no_stack: ClassVar[str] = ""
     """What to say after a trap where `stack_mark` gives None."""
 
@@ -171,8 +192,9 @@ class Linker(ABC):
         return None
 
     @abstractmethod
-    def make_callback(self, wire: Wire, adapter: Callable[..., Any]) -> CallbackSlot:
-        """Let C call `adapter`, which takes and gives numbers and never raises."""
+    def make_callback(self, wire: Wire, adapter: Callable[..., Any]) -> CallbackEntry:
+        """Let C call `adapter`, which takes and gives numbers and never raises, as long as the
+        caller keeps it and the entry."""
 
     def explain(self, error: BaseException) -> TrapReport | None:
         """What an exception that came out of a call means; None if it is not C's."""

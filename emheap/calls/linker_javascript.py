@@ -12,8 +12,17 @@ from typing import Any
 from pyodide.ffi import JsException, JsProxy
 
 from emheap.allocators.base import Allocator
-from emheap.calls.function_table import WASM_FROM_C, FunctionTable, TableSlot, no_table
-from emheap.calls.linker import Convention, Linker, TrapReport, Wire, exited, trapped
+from emheap.calls.function_table import WASM_FROM_C, FunctionTable, no_table
+from emheap.calls.linker import (
+    CallbackEntry,
+    Convention,
+    Linker,
+    TrapReport,
+    Wire,
+    exited,
+    trapped,
+    weakly,
+)
 from emheap.calls.loops import loop_module
 from emheap.calls.temporaries import Temporaries
 from emheap.calls.temporaries_javascript import JavaScriptTemporaries
@@ -22,11 +31,11 @@ from emheap.errors import OutOfBoundsError
 from emheap.javascript.bridge import big_int, tag_of
 from emheap.javascript.exports import data_member, data_names, memory_in
 from emheap.javascript.trampolines import (
-    Trampoline,
     fits_type,
     instantiate,
     is_exported_function,
     keep_sign,
+    trampoline,
     type_of_function,
 )
 from emheap.memories.base import Memory
@@ -139,11 +148,10 @@ class JavaScriptLinker(Linker):
 
     # Callbacks
 
-    def make_callback(self, wire: Wire, adapter: Callable[..., Any]) -> TableSlot:
-        trampoline = Trampoline(wire.wasm(), adapter)
+    def make_callback(self, wire: Wire, adapter: Callable[..., Any]) -> CallbackEntry:
         if self._table is None:
             self._table = _open_table(self._raw_table(), self.name)
-        return self._table.add(trampoline.function, trampoline)
+        return CallbackEntry(self._table.add(trampoline(wire.wasm(), weakly(adapter))), adapter)
 
     def _raw_table(self) -> Any:
         for source in self._sources:
@@ -235,13 +243,7 @@ def _open_table(table: Any, name: str) -> FunctionTable:
                 raise
             raise no_table(name) from None
 
-    def store(index: int, function: Any) -> None:
-        if function is None:
-            table.set(index)
-        else:
-            table.set(index, function)
-
-    return FunctionTable(grow, store)
+    return FunctionTable(grow, table.set)
 
 
 def linker_sources(*objects: Any) -> list[Any]:

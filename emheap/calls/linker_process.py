@@ -8,7 +8,7 @@ from os import PathLike, fspath
 from typing import Any
 
 from emheap._util.platform import IN_PYODIDE, c_runtime
-from emheap.calls.linker import Convention, Linker, Wire
+from emheap.calls.linker import CallbackEntry, Convention, Linker, Wire
 from emheap.calls.verifying import contradiction
 from emheap.types.abi import native_abi
 
@@ -20,9 +20,6 @@ _C_TYPES: dict[Any, Any] = {
     "q": ctypes.c_int64, "Q": ctypes.c_uint64, "f": ctypes.c_float, "d": ctypes.c_double,
     "P": ctypes.c_void_p,
 }  # fmt: skip
-
-_immortal: list[Any] = []
-"""Callbacks that C may call as long as the process lives: a library's code outlasts its object."""
 
 
 def open_process_linker(source: Any) -> ProcessLinker:
@@ -42,20 +39,6 @@ def open_process_linker(source: Any) -> ProcessLinker:
     return ProcessLinker(ctypes.CDLL(shown), shown)
 
 
-class _Slot:
-    """A callback by ctypes."""
-
-    def __init__(self, function: Any) -> None:
-        self._function = function
-        self.address = ctypes.cast(function, ctypes.c_void_p).value or 0
-        _immortal.append(function)
-
-    def release(self) -> None:
-        """Give the memory of its code back."""
-        _immortal.remove(self._function)
-        self._function = None
-
-
 class _Function:
     """A function by its address alone."""
 
@@ -65,6 +48,8 @@ class _Function:
 
 class ProcessLinker(Linker):
     """One shared library, by ctypes. Its traps are faults of the process: no exception."""
+
+    code_outlives_library = True
 
     def __init__(self, library: ctypes.CDLL, name: str) -> None:
         self._library = library
@@ -113,9 +98,10 @@ class ProcessLinker(Linker):
     def function_at(self, address: int) -> Any:
         return _Function(address)
 
-    def make_callback(self, wire: Wire, adapter: Callable[..., Any]) -> _Slot:
+    def make_callback(self, wire: Wire, adapter: Callable[..., Any]) -> CallbackEntry:
         types = [_C_TYPES.get(letter, letter) for letter in (wire.result, *wire.params)]
-        return _Slot(ctypes.CFUNCTYPE(*types)(adapter))
+        function = ctypes.CFUNCTYPE(*types)(adapter)
+        return CallbackEntry(ctypes.cast(function, ctypes.c_void_p).value or 0, function)
 
 
 def _is_plain(wire: Wire) -> bool:

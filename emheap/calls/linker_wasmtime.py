@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from emheap.calls.function_table import WASM_FROM_C, FunctionTable, TableSlot, no_table
-from emheap.calls.linker import Convention, Linker, TrapReport, Wire, exited, trapped
+from emheap.calls.function_table import WASM_FROM_C, FunctionTable, no_table
+from emheap.calls.linker import (
+    CallbackEntry,
+    Convention,
+    Linker,
+    TrapReport,
+    Wire,
+    exited,
+    trapped,
+    weakly,
+)
 from emheap.calls.loops import loop_module
-from emheap.calls.verifying import FunctionType, contradiction
+from emheap.calls.verifying import contradiction
 from emheap.calls.wasmtime_call import bind_function
 from emheap.errors import OutOfBoundsError
 from emheap.memories.wasmtime_lifetime import is_open
@@ -47,7 +56,6 @@ class WasmtimeLinker(Linker):
         self._store = store
         self._exports: Any = instance.exports(store)
         self._table: FunctionTable | None = None
-        self._functions: dict[FunctionType, list[_ReusedFunction]] = {}
         stack = self._exports.get("__stack_pointer")
         self._stack = stack if isinstance(stack, wasmtime.Global) else None
         save, restore = (self._exports.get(name) for name in _EMSCRIPTEN_STACK)
@@ -103,14 +111,17 @@ class WasmtimeLinker(Linker):
             raise OutOfBoundsError(f"{address} is no function of {self.name}")
         return found
 
-    def make_callback(self, wire: Wire, adapter: Callable[..., Any]) -> TableSlot:
+    def make_callback(self, wire: Wire, adapter: Callable[..., Any]) -> CallbackEntry:
+        import wasmtime
+
         if self._table is None:
             self._table = self._find_table()
-        kind = wire.wasm()
-        free = self._functions.setdefault(kind, [])
-        function = free.pop() if free else _ReusedFunction(self._store, kind, free)
-        function.adapter = adapter
-        return self._table.add(function.function, function)
+        params, results = (
+            [getattr(wasmtime.ValType, one)() for one in side] for side in wire.wasm()
+        )
+        kind = wasmtime.FuncType(params, results)
+        function = wasmtime.Func(self._store, kind, weakly(adapter))
+        return CallbackEntry(self._table.add(function), adapter)
 
     def _raw_table(self) -> wasmtime.Table:
         import wasmtime
@@ -156,33 +167,6 @@ class WasmtimeLinker(Linker):
             self._stack.set_value(self._store, mark)
         elif self._restore is not None:
             self._restore(mark)
-
-
-class _ReusedFunction:
-    """A function of the store's that calls whatever it is given: a store frees none of its own
-    before it ends, so that they are used again."""
-
-    def __init__(
-        self, store: wasmtime.Store, kind: FunctionType, free: list[_ReusedFunction]
-    ) -> None:
-        import wasmtime
-
-        params, results = ([getattr(wasmtime.ValType, name)() for name in names] for names in kind)
-        self.adapter: Callable[..., Any] | None = None
-        self.function = wasmtime.Func(store, wasmtime.FuncType(params, results), self._call)
-        self._free = free
-
-    def _call(self, *arguments: Any) -> Any:
-        import wasmtime
-
-        if self.adapter is None:
-            raise wasmtime.WasmtimeError("a callback was called whose scope is over")
-        return self.adapter(*arguments)
-
-    def destroy(self) -> None:
-        """Drop the function that it calls, and become free for another callback."""
-        self.adapter = None
-        self._free.append(self)
 
 
 def _names(types: list[Any]) -> tuple[str, ...]:

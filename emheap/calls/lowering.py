@@ -8,7 +8,7 @@ argument is checked before anything is called or copied that another argument co
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 from emheap.calls.by_value import ByValue
@@ -34,6 +34,8 @@ from emheap.calls.traps import GENERATED
 
 __all__ = ["compile_call", "wire_letter", "wire_of"]
 
+_GENERATED_NAME = "generated"
+"""What no function of C needs to be called: its own name may be one that its code uses."""
 _ADDRESSES = (Address, Buffer, Callback, Owned, Reference, String, Text)
 
 
@@ -85,6 +87,7 @@ class _Writer:
             "pending": services.state.pending,
             "settle": services.state.settle,
             "state": services.state,
+            "services": services,  # which keeps the callbacks that C was given
         }
         self.checks: list[str] = []
         self.passed: list[str] = []
@@ -142,7 +145,7 @@ class _Writer:
     def source(self, count: int, variadic: bool, result: str) -> str:
         params = [f"a{number}" for number in range(count)]
         header = ", ".join(params + (["/"] if params else []) + ["*rest"] * variadic)
-        body = [f"def {self.name}({header}):"]
+        body = [f"def {_GENERATED_NAME}({header}):"]
         inner = [*self.checks, *self._call(result), "if pending: settle()", *self.after]
         inner.append("return r" if result or self.after else "return")
         if not self.holds:
@@ -175,8 +178,8 @@ def _lines(statements: list[str]) -> list[str]:
 
 def compile_call(
     name: str, signature: Signature, symbol: Any, services: Conversions
-) -> tuple[Callable[..., Any], dict[str, Any]]:
-    """A Python function that calls `symbol`, and its namespace, whose ``raw`` is what it calls."""
+) -> FunctionType:
+    """A Python function that calls `symbol`, by what its namespace has as ``raw``."""
     writer = _Writer(name, services)
     linker = services.linker
     wire = wire_of(signature, services)
@@ -195,10 +198,15 @@ def compile_call(
     writer.names.update(services.template_names)
     source = writer.source(len(signature.params), signature.variadic, result)
     exec(compile(source, GENERATED, "exec"), writer.names)
-    function = writer.names.pop(name)  # or it would be a cycle with its globals
+    function: FunctionType = writer.names.pop(
+        _GENERATED_NAME
+    )  # or it would be a cycle with its globals
+    function.__code__ = function.__code__.replace(co_name=name)
+    function.__name__ = function.__qualname__ = name
     function.__doc__ = f"C's {name}{signature}."
     function.__module__ = services.module
-    return function, writer.names
+    services.state.add_function(function)
+    return function
 
 
 def _result(writer: _Writer, kind: Kind, letter: Any) -> str:

@@ -62,8 +62,7 @@ def make_map(
         return _Mapping(name, wire, function, services).call_each
     count = len(wire.params) + bool(wire.result) + 1
     taking = Signature((Number("size_t", "N"),) * count, VOID)
-    run, namespace = compile_call(f"{name}_map", taking, loop, services)
-    services.state.add_function(name, namespace)
+    run = compile_call(f"{name}_map", taking, loop, services)
     return _Mapping(name, wire, run, services).call_loop
 
 

@@ -21,6 +21,7 @@ from emheap.calls.kinds import (
     Owned,
     Reference,
     Signature,
+    String,
     StructureValue,
     Text,
 )
@@ -89,7 +90,7 @@ class Services(Conversions):
 
     def variable_arguments(self, name: str) -> Callable[[tuple[Any, ...]], tuple[Any, Any]]:
         """What turns the arguments at ``...`` into what is passed for them."""
-        made = VariableArguments(self, f"the variable arguments of {name}()")
+        made = VariableArguments(self, f"a variable argument of {name}()")
         return made.in_memory if self.convention.is_wasm else made.by_ctypes
 
     # From C to Python
@@ -109,7 +110,8 @@ class Services(Conversions):
             return made.lift_address if made.comes_by_address else made.lift
         if isinstance(kind, Owned):
             return self._owned(kind, described)
-        raise TypeError(f"{described} cannot be a {kind}")
+        advice = "c.text" if isinstance(kind, String) else "Pointer[Any] and library.function_at()"
+        raise TypeError(f"{described} cannot be a {kind}: write {advice}")
 
     def _pointer(self, kind: PointerTo) -> Callable[[Any], Any]:
         table = self.arguments.table
@@ -152,8 +154,7 @@ class Services(Conversions):
                 f"{self.linker.name} has no function {name}, which is to free a result"
             )
         signature = Signature((Number("void *", "N"),), VOID)
-        free, namespace = compile_call(name, signature, symbol, self)
-        self.state.add_function(name, namespace)
+        free = compile_call(name, signature, symbol, self)
         return self.linker.unless_closed(free)
 
 

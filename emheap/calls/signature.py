@@ -13,15 +13,19 @@ from typing import Any
 from emheap.calls.kinds import (
     VOID,
     Address,
+    Buffer,
     Callback,
     Enumeration,
     Kind,
     Number,
     Owned,
+    Reference,
     Signature,
+    String,
     StructureValue,
     Text,
 )
+from emheap.types import Text as TextType
 from emheap.types import Type
 from emheap.types.pointers import PointerTo
 from emheap.types.structs import StructType
@@ -62,13 +66,22 @@ def read_signature(params: Any, result: Any) -> Signature:
         raise TypeError(
             f"a signature is Function[[parameter, ...], result], and {params!r:.60} is no list"
         )
-    kinds = []
-    for number, param in enumerate(params, 1):
-        kind = kind_of(param, f"parameter {number}")
-        if kind is VOID:
-            raise TypeError(f"parameter {number} cannot be None: write [] for no parameters")
-        kinds.append(kind)
+    kinds = [_kind_of_parameter(param, f"parameter {n}") for n, param in enumerate(params, 1)]
     return Signature(tuple(kinds), kind_of(result, "the result"), variadic)
+
+
+def _kind_of_parameter(annotation: Any, what: str) -> Kind:
+    kind = kind_of(annotation, what)
+    if kind is VOID:
+        raise TypeError(f"{what} cannot be None: write [] for no parameters")
+    return kind
+
+
+def _callback(params: Any, result: Any, what: str) -> Callback:
+    signature = read_signature(params, result)
+    if signature.variadic:
+        raise TypeError(f"{what} is a function with variable arguments, which Python cannot be")
+    return Callback(signature)
 
 
 def kind_of(annotation: Any, what: str) -> Kind:
@@ -76,7 +89,7 @@ def kind_of(annotation: Any, what: str) -> Kind:
     if annotation is None or annotation is type(None):
         return VOID
     if isinstance(annotation, Declaration):
-        return Callback(read_signature(annotation.params, annotation.result))
+        return _callback(annotation.params, annotation.result, what)
     if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
         return enumeration_of(annotation)
     metadata = getattr(annotation, "__metadata__", ())
@@ -94,6 +107,9 @@ def enumeration_of(members: type[enum.Enum], number: Number | None = None) -> En
     if number is None:
         flags = issubclass(members, enum.Flag)
         number = Number("unsigned int", "I") if flags else Number("int", "i")
+    for member in members:
+        if not isinstance(member.value, int):
+            raise TypeError(f"{member} is {member.value!r:.60}, and C's enumerations are integers")
     return Enumeration(members, number)
 
 
@@ -107,7 +123,7 @@ def _composed(annotation: Any, what: str) -> Kind:
         return _nullable(annotation, what)
     if origin is collections.abc.Callable:
         params, result = typing.get_args(annotation)
-        return Callback(read_signature(params, result))
+        return _callback(params, result, what)
     raise TypeError(
         f"{what} is {_name(annotation)}, which C cannot take or give; {_advise(annotation)}"
     )
@@ -120,6 +136,11 @@ def _nullable(annotation: Any, what: str) -> Kind:
         return Text(nullable=True)
     if isinstance(kind, Owned):
         return Owned(kind.target, kind.free, nullable=True)
+    if isinstance(kind, (Address, Buffer, Callback, Reference, String)):
+        raise TypeError(
+            f"{what} is a pointer, which may be null as it is: leave `| None` out (a null pointer "
+            "that C returns is false)"
+        )
     raise TypeError(f"{what} is {annotation!r:.80}: only c.text and owned results can be None")
 
 
@@ -139,6 +160,8 @@ _ADVICE = {
 def _advise(annotation: Any) -> str:
     if annotation in _ADVICE:
         return _ADVICE[annotation]
+    if isinstance(annotation, type) and issubclass(annotation, TextType):
+        return "write c.string for a text that goes in and c.text for one that comes out"
     if isinstance(annotation, type) and issubclass(annotation, Type):
         return f"write c.{annotation.__name__} for the number, or c.out[...] for its address"
     return "write one of the names of emheap.c"
@@ -192,3 +215,5 @@ def _evaluate(cls: type, name: str, text: str, names: dict[str, Any]) -> Any:
             f"{cls.__name__}.{name}: {error}; the types of a library must be importable at run "
             "time, not under TYPE_CHECKING alone"
         ) from None
+    except (AttributeError, TypeError) as error:
+        raise TypeError(f"{cls.__name__}.{name}: {error}") from None

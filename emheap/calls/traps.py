@@ -12,8 +12,9 @@ from __future__ import annotations
 import sys
 from _thread import get_ident
 from collections.abc import Callable, Iterator
-from types import FrameType
+from types import FrameType, FunctionType
 from typing import Any
+from weakref import WeakSet, ref
 
 from emheap.calls.linker import Linker, TrapReport, exited
 from emheap.errors import ForeignTrapError
@@ -45,11 +46,13 @@ class CallState:
         self.damage = ""
         """What a failed call left behind that cannot be put right."""
         self._mark = linker.stack_mark()
-        self._namespaces: list[tuple[str, dict[str, Any]]] = []
+        self._functions: WeakSet[FunctionType] = WeakSet()
 
-    def add_function(self, name: str, namespace: dict[str, Any]) -> None:
-        """Remember a function, for it to refuse when the library closes."""
-        self._namespaces.append((name, namespace))
+    def add_function(self, function: FunctionType) -> None:
+        """Remember a generated function, for it to refuse when the library closes."""
+        self._functions.add(function)
+        if self.closed:
+            self._close_function(function)
 
     # Callbacks that raised
 
@@ -59,7 +62,7 @@ class CallState:
         if next(_calls_under_way(sys._getframe(1)), None) is not None:
             self.pending.append((get_ident(), error))
         else:
-            sys.unraisablehook(_Unraisable(error))  # type: ignore[arg-type]
+            _report_unraisable(error)
 
     def is_ending(self) -> bool:
         """Whether an exception waits for this thread's call to be over."""
@@ -138,8 +141,11 @@ class CallState:
     def close(self, why: str) -> None:
         """Let every function refuse from now on."""
         self.closed = why
-        for name, namespace in self._namespaces:
-            namespace["raw"] = self._refusal(name)
+        for function in list(self._functions):
+            self._close_function(function)
+
+    def _close_function(self, function: FunctionType) -> None:
+        function.__globals__["raw"] = self._refusal(function.__name__)
 
     def _refusal(self, name: str) -> Callable[..., Any]:
         def refuse(*_: Any) -> Any:
@@ -151,14 +157,25 @@ class CallState:
 
 
 class _Unraisable:
-    """What `sys.unraisablehook` takes."""
+    """Raises an exception where Python reports it, when a weak reference ends.
+
+    The usual `sys.unraisablehook` takes nothing but objects of a type that cannot be made.
+    """
 
     def __init__(self, error: BaseException) -> None:
-        self.exc_type = type(error)
-        self.exc_value = error
-        self.exc_traceback = error.__traceback__
-        self.err_msg = "Exception in a callback that no call of the library waits for"
-        self.object = None
+        self._error = error
+
+    def __call__(self, _: object) -> None:
+        raise self._error
+
+    def __repr__(self) -> str:
+        return "a callback that no call of the library waits for"
+
+
+def _report_unraisable(error: BaseException) -> None:
+    gone = _Unraisable(error)
+    reference = ref(gone, _Unraisable(error))
+    del gone, reference
 
 
 def _calls_under_way(frame: FrameType | None) -> Iterator[CallState]:

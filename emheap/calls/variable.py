@@ -16,10 +16,12 @@ from emheap.calls.ranges import checked_number
 
 __all__ = ["VariableArguments"]
 
-_CTYPES = {"i": ctypes.c_int, "q": ctypes.c_longlong, "Q": ctypes.c_ulonglong, "d": ctypes.c_double}
-_PROMOTED = {"?": "i", "b": "i", "B": "i", "h": "i", "H": "i", "f": "d", "I": "q"}
-"""What C makes of small types here. An unsigned int may go as the long long of the same value:
-machines pass both in one register, and WebAssembly has room for each."""
+_CTYPES = {
+    "i": ctypes.c_int, "I": ctypes.c_uint, "q": ctypes.c_longlong, "Q": ctypes.c_ulonglong,
+    "d": ctypes.c_double,
+}  # fmt: skip
+_PROMOTED = {"?": "i", "b": "i", "B": "i", "h": "i", "H": "i", "f": "d"}
+"""What C makes of small types here."""
 
 
 class _Held:
@@ -72,7 +74,7 @@ class VariableArguments:
     def _classify(self, value: Any, held: _Held) -> tuple[str, Any]:
         if hasattr(value, "number") and hasattr(value, "value") and not hasattr(value, "address"):
             letter = self._convention.letter(value.number.format)
-            number = checked_number(letter, f"{value.number} among {self._described}")(value.value)
+            number = checked_number(letter, f"{self._described} ({value.number})")(value.value)
             return _PROMOTED.get(letter, letter), number
         if isinstance(value, bool):
             return "i", int(value)

@@ -26,11 +26,11 @@ from emheap._util.wasm_binary import (
 )
 
 __all__ = [
-    "Trampoline",
     "fits_type",
     "instantiate",
     "is_exported_function",
     "keep_sign",
+    "trampoline",
     "type_of_function",
 ]
 
@@ -106,16 +106,9 @@ def instantiate(binary: bytes, members: dict[str, Any]) -> Any:
     return js.WebAssembly.Instance.new(module, imports).exports
 
 
-class Trampoline:
+def trampoline(kind: FunctionType, function: Callable[..., Any]) -> Any:
     """A WebAssembly function that calls a Python function, for a table's entry."""
-
-    def __init__(self, kind: FunctionType, function: Callable[..., Any]) -> None:
-        self._proxy = create_proxy(function)
-        self.function = _exports_with(_module("pass", kind), self._proxy).f
-
-    def destroy(self) -> None:
-        """Drop the Python function; a call of the other raises in JavaScript."""
-        self._proxy.destroy()
+    return _exports_with(_module("pass", kind), create_proxy(function)).f
 
 
 def keep_sign(kind: FunctionType, function: Any) -> tuple[Any, Any]:

@@ -7,7 +7,7 @@ are byte offsets in the memory; in the process's own memory they are the machine
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, cast
 
@@ -86,6 +86,9 @@ class Memory(ABC):
     """Whether JavaScript holds the bytes, and Python reaches them through it."""
     shared: bool = False
     """Whether other threads, workers or processes see the same bytes."""
+
+    keeps: Sequence[Any] = ()
+    """What lives as long as the memory: the Python functions that its module imports."""
 
     @cached_property
     def _readers(self) -> dict[type[Scalar[Any]], Reader[Any]]:

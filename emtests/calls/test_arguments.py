@@ -252,10 +252,11 @@ def test_variable_arguments(calls: Calls, c_heap: HeapManager) -> None:
     assert calls.sum_all("dddddddddd", *(float(n) for n in range(10))) == 45
     with c_heap.alloc(utf8, "in the heap") as text:
         assert calls.sum_all("sis", text, True, b"bytes") == 11 + 1 + 5
+    assert calls.sum_all("iii", c.vararg(c.uint, 7), 5, c.vararg(c.uchar, 255)) == 7 + 5 + 255
     assert calls.sum_all("il", 5, c.vararg(c.longlong, 7)) == 12
-    with pytest.raises(OverflowError, match=r"variable arguments of sum_ints\(\)"):
+    with pytest.raises(OverflowError, match=r"a variable argument of sum_ints\(\) takes 0"):
         calls.sum_ints(1, 1 << 64)
-    with pytest.raises(TypeError, match=r"variable arguments of sum_ints\(\) takes a bytes-like"):
+    with pytest.raises(TypeError, match=r"a variable argument of sum_ints\(\) takes a bytes-like"):
         calls.sum_ints(1, [5])
     with pytest.raises(ValueError, match="holds a null"):
         calls.sum_all("s", "a\0b")

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 import emheap
-from emheap import Function, HeapManager, Library, NotSupportedError, c
+from emheap import Function, HeapManager, Library, NotSupportedError, c, load_wasm
 from emheap._util.platform import IN_PYODIDE
 from emtests.calls.declared import Calls
 from emtests.calls.ways import Way, shared_library
 from emtests.conftest import skip_for_gap
+from emtests.webassembly.guests import why_missing
+from emtests.webassembly.modules import SmallModule
 
 
 def test_a_missing_function_is_named_with_a_cure(way: Way, c_heap: HeapManager) -> None:
@@ -52,6 +54,67 @@ def test_a_prefix_and_a_base_class(way: Way, c_heap: HeapManager) -> None:
 
     library = way.bind(Derived, c_heap)
     assert (library.int(5), library.add(1, 2)) == (5, 3)
+
+
+def test_lazy_names_functions_of_its_class(way: Way, c_heap: HeapManager) -> None:
+    class Misspelt(Library, lazy=["newr"]):
+        add: Function[[c.int, c.int], c.int]
+
+    with pytest.raises(TypeError, match="Misspelt declares no function newr, which is to be lazy"):
+        way.bind(Misspelt, c_heap)
+    with pytest.raises(TypeError, match="lazy is True or a list of names, not the text 'add'"):
+
+        class Text(Library, lazy="add"):  # type: ignore[arg-type]
+            add: Function[[c.int, c.int], c.int]
+
+
+def test_names_that_python_has_already(way: Way, c_heap: HeapManager) -> None:
+    class Taken(Library, lazy=True):
+        lambda_: Function[[c.int], c.int]
+        callback_: Function[[], None]
+        add_: Function[[], None]
+
+    library = way.bind(Taken, c_heap)
+    for call, name in (
+        (lambda: library.lambda_(1), "lambda"),
+        (library.callback_, "callback"),
+        (library.add_, "add_"),
+    ):
+        with pytest.raises(NotSupportedError, match=f"has no function {name}( \\(the|;)"):
+            call()
+
+    class Reserved(Library):
+        is_closed: Function[[], c.int]  # type: ignore[assignment]
+
+    with pytest.raises(
+        TypeError, match="every library has a member of this name; write is_closed_"
+    ):
+        way.bind(Reserved, c_heap)
+
+    class Mangled(Library):
+        __errno_location: Function[[], c.address]
+
+    words = (
+        r'Mangled\.__errno_location: Python changes names .*; declare errno_location .* prefix="__"'
+    )
+    with pytest.raises(TypeError, match=words):
+        way.bind(Mangled, c_heap)
+
+
+@pytest.mark.parametrize("name", ["raw", "state", "pending", "settle", "check0", "generated"])
+def test_names_that_the_code_of_a_call_uses(name: str) -> None:
+    if why_missing("printing"):
+        skip_for_gap("WebAssembly", why_missing("printing"))
+    module = SmallModule(written=[(name, (["i32"], ["i32"]), b"\x20\0")])
+    named = type("Named", (Library,), {"__annotations__": {name: Function[[c.int], c.int]}})
+    call = getattr(load_wasm(module.binary(), wrap_only=True).library(named), name)
+    assert call(7) == 7
+    with pytest.raises(
+        TypeError, match=rf"parameter 1 of {name}\(\) \(int\) takes an int, not str"
+    ):
+        call("7")
+    with pytest.raises(TypeError, match=rf"{name}\(\) missing 1 required positional argument"):
+        call()
 
 
 def test_a_contradiction_is_found(way: Way, c_heap: HeapManager) -> None:

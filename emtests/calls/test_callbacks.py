@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from emheap import ForeignTrapError, HeapManager, UseAfterFreeError, int32
+from emheap import HeapManager, UseAfterFreeError, int32
 from emheap._util.platform import IN_PYODIDE
-from emheap.calls import linker_process
+from emheap.calls import callbacks
 from emtests.calls.declared import Calls
 from emtests.calls.ways import Way, skip_without_big_ints
 from emtests.conftest import skip_for_gap
@@ -178,13 +178,17 @@ def test_an_exception_in_a_thread_that_c_was_not_called_in(calls: Calls, way: Wa
 
 
 def test_an_exception_that_no_call_waits_for_is_reported(
-    calls: Calls, way: Way, monkeypatch: pytest.MonkeyPatch
+    calls: Calls, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     reported: list[Any] = []
-    monkeypatch.setattr(sys, "unraisablehook", reported.append)
     services = calls._services
-    services.state.remember(KeyError("from a thread of C's own"))
+    for hook in (reported.append, sys.__unraisablehook__):
+        monkeypatch.setattr(sys, "unraisablehook", hook)
+        services.state.remember(KeyError("from a thread of C's own"))
     assert [type(one.exc_value) for one in reported] == [KeyError]
+    shown = capsys.readouterr().err
+    assert "a callback that no call of the library waits for" in shown
+    assert "from a thread of C's own" in shown
     assert calls.apply(lambda x: x, 5) == 5
 
 
@@ -213,7 +217,9 @@ def places_of_functions(calls: Calls) -> int:
     """How many functions of Python's C can have the addresses of."""
     linker: Any = calls._services.linker
     if not linker.convention.is_wasm:
-        return len(linker_process._immortal)
+        return len(callbacks._immortal) + sum(
+            len(one.free) for one in calls._services.callbacks._kept.values()
+        )
     table = linker._raw_table()
     return int(table.length if IN_PYODIDE else table.size(linker._store))
 
@@ -269,14 +275,16 @@ def test_a_scoped_callback_ends_with_its_block(calls: Calls) -> None:
         calls.callback(5)  # type: ignore[type-var]
 
 
-def test_what_c_keeps_of_a_scoped_callback_traps(calls: Calls, way: Way) -> None:
-    if way.is_wasm:
-        with calls.callback(abs) as callback:
-            calls.keep(callback)
-            assert calls.call_kept(-5) == 5
-        with pytest.raises(ForeignTrapError):
-            calls.call_kept(-5)
-        calls.keep(None)
+def test_what_c_calls_of_a_callback_whose_scope_is_over_raises(calls: Calls) -> None:
+    with calls.callback(abs, error_result=-7) as callback:
+        calls.keep(callback)
+        assert calls.call_kept(-5) == 5
+    words = r"^C called <built-in function abs> after the scope of its callback was over$"
+    with pytest.raises(UseAfterFreeError, match=words):
+        calls.call_kept(-5)
+    calls.keep(None)
+    with calls.callback(lambda value: value + 1) as other:
+        assert calls.apply(other, 1) == 2
 
 
 def test_fresh_functions_that_pile_up_are_reported_once(calls: Calls) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Concatenate, TypeVar
 
 import pytest
 
+import emheap
 from emheap import (
     Function,
     HeapManager,
@@ -41,6 +42,10 @@ class Shade(enum.Enum):
 class Rights(enum.Flag):
     READ = 1
     ALL = 0xFFFF
+
+
+class Words(enum.Enum):
+    YES = "yes"
 
 
 class Opaque(Struct):
@@ -137,6 +142,29 @@ def test_a_callback_may_be_declared_as_a_function(way: Way, c_heap: HeapManager)
     assert library.apply_twice(lambda value: value * 3, 5) == 60
 
 
+def test_what_python_cannot_be() -> None:
+    class Variadic(Library):
+        apply: Function[[Function[Concatenate[c.int, ...], c.int], c.int], c.int]
+
+    class Named(Library):
+        add: Function[[Words, c.int], c.int]
+
+    class Nullable(Library):
+        length: Function[[c.string | None], c.size_t]
+
+    for wrong, words in (
+        (Variadic, r"Variadic\.apply: parameter 1 is a function with variable arguments, which"),
+        (Named, r"Named\.add: Words\.YES is 'yes', and C's enumerations are integers"),
+        (Nullable, r"parameter 1 is a pointer, which may be null as it is: leave `\| None` out"),
+    ):
+        with pytest.raises(TypeError, match=words):
+            emheap.open().library(wrong)
+    out: Any = c.out
+    for target in (int, str, list):
+        with pytest.raises(TypeError, match=f"what is pointed to is {target.__name__}, which C ca"):
+            out[target]
+
+
 # What goes one way only
 
 
@@ -154,10 +182,16 @@ def test_kinds_that_are_parameters_or_results_only(way: Way, c_heap: HeapManager
         doubler: Function[[], c.callback[Callable[[c.int], c.int]]]
 
     for wrong, words in (
-        (TextParameter, r"parameter 1 of length\(\) .* cannot be passed"),
-        (OwnedParameter, r"parameter 1 of length\(\) .*freed by release\) cannot be passed"),
-        (StringResult, r"the result of version\(\) cannot be a const char \*"),
-        (CallbackResult, r"the result of doubler\(\) cannot be a function pointer \(int\) -> int"),
+        (
+            TextParameter,
+            r"parameter 1 of length\(\) .* cannot be passed: c\.text is for what C ret",
+        ),
+        (
+            OwnedParameter,
+            r"freed by release\) cannot be passed: an owned result is for what C retu",
+        ),
+        (StringResult, r"the result of version\(\) cannot be a const char \*: write c\.text"),
+        (CallbackResult, r"pointer \(int\) -> int: write Pointer\[Any\] and library\.function_at"),
     ):
         with pytest.raises(TypeError, match=words):
             way.bind(wrong, c_heap)
