@@ -261,22 +261,27 @@ class GuardedMemory(Memory):
         return self._inner.lend(scalar, start, count)
 
     def reader(self, scalar: type[Scalar[T]]) -> Reader[T]:
-        read_inside = self._inner.cached_reader(scalar)
-        what = f"read of {scalar.name}"
+        read_inside, check = self._inner.cached_reader(scalar), self.check_extent
+        what, size = f"read of {scalar.name}", scalar.size
 
         def read(address: int) -> T:
+            if type(address) is int:  # which pins nothing
+                return read_inside(check(address, size, what))
             with Pinned(address):
-                return read_inside(self.check_extent(address, scalar.size, what))
+                return read_inside(check(address, size, what))
 
         return read
 
     def writer(self, scalar: type[Scalar[T]]) -> Writer[T]:
-        write_inside = self._inner.cached_writer(scalar)
-        what = f"write of {scalar.name}"
+        write_inside, check = self._inner.cached_writer(scalar), self.check_extent
+        what, size = f"write of {scalar.name}", scalar.size
 
         def write(address: int, value: T) -> None:
+            if type(address) is int:
+                write_inside(check(address, size, what), value)
+                return
             with Pinned(address):
-                write_inside(self.check_extent(address, scalar.size, what), value)
+                write_inside(check(address, size, what), value)
 
         return write
 
