@@ -9,6 +9,7 @@ from emheap._util.sites import Origin, Site, describe_site
 from emheap.allocators.base import MOST_SPARE, Allocator, most_spare
 from emheap.blocks.loans import LoanTable
 from emheap.blocks.region import Region
+from emheap.blocks.views import ViewTable
 from emheap.memories.base import Elements, Memory
 from emheap.types import Scalar, Text, Type
 
@@ -30,6 +31,7 @@ class _Table(Protocol):
     memory: Memory
     mixed: dict[int, Block]
     tracked: bool
+    views: ViewTable
 
 
 class Layout:
@@ -48,6 +50,7 @@ class Layout:
         "spare",
         "table",
         "tracked",
+        "views",
     )
 
     def __init__(
@@ -80,6 +83,8 @@ class Layout:
         """Where the block comes from and goes to."""
         self.freed = table.freed
         self.loans = table.loans.entries
+        self.views = table.views.latest
+        """To be appended to where a view is made; see `ViewTable`."""
         self.spare: list[int] | None = None
         """The list that such blocks come from and go to, where the short cuts may use it."""
         self.most_spare = MOST_SPARE if byte_size <= 64 else most_spare(byte_size)

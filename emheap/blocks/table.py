@@ -337,7 +337,7 @@ class BlockTable(Messages):
         another block's. Raises BufferInUseError if something uses them."""
         elements, address, layout, _, _ = block
         describe = partial(describe_block, block)
-        self.views.release(address, elements, describe)
+        self.views.release(elements, describe)
         if self.inner:
             self._end_inner(block, site)
         if self.loans.entries:

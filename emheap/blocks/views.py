@@ -8,15 +8,18 @@ the user was given, for those may be released on the user's behalf.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable
 from weakref import ref as WeakReference  # noqa: N812 (a class with a name like a function's)
 
+from emheap._util.locks import Lock, renew_after_fork
 from emheap.errors import BufferInUseError
 from emheap.memories.base import Elements
+from emheap.memories.elements import stored_in
 
-__all__ = ["ViewTable"]
+__all__ = ["MOST_LATEST", "ViewTable"]
 
+MOST_LATEST = 64
+"""How many views are made before those that are gone are forgotten."""
 _FEW = 1024
 _MANY = 16
 
@@ -31,57 +34,78 @@ class _NamedReference(WeakReference[memoryview]):
 
 
 class ViewTable:
-    """The views that users have of the blocks of one heap, by the address of the block.
+    """The views that users have of the blocks of one heap.
 
-    An entry may be about a block that was freed long ago; then all views in it are gone or
-    released. Freeing a block of which no view exists does not look here.
+    A view is noted in a list, which is all that is done for most of them: they are gone before
+    any block is freed that has one. Those that are not are filed by what they are exports of.
     """
 
     def __init__(self) -> None:
-        self._views: dict[int, Any] = {}
-        """For each address one weak reference, or a list of them: most blocks have one view."""
+        self.latest: list[WeakReference[memoryview]] = []
+        """Those that are not filed yet. From MOST_LATEST on, what adds one calls `file`."""
+        self._filed: dict[int, list[WeakReference[memoryview]]] = {}
+        """By the id of the memoryview that they are exports of, which lives while one of them
+        does. Later another may have that id; then all that is filed is gone or released."""
         self._sweep_at = _FEW
+        self._lock = Lock()
+        renew_after_fork(self)
 
-    def add(self, address: int, view: memoryview) -> None:
-        """Remember a view of the block at an address."""
-        entry = WeakReference(view)
-        known = self._views.setdefault(address, entry)
-        if type(known) is list and len(known) < _MANY:
-            known.append(entry)
-        elif known is not entry:
-            self._add(address, entry)
-        elif len(self._views) > self._sweep_at:
-            self._sweep()
+    def add(self, view: memoryview) -> None:
+        """Remember a view of a block."""
+        self._note(WeakReference(view))
 
-    def add_named(self, address: int, view: memoryview, what: str, *, recalled: bool) -> None:
+    def add_named(self, view: memoryview, what: str, *, recalled: bool) -> None:
         """Remember a view that messages call `what`; one that is not `recalled` is in use for as
         long as it exists, because something that Python does not count looks through it."""
         named = _NamedReference(view)
         named.what, named.recalled = what, recalled
-        self._add(address, named)
+        self._note(named)
 
-    def _add(self, address: int, entry: WeakReference[memoryview]) -> None:
-        known = self._views.setdefault(address, entry)
-        if known is entry:
-            if len(self._views) > self._sweep_at:
+    def _note(self, entry: WeakReference[memoryview]) -> None:
+        self.latest.append(entry)
+        if len(self.latest) > MOST_LATEST:
+            self.file()
+
+    def file(self) -> None:
+        """File the latest views, and forget those that are gone."""
+        with self._lock:
+            batch = self.latest[:]
+            self._file_alive(batch)
+            # An interrupt before this leaves some filed twice, which does no harm. Where the list
+            # begins with another one by now, a finalizer has freed a block meanwhile.
+            if batch and self.latest and self.latest[0] is batch[0]:
+                del self.latest[: len(batch)]
+            if len(self._filed) > self._sweep_at:
                 self._sweep()
-        elif type(known) is not list:
-            self._views[address] = entry if known() is None else [known, entry]
+
+    def _file_alive(self, batch: list[WeakReference[memoryview]]) -> None:
+        for entry in _alive(batch):
+            self._file(entry)
+
+    def _file(self, entry: WeakReference[memoryview]) -> None:
+        view = entry()
+        try:
+            exported = view.obj  # type: ignore[union-attr]
+        except (AttributeError, ValueError):
+            return  # it is gone by now, or was released
+        known = self._filed.setdefault(id(exported), [entry])
+        if known[-1] is entry:
+            return
+        count = len(known)
+        if count >= _MANY and count & (count - 1) == 0:
+            known[:] = [*_alive(known), entry]
         else:
-            count = len(known)
-            if count >= _MANY and count & (count - 1) == 0:
-                known[:] = _alive(known)
             known.append(entry)
 
     def _sweep(self) -> None:
-        """Forget blocks that have no views any more."""
+        """Forget what is filed and gone."""
         # A copy, for list(items()) makes tuples, which lets the collector run, and other threads.
-        for address, known in self._views.copy().items():
-            if not _alive(known if type(known) is list else [known]):
-                self._views.pop(address, None)
-        self._sweep_at = 2 * len(self._views) + _FEW
+        for key, known in self._filed.copy().items():
+            if not _alive(known):
+                self._filed.pop(key, None)
+        self._sweep_at = 2 * len(self._filed) + _FEW
 
-    def release(self, address: int, elements: Elements, describe: Callable[[], str]) -> None:
+    def release(self, elements: Elements, describe: Callable[[], str]) -> None:
         """Release the elements of a block, and first the views of it.
 
         Raises BufferInUseError, having released the views that nothing uses, if something made of
@@ -91,28 +115,30 @@ class ViewTable:
             elements.release()
             return
         except BufferError:
-            in_use, recalled = self._recall(address)
+            in_use, recalled = self._recall(elements)
         try:
             elements.release()
         except BufferError:
             in_use = in_use or [f"a slice or cast of a {what}" for what in recalled]
-            in_use = in_use or ["a call on its bytes that is under way"]
+            unknown = "a slice or cast of a view, or a call on its bytes that is under way"
+            in_use = in_use or [unknown]
             raise BufferInUseError(
                 f"{describe()} is not freed: still in use: {', '.join(in_use)}; release or delete "
                 "every slice, cast and array made of its views first"
             ) from None
 
-    def _recall(self, address: int) -> tuple[list[str], list[str]]:
+    def _recall(self, elements: Elements) -> tuple[list[str], list[str]]:
         """Release the views of a block: what messages call those in use, and the others."""
-        known = self._views.get(address, [])
+        self.file()
         in_use, recalled = [], []
-        for entry in list(known) if type(known) is list else [known]:
-            named = type(entry) is _NamedReference
-            what = entry.what if named else "view"
+        for entry in list(self._filed.get(id(stored_in(elements)), ())):
+            what, kept = "view", False
+            if isinstance(entry, _NamedReference):
+                what, kept = entry.what, not entry.recalled
             view = entry()
             try:
                 if view is not None:
-                    if named and not entry.recalled:
+                    if kept:
                         raise BufferError
                     view.release()
             except BufferError:
@@ -123,5 +149,5 @@ class ViewTable:
         return in_use, list(dict.fromkeys(recalled))
 
 
-def _alive(entries: Iterable[WeakReference[memoryview]]) -> list[WeakReference[memoryview]]:
+def _alive(entries: list[WeakReference[memoryview]]) -> list[WeakReference[memoryview]]:
     return [entry for entry in entries if entry() is not None]

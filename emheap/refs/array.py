@@ -7,11 +7,13 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
+from weakref import ref as WeakReference  # noqa: N812 (a class with a name like a function's)
 
 from emheap._util.checks import check_count, check_integer
 from emheap._util.messages import format_address
 from emheap._util.sites import caller_site
 from emheap.blocks.block import Block, describe_block, is_released
+from emheap.blocks.views import MOST_LATEST
 from emheap.errors import NotAllocatedError, OutOfBoundsError, ShapeError, UseAfterFreeError
 from emheap.memories.base import Elements
 from emheap.memories.elements import exporter
@@ -434,7 +436,10 @@ class _Viewed(ArrayRef[T], abstract=True):
         except (TypeError, ValueError):  # no memoryview, or one that was released
             # Without super(): where another thread has freed the block, the class is another now.
             return _view_of_any(self)  # type: ignore[no-any-return]
-        block[2].table.views.add(block[1], view)
+        latest = block[2].views
+        latest.append(WeakReference(view))
+        if len(latest) > MOST_LATEST:
+            block[2].table.views.file()
         return view  # type: ignore[return-value]
 
 

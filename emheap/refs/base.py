@@ -247,9 +247,8 @@ class HeapRef(Generic[T]):
         them; else, and of what is not ours, a view of as many elements of type `unit`."""
         while True:
             block = self._block
-            elements, address, layout, _, _ = block
+            elements, _, layout, _, _ = block
             stored = stored_in(elements)
-            table = layout.table
             if stored is None or not self._exports():
                 unit = unit or self._unit
                 size = self.allocated_byte_size
@@ -260,9 +259,9 @@ class HeapRef(Generic[T]):
                 self._check_lost(block)
                 continue
             if what:
-                table.views.add_named(address, view, what, recalled=recalled)
+                layout.table.views.add_named(view, what, recalled=recalled)
             else:
-                table.views.add(address, view)
+                layout.table.views.add(view)
             return view
 
     def _exports(self) -> bool:
