@@ -269,8 +269,7 @@ def _bits_read(place: Place, start: int, width: int, mask: int) -> str:
     for size, code in _UNITS.items():
         unit = 8 * size
         offset = start // unit * size
-        inside = offset + size <= place.layout.size
-        if start // unit == (start + width - 1) // unit and inside:
+        if start // unit == (start + width - 1) // unit:
             if place.is_aligned(offset, size):
                 return f"({place.cell(code, offset, size)} >> {start % unit} & {mask})"
             break

@@ -74,7 +74,8 @@ def check(heap: HeapManager, made: Any, width: int, signed: bool) -> None:
         assert not any(ones)
 
 
-def test_a_store_writes_no_byte_that_has_none_of_the_bits() -> None:
+@pytest.mark.parametrize("width", [17, 24])
+def test_a_store_writes_no_byte_that_has_none_of_the_bits(width: int) -> None:
     """Another thread may be storing to the byte beside it: what is not ours is not written back."""
     buffer = bytearray(256)
     heap = emheap.wrap_buffer(buffer)
@@ -82,7 +83,7 @@ def test_a_store_writes_no_byte_that_has_none_of_the_bits() -> None:
 
     class Odd(Struct, pack=1):
         first: uint8
-        value: int = bits(uint32, 18)
+        value: int = bits(uint32, width)
         last: uint8
 
     layout = heap.layout(Odd)
