@@ -65,7 +65,7 @@ class HeapKind:
         return self.name
 
 
-# The homes
+# The kinds of heaps
 
 
 @contextmanager
@@ -204,7 +204,7 @@ _IN_JAVASCRIPT = {
     "numpy": "Python cannot point at the bytes of another memory",
     "host address": "Python cannot point at the bytes of another memory",
 }
-_OUTSIDE_JAVASCRIPT = "" if IN_PYODIDE else "it is in JavaScript's hands"
+_OUTSIDE_JAVASCRIPT = "" if IN_PYODIDE else "JavaScript owns its memory"
 _NEWEST_ONLY = "a bump allocator takes back its newest block only"
 _NO_REUSE = {"reuse": _NEWEST_ONLY, "prompt reuse": _NEWEST_ONLY}
 _NO_PROCESSES = "Pyodide has no processes to share memory with" if IN_PYODIDE else ""

@@ -1,4 +1,4 @@
-"""The command: a picture, the same program in two homes, one table.
+"""The command: a picture, the same program in two runtimes, one table.
 
 Exit codes: 0 when both runs agree, 1 when they do not or one failed, 2 when something is missing or
 wrong on this side (Node, npm, the picture, an option).
@@ -63,12 +63,12 @@ def _make_page(options: argparse.Namespace, filters: Sequence[str]) -> int:
     if options.serve:
         check_port(options.port)
     with Progress() as say:
-        homes = runs.prepare(say)
+        runtimes = runs.prepare(say)
         parts = Parts(
             building.pack_runtime(say=say),
             building.build_page(say=say),
-            building.record(homes.wheel, say=say),
-            homes.wheel,
+            building.record(runtimes.wheel, say=say),
+            runtimes.wheel,
             build_compiled_wheel(say=say),
             npm_install("modules", MODULES, say=say),
             pyodide_site(PYODIDE_VERSION, REQUIREMENTS, say=say),
@@ -89,15 +89,15 @@ def _make_page(options: argparse.Namespace, filters: Sequence[str]) -> int:
 def _compare(image: Path, filters: Sequence[str], output: Path) -> int:
     _check_output(output, image)
     with Progress() as say, tempfile.TemporaryDirectory(prefix="emheap-demo-") as folder:
-        homes = runs.prepare(say)
+        runtimes = runs.prepare(say)
         say(f"Reading {image.name} ...")
-        pixels = runs.decode(homes, image, Path(folder))
+        pixels = runs.decode(runtimes, image, Path(folder))
         say("Running the program natively ...")
-        native = runs.run_natively(homes, pixels, filters)
-        pyodide = runs.run_in_pyodide(homes, pixels, filters, say)
+        native = runs.run_natively(runtimes, pixels, filters)
+        pyodide = runs.run_in_pyodide(runtimes, pixels, filters, say)
         problem = comparison.problem_of(native, pyodide)
         if problem is None:
-            runs.encode(homes, runs.result_of(pixels, "pyodide"), output)
+            runs.encode(runtimes, runs.result_of(pixels, "pyodide"), output)
     print(f"\n{image.name}, {native['caption']}\n\n{comparison.table(native, pyodide)}\n")
     if problem is not None:
         print(f"error: {problem}", file=sys.stderr)

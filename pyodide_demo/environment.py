@@ -341,7 +341,7 @@ _VENV_CURE = (
 
 
 def run_step(command: Sequence[str], failure: str, cure: str = "") -> str:
-    """Run a command of somebody else's and return its output; explain its failure in words."""
+    """Run an external command and return its output; raise what explains its failure."""
     # Settings meant for the user's own Python would send pip's work somewhere else.
     unwanted = ("PYTHONHOME", "PYTHONPATH", "PIP_USER", "PIP_TARGET", "PIP_PREFIX")
     environment = {name: value for name, value in os.environ.items() if name not in unwanted}

@@ -1,4 +1,4 @@
-"""Runs the program in its two homes, and the decoding and encoding of pictures around it."""
+"""Runs the program natively and in Pyodide, and decodes and encodes the pictures around it."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class RunFailedError(Exception):
     """The program itself failed; the text is its own last words."""
 
 
-class Homes(NamedTuple):
-    """All that the two runs need."""
+class Runtimes(NamedTuple):
+    """What the two runs need: Node and Pyodide, the wheel, and a Python with pillow."""
 
     node: Path
     distribution: Path
@@ -52,10 +52,10 @@ class Pixels(NamedTuple):
     height: int
 
 
-def prepare(say: Say) -> Homes:
+def prepare(say: Say) -> Runtimes:
     """Find Node, and make what is not there yet. Raises EnvironmentProblem."""
     try:
-        return Homes(
+        return Runtimes(
             node=find_node(),
             distribution=pyodide_distribution(say=say),
             wheel=build_wheel(say=say),
@@ -68,25 +68,25 @@ def prepare(say: Say) -> Homes:
         ) from error
 
 
-def decode(homes: Homes, picture: Path, work: Path) -> Pixels:
+def decode(runtimes: Runtimes, picture: Path, work: Path) -> Pixels:
     """Turn a picture file into RGBA bytes, once for both runs. Raises DemoError."""
     pixels = work / "pixels.rgba"
-    size = _picture_files(homes, ["decode", str(picture), str(pixels)])
+    size = _picture_files(runtimes, ["decode", str(picture), str(pixels)])
     width, height = map(int, size.split())
     return Pixels(pixels, width, height)
 
 
-def encode(homes: Homes, pixels: Pixels, picture: Path) -> None:
+def encode(runtimes: Runtimes, pixels: Pixels, picture: Path) -> None:
     """Write RGBA bytes as a PNG file. Raises DemoError."""
     size = [str(pixels.width), str(pixels.height)]
-    _picture_files(homes, ["encode", str(pixels.file), *size, str(picture)])
+    _picture_files(runtimes, ["encode", str(pixels.file), *size, str(picture)])
 
 
-def run_natively(homes: Homes, pixels: Pixels, filters: Sequence[str]) -> Report:
+def run_natively(runtimes: Runtimes, pixels: Pixels, filters: Sequence[str]) -> Report:
     """Run the program on the C heap. Raises RunFailedError."""
     # The wheel is used as it is, by zipimport: so it is always the one that Pyodide gets.
-    path = os.pathsep.join([str(homes.wheel), str(CHECKOUT)])
-    command = [str(homes.python), "-m", "pyodide_demo.program"]
+    path = os.pathsep.join([str(runtimes.wheel), str(CHECKOUT)])
+    command = [str(runtimes.python), "-m", "pyodide_demo.program"]
     command += _program_arguments(pixels, "native", filters)
     done = subprocess.run(
         command,
@@ -101,10 +101,10 @@ def run_natively(homes: Homes, pixels: Pixels, filters: Sequence[str]) -> Report
     return _report(pixels, "native")
 
 
-def run_in_pyodide(homes: Homes, pixels: Pixels, filters: Sequence[str], say: Say) -> Report:
+def run_in_pyodide(runtimes: Runtimes, pixels: Pixels, filters: Sequence[str], say: Say) -> Report:
     """Run the program in Pyodide under Node. Raises RunFailedError."""
-    folders = [homes.distribution, homes.wheel, HERE, pixels.file.parent]
-    command = [str(homes.node), str(HERE / "run_in_node.mjs"), *map(str, folders)]
+    folders = [runtimes.distribution, runtimes.wheel, HERE, pixels.file.parent]
+    command = [str(runtimes.node), str(HERE / "run_in_node.mjs"), *map(str, folders)]
     command += _program_arguments(pixels, "pyodide", filters)
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
@@ -139,8 +139,8 @@ def _report(pixels: Pixels, runtime: str) -> Report:
     return report
 
 
-def _picture_files(homes: Homes, arguments: Sequence[str]) -> str:
-    command = [str(homes.python), "-m", "pyodide_demo.picture_files", *arguments]
+def _picture_files(runtimes: Runtimes, arguments: Sequence[str]) -> str:
+    command = [str(runtimes.python), "-m", "pyodide_demo.picture_files", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "PYTHONIOENCODING": "utf-8"}
     done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8")
     if done.returncode == 2:

@@ -72,7 +72,7 @@ class Layout:
         """Elements of an array or a string with its terminator; None for a scalar."""
         self.byte_size = byte_size
         self.borrowed = borrowed
-        """Whether the block belongs to somebody else."""
+        """Whether other code allocated the block, and frees it."""
         if blocks is None:
             blocks = table.mixed if region is None else region.blocks
         self.blocks = blocks

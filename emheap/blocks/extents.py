@@ -36,7 +36,7 @@ class ExtentIndex:
         renew_after_fork(self)
 
     def forget(self) -> None:
-        """Begin anew, because a block that was known has become the last one of its table."""
+        """Begin again, because a block that was known has become the last one of its table."""
         with self._lock:
             self._clear()
 

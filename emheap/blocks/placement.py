@@ -1,4 +1,4 @@
-"""Where a new block goes: bytes from an allocator, aligned, inside of the memory, and nobody's."""
+"""Where a new block goes: bytes from an allocator, aligned, inside the memory, in no live block."""
 
 from __future__ import annotations
 

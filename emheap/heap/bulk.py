@@ -168,7 +168,7 @@ def copy_bytes(
     copy = _set_in_javascript if source.in_javascript or target.in_javascript else _move
     try:
         copy(source, address, target, target_address, size)
-    except NotSupportedError:  # a memory of somebody else's, which has bytes and nothing more
+    except NotSupportedError:  # a memory of the user's that only reads and writes bytes
         pieces = list(_pieces(size))
         # Backwards if they overlap, so that no piece is overwritten before it was read.
         for offset, length in reversed(pieces) if target_address > address else pieces:

@@ -183,7 +183,7 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
             raise ValueError(f"bytes_per_element must be 1, 2 or 4, got {width}")
         return self._memory.count_elements(address, width, max_elements)
 
-    # Wrapping what somebody else allocated
+    # Wrapping what other code allocated
 
     @overload
     def wrap(self, kind: type[Scalar[T]], address: int, /) -> ScalarRef[T]: ...

@@ -13,7 +13,7 @@ import pytest
 from emtests.conftest import skip_for_gap
 
 if TYPE_CHECKING:
-    from emtests.demo.homes import Homes
+    from emtests.demo.prepared import Prepared
 
 # The programs are tested in Pyodide too; the rest needs processes and sockets.
 _NATIVE = ["test_command.py", "test_page*.py", "test_picture_files.py", "test_runs.py"]
@@ -32,20 +32,20 @@ Drive = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture(scope="session")
-def homes() -> Homes:
+def prepared() -> Prepared:
     """The private environment of the command, made if that is possible here."""
-    from emtests.demo.homes import Homes
+    from emtests.demo.prepared import Prepared
     from pyodide_demo import runs
     from pyodide_demo.environment import EnvironmentProblem
 
     try:
-        return Homes(runs.prepare(print))
+        return Prepared(runs.prepare(print))
     except EnvironmentProblem as problem:
         skip_for_gap("the command's private environment", str(problem))
 
 
 @pytest.fixture(scope="session")
-def served(homes: Homes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def served(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the page, served by the command itself, with a small picture."""
     from emtests.demo.pictures import SERVED, served_pixels, write_png
     from pyodide_demo.environment import CHECKOUT
@@ -67,7 +67,7 @@ def served(homes: Homes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
 @pytest.fixture(scope="session")
 def browsers() -> Path:
     """The Python of the environment that drives browsers, made if that is possible here."""
-    from emtests.demo.homes import python_with_browsers
+    from emtests.demo.prepared import python_with_browsers
     from pyodide_demo.environment import EnvironmentProblem
 
     try:

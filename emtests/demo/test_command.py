@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from emtests.conftest import skip_for_gap
-from emtests.demo.homes import Homes
 from emtests.demo.pictures import noise, write_png
+from emtests.demo.prepared import Prepared
 from pyodide_demo.environment import CHECKOUT
 from pyodide_demo.filters import FILTERS
 
@@ -136,7 +136,7 @@ def test_a_port_in_use(tmp_path: Path) -> None:
 # The whole command
 
 
-def test_the_photograph_in_both_homes(homes: Homes, tmp_path: Path) -> None:
+def test_the_photograph_in_both_runtimes(prepared: Prepared, tmp_path: Path) -> None:
     done = command("--output", tmp_path / "result.png")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
@@ -153,19 +153,19 @@ def test_the_photograph_in_both_homes(homes: Homes, tmp_path: Path) -> None:
     assert (tmp_path / "result.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_picture_of_ones_own(homes: Homes, picture: Path, tmp_path: Path) -> None:
+def test_a_picture_of_ones_own(prepared: Prepared, picture: Path, tmp_path: Path) -> None:
     output = tmp_path / "result.png"
     done = command(picture, "--filter", "mirror,mirror", "--filter", "invert", "--output", output)
     assert done.returncode == 0, done.stderr
     assert "picture.png, 6 × 4: original → mirror → mirror → invert" in done.stdout
     show = "import sys; from PIL import Image; print(Image.open(sys.argv[1]).tobytes().hex())"
-    inverted = bytes.fromhex(homes.run_python("-c", show, str(output)))
+    inverted = bytes.fromhex(prepared.run_python("-c", show, str(output)))
     before = noise(6, 4)
     assert inverted[3::4] == before[3::4]
     assert all(inverted[i] == 255 - before[i] for i in range(96) if i % 4 != 3)
 
 
-def test_a_picture_cut_short(homes: Homes, tmp_path: Path) -> None:
+def test_a_picture_cut_short(prepared: Prepared, tmp_path: Path) -> None:
     write_png(tmp_path / "cut.png", 30, 30, noise(30, 30))
     os.truncate(tmp_path / "cut.png", 900)
     done = command(tmp_path / "cut.png", "--output", tmp_path / "result.png")
@@ -173,7 +173,7 @@ def test_a_picture_cut_short(homes: Homes, tmp_path: Path) -> None:
     assert not (tmp_path / "result.png").exists()
 
 
-def test_a_private_environment_that_cannot_be_made(homes: Homes, tmp_path: Path) -> None:
+def test_a_private_environment_that_cannot_be_made(prepared: Prepared, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     done = command(EMHEAP_ENVIRONMENT=str(tmp_path / "file" / "environment"))
     assert_refused(done, "cannot be made: ", "Not a directory", "EMHEAP_ENVIRONMENT")

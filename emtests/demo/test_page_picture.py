@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from emtests.demo.conftest import Drive
-from emtests.demo.homes import Homes
 from emtests.demo.pictures import SERVED, noise, opaque, served_pixels, write_png
+from emtests.demo.prepared import Prepared
 from pyodide_demo.program import run
 
 pytestmark = pytest.mark.once
@@ -85,12 +85,14 @@ def test_a_large_picture_can_be_dropped_and_is_scaled_down(seen: dict[str, Any])
     assert shown["blocks"] == "3"
 
 
-def test_the_saved_file_is_the_picture(homes: Homes, seen: dict[str, Any], folder: Path) -> None:
+def test_the_saved_file_is_the_picture(
+    prepared: Prepared, seen: dict[str, Any], folder: Path
+) -> None:
     show = (
         "import hashlib, sys; from PIL import Image; image = Image.open(sys.argv[1]);"
         "print(hashlib.sha256(image.convert('RGBA').tobytes()).hexdigest())"
     )
-    saved = homes.run_python("-c", show, str(folder / "saved.png")).strip()
+    saved = prepared.run_python("-c", show, str(folder / "saved.png")).strip()
     assert saved == checksum(served_pixels(), SERVED, "mirror", "invert")
 
 

@@ -1,4 +1,4 @@
-"""The runs in both homes, and the comparison of their reports."""
+"""The runs in both runtimes, and the comparison of their reports."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from emtests.demo.homes import Homes
 from emtests.demo.pictures import noise
+from emtests.demo.prepared import Prepared
 from pyodide_demo import comparison, runs
 from pyodide_demo.filters import FILTERS
 from pyodide_demo.program import run
@@ -21,10 +21,12 @@ def pixels(tmp_path: Path) -> runs.Pixels:
     return runs.Pixels(tmp_path / "pixels.rgba", 40, 30)
 
 
-def test_every_filter_gives_the_same_in_both_homes(homes: Homes, pixels: runs.Pixels) -> None:
+def test_every_filter_gives_the_same_in_both_runtimes(
+    prepared: Prepared, pixels: runs.Pixels
+) -> None:
     said: list[str] = []
-    native = runs.run_natively(homes.homes, pixels, list(FILTERS))
-    pyodide = runs.run_in_pyodide(homes.homes, pixels, list(FILTERS), said.append)
+    native = runs.run_natively(prepared.runtimes, pixels, list(FILTERS))
+    pyodide = runs.run_in_pyodide(prepared.runtimes, pixels, list(FILTERS), said.append)
     expected, report = run(noise(40, 30), 40, 30, list(FILTERS))
     for runtime in ("native", "pyodide"):
         assert runs.result_of(pixels, runtime).file.read_bytes() == expected
@@ -35,14 +37,14 @@ def test_every_filter_gives_the_same_in_both_homes(homes: Homes, pixels: runs.Pi
     assert native["runtime"].startswith("CPython")
     assert pyodide["runtime"].startswith("Pyodide")
     # Both ran what would be published, not the checkout.
-    assert native["library"].startswith(str(homes.homes.wheel))
+    assert native["library"].startswith(str(prepared.runtimes.wheel))
     assert "site-packages" in pyodide["library"]
     assert [line.split()[0] for line in said] == ["Starting", "Installing", "Running"]
 
 
-def test_runs_that_differ_are_told_apart(homes: Homes, pixels: runs.Pixels) -> None:
-    one = runs.run_natively(homes.homes, pixels, ["invert"])
-    other = runs.run_natively(homes.homes, pixels, ["sepia"])
+def test_runs_that_differ_are_told_apart(prepared: Prepared, pixels: runs.Pixels) -> None:
+    one = runs.run_natively(prepared.runtimes, pixels, ["invert"])
+    other = runs.run_natively(prepared.runtimes, pixels, ["sepia"])
     problem = comparison.problem_of(one, other)
     assert problem is not None
     assert problem.startswith("The two runs differ")
@@ -67,17 +69,17 @@ def test_the_table_has_a_row_for_each_filter_in_order() -> None:
     assert lines[-1].endswith(f"{total * 1000:,.1f} ms")
 
 
-def test_a_failing_program_is_a_failed_run(homes: Homes, pixels: runs.Pixels) -> None:
+def test_a_failing_program_is_a_failed_run(prepared: Prepared, pixels: runs.Pixels) -> None:
     short = pixels._replace(height=31)
     with pytest.raises(runs.RunFailedError, match=r"failed natively:(\n.*)*ValueError"):
-        runs.run_natively(homes.homes, short, [])
+        runs.run_natively(prepared.runtimes, short, [])
     with pytest.raises(runs.RunFailedError, match=r"failed in Pyodide:(\n.*)*ValueError"):
-        runs.run_in_pyodide(homes.homes, short, [], print)
+        runs.run_in_pyodide(prepared.runtimes, short, [], print)
 
 
 def test_a_runtime_that_does_not_start_is_a_failed_run(
-    homes: Homes, pixels: runs.Pixels, tmp_path: Path
+    prepared: Prepared, pixels: runs.Pixels, tmp_path: Path
 ) -> None:
-    broken = homes.homes._replace(distribution=tmp_path / "nothing")
+    broken = prepared.runtimes._replace(distribution=tmp_path / "nothing")
     with pytest.raises(runs.RunFailedError, match=r"failed in Pyodide:\n.*nothing.pyodide\.mjs"):
         runs.run_in_pyodide(broken, pixels, [], print)

@@ -15,8 +15,8 @@ import pytest
 
 import pyodide_demo
 from emtests.demo.conftest import Drive
-from emtests.demo.homes import Homes
 from emtests.demo.pictures import SERVED, served_pixels, write_png
+from emtests.demo.prepared import Prepared
 from emtests.demo.test_command import assert_refused, command
 from pyodide_demo.policy import FOR_EVER, ISOLATION, PAGE_POLICY, TESTS_POLICY
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.once
 
 
 @pytest.fixture(scope="module")
-def built(homes: Homes, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built(prepared: Prepared, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A built site, in a folder that is not the root of what is served."""
     folder = tmp_path_factory.mktemp("built")
     write_png(folder / "served.png", *SERVED, served_pixels())
@@ -90,7 +90,7 @@ def test_it_holds_no_path_of_this_machine(built: Path) -> None:
         assert sys.prefix not in words
 
 
-def test_an_earlier_build_is_written_over(built: Path, homes: Homes) -> None:
+def test_an_earlier_build_is_written_over(built: Path, prepared: Prepared) -> None:
     (built / "index.html").write_text("old")
     assert command("--build", built).returncode == 0
     assert (built / "index.html").read_text(encoding="utf-8") != "old"

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from emtests.conftest import skip_for_gap
-from emtests.demo.homes import python_with_browsers
+from emtests.demo.prepared import python_with_browsers
 from emtests.runtimes.find_chromium import installed_chromium
 from pyodide_demo.environment import (
     CHECKOUT,

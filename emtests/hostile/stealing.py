@@ -24,7 +24,7 @@ from emheap import (
 )
 
 MARK = 0x7B
-"""What all bytes are of a block that belongs to somebody else."""
+"""What all bytes are of a block that other code owns."""
 NUMBERS: tuple[Any, ...] = (int32, float32, float64, clamped_uint8, pointer53, uint128)
 TEXTS: tuple[Any, ...] = (utf8, utf16)
 

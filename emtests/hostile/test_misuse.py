@@ -133,7 +133,7 @@ NO_ARGUMENT = {
     "verify",
     "tolist",
 }
-"""What takes nothing that could be wrong. (A detached block is somebody else's to free.)"""
+"""What takes nothing that could be wrong. (A detached block is for other code to free.)"""
 ELSEWHERE = {"adopt", "keep", "layout", "library"}
 """Tested with the blocks of real programs, the arenas that blocks come from, structures and
 libraries."""

@@ -98,7 +98,7 @@ class Slots:
 
 
 class Robber:
-    """Uses what is in the slots, and frees it under the hands of the others."""
+    """Uses what is in the slots, and frees it while the others use it."""
 
     def __init__(self, slots: Slots, number: int) -> None:
         self._slots = slots

@@ -1,4 +1,4 @@
-"""String references: their room, their encoded form, and strings that somebody else changes."""
+"""String references: their room, their encoded form, and strings that other code changes."""
 
 from __future__ import annotations
 

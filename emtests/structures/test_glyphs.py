@@ -1,4 +1,4 @@
-"""Structures of somebody else's module: the glyphs that HarfBuzz made of a text."""
+"""Structures of a module that others wrote: the glyphs that HarfBuzz made of a text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A module of somebody else's: HarfBuzz, as npm brings it to web pages, run natively."""
+"""A module that others wrote: HarfBuzz, as npm brings it to web pages, run natively."""
 
 from __future__ import annotations
 

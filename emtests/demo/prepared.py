@@ -10,14 +10,14 @@ from pyodide_demo import runs
 from pyodide_demo.environment import virtual_environment
 
 
-class Homes(NamedTuple):
-    """The homes of the program, and what may be done with them."""
+class Prepared(NamedTuple):
+    """The runtimes of the program, and a way to run the Python of one."""
 
-    homes: runs.Homes
+    runtimes: runs.Runtimes
 
     def run_python(self, *arguments: str) -> str:
         """Run the private environment's Python; return what it prints."""
-        command = [str(self.homes.python), *arguments]
+        command = [str(self.runtimes.python), *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         return done.stdout
 
