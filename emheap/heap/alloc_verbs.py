@@ -71,14 +71,7 @@ class AllocVerbs(AllocNames):
     @overload
     def alloc(self, kind: Callable[P, S], /, *args: P.args, **fields: P.kwargs) -> S: ...
     def alloc(  # type: ignore[misc]  # the last overload has *args, for type checkers only
-        self,
-        kind: Any,
-        initial: Any = None,
-        /,
-        *,
-        align: int | None = None,
-        errors: str = "strict",
-        **fields: Any,
+        self, kind: Any, initial: Any = None, /, **options: Any
     ) -> Any:
         """A reference to a new number, string, structure or pointer.
 
@@ -98,15 +91,16 @@ class AllocVerbs(AllocNames):
         ...     point.to_tuple()
         (1, 2)
         """
-        if fields:
+        # Parameters with names would cost a call without them three times as much.
+        if options:
             allocate = self._struct_allocators.get(kind)
-            if allocate is not None and initial is align is None:
-                return allocate(fields)
-        elif align is None and errors == "strict":
+            if allocate is not None and initial is None:
+                return allocate(options)
+        else:
             allocate = self._allocators.get(kind) or self._open_allocator(kind)
             if allocate is not None:
                 return allocate(initial)
-        return self._alloc_otherwise(kind, initial, fields, align, errors)
+        return self._alloc_otherwise(kind, initial, options)
 
     def _open_allocator(self, kind: Any) -> Callable[[Any], Any] | None:
         """What `alloc` calls for a type from now on; None for structures and pointers."""
@@ -120,25 +114,24 @@ class AllocVerbs(AllocNames):
         self._allocators[kind] = made
         return made
 
-    def _alloc_otherwise(
-        self, kind: Any, initial: Any, fields: dict[str, Any], align: Any, errors: str
-    ) -> Any:
+    def _alloc_otherwise(self, kind: Any, initial: Any, options: dict[str, Any]) -> Any:
         self._check_open()
         if isinstance(kind, Compound):
-            return self._alloc_compound(kind, initial, fields, align)
+            return self._alloc_compound(kind, initial, options)
         table = self._table
         own: Any = make.resolve(kind, Type, "int32 or utf8", table)
-        if fields:
-            raise TypeError(f"a new {own.name} takes no {', '.join(fields)}")
+        align, errors = options.pop("align", None), options.pop("errors", "strict")
+        if options:
+            raise TypeError(f"a new {own.name} takes no {', '.join(options)}")
         if issubclass(own, Text):
             return self._alloc_text(own, initial, align, errors, 4)
         return make.allocate_scalar(table, own, initial, align, caller_site(), self._region)
 
-    def _alloc_compound(self, kind: Any, initial: Any, fields: dict[str, Any], align: Any) -> Any:
+    def _alloc_compound(self, kind: Any, initial: Any, options: dict[str, Any]) -> Any:
         from emheap.heap import struct_verbs
 
         table, site = self._table, caller_site()
-        made = struct_verbs.alloc(table, kind, initial, fields, align, site, self._region)
+        made = struct_verbs.alloc(table, kind, initial, options, site, self._region)
         if self._region is None and kind not in self._struct_allocators:
             self._struct_allocators[kind] = struct_verbs.allocator(table, kind)
         return made
@@ -194,10 +187,10 @@ class AllocVerbs(AllocNames):
         return ref
 
     def _text_allocator(self, text: type[Text]) -> Callable[[Any], StringRef]:
-        small, codec, short = self._small_text, text.codec, text.size == 1
+        small, codec = self._small_text, text.codec
 
         def allocate(initial: Any) -> StringRef:
-            if short and type(initial) is str:
+            if type(initial) is str:
                 data = initial.encode(codec) + b"\0"
                 # A null inside is for the long way to refuse.
                 if data.find(0) == len(data) - 1:
@@ -206,7 +199,10 @@ class AllocVerbs(AllocNames):
                         return ref  # type: ignore[no-any-return]
             return self._alloc_text(text, initial, None, "strict", 4)
 
-        return allocate
+        def allocate_wide(initial: Any) -> StringRef:
+            return self._alloc_text(text, initial, None, "strict", 4)
+
+        return allocate if text.size == 1 else allocate_wide
 
     def _alloc_text(
         self, text: type[Text], initial: Any, align: Any, errors: str, depth: int

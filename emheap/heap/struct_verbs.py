@@ -32,24 +32,23 @@ def alloc(
     table: BlockTable,
     kind: Any,
     initial: Any,
-    fields: dict[str, Any],
-    align: Any,
+    options: dict[str, Any],
     site: Site,
     source: Allocator | None = None,
 ) -> Any:
-    """A new structure, of its fields or like another one; or a new pointer."""
+    """A new structure, of its fields (which are `options`) or like another one; or a new pointer,
+    for which there is ``align``."""
     if isinstance(kind, PointerTo):
-        _refuse_fields(kind, fields)
+        align = options.pop("align", None)
+        _refuse_fields(kind, options)
         scalar = kind.scalar(table.memory.abi)
         address, block = address_of(initial, kind, table, scalar.name, scalar.maximum)
         made = make.allocate_scalar(table, scalar, address, align, site, source)
         table.places.pointees.note(made._elements, 0, block)
         return made
-    if align is not None:  # a field of that name
-        fields = {**fields, "align": align}
     if initial is None:
-        return struct_make.allocate_struct(table, kind, fields, site, source)
-    _refuse_fields(kind, fields)
+        return struct_make.allocate_struct(table, kind, options, site, source)
+    _refuse_fields(kind, options)
     return struct_make.allocate_copy(table, kind, initial, site, source)
 
 

@@ -242,39 +242,32 @@ def small_allocator(  # noqa: C901 (in one function: a call more costs a tenth)
         or not table.tracked
     ):
         return lambda kind, count, data, depth: None
-    window = memory.window
-    usable = len(window) & -8
+    window = memory.typed_window("B")
     clears = options.clear_allocated_regions
     known: dict[tuple[Any, int], Any] = {}
 
     def allocate(  # noqa: C901 (in one function: a call more costs a tenth)
         kind: Any, count: int, data: bytes | memoryview | None, depth: int
     ) -> Any:
-        nonlocal window, usable
+        nonlocal window
         try:
-            entry = known.get((kind, count))
-            if entry is None:
-                if len(known) > 4000:
-                    known.clear()
-                own = check_type(kind, base, "int32").for_abi(memory.abi)
-                entry = known[kind, count] = _entry(table, memory, own, count, source)
-            layout, spare, cls, typed, shift, zeros, size = entry
+            layout, spare, new, typed, shift, zeros, size = known[kind, count]
             frame = current_frame(depth)
             offset = frame.f_lasti
             if offset > 256:
                 offset = shared_offset(offset, offset)
-            ref = object.__new__(cls)
+            ref = new()
             address = spare.pop() if spare else _refilled(layout)
         except _UNUSUAL:
-            return None
+            return allocate(kind, count, data, depth + 1) if learn(kind, count) else None
         try:
             start = address >> shift
             elements = typed[start : start + count]
-            if data is not None:
+            if data is not None:  # both raise ValueError where the block lies above the window
                 window[address : address + size] = data
             elif clears:
-                elements[:] = zeros  # raises ValueError where the slice is too short
-            if address + size > usable:
+                elements[:] = zeros
+            elif len(elements) < count:
                 raise IndexError
             ref._elements = elements
             block = (elements, address, layout, frame.f_code, offset)
@@ -286,10 +279,23 @@ def small_allocator(  # noqa: C901 (in one function: a call more costs a tenth)
             raise
         else:
             return ref
-        window = memory.window  # in case the memory has grown
-        usable = len(window) & -8
+        window = memory.typed_window("B")  # in case the memory has grown
         known.clear()
         return None
+
+    def learn(kind: Any, count: int) -> bool:
+        """Find out what such blocks take; False where that is known, and did not do."""
+        try:
+            if (kind, count) in known:
+                return False
+            own = check_type(kind, base, "int32").for_abi(memory.abi)
+            entry = _entry(table, memory, own, count, source)
+        except _UNUSUAL:
+            return False
+        if len(known) > 4000:
+            known.clear()
+        known[kind, count] = entry
+        return True
 
     return allocate
 
@@ -306,9 +312,9 @@ def _entry(
     layout = table.layout_of(kind, count, source)
     if layout.spare is None or unit.alignment > layout.source.alignment:
         return ()
-    cls = string_ref_class(True) if text else array_ref_class(kind, True)
+    new: Any = string_ref_class(True) if text else array_ref_class(kind, True)
     if source is not None:
-        cls = cls._borrowed_class
+        new = partial(object.__new__, new._borrowed_class)
     typed = memory.typed_window(unit.format)
     zeros = memoryview(bytes(size)).cast(cast(Any, unit.format))
-    return layout, layout.spare, cls, typed, unit.size.bit_length() - 1, zeros, size
+    return layout, layout.spare, new, typed, unit.size.bit_length() - 1, zeros, size
