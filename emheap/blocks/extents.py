@@ -4,19 +4,26 @@ Nothing that allocates or frees takes notice of this index: it is brought up to 
 asked. New blocks are at the end of their table, for dictionaries keep the order of insertion, so
 going backwards until a block that is known finds all of them. What was freed is found not to be
 live, and is taken out when it is more than what lives.
+
+A dictionary keeps gaps where something was removed until it is full, and going backwards goes over
+those at its end. So they are closed every so often, before they are gone over often.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import tee
 
 from emheap._util.locks import Lock, renew_after_fork
+from emheap._util.platform import HAS_GIL
 from emheap.blocks.block import Block
 
 __all__ = ["ExtentIndex"]
 
 _SMALLEST_SCALE = 6
 _FEW = 1024
+_OFTEN = 32
+"""How many times the index is brought up to date before gaps are closed."""
 _Tables = Iterable[dict[int, Block]]
 
 
@@ -32,6 +39,7 @@ class ExtentIndex:
         """Those that were entered, by address."""
         self._buckets: dict[tuple[int, int], list[Block]] = {}
         self._scales: set[int] = set()
+        self._updates = 0
         self._lock = Lock()
         renew_after_fork(self)
 
@@ -61,9 +69,26 @@ class ExtentIndex:
     def _update(self, tables: list[dict[int, Block]]) -> None:
         if len(self._known) > 2 * sum(map(len, tables)) + _FEW:
             self._clear()
+        self._updates += 1
+        if HAS_GIL and not self._updates % _OFTEN:
+            for blocks in filter(None, tables):
+                self._close_gaps(blocks)
         for blocks in tables:
             for block in self._new_ones(blocks):
                 self._enter(block)
+
+    def _close_gaps(self, blocks: dict[int, Block]) -> None:
+        """Let the last block of a table follow the one before it."""
+        # Popping puts the end there. With what enters it again it is one call of C, so that neither
+        # another thread nor an interrupt finds the block gone.
+        item, kept = tee(map(dict.popitem, (blocks,)))
+        try:
+            blocks.update(item)
+        except KeyError:  # another thread freed the last one
+            pass
+        except MemoryError:
+            self._clear()  # which is more than what the table asked for
+            blocks.update(kept)
 
     def _clear(self) -> None:
         self._known, self._buckets, self._scales = {}, {}, set()

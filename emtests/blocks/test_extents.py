@@ -10,6 +10,7 @@ import pytest
 
 import emheap
 from emheap import HeapManager, int32, uint8, wrap_buffer
+from emheap.blocks.extents import ExtentIndex
 from emtests.blocks.test_call_counts import Count
 
 
@@ -84,6 +85,55 @@ def test_adopting_walks_over_no_blocks_but_those_nearby() -> None:
         heap.free_all()
     few, many = calls
     assert many.number < few.number + 20, (few.calls, many.calls)
+
+
+def test_looking_changes_neither_the_blocks_nor_their_order() -> None:
+    heap = wrap_buffer(bytearray(1 << 20), debug=False)
+    refs = [heap.alloc_array(uint8, 40) for _ in range(50)]
+    numbers = [heap.alloc(int32) for _ in range(50)]
+    for ref in refs[20::3] + numbers[30:]:
+        ref.free()
+    live = list(heap._table)
+    for _ in range(100):
+        assert owner_of(heap, refs[0].address + 39) == refs[0].address
+        heap.alloc_array(uint8, 40).free()  # a gap at the end of the table
+        assert list(heap._table) == live
+    heap.free_all()
+    assert owner_of(heap, refs[0].address) is None
+
+
+class _Exhausted(dict[int, Any]):
+    """A table that finds no memory for what enters it again, once."""
+
+    failed = False
+
+    def update(self, *given: Any) -> None:
+        if self.failed:
+            super().update(*given)
+            return
+        self.failed = True
+        super().update((address, None) for address, _ in given[0])
+        super().popitem()
+        raise MemoryError
+
+
+class _Emptied(dict[int, Any]):
+    """A table whose last block another thread frees after it was found not to be empty."""
+
+    def __bool__(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("kind", [_Exhausted, _Emptied])
+def test_no_block_is_lost_where_closing_gaps_fails(heap: HeapManager, kind: Any) -> None:
+    refs = [heap.alloc_array(uint8, 40) for _ in range(3)]
+    blocks = {block[1]: block for block in heap._table if kind is _Exhausted}
+    table, index = kind(blocks), ExtentIndex()
+    for _ in range(100):
+        found = index.containing(refs[-1].address + 1, [table], heap._table.is_live)
+        assert found is blocks.get(refs[-1].address)
+    assert list(table.items()) == list(blocks.items())
+    heap.free_all()
 
 
 def test_of_blocks_in_each_other_the_innermost_is_found(heap: HeapManager) -> None:

@@ -13,6 +13,7 @@ from itertools import repeat
 from typing import Any
 
 import emheap
+from emheap import int32
 from emheap._util.platform import c_runtime
 from emtests.bench.measuring import Contest, Figures, Statement, measure
 from emtests.bench.rows.base import NATIVE, PYODIDE, Row, timed
@@ -120,6 +121,24 @@ def _free_in_a_crowd() -> Iterator[Contest]:
     few.close()
 
 
+@contextmanager
+def _adopt_in_a_crowd() -> Iterator[Contest]:
+    many, few = _Crowd(_MANY), _Crowd(_FEW)
+    calloc, _ = _calloc_and_free()
+
+    def names(heap: emheap.HeapManager) -> dict[str, Any]:
+        return {"alloc": heap.alloc_int32, "adopt": heap.adopt, "int32": int32, "calloc": calloc}
+
+    def check(_: Any, __: Any) -> None:
+        many.check()
+        few.check()
+
+    code = "alloc().free()\nadopt(int32, calloc(1, 4)).free()"
+    yield Contest(Statement(code, names(many.heap)), Statement(code, names(few.heap)), check)
+    many.close()
+    few.close()
+
+
 def _bytes_a_ref(_: float) -> Figures:
     """Python's own memory for each live int32, from the snapshot before to the one after."""
     heap = emheap.open()
@@ -171,6 +190,13 @@ BLOCK_ROWS: list[Row] = [
         "the same with 10 live",
         {NATIVE: 1.3, PYODIDE: 1.3},
         partial(measure, _free_in_a_crowd),
+        quick=False,
+    ),
+    Row(
+        "alloc, free, adopt and free again, 100,000 live blocks",
+        "the same with 10 live",
+        {NATIVE: 1.1, PYODIDE: 1.1},
+        partial(measure, _adopt_in_a_crowd),
         quick=False,
     ),
     Row(
