@@ -99,7 +99,7 @@ def examples(block: Block) -> list[doctest.Example]:
 
 
 def _prompted(example: doctest.Example) -> str:
-    # The comments for doctest mean nothing to who runs it by hand.
+    # The comments for doctest mean nothing to a reader who runs it by hand.
     source = re.sub(r" *# doctest:.*", "", example.source)
     first, *rest = source.rstrip("\n").split("\n")
     return "\n".join([f">>> {first}", *(f"... {line}" for line in rest), ""])

@@ -40,7 +40,7 @@ class PageAllocator(FreeListAllocator):
         some memories have a single byte. The next pages may go on from there."""
 
     def allocate(self, size: int) -> int:
-        with self._lock:  # also around `grow`: who calls it may have to be alone
+        with self._lock:  # also around `grow`, which may not be called twice at a time
             return super().allocate(size) if self._has_room(size) else 0
 
     def _has_room(self, size: int) -> bool:

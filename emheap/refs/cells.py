@@ -159,7 +159,7 @@ class Cells:
         """End every use of the block. Raises BufferError while it is pinned."""
         if self._kept and self._has_bytes():
             self.B.release()  # first, for these are what is pinned
-        self.length = -1  # then: what is made meanwhile is then released by who makes it
+        self.length = -1  # then: what is made meanwhile is released by the code that makes it
         for elements in self._kept:
             elements.release()
 

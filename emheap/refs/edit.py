@@ -76,6 +76,6 @@ class Edit(Generic[T]):
         except BufferError:
             raise BufferInUseError(
                 f"the changes to {ref!r} were stored, but a slice or an array made of the edited "
-                "buffer is still in use, and what is stored there from now on would be lost: let "
-                "it go before the with block ends"
+                "buffer is still in use, and what is stored there from now on would be lost: "
+                "release or delete it before the with block ends"
             ) from None

@@ -113,7 +113,7 @@ class Places:
             self.pointees.note(around[0], address - around[1], known)
 
     def let_know(self, ref: Any, address: int, block: Block | None = None) -> None:
-        """Let a reference that borrows pointers know whom those of the block around mean."""
+        """Let a reference that borrows pointers find the blocks that they point to."""
         around = block or self._table.find(address)
         if around is not None:
             ref._noted = around[0], address - around[1]

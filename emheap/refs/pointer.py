@@ -1,4 +1,4 @@
-"""Pointers: addresses that know what they point to, and remember whom."""
+"""Pointers: addresses that know the kind that they point to, and remember the block."""
 
 from __future__ import annotations
 
@@ -268,7 +268,7 @@ class _Pointers(HeapRef[Any], abstract=True):
         self._table.places.pointees.note(*self._record(position), block)
 
     def _record(self, position: int) -> tuple[Any, int]:
-        """Where it is remembered whom a pointer means."""
+        """What `Pointees` files the block of a pointer under: elements, and the offset in them."""
         try:
             elements, base = self._noted
         except AttributeError:

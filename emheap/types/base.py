@@ -104,7 +104,7 @@ _OF_OTHERS = {
 
 
 def likely_type(value: Any) -> str:
-    """What somebody means who passes a type of numpy's, of ctypes' or Python's own."""
+    """The advice for a type of numpy, of ctypes or of Python that was passed by mistake."""
     name = getattr(value, "__name__", None) or getattr(value, "name", None)
     found = _OF_OTHERS.get(name.rstrip("_")) if isinstance(name, str) else None
     return f"; use emheap.{found}" if found else ""

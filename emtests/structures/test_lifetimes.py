@@ -1,4 +1,4 @@
-"""Freed blocks are noticed through every part of a structure; pointers know whom they mean."""
+"""Freed blocks are noticed through every part of a structure; pointers know their blocks."""
 
 from __future__ import annotations
 
@@ -331,7 +331,7 @@ def test_values_compare_and_copy() -> None:
         hash(vec)
 
 
-def test_a_value_remembers_whom_its_pointers_mean(heap: HeapManager) -> None:
+def test_a_value_remembers_the_blocks_of_its_pointers(heap: HeapManager) -> None:
     with heap.alloc(Node, id=1) as node:
         value = Node(id=2, next=node)
         assert value.next.target.id == 1
