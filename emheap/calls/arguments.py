@@ -224,9 +224,9 @@ class ProcessArguments(Arguments):
             view = None if isinstance(value, str) else as_bytes(value)
             if view is None:
                 return self._other(value, described, _BYTES)
-            if view.readonly:
-                return (bytes(view) if constant else _array_of(bytearray(view))), None
-            return _array_of(view), view
+            if view.readonly and constant:
+                return bytes(view), None
+            return _array_of(bytearray(view) if view.readonly else view), None
 
         return convert
 

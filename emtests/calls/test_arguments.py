@@ -124,7 +124,9 @@ def test_c_cannot_write_to_bytes(calls: Calls) -> None:
     calls.add_one(data, 3)
     assert data == b"HAL"
     calls.add_one(b"\0", 1)
+    calls.add_one(memoryview(b"\1"), 1)
     assert bytes([0]) == b"\0"  # Python has one such object only
+    assert bytes([1]) == b"\1"
 
 
 def test_what_is_no_buffer_raises(calls: Calls) -> None:

@@ -118,6 +118,21 @@ def test_slices_are_stored_where_they_lie(scratch: Arena) -> None:
     assert points.tolist() == [(2, 2), (1, 1), (7, 8), (0, 0), (9, 9)]
 
 
+class Link(Struct):
+    target: Pointer[int32] = field()
+
+
+def test_a_slice_leaves_what_is_known_of_the_elements_between(heap: HeapManager) -> None:
+    with heap.alloc_array(Link, 3) as links, heap.alloc(int32, 5) as kept:
+        freed = heap.alloc(int32, 6)
+        links[1].target = freed
+        links[::2] = [Link(target=kept), Link(target=kept)]
+        assert [link.target.target for link in links] == [5, 6, 5]
+        freed.free()
+        with pytest.raises(emheap.UseAfterFreeError):
+            _ = links[1].target.target
+
+
 def test_strides(heap: HeapManager) -> None:
     """A C program that puts twelve bytes of its own behind each."""
     with heap.alloc_array(uint8, 60) as room:
