@@ -295,10 +295,11 @@ class GuardedMemory(Memory):
         try:
             return super().count_elements(address, width, max_elements)
         except UnterminatedStringError:
-            around = self._guard.describe_around(address)
+            start = self.address_of(address)
+            around = self._guard.describe_around(start)
             limit = "" if max_elements is None else f" within {max_elements} elements"
             raise UnterminatedStringError(
-                f"no null terminator{limit} from address {format_address(address)} (elements of "
+                f"no null terminator{limit} from address {format_address(start)} (elements of "
                 f"{width} bytes) to the end of {around}"
             ) from None
 

@@ -140,10 +140,14 @@ class TextVerbs:
         if count is not None:
             count = check_count(count, "count", pointer.size, memory.largest_block)
         with Pinned(address):
-            start = address if type(address) is int else memory.address_of(address)
             if count is None:
-                count = memory.count_elements(start, pointer.size)
-            data = memory.read_bytes(start, count * pointer.size) if count else b""
+                count = memory.count_elements(address, pointer.size)
+            size = count * pointer.size
+            data = b""
+            if size:
+                data = memory.read_bytes(
+                    memory.check_extent(address, size, "read of pointers"), size
+                )
             addresses: list[int] = decode_elements(pointer, data)
             try:
                 return memory.read_texts(own, addresses, errors)

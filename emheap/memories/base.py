@@ -194,8 +194,8 @@ class Memory(ABC):
 
         def read(address: int, max_elements: int | None = None, errors: str = "strict") -> str:
             with Pinned(address):
+                count = self.count_elements(address, text.size, max_elements)
                 start = address if type(address) is int else self.address_of(address)
-                count = self.count_elements(start, text.size, max_elements)
                 data = self.read_bytes(start, count * text.size)
             return text.decode(data, errors)
 
@@ -232,13 +232,17 @@ class Memory(ABC):
         """The elements of `width` bytes before the terminator of a string.
 
         Raises UnterminatedStringError if there is no terminator among the first `max_elements`
-        and the one after them, or up to the end of the memory.
+        and the one after them, or up to the end of the memory, or of what a reference refers to.
         """
         start = self.check_extent(address, width, "read of a null-terminated string")
         check_aligned(start, width, "a string of wide elements")
         limit = None
         if max_elements is not None:
             limit = check_count(max_elements, "max_elements", width, self.largest_block) + 1
+        if is_reference(address):
+            place: Any = address
+            room = place._room() // width
+            limit = room if limit is None else min(limit, room)
         count = self.find_null(start, width, limit)
         if count is None:
             extent = "the end of the memory" if limit is None else count_of(limit - 1, "element")
@@ -292,6 +296,15 @@ class Memory(ABC):
         number = address_of(place, what)
         return number if hasattr(place, "__index__") else self.from_host_address(number)
 
+    def start_of(self, place: Any, size: int, what: str) -> int:
+        """The same, where `size` bytes are wanted; a reference must have as many.
+
+        Raises OutOfBoundsError besides, for a reference to fewer.
+        """
+        if is_reference(place):
+            return place._address_within(self, size, what)  # type: ignore[no-any-return]
+        return self.address_of(place)
+
     @property
     def space(self) -> object:
         """What two memories have in common where an address means the same byte in both."""
@@ -319,7 +332,7 @@ class Memory(ABC):
 
     def check_extent(self, address: Any, size: int, what: str = "access") -> int:
         """Return `address` if `size` bytes from it lie inside this memory."""
-        number = address if type(address) is int else self.address_of(address)
+        number = address if type(address) is int else self.start_of(address, size, what)
         if number == 0:
             raise NullPointerError(
                 f"null pointer: {what} of {count_of(size, 'byte')} at address 0; "

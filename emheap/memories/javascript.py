@@ -136,7 +136,7 @@ class JavaScriptMemory(Memory):
         return sys.maxsize
 
     def check_extent(self, address: Any, size: int, what: str = "access") -> int:
-        number = address if type(address) is int else self.address_of(address)
+        number = address if type(address) is int else self.start_of(address, size, what)
         end = number + size
         alive = is_alive(self._last_byte)
         if self.polls_always or (self._polls and not alive):

@@ -61,7 +61,7 @@ class PolledMemory(Memory):
 
     def check_extent(self, address: Any, size: int, what: str = "access") -> int:
         if type(address) is not int:
-            address = self.address_of(address)
+            address = self.start_of(address, size, what)
         return self._at(address, size).check_extent(address, size, what)
 
     def _at(self, address: Any, size: int) -> BufferMemory:
@@ -84,7 +84,9 @@ class PolledMemory(Memory):
     def reader(self, scalar: type[Scalar[T]]) -> Reader[T]:
         def read(address: int) -> T:
             with Pinned(address):
-                start = address if type(address) is int else self.address_of(address)
+                start = address
+                if type(address) is not int:
+                    start = self.start_of(address, scalar.size, f"read of {scalar.name}")
                 return self._at(start, scalar.size).cached_reader(scalar)(start)
 
         return read
@@ -96,7 +98,9 @@ class PolledMemory(Memory):
                 value = self.encode(scalar, value)  # may run the user's code: before the look
                 stored = scalar.storage or scalar  # not every type takes what it encoded
             with Pinned(address):
-                start = address if type(address) is int else self.address_of(address)
+                start = address
+                if type(address) is not int:
+                    start = self.start_of(address, scalar.size, f"write of {scalar.name}")
                 self._at(start, scalar.size).cached_writer(stored)(start, value)
 
         return write

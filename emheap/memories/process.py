@@ -120,7 +120,7 @@ class ProcessMemory(WindowMemory):
         # No heap shrinks: what lay inside when its size was asked for still does.
         if type(address) is int and self.lowest_address <= address <= self._size - size:
             return address
-        number = address if type(address) is int else self.address_of(address)
+        number = address if type(address) is int else self.start_of(address, size, what)
         tag = number & self._tags if number > 0 else 0
         return super().check_extent(number - tag, size, what) + tag
 

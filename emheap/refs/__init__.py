@@ -11,8 +11,4 @@ from emheap.refs.string import StringRef as StringRef
 if IN_PYODIDE:
     from emheap.javascript.conversion import pass_as_address
 
-    def _live_address(ref: HeapRef[object]) -> int:
-        ref._check_alive()
-        return ref.address
-
-    pass_as_address(HeapRef, _live_address)
+    pass_as_address(HeapRef, HeapRef._address_now)

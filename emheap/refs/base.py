@@ -6,12 +6,12 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from emheap._util.messages import add_note, format_address
+from emheap._util.messages import add_note, count_of, format_address
 from emheap._util.platform import HAS_GIL
 from emheap._util.sites import Site, caller_site, current_frame
 from emheap.blocks.block import Block, is_released
 from emheap.blocks.table import BlockTable
-from emheap.errors import HeapError, NotAllocatedError
+from emheap.errors import HeapError, NotAllocatedError, OutOfBoundsError
 from emheap.memories.base import Elements, Loan, Memory
 from emheap.memories.elements import Pin, exported_view, pin, stored_in
 from emheap.memories.window import empty_elements
@@ -302,7 +302,7 @@ class HeapRef(Generic[T]):
     def _address_now(self) -> int:
         """The address of a live block, where a reference stands for it."""
         self._check_alive()
-        return self._block[1]
+        return self.address
 
     def _address_for(self, memory: Memory) -> int:
         """The same, as a pointer in a memory in which it must mean the same byte."""
@@ -310,12 +310,22 @@ class HeapRef(Generic[T]):
             raise self._foreign()
         return self._address_now()
 
-    def _address_within(self, memory: object) -> int:
-        """The same, for a memory that must be this heap's."""
+    def _address_within(self, memory: object, size: int = 0, what: str = "access") -> int:
+        """The same, for a memory that must be this heap's, and `size` bytes that must lie here."""
         table = self._block[2].table
         if memory is not table.memory and memory is not table.raw_memory:
             raise self._foreign()
-        return self._address_now()
+        address = self._address_now()
+        if size and size > self._room():
+            raise OutOfBoundsError(
+                f"{what} of {count_of(size, 'byte')}: {self!r} has {self._room()}; allocate more, "
+                "or access less"
+            )
+        return address
+
+    def _room(self) -> int:
+        """The bytes of what is referred to."""
+        return self._extent(self._block)[1]
 
     def _foreign(self) -> NotAllocatedError:
         return NotAllocatedError(

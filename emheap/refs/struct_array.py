@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from emheap._util.checks import check_count, check_integer
 from emheap._util.sites import caller_site
 from emheap.blocks.block import Block, describe_block
-from emheap.errors import NotSupportedError, OutOfBoundsError
+from emheap.errors import NotSupportedError, OutOfBoundsError, ShapeError
 from emheap.refs.exchange import import_numpy
 from emheap.refs.field_codecs import Notes, encode_structs
 from emheap.refs.lifetime import Owner
@@ -155,7 +155,10 @@ class StructArrayRef(StructuredRef[S], Sequence[S]):
             cells.write(base, data)
         except ValueError:
             self._check_alive()
-            raise
+            raise ShapeError(
+                f"{describe_block(self._block)} was resized while its values were made; assign "
+                "them again"
+            ) from None
         for at, block in notes.pointees.items():
             cells.note(base + at, block)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -210,6 +211,19 @@ def test_resizing_keeps_what_fits(heap: HeapManager) -> None:
     points.free()
     with pytest.raises(emheap.UseAfterFreeError):
         points.resize(2)
+
+
+def test_resizing_while_values_are_made(heap: HeapManager) -> None:
+    points = heap.alloc_array(Vec, [(1, 2), (3, 4)])
+
+    def values() -> Iterator[tuple[float, float]]:
+        points.resize(1)
+        yield from [(5, 6), (7, 8)]
+
+    with pytest.raises(emheap.ShapeError, match="was resized while its values were made; assign"):
+        points[:] = values()
+    assert points.tolist() == [(1, 2)]
+    points.free()
 
 
 def test_structures_of_an_opaque_kind(heap: HeapManager) -> None:

@@ -11,6 +11,7 @@ from pyodide.ffi import JsException
 
 import emheap
 from emheap import float32, int32, utf8
+from emtests.structures.kinds import Vec
 from emtests.webassembly.guests import open_guest
 
 
@@ -28,6 +29,8 @@ def test_a_reference_reaches_a_function_of_webassembly_as_its_address() -> None:
     exports.add_to_each(wrapped, 1, 1)
     assert value.value == 43
     assert js.Number(text) == text.address
+    vectors: Any = guest.heap.alloc_array(Vec, [(1, 2), (3, 4)])
+    assert exports.sum_float32(vectors[1], 2) == 7  # the place of the element
     guest.heap.free_all()
 
 
