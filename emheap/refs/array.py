@@ -337,14 +337,13 @@ class ArrayRef(HeapRef[T], Sequence[T]):
             self._free_at(caller_site())
 
     def _free_pointed(self) -> None:
-        self._check_alive()
         owner = self._block[2].table
+        if self.is_freed or not owner.is_live(self._block):
+            raise owner.refusal(self._block)
         if not self._unit.is_pointer:
             raise TypeError(
                 f"free_elements is for arrays of pointers; the elements here are {self._unit.name}"
             )
-        if not owner.is_live(self._block):
-            raise owner.refusal(self._block)
         seen = {self.address: "the array itself"}
         blocks = []
         addresses: Any = self._read_slice(slice(None))

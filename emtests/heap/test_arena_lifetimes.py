@@ -105,6 +105,17 @@ def test_exit_frees_last_first() -> None:
     assert allocator.calls == [("free", ref.address) for ref in reversed(blocks)]
 
 
+def test_an_arena_inside_ends_between_the_blocks_before_and_after_it() -> None:
+    heap, allocator = counting_heap(1 << 20)
+    with heap.arena() as outer:
+        before = outer.alloc_array(uint8, 20_000)
+        inner = outer.arena()
+        inside = inner.alloc_array(uint8, 20_000)
+        after = outer.alloc_array(uint8, 20_000)
+        allocator.calls.clear()
+    assert allocator.calls == [("free", ref.address) for ref in (after, inside, before)]
+
+
 def test_a_block_freed_by_hand_is_not_freed_again(heap: HeapManager) -> None:
     with heap.arena() as scratch:
         by_ref, by_address, kept = (scratch.alloc(int32, 1) for _ in range(3))

@@ -34,6 +34,8 @@ def test_the_elements_go_with_the_array(heap: HeapManager) -> None:
         array.free(free_elements=True)
         assert array.is_freed
         assert all(ref.is_freed for ref in refs)
+        with pytest.raises(emheap.DoubleFreeError):
+            array.free(free_elements=True)
         assert heap.total_allocated_byte_size == 0
 
 
