@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 from weakref import WeakSet
 
@@ -233,6 +234,27 @@ class JavaScriptMemory(Memory):
             return read_any(address, max_elements, errors)
 
         return read
+
+    def read_texts(self, text: type[Text], addresses: list[int], errors: str) -> list[str]:
+        # Texts that lie close together come in one crossing, as bytes that one search goes over.
+        if text.size == 1 and addresses:
+            start, last = min(addresses), max(addresses)
+            near = last - start <= HEAD * len(addresses)
+            if near and self.lowest_address <= start and last < self.size:
+                data = self.read_bytes(start, min(last + HEAD, self._size) - start)
+                read = partial(self._read_within, text, errors, data, start)
+                return list(map(read, addresses))
+        return super().read_texts(text, addresses, errors)
+
+    def _read_within(
+        self, text: type[Text], errors: str, data: bytes, start: int, address: int
+    ) -> str:
+        """The string at an address, of which `data` from address `start` on may hold all."""
+        offset = address - start
+        end = data.find(0, offset)
+        if end < 0:
+            return self.cached_text_reader(text)(address, None, errors)
+        return data[offset:end].decode(text.codec, errors)
 
     def find_null(self, address: int, width: int, limit: int | None) -> int | None:
         start = self.check_extent(address, width, "read of a null-terminated string")

@@ -61,6 +61,27 @@ def test_errors_name_the_string(heap: HeapManager) -> None:
         heap.read_strings(utf8, 0)
 
 
+def test_strings_here_and_there(heap: HeapManager, scratch: Arena) -> None:
+    kind = pointer32 if heap.pointer_size == 4 else pointer64
+    first = scratch.alloc(utf8, "first")
+    scratch.alloc_array(int32, 5000)
+    last = scratch.alloc(utf8, "l\u00e4st" * 50)
+    for texts in ([first, last], [last, first, first], [last]):
+        pointers = scratch.alloc_array(kind, [text.address for text in texts])
+        values = [text.value for text in texts]
+        assert heap.read_strings(utf8, pointers.address, len(texts)) == values
+
+
+@pytest.mark.needs("bounds")
+def test_a_pointer_outside_is_named(heap: HeapManager, scratch: Arena) -> None:
+    kind = pointer32 if heap.pointer_size == 4 else pointer64
+    name = scratch.alloc(utf8, "name")
+    for wild in (2**32 - 8, heap.memory.size, heap.memory.size + 8):
+        pointers = scratch.alloc_array(kind, [name.address, wild])
+        with pytest.raises(emheap.OutOfBoundsError, match="^element 1: read of"):
+            heap.read_strings(utf8, pointers.address, 2)
+
+
 @pytest.mark.needs("raw addresses")
 def test_detached_strings_point_to_themselves(heap: HeapManager) -> None:
     with heap.arena() as scratch:
