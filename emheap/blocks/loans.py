@@ -9,6 +9,7 @@ die: an entry is over when its references are dead, which is looked at when a bl
 from __future__ import annotations
 
 from collections.abc import Iterable
+from sys import getrefcount
 from typing import Any
 from weakref import ref as WeakReference  # noqa: N812 (a class with a name like a function's)
 
@@ -28,7 +29,10 @@ _Entry = tuple[int, int, Any, Any, str]
 (None for elements, which die with the block under them), and what messages call it.
 
 That is a weak reference to the exporter of the view, or a memoryview that the view is an export
-of: then it can be released when the view, with all that was made of it, is gone."""
+of: then it can be released when the view, with all that was made of it, is gone.
+
+A wrapped number is entered as its block, which takes the least time. It is over when nothing else
+refers to the block; a build without the interpreter's lock does not count that, and enters none."""
 
 
 class LoanTable:
@@ -39,7 +43,7 @@ class LoanTable:
     """
 
     def __init__(self) -> None:
-        self.entries: list[_Entry] = []
+        self.entries: list[Any] = []
         """All of them, and some that are over."""
         self.most = _FEW
         """How many there may be before those that are over are taken out."""
@@ -79,7 +83,7 @@ class LoanTable:
 
     def end_all(self) -> None:
         """Release all that is lent; raise BufferInUseError if something still uses one."""
-        entries = list(self.entries)
+        entries = list(map(_entry_of, self.entries))
         in_use = self._recall(entries)
         if in_use:
             raise BufferInUseError(
@@ -149,7 +153,7 @@ class LoanTable:
     def _index(self) -> None:
         """Put the latest entries into their buckets."""
         while self._indexed < len(self.entries):
-            entry = self.entries[self._indexed]
+            entry = _entry_of(self.entries[self._indexed])
             for key in _pages(entry):
                 self._buckets.setdefault(key, []).append(entry)
             # Counted last: an interrupt before leaves it in a bucket twice, which does no harm.
@@ -170,7 +174,19 @@ class LoanTable:
         return len(self.entries)
 
 
-def _alive(entries: list[_Entry]) -> list[_Entry]:
+def _entry_of(lent: Any) -> _Entry:
+    """The entry of a wrapped number; any other as it is."""
+    if type(lent[0]) is int:
+        return lent  # type: ignore[no-any-return]
+    elements, address, layout, _, _ = lent
+    end = address + layout.byte_size
+    return address, end, WeakReference(elements), None, "wrapped reference"
+
+
+def _alive(entries: list[Any]) -> list[Any]:
+    """Those that are not over, of a copy of the list that they are in."""
+    for entry in [(object(),)]:
+        alone = getrefcount(entry) + 1  # with the list that it was copied from
     alive = []
     for entry in entries:
         exporter = entry[3]
@@ -178,6 +194,9 @@ def _alive(entries: list[_Entry]) -> list[_Entry]:
             try:
                 exporter.release()
             except BufferError:
+                alive.append(entry)
+        elif type(entry[0]) is not int:
+            if getrefcount(entry) > alone:
                 alive.append(entry)
         elif (entry[2] if exporter is None else exporter)() is not None:
             alive.append(entry)

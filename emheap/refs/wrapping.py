@@ -45,9 +45,8 @@ def scalar_wrapper(table: BlockTable, scalar: type[Scalar[Any]]) -> Callable[[in
                 if elements:  # not so beyond the window
                     ref = new(cls)
                     ref._elements = elements
-                    ref._block = elements, address, layout, None, 0
-                    lent = WeakReference(elements)
-                    entries.append((address, address + size, lent, None, "wrapped reference"))
+                    block = ref._block = elements, address, layout, None, 0
+                    entries.append(block)
                     if len(entries) > loans.most:
                         loans.sweep()
                     return ref

@@ -8,7 +8,7 @@ from itertools import product
 import pytest
 
 import emheap
-from emheap import BufferInUseError, HeapManager, uint8
+from emheap import BufferInUseError, HeapManager, int32, uint8
 
 PAGE = 4096
 STARTS = (PAGE - 2, PAGE - 1, PAGE, PAGE + 1)
@@ -61,3 +61,30 @@ def test_a_view_of_many_pages(room: tuple[HeapManager, int]) -> None:
             view = heap.view(uint8, base + PAGE, pages * PAGE)
             assert frees(heap, view, base + at, 1) is (PAGE <= at < end)
             view.release()
+
+
+def test_wrapped_numbers_are_remembered_while_they_are_in_use(heap: HeapManager) -> None:
+    numbers = heap.alloc_array(int32, range(300))
+    kept = [heap.wrap_int32(numbers.address + 4 * index) for index in range(300)]
+    for _ in range(3):
+        for index in range(300):
+            assert heap.wrap_int32(numbers.address + 4 * index).value == index
+    assert len(heap._table.loans) == len(kept)
+    del kept[100:]
+    assert len(heap._table.loans) == len(kept)
+    numbers.free()
+    while kept:
+        with pytest.raises(emheap.UseAfterFreeError):
+            _ = kept.pop().value
+    assert not len(heap._table.loans)
+
+
+def test_wrapped_numbers_end_with_the_heap() -> None:
+    buffer = bytearray(b"\1" * 4096)
+    heap = emheap.wrap_buffer(buffer)
+    number = heap.wrap_int32(64)
+    assert number.value == 0x01010101
+    heap.close()
+    with pytest.raises(emheap.UseAfterFreeError):
+        _ = number.value
+    buffer.extend(b"more")  # which nothing looks at any more

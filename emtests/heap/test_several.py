@@ -78,7 +78,7 @@ def test_a_pointer_outside_is_named(heap: HeapManager, scratch: Arena) -> None:
     name = scratch.alloc(utf8, "name")
     for wild in (2**32 - 8, heap.memory.size, heap.memory.size + 8):
         pointers = scratch.alloc_array(kind, [name.address, wild])
-        with pytest.raises(emheap.OutOfBoundsError, match="^element 1: read of"):
+        with pytest.raises(emheap.OutOfBoundsError, match=r"^element 1: read of"):
             heap.read_strings(utf8, pointers.address, 2)
 
 
