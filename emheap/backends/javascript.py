@@ -140,6 +140,7 @@ def _following_replacement(mode: PollingMode) -> PollingMode:
 def open_module(module: Any, memory: Any, choice: AllocatorChoice, options: Options) -> HeapManager:
     """The heap of another Emscripten module; see `emheap.wrap_emscripten_module_heap`."""
     owner = _find_module(module, memory, choice)
+    _check_ready(owner)
     get_buffer, found = _module_memory(owner, memory)
     mode = options.polling_mode
     if found is None and not _has_webassembly(owner, choice):
@@ -181,6 +182,33 @@ def _check_module(module: Any) -> None:
         raise TypeError("the module is a function: call its factory, and pass what that gives")
     if not isinstance(module, JsProxy):
         raise TypeError(f"the module must be a JavaScript object, not {kind} {module!r:.60}")
+
+
+def _check_ready(module: Any) -> None:
+    """Refuse a module of Emscripten's that is still loading: calls would fail, or abort it.
+
+    It says so itself when it has begun to run. Others, which have no such member, have functions
+    that work: C's free(NULL) does nothing. With assertions on, a call that comes too early ends a
+    module for good, so that those are not tried.
+    """
+    free = data_member(module, "_free")
+    if data_member(module, "calledRun") is True or not _is_javascript(free):
+        return
+    if is_exported_function(free):
+        return
+    if "runtime initialization" not in js.Function.prototype.toString.call(free):
+        try:
+            adapt_function(free)(0)
+        except JsException as error:
+            if error.name != "TypeError":
+                raise
+        else:
+            return
+    raise NotSupportedError(
+        "the module is not ready: it is still loading its WebAssembly; await what its factory "
+        "returned, or wait until it says so (Module.onRuntimeInitialized, or the 'ready' event of "
+        "libflacjs), and open it then"
+    )
 
 
 def _module_memory(module: Any, memory: Any) -> tuple[Callable[[], Any], Any]:

@@ -192,6 +192,32 @@ def test_a_module_with_a_then_of_its_own(exports: Any) -> None:
         wrap_module(run_js("({then(resolve) { resolve(5); }})"))
 
 
+LOADING = """(exports) => {
+    const Module = {HEAPU8: new Uint8Array(exports.memory.buffer)};
+    const wrapper = (name) => function () {
+        WRAPPER
+        return (Module["_" + name] = Module["asm"][name]).apply(null, arguments);
+    };
+    Module.ready = () => { Module.asm = exports; runtimeInitialized = Module.calledRun = true; };
+    Module.aborted = 0;
+    let runtimeInitialized = false;
+    const assert = (good, text) => { if (!good) { Module.aborted++; throw new Error(text); } };
+    return Object.assign(Module, {_malloc: wrapper("malloc"), _free: wrapper("free")});
+}"""
+ASSERTION = 'assert(runtimeInitialized, "native function called before runtime initialization");'
+
+
+@pytest.mark.parametrize("wrapper", ["", ASSERTION], ids=["plain", "assertions"])
+def test_a_module_that_is_still_loading(exports: Any, wrapper: str) -> None:
+    module = run_js(LOADING.replace("WRAPPER", wrapper))(exports)
+    with pytest.raises(NotSupportedError, match=r"not ready: .* await what its factory .*open it"):
+        wrap_module(module)
+    assert not module.aborted  # which would end it before it has begun
+    module.ready()
+    with wrap_module(module).alloc(int32, 7) as number:
+        assert number.value == 7
+
+
 def test_a_module_inside_of_an_object(exports: Any) -> None:
     inner = shape(SHAPES["wasmMemory"], exports)
     check_heap(wrap_module(js_object(_module=inner, version="1.0")), exports.memory)

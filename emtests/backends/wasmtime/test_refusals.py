@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import wasmtime
 
-from emheap import NotSupportedError, wrap_wasm_instance
+from emheap import NotSupportedError, int32, wrap_wasm_instance
 from emtests.calls.declared import Calls
 from emtests.calls.ways import open_guest
 from emtests.webassembly.guests import WasmtimeGuest
@@ -56,3 +56,13 @@ def test_a_heap_calls_the_functions_of_its_own_instance() -> None:
         with pytest.raises(TypeError, match=words):
             heap.library(Calls, wrong)
     assert other.heap.library(Calls, other.instance).add(2, 3) == 5
+
+
+def test_wasmtimes_own_functions_refuse_references() -> None:
+    """They take numbers: an address that nobody asked for would be worse than an error."""
+    guest = WasmtimeGuest("guest32")
+    with guest.heap.alloc(int32, 7) as number:
+        words = r"don't know how to convert <ScalarRef int32 7 at 0x\w+ owned> to i32"
+        with pytest.raises(TypeError, match=words):
+            guest.exports["load_byte"](guest.store, number)
+        assert guest.exports["load_byte"](guest.store, number.address) == 7
