@@ -119,7 +119,10 @@ def _compile(
     import wasmtime
 
     if progress is None:
-        return wasmtime.Module(engine, binary)
+        try:
+            return wasmtime.Module(engine, binary)
+        except wasmtime.WasmtimeError as error:
+            raise _refusal(error) from error
     done: list[Any] = []
 
     def compile_module() -> None:
@@ -137,8 +140,18 @@ def _compile(
         thread.join(0.1)
         progress(time.monotonic() - start)
     if isinstance(done[0], BaseException):
-        raise done[0]
+        raise _refusal(done[0]) from done[0]
     return done[0]  # type: ignore[no-any-return]
+
+
+def _refusal(error: BaseException) -> ValueError:
+    text = f"wasmtime does not take the module: {' '.join(str(error).split())}"
+    if "legacy_exceptions" in text:
+        text += (
+            "; it throws C++ exceptions in the older way, which browsers alone have: link it with "
+            "emcc -sWASM_LEGACY_EXCEPTIONS=0, or clang -mllvm -wasm-use-legacy-eh=false"
+        )
+    return ValueError(text)
 
 
 def _make_memory(store: wasmtime.Store, one: Import) -> wasmtime.Memory:

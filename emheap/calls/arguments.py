@@ -23,7 +23,7 @@ from emheap.calls.accepting import (
 from emheap.calls.kinds import Address, Buffer, Kind, Reference, String, Text
 from emheap.calls.linker import Convention
 from emheap.calls.temporaries import Temporaries, as_bytes
-from emheap.errors import NotAllocatedError
+from emheap.errors import NotAllocatedError, ShapeError
 from emheap.memories.elements import pin
 from emheap.refs.base import HeapRef
 from emheap.refs.pointer import Pointer
@@ -193,6 +193,11 @@ class Arguments(ABC):
         return data
 
 
+def _check_room(kind: Address | Reference, view: memoryview, described: str) -> None:
+    if isinstance(kind, Reference) and kind.what == "out" and not view.nbytes:
+        raise ShapeError(f"{described} needs room for one element, and the array is empty")
+
+
 _STRING = "a str, bytes, a reference to a string, or None"
 _BYTES = "a bytes-like object, a reference, or None"
 
@@ -237,6 +242,7 @@ class ProcessArguments(Arguments):
             view = fits(value)
             if view is None:
                 return self._other(value, described, describe_target(kind))
+            _check_room(kind, view, described)
             return _array_of(bytearray(view) if view.readonly else view), None
 
         return convert
@@ -284,6 +290,7 @@ class ForeignArguments(Arguments):
             view = fits(value)
             if view is None:
                 return self._other(value, described, describe_target(kind))
+            _check_room(kind, view, described)
             return self._copy(view, False)
 
         return convert

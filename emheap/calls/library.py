@@ -134,6 +134,12 @@ class Library:
             raise NotSupportedError(f"the function at {place} is not {signature}: {contradiction}")
         return compile_call(name, signature, symbol, self._services)  # type: ignore[return-value]
 
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "a library cannot be pickled or copied: its functions are in this process; open it "
+            "again by heap.library()"
+        )
+
     def __repr__(self) -> str:
         state = f", closed since {self._services.state.closed}" if self.is_closed else ""
         return f"<{type(self).__name__} in {self._services.linker.name}{state}>"

@@ -19,6 +19,7 @@ from emheap.memories.base import Memory
 from emheap.types.abi import ABI
 
 __all__ = [
+    "UNCAUGHT",
     "WASM_TYPES",
     "CallbackEntry",
     "Convention",
@@ -82,6 +83,9 @@ class TrapReport(NamedTuple):
     reason: str
     closes: bool = False
     """Whether nothing can be called any more."""
+
+
+UNCAUGHT = TrapReport("it threw a C++ exception, which nothing in it caught")
 
 
 def exited(status: object) -> TrapReport:

@@ -14,6 +14,7 @@ from pyodide.ffi import JsException, JsProxy
 from emheap.allocators.base import Allocator
 from emheap.calls.function_table import WASM_FROM_C, FunctionTable, no_table
 from emheap.calls.linker import (
+    UNCAUGHT,
     CallbackEntry,
     Convention,
     Linker,
@@ -187,7 +188,7 @@ class JavaScriptLinker(Linker):
         if name == "RangeError" and "stack" in message:
             return TrapReport("call stack exhausted")
         if _THROWN_BY_CPP.search(message):
-            return TrapReport("it threw a C++ exception, which nothing in it caught")
+            return UNCAUGHT
         if name == "RuntimeError":
             return trapped(message, _innermost_function(str(thrown.stack)))
         return TrapReport(f"{name}: {message}")

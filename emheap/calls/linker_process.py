@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ctypes
+import re
 from collections.abc import Callable, Iterable
 from os import PathLike, fspath
+from pathlib import Path
 from typing import Any
 
+from emheap._util.elf import exported_functions, loaded_files
 from emheap._util.platform import IN_PYODIDE, c_runtime
 from emheap.calls.linker import CallbackEntry, Convention, Linker, Wire
 from emheap.calls.verifying import contradiction
+from emheap.errors import OutOfBoundsError
 from emheap.types.abi import native_abi
 
 __all__ = ["ProcessLinker", "open_process_linker"]
@@ -22,13 +26,16 @@ _C_TYPES: dict[Any, Any] = {
 }  # fmt: skip
 
 
+_THIS_PROCESS = "this process"
+
+
 def open_process_linker(source: Any) -> ProcessLinker:
     """The functions of a shared library by its path or name, of one that ctypes has loaded, or,
     for None, of this process: those of the C library at least."""
     if source is None:
-        return ProcessLinker(c_runtime(), "this process")
+        return ProcessLinker(c_runtime(), _THIS_PROCESS)
     if isinstance(source, ctypes.CDLL):
-        return ProcessLinker(source, source._name or "this process")
+        return ProcessLinker(source, source._name or _THIS_PROCESS)
     if not isinstance(source, (str, bytes, PathLike)):
         raise TypeError(
             "a library of this process is the path or name of a shared library, a ctypes.CDLL, or "
@@ -58,7 +65,16 @@ class ProcessLinker(Linker):
         self._in_pyodide = IN_PYODIDE and library._handle == c_runtime()._handle
 
     def names(self) -> Iterable[str]:
-        return ()
+        if self._in_pyodide:
+            from emheap.javascript.own_module import own_functions
+
+            return own_functions()
+        files = [Path(self.name)]
+        if self.name == _THIS_PROCESS:
+            files = loaded_files(r"(lib[cm]|ld-musl)[-.]")
+        elif not files[0].is_file():  # it was looked for where libraries are
+            files = loaded_files(re.escape(self.name))
+        return [name for file in files for name in exported_functions(file)]
 
     def find(self, name: str) -> Any:
         if self._in_pyodide:
@@ -79,10 +95,12 @@ class ProcessLinker(Linker):
         if not self._in_pyodide or wire.variadic or not _is_plain(wire):
             return ""
         # A call by another type would end the interpreter.
-        from emheap.javascript.own_module import own_function
+        from emheap.javascript.own_module import function_in_table, own_function
         from emheap.javascript.trampolines import fits_type, type_of_function
 
-        function, declared = own_function(name), wire.wasm()
+        declared = wire.wasm()
+        found = isinstance(symbol, _Function)
+        function = function_in_table(symbol.address) if found else own_function(name)
         if fits_type(declared, function):
             return ""
         return contradiction(declared, type_of_function(function))
@@ -96,6 +114,11 @@ class ProcessLinker(Linker):
         return symbol  # type: ignore[no-any-return]
 
     def function_at(self, address: int) -> Any:
+        if self._in_pyodide:
+            from emheap.javascript.own_module import function_in_table
+
+            if function_in_table(address) is None:
+                raise OutOfBoundsError(f"{address} is no function of {self.name}")
         return _Function(address)
 
     def make_callback(self, wire: Wire, adapter: Callable[..., Any]) -> CallbackEntry:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from emheap.calls.function_table import WASM_FROM_C, FunctionTable, no_table
 from emheap.calls.linker import (
+    UNCAUGHT,
     CallbackEntry,
     Convention,
     Linker,
@@ -152,6 +153,8 @@ class WasmtimeLinker(Linker):
             return exited(error.code)
         if isinstance(error, (wasmtime.Trap, wasmtime.WasmtimeError)):
             last = str(error).strip().splitlines()[-1]
+            if "thrown Wasm exception" in last:
+                return UNCAUGHT
             frames = error.frames if isinstance(error, wasmtime.Trap) else []
             function = frames[0].func_name if frames else None
             return trapped(last.rpartition("wasm trap: ")[2].strip(), function or "")

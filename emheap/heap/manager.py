@@ -503,6 +503,12 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
                 f"{what} needs a table of live blocks; open the heap with track_allocations=True"
             )
 
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            f"a heap cannot be pickled or copied: {self._memory.name} is in this process; open it "
+            "again there"
+        )
+
     def __repr__(self) -> str:
         if not self._table.options.track_allocations:
             return f"<HeapManager on {self._memory.name}, not tracking>"

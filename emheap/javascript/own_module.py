@@ -22,7 +22,15 @@ if TYPE_CHECKING or IN_PYODIDE:
 
     _module: Any = pyodide_js._module
 
-__all__ = ["is_own_buffer", "is_own_module", "module_functions", "own_function", "typed_array"]
+__all__ = [
+    "function_in_table",
+    "is_own_buffer",
+    "is_own_module",
+    "module_functions",
+    "own_function",
+    "own_functions",
+    "typed_array",
+]
 
 
 class _LatestBuffer:
@@ -85,6 +93,19 @@ def module_functions() -> tuple[Callable[[int], int], Callable[[int], None]] | N
     if any(describe(_module, name) is None for name in ("_malloc", "_free")):
         return None
     return _module._malloc, _module._free
+
+
+def function_in_table(address: int) -> Any:
+    """The WebAssembly function that a pointer of C's points to, or None."""
+    table = _module.wasmTable
+    found = table.get(address) if 0 <= address < table.length else None
+    return found if isinstance(found, JsProxy) else None
+
+
+def own_functions() -> list[str]:
+    """The names in C of what `own_function` knows, and of some of JavaScript's."""
+    loaded = js.Reflect.get(_module.LDSO.loadedLibsByName, "__main__")
+    return [str(name) for name in js.Object.getOwnPropertyNames(loaded.exports)]
 
 
 def own_function(name: str) -> Any:

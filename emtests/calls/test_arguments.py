@@ -13,6 +13,7 @@ from emheap import (
     HeapManager,
     NotAllocatedError,
     NullPointerError,
+    ShapeError,
     UseAfterFreeError,
     c,
     float32,
@@ -142,6 +143,7 @@ def test_arrays_of_numbers(calls: Calls, c_heap: HeapManager) -> None:
     with c_heap.alloc_array(float32, [1, 2, 3]) as block:
         calls.scale(block, len(block), 2)
         assert block[:] == [2, 4, 6]
+    calls.scale(array.array("f"), 0, 2.0)
     for wrong in (array.array("d", [1]), array.array("i", [1]), bytearray(4), [1.0], "x", 5):
         with pytest.raises(
             TypeError, match=r"of scale\(\) \(float \*\) takes a reference to float"
@@ -173,6 +175,9 @@ def test_out_parameters(calls: Calls, c_heap: HeapManager) -> None:
                 calls.split(1.0, whole, wrong)  # type: ignore[arg-type]
         with pytest.raises(TypeError, match="takes a reference to int, an array of it, a"):
             calls.divide(1, 1, 4096)  # type: ignore[arg-type]
+        empty: Any = array.array("i")
+        with pytest.raises(ShapeError, match="needs room for one element, and the array is empty"):
+            calls.divide(1, 1, empty)
 
 
 def test_a_freed_reference_raises(calls: Calls, c_heap: HeapManager) -> None:

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import copy
 import ctypes
+import pickle
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import emheap
-from emheap import Function, HeapManager, Library, NotSupportedError, c, load_wasm
+from emheap import (
+    Function,
+    HeapManager,
+    Library,
+    NotSupportedError,
+    OutOfBoundsError,
+    c,
+    load_wasm,
+)
+from emheap._util.elf import exported_functions
 from emheap._util.platform import IN_PYODIDE
 from emtests.calls.declared import Calls
 from emtests.calls.ways import Way, shared_library
@@ -24,9 +36,9 @@ def test_a_missing_function_is_named_with_a_cure(way: Way, c_heap: HeapManager) 
 
     with pytest.raises(NotSupportedError, match="has no function ad") as caught:
         way.bind(Wrong, c_heap)
-    if way.is_wasm:
-        assert "the nearest it has: add" in str(caught.value)
-        assert "-Wl,--export=ad" in str(caught.value)
+    assert "the nearest it has: add" in str(caught.value)
+    cure = "-Wl,--export=ad" if way.is_wasm else "check its spelling and the library's version"
+    assert cure in str(caught.value)
 
 
 def test_a_lazy_function_may_be_missing_until_it_is_called(way: Way, c_heap: HeapManager) -> None:
@@ -262,6 +274,45 @@ def test_the_programs_own_c_library() -> None:
 
     with pytest.raises(NotSupportedError, match="this process has no function stackAlloc"):
         heap.library(Missing)
+
+    class Misspelt(Library):
+        strcopy: Function[[c.buffer, c.string], c.address]
+
+    with pytest.raises(
+        NotSupportedError, match=r"no function strcopy \(the nearest it has: .*strcpy"
+    ):
+        heap.library(Misspelt)
+
+
+def test_the_names_of_a_file_that_is_no_library(tmp_path: Path) -> None:
+    assert exported_functions(tmp_path / "missing.so") == []
+    for data in (b"", b"no library", b"\x7fELF\3" + bytes(200), b"\x7fELF\2" + b"\xff" * 200):
+        (tmp_path / "damaged.so").write_bytes(data)
+        assert exported_functions(tmp_path / "damaged.so") == []
+
+
+def test_function_pointers_of_this_process() -> None:
+    libc = emheap.open().library(Libc)
+    kind = Function[[c.int], c.int]
+    address = libc.function_pointer(kind, lambda value: value + 1)
+    assert libc.function_at(kind, address)(4) == 5
+    if not IN_PYODIDE:
+        skip_for_gap("what an address is of", "the process does not tell")
+    with pytest.raises(OutOfBoundsError, match="99999999 is no function of this process"):
+        libc.function_at(kind, 99999999)
+    wrong: Any = Function[[c.double], c.int]
+    with pytest.raises(
+        NotSupportedError, match=r"\(f64\) -> i32, and the module has \(i32\) -> i32"
+    ):
+        libc.function_at(wrong, address)
+
+
+def test_a_library_is_not_pickled(calls: Calls) -> None:
+    for copy_it in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(TypeError, match="a library cannot be pickled or copied: its functions"):
+            copy_it(calls)
+        with pytest.raises(TypeError, match=r"a heap cannot be pickled or copied: .* is in this"):
+            copy_it(calls._services.heap)
 
 
 def test_a_contradiction_in_pyodides_own_module() -> None:

@@ -50,10 +50,8 @@ def test_a_large_module_may_be_kept_for_the_next_time(cache: bool) -> None:
 
 @pytest.mark.parametrize("shows_progress", [True, False])
 def test_code_that_is_wrong(shows_progress: bool) -> None:
-    import wasmtime
-
     seen: list[float] = []
     progress = seen.append if shows_progress else None
-    with pytest.raises(wasmtime.WasmtimeError, match="unknown local 7"):
+    with pytest.raises(ValueError, match=r"wasmtime does not take the module: .*unknown local 7"):
         load_wasm(WRONG.binary(), wrap_only=True, progress=progress)
     assert bool(seen) == shows_progress

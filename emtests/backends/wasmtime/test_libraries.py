@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import emheap
 from emheap import ForeignTrapError, Function, Library, c
 from emtests.calls.declared import Calls, Traps
 from emtests.calls.programs.files import find_program
+from emtests.conftest import skip_for_gap
 from emtests.processes import CHECKOUT
 from emtests.webassembly.guests import WasmtimeGuest
 
@@ -87,6 +89,7 @@ def large_module(number: int) -> bytes:
 
 _LOAD = """
 import sys
+from collections.abc import Callable
 from pathlib import Path
 import emheap
 from emtests.backends.wasmtime.test_libraries import Answer
@@ -153,3 +156,68 @@ def test_progress_that_raises_ends_the_loading() -> None:
 
     with pytest.raises(Stop):
         emheap.load_wasm(find_program("zstd.wasm"), progress=stop, cache=False)
+
+
+# Exceptions of C++
+
+THROWING = """(module
+  (tag $thrown (param i32))
+  (memory (export "memory") 1)
+  (table (export "table") 1 funcref)
+  (global $stack (export "__stack_pointer") (mut i32) (i32.const 1024))
+  (type $callback (func (param i32) (result i32)))
+  (func $throw_if (export "throw_if") (param i32) (result i32)
+    (global.set $stack (i32.sub (global.get $stack) (i32.const 16)))
+    (if (local.get 0) (then (throw $thrown (local.get 0))))
+    (global.set $stack (i32.add (global.get $stack) (i32.const 16)))
+    (i32.const 5))
+  (func (export "catch_it") (param i32) (result i32)
+    (block $handler (result i32)
+      (return (try_table (result i32) (catch $thrown $handler)
+        (call $throw_if (local.get 0))))))
+  (func (export "apply") (param i32 i32) (result i32)
+    (call_indirect (type $callback) (local.get 1) (local.get 0))))"""
+
+LEGACY = """(module (tag $thrown) (memory (export "memory") 1)
+  (func (export "catch_it") try throw $thrown catch_all end))"""
+
+
+class Throwing(Library):
+    throw_if: Function[[c.int], c.int]
+    catch_it: Function[[c.int], c.int]
+    apply: Function[[c.callback[Callable[[c.int], c.int]], c.int], c.int]
+
+
+def test_an_exception_of_cpp_that_nothing_catches() -> None:
+    if not hasattr(wasmtime.Config, "wasm_exceptions"):
+        skip_for_gap("exceptions in WebAssembly", "this release of wasmtime has none")
+    heap = emheap.load_wasm(bytes(wasmtime.wat2wasm(THROWING)), wrap_only=True)
+    library = heap.library(Throwing)
+    assert (library.throw_if(0), library.catch_it(0), library.catch_it(7)) == (5, 5, 7)
+    words = r"^throw_if\(\) did not return: it threw a C\+\+ exception, which nothing in it caught"
+    for _ in range(100):  # the stack has room for 64 that stay
+        with pytest.raises(ForeignTrapError, match=words) as caught:
+            library.throw_if(7)
+        assert "the library can be used further" in str(caught.value)
+
+    def throw(value: int) -> int:
+        with pytest.raises(ForeignTrapError, match=words):
+            library.throw_if(value)
+        return library.catch_it(value)
+
+    assert library.apply(throw, 9) == 9
+    with pytest.raises(ForeignTrapError, match=words):
+        library.apply(library.throw_if, 9)
+    assert library.catch_it(7) == 7
+
+
+def test_a_module_that_wasmtime_does_not_take() -> None:
+    for text, words in (
+        ("legacy", r"wasmtime does not take the module: .*emcc -sWASM_LEGACY_EXCEPTIONS=0"),
+        ("broken", "wasmtime does not take the module: .*code section"),
+    ):
+        broken = b"\0asm\1\0\0\0\x0a\2\1\0"
+        binary = broken if text == "broken" else bytes(wasmtime.wat2wasm(LEGACY))
+        for options in ({}, {"progress": lambda seconds: None}):
+            with pytest.raises(ValueError, match=words):
+                emheap.load_wasm(binary, wrap_only=True, **options)  # type: ignore[arg-type]
