@@ -100,14 +100,18 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
         errors: str = "strict",
     ) -> str: ...
     @overload
-    def read(self, kind: type[S], address: int | Pointer[S], /) -> S: ...
+    def read(
+        self, kind: type[S], address: int | Pointer[S], /, *, tail: int | None = None
+    ) -> S: ...
     @overload
     def read(self, kind: type[Pointer[K]], address: int, /) -> Pointer[K]: ...
     def read(self, kind: Any, address: Any, /, *limits: Any, **options: Any) -> Any:
         """The number, the null-terminated string, the pointer or a copy of the structure at an
         address.
 
-        The scan for the terminator stops after `max_elements`, or where the memory ends.
+        The scan for the terminator stops after `max_elements`, or where the memory ends. A
+        structure that ends with a flexible array is copied with `tail` elements, or with as many
+        as it was allocated with, if it is a block of this heap.
         Raises OutOfBoundsError, NullPointerError, UnterminatedStringError, UnicodeDecodeError.
         """
         if isinstance(kind, Compound):
@@ -190,7 +194,9 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
     @overload
     def wrap(self, kind: type[Text], address: int, /, capacity: int | None = None) -> StringRef: ...
     @overload
-    def wrap(self, kind: type[S], address: int | Pointer[S], /, *, tail: int = 0) -> S: ...
+    def wrap(
+        self, kind: type[S], address: int | Pointer[S], /, *, tail: int | None = None
+    ) -> S: ...
     @overload
     def wrap(self, kind: type[Pointer[K]], address: int, /) -> ScalarRef[Pointer[K]]: ...
     def wrap(self, kind: Any, address: Any, /, *capacity: Any, **named: Any) -> Any:
@@ -199,7 +205,7 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
 
         If it lies on a block of this heap it ends with that block. A string without `capacity`
         can grow no longer than it is; a structure that ends with a flexible array has `tail`
-        elements in it.
+        elements in it, or as many as it was allocated with, if it is a block of this heap.
         """
         if isinstance(kind, Compound):
             from emheap.heap import struct_verbs

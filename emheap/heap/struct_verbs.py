@@ -59,6 +59,11 @@ def allocator(table: BlockTable, kind: Any) -> Callable[..., Any] | None:
     return struct_make.struct_allocator(table, kind, depth=2)
 
 
+def _refuse(kind: Any, options: dict[str, Any]) -> None:
+    if options:
+        raise TypeError(f"a {kind.__name__} takes no {', '.join(options)}")
+
+
 def _refuse_fields(kind: Any, fields: dict[str, Any]) -> None:
     if fields:
         raise TypeError(
@@ -89,14 +94,15 @@ def alloc_array(
     data = encode_pointers(kind, table.memory.abi, count_or_values, notes, None)
     values: Any = memoryview(data).cast(scalar.format)
     made = make.allocate_array(table, scalar, values, align, site, source)
-    table.places.pointees.note_all(made._elements, notes.pointees)
+    table.places.pointees.note_all(made._elements, 0, 0, notes.pointees)
     return made
 
 
-def read(table: BlockTable, kind: Any, address: Any) -> Any:
+def read(table: BlockTable, kind: Any, address: Any, **tail: Any) -> Any:
     """The structure at an address, as a value; or the pointer."""
     if isinstance(kind, StructType):
-        return make_value(kind, struct_make.wrap_struct(table, kind, address))
+        return make_value(kind, struct_make.wrap_struct(table, kind, address, **tail))
+    _refuse(kind, tail)
     return table.places.read_pointer(kind, address)
 
 
@@ -108,10 +114,11 @@ def write(table: BlockTable, kind: Any, address: Any, value: Any) -> None:
     table.places.write_pointer(kind, address, value)
 
 
-def wrap(table: BlockTable, kind: Any, address: Any, tail: int = 0) -> Any:
+def wrap(table: BlockTable, kind: Any, address: Any, **tail: Any) -> Any:
     """A borrowed reference to a structure, or a pointer, that exists already."""
     if isinstance(kind, StructType):
-        return struct_make.wrap_struct(table, kind, address, tail)
+        return struct_make.wrap_struct(table, kind, address, **tail)
+    _refuse(kind, tail)
     made = make.wrap_scalar(table, kind.scalar(table.memory.abi), address)
     table.places.let_know(made, made.address)
     return made

@@ -21,7 +21,7 @@ from emheap.types import Scalar, Type, uint8
 if TYPE_CHECKING:
     from emheap.refs.edit import Edit
 
-__all__ = ["HeapRef", "SingleRef", "as_bytes", "as_elements"]
+__all__ = ["HeapRef", "SingleRef", "as_bytes", "as_elements", "state_of"]
 
 T = TypeVar("T")
 Self = TypeVar("Self", bound="HeapRef[Any]")
@@ -487,22 +487,26 @@ class HeapRef(Generic[T]):
         raise NotImplementedError
 
     def __repr__(self) -> str:
-        layout = self._block[2]
-        name = type(self)._borrowed_class.__name__
+        name = f"{type(self)._borrowed_class.__name__} {self.kind.__name__}"
         if self.is_freed:
-            state, content = "freed", ""
-        else:
-            state = "borrowed" if layout.borrowed else "owned"
-            try:
-                content = f" {self._content()}"
-            except (HeapError, ValueError):  # a string that lost its terminator, say
-                content = " unreadable"
-        return f"<{name} {layout.kind.__name__}{content} at {format_address(self.address)} {state}>"
+            return f"<{name} at {format_address(self.address)} freed>"
+        try:
+            content = f" {self._content()}"
+        except (HeapError, ValueError):  # a string that lost its terminator, say
+            content = " unreadable"
+        return f"<{name}{content} at {format_address(self.address)} {state_of(self)}>"
 
     def _repr_html_(self) -> str:
         from emheap.diagnosis.notebook import show_ref
 
         return show_ref(self)
+
+
+def state_of(ref: HeapRef[Any]) -> str:
+    """What a live reference has to do with its block, for `repr`."""
+    if hasattr(ref, "_parent"):
+        return "inside a block"
+    return "borrowed" if ref._block[2].borrowed else "owned"
 
 
 def _settle(block: Block, spare: list[int]) -> None:

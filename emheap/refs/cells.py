@@ -7,7 +7,7 @@ access, and a live access tests nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from emheap._util.platform import HAS_GIL
@@ -123,6 +123,21 @@ class Cells:
             self.pointees[offset] = block
         elif self.pointee(offset) is not None:
             del self.pointees[offset]
+
+    def note_all(self, offset: int, size: int, blocks: Mapping[int, Any]) -> None:
+        """Remember the blocks that the pointers in bytes just stored point to, by their offset
+        from the first of these, and forget those of the pointers that were there."""
+        try:
+            known = _pointees(self)
+        except AttributeError:
+            known = {}
+        # Whichever is less: an array may have many pointers, of which few are replaced at a time.
+        within = range(offset, offset + size)
+        for at in within if size < len(known) else list(known):
+            if at in within:
+                known.pop(at, None)
+        for at, block in blocks.items():
+            self.pointees[offset + at] = block
 
     def pointee(self, offset: int) -> Any:
         """The block that a pointer stored at an offset pointed to then."""

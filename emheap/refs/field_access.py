@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from emheap._util.platform import IN_PYODIDE
-from emheap.refs.field_codecs import ScalarCodec, codec_of, packer
+from emheap.refs.field_codecs import GENERATED, ScalarCodec, codec_of, packer
 from emheap.refs.pointer import address_of
 from emheap.types import float32, float64
 from emheap.types.abi import ABI
@@ -88,7 +88,7 @@ def make_property(owner: Any, entry: Entry, place: Place) -> property:
 
 def _compile(getter: str, setter: str, **names: Any) -> property:
     # What is found among the globals is found sooner than among the builtins.
-    space: dict[str, Any] = {"type": type, "float": float, **names}
+    space: dict[str, Any] = {**GENERATED, "type": type, "float": float, **names}
     exec(f"def get(self):\n{_indent(getter)}\ndef set(self, value):\n{_indent(setter)}", space)
     return property(space["get"], space["set"])
 
@@ -213,6 +213,7 @@ def make_whole(kind: Any, form: struct.Struct, place: Place) -> dict[str, Any]:
     end = place.offset(form.size)
     reader = _quick_reader(form)
     space: dict[str, Any] = {
+        **GENERATED,
         # In Pyodide calling functions of one argument takes longer.
         "unpack": reader.unpack_from if IN_PYODIDE else reader.unpack,
         "pack": packer(kind, form),

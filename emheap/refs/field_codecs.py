@@ -19,22 +19,33 @@ from emheap.types.c_scalars import char
 from emheap.types.pointers import PointerTo
 from emheap.types.scalars import BYTE_ORDER, FloatingPoint, Scalar
 from emheap.types.struct_fields import REQUIRED, Entry, range_of
-from emheap.types.structs import StructType, layout_of
+from emheap.types.structs import StructType, layout_of, size_and_alignment
 from emheap.types.text import Text
 from emheap.types.wide import as_wide
 
-__all__ = ["Codec", "Notes", "ScalarCodec", "codec_of", "concrete_kind", "named", "packer"]
+__all__ = [
+    "GENERATED",
+    "Codec",
+    "Notes",
+    "ScalarCodec",
+    "codec_of",
+    "concrete_kind",
+    "named",
+    "packer",
+]
 
 
 class Notes:
     """What is learned while values become bytes: which blocks the pointers among them mean."""
 
-    __slots__ = ("pointees", "table")
+    __slots__ = ("pointees", "table", "tail")
 
     def __init__(self, table: BlockTable) -> None:
         self.table = table
         """The heap that the bytes will be on."""
         self.pointees: dict[int, Any] = {}
+        self.tail: int | None = None
+        """How many elements a flexible array at the end was given, if it was given any."""
 
 
 def named(where: str, convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -164,6 +175,7 @@ class Codec:
         "encode",
         "entries",
         "form",
+        "has_pointers",
         "kind",
         "layout",
         "names",
@@ -176,6 +188,7 @@ class Codec:
         self.kind = kind
         self.layout = layout_of(kind, abi)
         self.entries: list[Entry] = declaration.named
+        self.has_pointers: bool = declaration.has_pointers
         self.names = tuple(entry.name for entry in self.entries)
         self._stores = {entry.name: _store(kind, entry, abi) for entry in self.entries}
         self.form = _form_of(declaration, abi)
@@ -249,8 +262,11 @@ class Codec:
             raise self._refusal(value)
         codec: Codec = value._variants.codec
         if codec.layout.signature == self.layout.signature:
-            if not self.kind._declaration.has_pointers:
-                return _bytes_of(value, self.layout.size)
+            if not self.has_pointers:
+                if self.kind._declaration.flexible is None:
+                    return _bytes_of(value, self.layout.size)
+                notes.tail = value._tail_count
+                return _bytes_of(value, value.allocated_byte_size)
         elif self.kind._declaration.union:
             raise TypeError(
                 f"the union {self.kind.__name__} differs between the two heaps, and which of its "
@@ -293,7 +309,7 @@ def codec_of(kind: Any, abi: ABI) -> Codec:
     """The codec of a structure for an ABI, made once."""
     variants: dict[Any, Any] = kind._declaration.variants
     if abi not in variants:
-        variants[abi] = Codec(kind, abi)
+        variants[abi] = Codec(kind._declaration.owner, abi)
     found: Codec = variants[abi]
     return found
 
@@ -326,7 +342,12 @@ def _make_encoders(
     entries: list[Entry], form: struct.Struct
 ) -> tuple[Callable[..., bytes], Callable[..., None], Callable[..., None]]:
     """Functions of the fields, as keywords or in a dict, that give their bytes, or store them."""
-    space: dict[str, Any] = {**_GUARDS, "__pack": form.pack, "__pack_into": form.pack_into}
+    space: dict[str, Any] = {
+        **GENERATED,
+        **_GUARDS,
+        "__pack": form.pack,
+        "__pack_into": form.pack_into,
+    }
     parameters = []
     for entry in entries:
         if entry.default is REQUIRED:
@@ -350,6 +371,9 @@ def _make_encoders(
     return space["encode"], space["put"], space["put_all"]
 
 
+GENERATED = {"__name__": __name__}
+"""The names of functions that are made of source text. By this one they are known for the
+library's, where a message says which line of the program used a freed block."""
 # Fields may be called ``type`` or ``float``.
 _GUARDS = {"__type": type, "__float": float, "__int": int, "__error": TypeError}
 
@@ -372,7 +396,7 @@ def packer(kind: Any, form: struct.Struct) -> Callable[..., bytes]:
     if not guard:
         return form.pack
     values = ", ".join(entry.name for entry in entries)
-    space: dict[str, Any] = {**_GUARDS, "__pack": form.pack}
+    space: dict[str, Any] = {**GENERATED, **_GUARDS, "__pack": form.pack}
     exec(f"def pack({values}, /):\n{guard}    return __pack({values})", space)
     made: Callable[..., bytes] = space["pack"]
     return made
@@ -457,6 +481,7 @@ def _array_store(where: str, entry: Entry, abi: ABI, offset: int) -> Store:
             raise type(error)(f"{where}: {error}") from None
         place = base + offset
         if entry.flexible:
+            notes.tail = len(data) // size_and_alignment(entry.kind, abi)[0]
             made.extend(bytes(max(place + len(data) - len(made), 0)))
         made[place : place + len(data)] = data
         for at, block in inner.pointees.items():

@@ -47,10 +47,20 @@ class Pointees:
 
         return WeakReference(elements, forget)
 
-    def note_all(self, elements: Elements | Cells, pointees: Mapping[int, Block]) -> None:
-        """Remember several blocks, given by the offsets of their pointers."""
-        for offset, block in pointees.items():
-            self.note(elements, offset, block)
+    def note_all(
+        self, elements: Elements | Cells, offset: int, size: int, blocks: Mapping[int, Block]
+    ) -> None:
+        """Remember the blocks that the pointers in bytes just stored point to, by their offset
+        from the first of these, and forget those of the pointers that were there."""
+        if isinstance(elements, Cells):
+            elements.note_all(offset, size, blocks)
+            return
+        found = self._known.get(id(elements))
+        if found is not None:
+            for at in [at for at in list(found[1]) if offset <= at < offset + size]:
+                found[1].pop(at, None)
+        for at, block in blocks.items():
+            self.note(elements, offset + at, block)
 
     def find(self, elements: Elements | Cells, offset: int) -> Block | None:
         """The block that a pointer stored at an offset pointed to then."""
@@ -63,4 +73,4 @@ class Pointees:
         """Know the same of elements to which others were copied."""
         found = self._known.get(id(old))
         if found is not None:
-            self.note_all(new, dict(found[1]))
+            self.note_all(new, 0, 0, dict(found[1]))

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
 
 from emheap._util.messages import format_address
-from emheap.errors import HeapError
-from emheap.refs.base import HeapRef
+from emheap.errors import HeapError, ShapeError
+from emheap.refs.base import HeapRef, state_of
 from emheap.refs.field_codecs import Codec, Notes, concrete_kind, named
 from emheap.refs.lifetime import Holder
 from emheap.refs.pointer import Pointer, pointer_at
@@ -111,6 +111,11 @@ class Struct(StructuredRef[Any], metaclass=StructType):
             return self._variants.layout.size  # type: ignore[no-any-return]
         return self._block[2].byte_size
 
+    @property
+    def _tail_count(self) -> int:
+        """The elements of the flexible array at the end."""
+        return 0 if hasattr(self, "_parent") else self._elements.tail
+
     # All fields at once
 
     def to_tuple(self) -> tuple[Any, ...]:
@@ -140,7 +145,14 @@ class Struct(StructuredRef[Any], metaclass=StructType):
         Everything is checked first; if something does not fit, nothing is stored.
         """
         codec: Codec = self._variants.codec
-        self._store_struct(codec, self._base, value, self._variants.kind.__name__)
+        if codec.kind._declaration.flexible is None:
+            self._store_struct(codec, self._base, value, self._variants.kind.__name__)
+            return
+        notes = Notes(self._table)
+        data = codec.encode_value(value, notes)
+        self._check_tail(notes)
+        data = data.ljust(self.allocated_byte_size, b"\0")
+        self._store_bytes(self._base, data, notes.pointees)
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.to_tuple())
@@ -186,18 +198,17 @@ class Struct(StructuredRef[Any], metaclass=StructType):
             if where == codec.kind.__name__ or isinstance(error, HeapError):
                 raise
             raise type(error)(f"{where}: {error}") from None
-        self._store_bytes(base, data, notes)
+        self._store_bytes(base, data, notes.pointees if codec.has_pointers else None)
 
-    def _store_bytes(self, base: int, data: bytes, notes: Notes | None) -> None:
+    def _store_bytes(self, base: int, data: bytes, pointees: dict[int, Any] | None) -> None:
         cells = self._elements
         try:
             cells.write(base, data)
         except ValueError:
             self._check_alive()
             raise
-        if notes is not None:
-            for at, block in notes.pointees.items():
-                cells.note(base + at, block)
+        if pointees is not None:
+            cells.note_all(base, len(data), pointees)
 
     def _open_pointer(self, kind: PointerTo, address: int, at: int) -> Pointer[Any]:
         cells = self._elements
@@ -207,7 +218,7 @@ class Struct(StructuredRef[Any], metaclass=StructType):
 
     def _open_array(self, entry: Entry, base: int) -> Any:
         cells = self._elements
-        count = cells.tail if entry.flexible else entry.count or 0
+        count = self._tail_count if entry.flexible else entry.count or 0
         self._check_alive()
         kind: Any = entry.kind
         if isinstance(kind, StructType):
@@ -228,24 +239,29 @@ class Struct(StructuredRef[Any], metaclass=StructType):
         return bool(self._variants.layout.alignment % inner.layout.alignment)
 
     def _store_array(self, entry: Entry, base: int, value: Any) -> None:
-        made = self._open_array(entry, base)
         if isinstance(entry.kind, type) and issubclass(entry.kind, Text):
+            made = self._open_array(entry, base)
             named(f"{self.kind.__name__}.{entry.name}", made.write)(value)
             return
-        count = len(made)
-        offset = base - self._variants.layout.fields[entry.name].offset
-        size = self._variants.layout.fields[entry.name].offset
+        codec: Codec = self._variants.codec
+        offset = codec.layout.fields[entry.name].offset
         notes = Notes(self._table)
+        whole = bytearray(offset)
+        codec.store(whole, 0, entry.name, value, notes)
         if entry.flexible:
-            made[:] = value
-            return
-        whole = bytearray(self._variants.layout.size)
-        self._variants.codec.store(whole, 0, entry.name, value, notes)
-        length = self._variants.layout.placed.bits[entry.name][1] // 8
-        if count:
-            self._store_bytes(offset + size, bytes(whole[size : size + length]), None)
-        for at, block in notes.pointees.items():
-            self._elements.note(offset + at, block)
+            self._check_tail(notes)
+        if len(whole) > offset:
+            blocks = {at - offset: block for at, block in notes.pointees.items()}
+            self._store_bytes(base, bytes(whole[offset:]), blocks)
+
+    def _check_tail(self, notes: Notes) -> None:
+        """Raise ShapeError if the flexible array is given another number of elements."""
+        if notes.tail not in (None, self._tail_count):
+            last = self._variants.codec.names[-1]
+            raise ShapeError(
+                f"{self.kind.__name__}.{last}: a flexible array of {self._tail_count} elements "
+                f"takes as many, not {notes.tail}; allocate another structure for those"
+            )
 
     # What it looks like
 
@@ -269,10 +285,7 @@ class Struct(StructuredRef[Any], metaclass=StructType):
             content = f" {self._content()}"
         except (HeapError, ValueError):  # what C stored is no member of an enumeration, say
             content = " unreadable"
-        state = "borrowed" if self._block[2].borrowed else "owned"
-        if hasattr(self, "_parent"):
-            state = "inside a block"
-        return f"<{name}{content.rstrip()} at {format_address(self.address)} {state}>"
+        return f"<{name}{content.rstrip()} at {format_address(self.address)} {state_of(self)}>"
 
 
 def _plain(value: Any, convert: str) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from emheap._util.checks import check_count, check_integer
+from emheap._util.messages import format_address
 from emheap._util.sites import caller_site
 from emheap.blocks.block import Block, describe_block
 from emheap.errors import NotSupportedError, OutOfBoundsError, ShapeError
@@ -118,7 +119,7 @@ class StructArrayRef(StructuredRef[S], Sequence[S]):
         position = self._check_index(index)
         notes = Notes(self._table)
         data = self._variants.codec.encode_value(value, notes)
-        self._store(position * self._stride, data, notes)
+        self._store(position * self._stride, data, notes.pointees)
 
     def _check_index(self, index: Any) -> int:
         # As with a list, True is 1.
@@ -127,9 +128,11 @@ class StructArrayRef(StructuredRef[S], Sequence[S]):
             return position % self._count
         self._check_alive()
         raise OutOfBoundsError(
-            f"index {position} is outside the {self._count} elements of "
-            f"{describe_block(self._block)}"
+            f"index {position} is outside the {self._count} elements of {self._describe()}"
         )
+
+    def _describe(self) -> str:
+        return describe_block(self._block)
 
     def _store_slice(self, index: slice, values: Iterable[Any]) -> None:
         positions = range(*index.indices(self._count))
@@ -137,18 +140,16 @@ class StructArrayRef(StructuredRef[S], Sequence[S]):
         size = self._variants.layout.size
         data = encode_structs(self.kind, self._variants.abi, values, notes, len(positions))
         if positions.step == 1 and self._stride == size:
-            self._store(positions.start * size, data, notes)
+            self._store(positions.start * size, data, notes.pointees)
             return
+        parts: list[dict[int, Any]] = [{} for _ in positions]
+        for at, block in notes.pointees.items():
+            parts[at // size][at % size] = block
         for number, position in enumerate(positions):
-            part = Notes(self._table)
-            part.pointees = {
-                at - number * size: block
-                for at, block in notes.pointees.items()
-                if 0 <= at - number * size < size
-            }
-            self._store(position * self._stride, data[number * size : (number + 1) * size], part)
+            part = data[number * size : (number + 1) * size]
+            self._store(position * self._stride, part, parts[number])
 
-    def _store(self, offset: int, data: bytes, notes: Notes) -> None:
+    def _store(self, offset: int, data: bytes, pointees: dict[int, Any]) -> None:
         cells = self._elements
         base = self._base + offset
         try:
@@ -159,8 +160,8 @@ class StructArrayRef(StructuredRef[S], Sequence[S]):
                 f"{describe_block(self._block)} was resized while its values were made; assign "
                 "them again"
             ) from None
-        for at, block in notes.pointees.items():
-            cells.note(base + at, block)
+        if self._variants.codec.has_pointers:
+            cells.note_all(base, len(data), pointees)
 
     def __iter__(self) -> Iterator[S]:
         self._check_alive()
@@ -306,6 +307,14 @@ class InnerStructArrayRef(Inside, StructArrayRef[Any]):  # type: ignore[override
 
     __slots__ = ("_parent",)
     __hash__ = None
+
+    def resize(self, count: int) -> None:
+        """Raise NotAllocatedError: a part of a block is not resized alone."""
+        raise self._alone("resized")
+
+    def _describe(self) -> str:
+        place = format_address(self.address)
+        return f"the {self.kind.__name__} array at {place} in {describe_block(self._block)}"
 
 
 class ShapedStructArrayRef(Shaped, InnerStructArrayRef):  # type: ignore[override]

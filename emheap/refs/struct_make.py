@@ -97,16 +97,9 @@ def _allocate(
     ref._base = 0
     if notes.pointees:
         cells.pointees = notes.pointees
-    if flexible is not None and data is not None:
-        cells.tail = _elements_in(variants, flexible, len(data))
+    if notes.tail:
+        cells.tail = notes.tail
     return ref
-
-
-def _elements_in(variants: Variants, flexible: Entry, size: int) -> int:
-    """The elements of a flexible array that fit a structure of so many bytes."""
-    return (size - variants.layout.fields[flexible.name].offset) // _element_size(
-        variants, flexible
-    )
 
 
 def _element_size(variants: Variants, flexible: Entry) -> int:
@@ -228,22 +221,34 @@ def reference_to(block: Block) -> Any:
     return ref
 
 
-def wrap_struct(table: BlockTable, kind: Any, address: Any, tail: Any = 0) -> Any:
-    """A reference that borrows the structure at an address, with `tail` elements at its end."""
+def wrap_struct(table: BlockTable, kind: Any, address: Any, tail: Any = None) -> Any:
+    """A reference that borrows the structure at an address, with `tail` elements at its end: as
+    many as it was allocated with if that is None, which only this heap's own blocks know."""
     variants = variants_of(kind, table.memory)
     size = variants.layout.size
-    number = check_integer(tail, "tail")
     flexible = kind._declaration.flexible
-    if number:
-        if flexible is None:
-            raise TypeError(f"{kind.__name__} does not end with a flexible array")
-        offset = variants.layout.fields[flexible.name].offset
-        size = max(size, offset + number * _element_size(variants, flexible))
+    number = 0
+    if flexible is not None:
+        number = _tail_at(table, kind, address) if tail is None else check_integer(tail, "tail")
+        end = variants.layout.fields[flexible.name].offset
+        size = max(size, end + number * _element_size(variants, flexible))
+    elif tail:
+        raise TypeError(f"{kind.__name__} does not end with a flexible array")
     ref = _borrow(table, variants.single, variants, None, size, address, size)
     ref._base = 0
     if number:
         ref._elements.tail = number
     return ref
+
+
+def _tail_at(table: BlockTable, kind: Any, address: Any) -> int:
+    """The elements of the flexible array of a structure that is a block of this heap; else 0."""
+    place = check_integer(address, "address")
+    block = table.find(place)
+    if block is None or block[1] != place or block[2].kind is not kind._declaration.owner:
+        return 0
+    cells: Any = block[0]
+    return cells.tail  # type: ignore[no-any-return]
 
 
 def wrap_struct_array(
@@ -312,6 +317,15 @@ def adopt_struct(
 def write_struct(table: BlockTable, kind: Any, address: Any, value: Any) -> None:
     """Store a whole structure at an address."""
     variants = variants_of(kind, table.memory)
-    data = variants.codec.encode_value(value, Notes(table))
+    notes = Notes(table)
+    data = variants.codec.encode_value(value, notes)
+    flexible = kind._declaration.flexible
+    if flexible is not None:  # padding at the end may be the place of elements, which are not given
+        end = variants.layout.fields[flexible.name].offset
+        data = data[: end + (notes.tail or 0) * _element_size(variants, flexible)]
     start = table.raw_memory.check_extent(address, len(data), f"write of {kind.__name__}")
     table.raw_memory.write_bytes(start, data)
+    around = table.owner_of(start) if kind._declaration.has_pointers else None
+    if around is not None:
+        noted = table.places.pointees
+        noted.note_all(around[0], start - around[1], len(data), notes.pointees)

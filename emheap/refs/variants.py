@@ -83,7 +83,7 @@ def _variants_of(kind: Any, abi: ABI, direct: bool) -> Variants:
     known: dict[Any, Any] = kind._declaration.variants
     key = (abi, direct)
     if key not in known:
-        known[key] = Variants(kind, abi, direct)
+        known[key] = Variants(kind._declaration.owner, abi, direct)
     found: Variants = known[key]
     return found
 

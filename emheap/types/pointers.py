@@ -9,13 +9,20 @@ from emheap.types.annotations import Later, Scope, as_later
 from emheap.types.base import Compound, Type, likely_type
 from emheap.types.scalars import Integer
 
-__all__ = ["ArrayOf", "PointerScalar", "PointerTo", "name_of"]
+__all__ = ["ArrayOf", "PointerScalar", "PointerTo", "declared", "name_of"]
 
 
 def name_of(kind: Any) -> str:
     """What messages call a type. A structure may have a field ``name``, so that is not asked."""
     name: str = getattr(kind, "__name__", repr(kind))
     return name
+
+
+def declared(kind: Any) -> Any:
+    """The structure that was declared, for the type of one of its objects; else what was given."""
+    if isinstance(kind, type) and isinstance(kind, Compound) and "_variants" in vars(kind):
+        return kind._declaration.owner  # type: ignore[attr-defined]
+    return kind
 
 
 class PointerScalar(Integer):
@@ -29,13 +36,13 @@ class _Compound:
     _word = ""
 
     def __init__(self, of: Any) -> None:
-        self._of = as_later(of)
+        self._of = as_later(declared(of))
 
     @property
     def of(self) -> Any:
         """The other kind; raises NameError if it is still not known."""
         if isinstance(self._of, Later):
-            self._of = self._of.resolve()
+            self._of = declared(self._of.resolve())
             self.check()
         return self._of
 

@@ -30,7 +30,7 @@ from emheap.types.base import Compound, likely_type
 from emheap.types.c_scalars import boolean
 from emheap.types.fields import Field
 from emheap.types.layout import Member, Placed, place
-from emheap.types.pointers import ArrayOf, PointerTo, is_type, name_of
+from emheap.types.pointers import ArrayOf, PointerTo, declared, is_type, name_of
 from emheap.types.scalars import Integer, Scalar
 from emheap.types.struct_fields import ENDIANS, REQUIRED, Endian, Entry, Spec, range_of
 from emheap.types.text import Text
@@ -406,7 +406,7 @@ def _check_order(entry: Entry, where: str) -> None:
 def _read_entry(cls: StructType, name: str, note: Any, given: Any) -> Entry:
     where = f"{cls.__name__}.{name}"
     spec = given if isinstance(given, Spec) else Spec("field", given)
-    entry = Entry(name, note, spec.default)
+    entry = Entry(name, declared(note), spec.default)
     options = spec.options
     if options.get("align") is not None:
         entry.align = _named(where, check_alignment, options["align"])

@@ -151,8 +151,8 @@ def ask_libclang(target: str, structures: Sequence[Declared]) -> list[str]:
 
     source = "\n".join(map(to_c, structures))
     index = cindex.Index.create()
-    # Otherwise libclang takes each signal of a fault for its own, also the one that wasmtime makes a
-    # trap of: then traps in the tests after this one end the process.
+    # Otherwise libclang takes the signals of all faults for its own, also of those that wasmtime
+    # makes traps of: then a trap in a test after this one ends the process.
     cindex.conf.lib.clang_toggleCrashRecovery(0)
     unit = index.parse(
         "structures.c",

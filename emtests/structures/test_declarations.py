@@ -551,3 +551,33 @@ def test_a_name_that_never_comes_is_told_of_when_it_is_needed() -> None:
             NameError, match=r"there is no type Nobody where .*Lonely in .* was declared"
         ):
             _ = lonely.friend.target
+
+
+def test_the_type_of_a_structure_is_a_kind_too(heap: Any) -> None:
+    """It is a class made for the heap; what is meant is the one that was declared."""
+    with heap.alloc(Vec, x=1, y=2) as vec:
+        kinds: tuple[Any, ...] = (type(vec), type(Vec(x=1, y=2)), type(vec.read()))
+        for kind in kinds:
+
+            class Holder(Struct):
+                at: kind  # type: ignore[valid-type]
+                to: Pointer[kind] = field()  # type: ignore[valid-type]
+                many: Array[kind] = array(2)  # type: ignore[valid-type]
+
+            outer: Any = Holder
+            assert heap.layout(kind) is heap.layout(Vec)
+            with (
+                heap.alloc(kind, vec) as copy,
+                heap.alloc_array(kind, [vec, copy]) as several,
+                heap.alloc(outer, at=vec, to=vec, many=several) as holder,
+                heap.alloc(Pointer[kind], vec) as pointer,  # type: ignore[valid-type]
+            ):
+                assert [copy.kind, several.kind, holder.at.kind, holder.many.kind] == [Vec] * 4
+                assert holder.to.target == vec
+                assert pointer.value.target == several[1] == kind(x=1, y=2) == vec
+                assert heap.wrap(kind, vec.address) == heap.read(kind, vec.address) == vec
+                heap.write(kind, copy.address, (3, 4))
+                assert copy.to_tuple() == (3, 4)
+    other: Any = emheap.wrap_buffer(bytearray(64))  # of another ABI, perhaps
+    with other.alloc(type(Vec(x=1, y=2)), x=1, y=2) as there:
+        assert there == Vec(x=1, y=2)

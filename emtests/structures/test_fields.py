@@ -13,7 +13,6 @@ from emtests.structures.kinds import (
     Access,
     Color,
     Everything,
-    Message,
     Node,
     Number,
     Packed,
@@ -183,29 +182,6 @@ def test_a_union_shares_its_bytes(scratch: Arena) -> None:
     number.as_int = 0x40000000
     assert number.as_float == 2.0
     assert number == Number(as_float=2.0)
-
-
-def test_a_flexible_array_is_as_long_as_what_it_is_given(scratch: Arena) -> None:
-    message = scratch.alloc(Message, count=3, items=[5, 6, 7])
-    assert (message.allocated_byte_size, list(message.items)) == (8, [5, 6, 7])
-    message.items[2] = 9
-    message.items = [1, 2, 3]
-    assert message.to_tuple() == (3, [1, 2, 3])
-    assert len(scratch.alloc(Message, count=0).items) == 0
-
-
-def test_a_flexible_array_of_what_is_there_already(heap: HeapManager) -> None:
-    with heap.alloc_array(uint8, 16) as room:
-        room[4] = 3
-        message = heap.wrap(Message, room.address, tail=7)
-        assert len(message.items) == 7
-        assert message.items[1] == 3
-        with pytest.raises(TypeError, match="Vec does not end with a flexible array"):
-            heap.wrap(Vec, room.address, tail=2)
-    with pytest.raises(emheap.UseAfterFreeError):
-        _ = message.items[0]
-    with pytest.raises(TypeError, match="Message ends with a flexible array, so it cannot be an"):
-        heap.alloc_array(Message, 3)
 
 
 def test_structures_at_an_address_are_read_and_written_whole(heap: HeapManager) -> None:

@@ -127,6 +127,13 @@ def test_a_part_of_a_block_is_not_freed_alone(heap: HeapManager) -> None:
                 part.detach()
             with pytest.raises(NotAllocatedError):
                 heap.free(part)
+        with pytest.raises(
+            NotAllocatedError,
+            match=r"^<StructArrayRef Vec of 4 elements at .* inside a block> lies inside of a "
+            r"block and cannot be resized alone: it lives as long as <Node",
+        ):
+            node.corners.resize(9)
+        assert len(node.corners) == 4
         with array[1] as element:
             element.x = 1
         assert not array.is_freed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -134,6 +134,18 @@ def test_a_slice_leaves_what_is_known_of_the_elements_between(heap: HeapManager)
             _ = links[1].target.target
 
 
+def test_an_array_inside_of_a_structure_says_what_it_is(heap: HeapManager) -> None:
+    with heap.alloc_array(Node, 2) as nodes:
+        corners = nodes[1].corners
+        place = f"{corners.address:#x}"
+        assert repr(corners) == f"<StructArrayRef Vec of 4 elements at {place} inside a block>"
+        text = f"index 4 is outside the 4 elements of the Vec array at {place} in the Node array"
+        with pytest.raises(emheap.OutOfBoundsError, match=text):
+            _ = corners[4]
+        assert repr(nodes).endswith(" owned>")
+    assert repr(corners) == f"<StructArrayRef Vec at {corners.address:#x} freed>"
+
+
 def test_strides(heap: HeapManager) -> None:
     """A C program that puts twelve bytes of its own behind each."""
     with heap.alloc_array(uint8, 60) as room:
@@ -253,6 +265,19 @@ def test_structures_with_a_debug_heap_are_checked(open_heap: OpenHeap) -> None:
     with heap.alloc_array(Vec, 3) as vecs:
         vecs[2].x = 5
         heap.verify()
+    uses: tuple[Callable[[], Any], ...] = (
+        lambda: vec.x,
+        lambda: setattr(vec, "x", 1),
+        lambda: vec.to_tuple(),
+        lambda: vec.write((1, 2)),
+        lambda: vecs[2].y,
+        lambda: vecs.tolist(),
+    )
+    for use in uses:
+        with pytest.raises(
+            emheap.UseAfterFreeError, match=r"used at \S*test_struct_arrays\.py:\d+"
+        ):
+            use()
 
 
 class Big(Struct, endian="big"):

@@ -3,6 +3,7 @@ and from one kind of heap to another."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -229,6 +230,60 @@ def test_a_whole_structure_written_in_place_remembers_too(heap: Any) -> None:
     with heap.alloc(Links) as links:
         links.write(links_to(number))
         check_links(heap, links, number)
+
+
+def test_what_is_written_at_an_address_is_remembered_by_the_block_around_it(heap: Any) -> None:
+    number = heap.alloc(int32, 7)
+    with heap.alloc_array(Links, 3) as row:
+        heap.write(Links, row[1].address, links_to(number))
+        assert not row[0].first.to
+        check_links(heap, row[1], number)
+
+
+STORES: dict[str, Callable[[Any, Any, int], None]] = {
+    "a field": lambda heap, row, to: setattr(row[1], "first", (to,)),
+    "an array field": lambda heap, row, to: setattr(row[1], "several", [to, to]),
+    "structures in an array field": lambda heap, row, to: setattr(row[1], "nested", [(to,)] * 2),
+    "all fields": lambda heap, row, to: row[1].write(links_to(to)),
+    "an element": lambda heap, row, to: row.__setitem__(1, links_to(to)),
+    "a slice": lambda heap, row, to: row.__setitem__(slice(1, 3), [links_to(to)] * 2),
+    "every second": lambda heap, row, to: row.__setitem__(slice(1, 9, 2), [links_to(to)]),
+    "at an address": lambda heap, row, to: heap.write(Links, row[1].address, links_to(to)),
+}
+
+
+@pytest.mark.parametrize("store", STORES.values(), ids=STORES)
+def test_an_address_that_is_stored_says_nothing_of_the_block_that_was_there_before(
+    store: Callable[[Any, Any, int], None],
+) -> None:
+    """A block that was freed is at an address no more, once another one is and is stored."""
+    with emheap.wrap_buffer(bytearray(8192)) as heap:
+        old = heap.alloc(int32, 7)
+        row: Any = heap.alloc_array(Links, [links_to(old)] * 3)
+        old.free()
+        new = heap.alloc(int32, 8)
+        assert new.address == old.address
+        store(heap, row, new.address)
+        found = [row[1].first.to, *row[1].several, row[1].nested[0].to, row[1].nested[1].to]
+        assert {pointer.target for pointer in found if not is_stale(pointer)} == {8}
+        assert is_stale(row[0].first.to)
+
+
+def is_stale(pointer: Any) -> bool:
+    try:
+        return pointer.target is None
+    except UseAfterFreeError:
+        return True
+
+
+def test_what_many_pointers_mean_is_forgotten_one_structure_at_a_time(heap: Any) -> None:
+    number = heap.alloc(int32, 7)
+    with heap.alloc_array(Links, [links_to(number)] * 100) as row:
+        row[50] = Links()
+        number.free()
+        assert not row[50].first.to
+        assert is_stale(row[49].nested[1].to)
+        assert is_stale(row[51].first.to)
 
 
 def test_pointers_that_are_not_aligned(heap: Any) -> None:
