@@ -251,7 +251,8 @@ class HeapView(Sequence[T]):
             # numpy would take the elements one by one, and what is stored in its array be lost.
             raise NotSupportedError(
                 f"no numpy array can share the bytes of {self._memory.name}: "
-                "make a copy with numpy.array(view.tolist()) and store it with view[:] = copy"
+                "make a copy with numpy.array(view.tolist(), view.format) and store it with "
+                "view[:] = copy"
             )
         import numpy
 

@@ -154,8 +154,8 @@ class Pointer(Generic[K_co]):
             raise self._block[2].table.use_after_free(self._block)
         if self._table.for_values:
             raise NotAllocatedError(
-                f"{self!r} is in a structure on no heap, so what it points to is not known; store "
-                "the structure on the heap first"
+                f"{self!r} is in a structure on no heap, so what it points to is not known; make "
+                "the structure with a reference, or call heap.wrap(kind, pointer.address)"
             )
         return self._table.places
 
@@ -220,9 +220,11 @@ def address_of(
 
 def _elsewhere(where: str, value: Any, table: Any) -> NotAllocatedError:
     place = "on no heap" if table.for_values else f"on another heap ({table.memory.name})"
+    cure = "allocate a copy on this one and point to that"
+    if table.for_values and isinstance(value, Pointer):
+        cure = "store its address, if that is one of this heap"
     return NotAllocatedError(
-        f"{where}: {value!r:.80} is {place}, and a pointer cannot leave its heap; "
-        "allocate a copy on this one and point to that"
+        f"{where}: {value!r:.80} is {place}, and a pointer cannot leave its heap; {cure}"
     )
 
 

@@ -75,9 +75,10 @@ def stored_numbers(scalar: type[Scalar[Any]], source: Any, encode: Encode | None
 
 def _from_buffer(scalar: type[Scalar[Any]], source: Any, buffer: memoryview, encode: Encode) -> Any:
     if buffer.ndim != 1:
+        back = "" if buffer.format == "B" else f".cast({buffer.format!r})"
         raise ShapeError(
             f"an array of {scalar.name} takes a buffer of one dimension, not of {buffer.ndim}: "
-            "pass array.ravel() of numpy's, or memoryview.cast('B') of a memoryview"
+            f"pass array.ravel() of numpy's, or memoryview.cast('B'){back} of a memoryview"
         )
     code = _code(buffer)
     if code is None:
