@@ -154,17 +154,45 @@ _ADVICE = {
     bool: "write c.bool",
     str: "write c.string for a parameter and c.text for a result",
     bytes: "write c.data for bytes that C reads and c.buffer for those that it writes",
+    bytearray: "write c.data for bytes that C reads and c.buffer for those that it writes",
 }
+_NAMES_IN_C = {
+    "boolean": "bool",
+    "clamped_uint8": "uint8",
+    "float32": "float",
+    "float64": "double",
+    "intptr": "ssize_t",
+    "uintptr": "address",
+    "pointer32": "uint32",
+    "pointer64": "uint64",
+}
+"""What `emheap.c` calls a number of another name."""
+_BY_ADDRESS_ONLY = {"float16", "wchar", "uint128", "uint256", "pointer53"}
+"""The numbers that it has no name for."""
 
 
 def _advise(annotation: Any) -> str:
     if annotation in _ADVICE:
         return _ADVICE[annotation]
     if isinstance(annotation, type) and issubclass(annotation, TextType):
-        return "write c.string for a text that goes in and c.text for one that comes out"
+        return _advise_text(annotation)
     if isinstance(annotation, type) and issubclass(annotation, Type):
-        return f"write c.{annotation.__name__} for the number, or c.out[...] for its address"
+        name = annotation.__name__
+        by_address = f"c.out[{name}] for its address"
+        if name in _BY_ADDRESS_ONLY:
+            return f"write {by_address}"
+        return f"write c.{_NAMES_IN_C.get(name, name)} for the number, or {by_address}"
     return "write one of the names of emheap.c"
+
+
+def _advise_text(text: type[TextType]) -> str:
+    if text.name in ("ascii", "utf8"):
+        return "write c.string for a text that goes in and c.text for one that comes out"
+    name = text.__name__
+    return (
+        f"write c.pointer[{name}] for a text that goes in and Pointer[{name}] for one that comes "
+        "out"
+    )
 
 
 # Annotations

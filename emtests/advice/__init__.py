@@ -1,1 +1,1 @@
-"""What an error says to do is safe to follow: each test makes the mistake, and then does as told."""
+"""What an error says to do is safe to follow: tests make the mistake, and then do as told."""

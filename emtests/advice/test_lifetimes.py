@@ -170,7 +170,7 @@ def test_pointers(heap: HeapManager, open_heap: OpenHeap) -> None:
     copy = heap.alloc(Node, there)
     here.next = copy
     assert here.next.target.number == 2
-    value = Node(number=3, next=copy.address)  # type: ignore[arg-type]
+    value = Node(number=3, next=copy.address)
     with advised("make the structure with a reference, or call heap.wrap(kind, pointer.address)"):
         _ = value.next.target
     assert Node(number=3, next=copy).next.target.number == 2

@@ -40,7 +40,8 @@ def numpy() -> Any:
 
 def test_types_and_texts(heap: Any) -> None:
     with advised("pass the type itself, as in heap.alloc(int32)"):
-        int32(5)
+        wild: Any = int32
+        wild(5)
     with advised("strings are allocated with heap.alloc(utf8, text)"):
         heap.alloc_array(uint8, "text")
     with advised("heap.write_text() stores text without a terminator"):
@@ -66,7 +67,7 @@ def test_capacities(heap: HeapManager) -> None:
 def test_numbers_of_references(heap: Any) -> None:
     with heap.alloc(int32, 5) as number:
         with advised("use ref.value + ..."):
-            number + 1
+            _ = number + 1
         assert number.value + 1 == 6
         with advised("size must be given where the place is an address and not a reference"):
             heap.fill(number.address, 7)
@@ -134,7 +135,8 @@ def declare(annotation: Any, given: Any = ..., name: str = "a", **options: Any) 
     space: dict[str, Any] = {"__annotations__": {name: annotation}, "__module__": __name__}
     if given is not ...:
         space[name] = given
-    return type(Struct)("Declared", (Struct,), space, **options)
+    metaclass: Any = type(Struct)
+    return metaclass("Declared", (Struct,), space, **options)
 
 
 DECLARATIONS: dict[str, tuple[tuple[Any, ...], str, tuple[Any, ...]]] = {
