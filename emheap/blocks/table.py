@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cached_property, partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakSet, WeakValueDictionary
 
@@ -410,34 +411,37 @@ class BlockTable(Messages):
         """Free blocks, the last one first, and empty the list; returns the errors of those that
         cannot be freed."""
         problems: list[Exception] = []
-        code, offset = self.with_stack(site)
         while blocks:
-            block = blocks.pop()
-            if self._release_pooled(block):
-                if len(blocks) < _REMEMBERED:
-                    self.freed[block[1]] = block, code, offset
-            elif self.is_live(block):
+            block = self._release_pooled(blocks, site)
+            if block is not None and self.is_live(block):
                 problem = problem_of(partial(self.release, block, site))
                 if problem is not None:
                     problems.append(problem)
         self._trim_history()
         return problems
 
-    def _release_pooled(self, block: Block) -> bool:
-        """Free a block that goes back to a list of free ones, in the common case."""
-        elements, address, layout, _, _ = block
-        spare, blocks = layout.spare, layout.blocks
-        if spare is None or layout.loans:
-            return False
-        if not _remove(blocks, address, block):
-            return False
-        try:
-            elements.release()
-        except BufferError:
-            self.reenter(block)
-            return False
-        spare.append(address)
-        return True
+    def _release_pooled(self, blocks: list[Block], site: Site) -> Block | None:
+        """Free blocks that go back to a list of free ones, the last one first, in the common case;
+        gives the first that is no common case."""
+        code, offset = self.with_stack(site)
+        while blocks:
+            block = blocks.pop()
+            elements, address, layout, _, _ = block
+            spare, live = layout.spare, layout.blocks
+            try:
+                if spare is None or layout.loans or live[address] is not block:
+                    return block
+                del live[address]
+                elements.release()
+            except KeyError:
+                return block
+            except BufferError:
+                self.reenter(block)
+                return block
+            spare.append(address)
+            if len(blocks) < _REMEMBERED:
+                self.freed[address] = block, code, offset
+        return None
 
     # Looking things up
 
@@ -466,8 +470,8 @@ class BlockTable(Messages):
 
     def __iter__(self) -> Iterator[Block]:
         """The live blocks, oldest first within a type."""
-        for blocks in list(self._tables.values()):
-            yield from list(blocks.values())
+        tables = list(self._tables.values())
+        return chain.from_iterable([list(blocks.values()) for blocks in tables])
 
     @property
     def block_count(self) -> int:
