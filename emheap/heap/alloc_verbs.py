@@ -190,13 +190,12 @@ class AllocVerbs(AllocNames):
         small, codec = self._small_text, text.codec
 
         def allocate(initial: Any) -> StringRef:
-            if type(initial) is str:
+            # A null inside is for the long way to refuse.
+            if type(initial) is str and "\0" not in initial:
                 data = initial.encode(codec) + b"\0"
-                # A null inside is for the long way to refuse.
-                if data.find(0) == len(data) - 1:
-                    ref = small(text, len(data), data, 3)
-                    if ref is not None:
-                        return ref  # type: ignore[no-any-return]
+                ref = small(text, len(data), data, 3)
+                if ref is not None:
+                    return ref  # type: ignore[no-any-return]
             return self._alloc_text(text, initial, None, "strict", 4)
 
         def allocate_wide(initial: Any) -> StringRef:

@@ -21,6 +21,8 @@ from emheap.types.text import find_zero
 __all__ = ["ACCESS_ERRORS", "HEAD", "PAGE", "WindowMemory", "empty_elements"]
 
 T = TypeVar("T")
+_STRICT = "strict"
+"""Compared by identity: a caller's own object may run code, and the default is this one."""
 
 ACCESS_ERRORS = (struct.error, TypeError, OverflowError, IndexError, ValueError)
 """What struct and memoryview raise for a bad address or value; `explain` says which it was."""
@@ -316,18 +318,23 @@ class WindowMemory(Memory):
         codec = text.codec
 
         def write(
-            address: int, value: str, capacity: int | None = None, errors: str = "strict"
+            address: int, value: str, capacity: int | None = None, errors: str = _STRICT
         ) -> int:
-            if type(value) is str:
-                data = value.encode(codec, errors)
+            # An error handler may add nulls, so it is for the long way.
+            if type(value) is str and errors is _STRICT and "\0" not in value:
+                data = value.encode(codec)
                 count = len(data)
                 try:
-                    fits = capacity is None or (type(capacity) is int and count <= capacity)
-                    # Exactly an int: the sums of another number may wrap, as numpy's do.
-                    if fits and type(address) is int and address >= lowest and data.find(0) < 0:
+                    if (
+                        (capacity is None or (type(capacity) is int and count <= capacity))
+                        # Exactly an int: the sums of another number may wrap, as numpy's do.
+                        and type(address) is int
+                        and address >= lowest
+                    ):
                         # The terminator first: if it lies inside, so does all before it.
-                        window[address + count] = 0
-                        window[address : address + count] = data
+                        end = address + count
+                        window[end] = 0
+                        window[address:end] = data
                         return count
                 except (IndexError, TypeError, OverflowError):
                     pass
@@ -342,15 +349,19 @@ class WindowMemory(Memory):
         encode = text.encoder
 
         def write(
-            address: int, value: str, capacity: int | None = None, errors: str = "strict"
+            address: int, value: str, capacity: int | None = None, errors: str = _STRICT
         ) -> int:
-            if type(value) is type(errors) is str and errors == "strict" and "\0" not in value:
-                data = encode(value, errors)[0]
+            if type(value) is str and errors is _STRICT and "\0" not in value:
+                data = encode(value)[0]
                 length = len(data)
                 count: int = length // size
                 try:
-                    fits = capacity is None or (type(capacity) is int and count <= capacity)
-                    if fits and type(address) is int and address >= lowest and not address & mask:
+                    if (
+                        (capacity is None or (type(capacity) is int and count <= capacity))
+                        and type(address) is int
+                        and address >= lowest
+                        and not address & mask
+                    ):
                         # As above. A slice that ends outside of the window is too short.
                         end = address + length
                         window[end : end + size] = null
