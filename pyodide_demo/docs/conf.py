@@ -30,8 +30,7 @@ html_title = "emheap"
 html_favicon = "../page/icon.svg"
 # docs_extension puts the address of the page in, which depends on where the link stands.
 html_theme_options = {
-    "announcement": 'Python, JavaScript and C share one memory on <a href="THE-PAGE">the page of '
-    "this site</a>.",
+    "announcement": '<a href="THE-PAGE">Try emheap in this browser</a>',  # fits a phone
 }
 html_static_path = ["_static"]
 html_css_files = ["docs.css"]
