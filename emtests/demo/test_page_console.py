@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -85,8 +84,19 @@ def test_the_examples_of_the_readme_can_be_pasted(seen: dict[str, Any]) -> None:
 
 
 def test_long_outputs_are_folded(seen: dict[str, Any]) -> None:
-    assert re.fullmatch(r"\d+ more lines", seen["folded"])
+    assert seen["folded"] == "488 more lines"
     assert seen["unfolded"].splitlines() == [str(i) for i in range(12)]
+    assert seen["folded line"] == "49,000 more characters"
+    assert seen["unfolded line"] == 50_000 + 1  # and one in the code
+
+
+def test_what_prints_without_an_end_can_be_interrupted(seen: dict[str, Any]) -> None:
+    assert "KeyboardInterrupt" in seen["flood"]
+
+
+def test_what_is_entered_meanwhile_runs_afterwards(seen: dict[str, Any]) -> None:
+    assert seen["queued"] == [["'first'\n"], ["'second'\n"]]
+    assert seen["condition of a program that waits"] is False
 
 
 def test_a_program_can_be_interrupted(seen: dict[str, Any]) -> None:

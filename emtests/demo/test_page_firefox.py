@@ -55,8 +55,18 @@ def test_a_busy_python_is_shown_and_can_be_restarted(seen: dict[str, Any]) -> No
     assert seen["condition"] is False
 
 
+def test_a_dead_python_is_shown_and_can_be_restarted(seen: dict[str, Any]) -> None:
+    assert seen["dead"].startswith("Python has stopped: ")
+    assert "(42, 'alive')" in seen["alive"]
+
+
+def test_both_are_shown_within_a_second(seen: dict[str, Any]) -> None:
+    assert 0 < seen["seconds until busy"] < 1
+    assert 0 < seen["seconds until dead"] < 1
+
+
 def test_a_restart_keeps_what_the_visitor_did(seen: dict[str, Any]) -> None:
-    assert ">>> while True:" in seen["log"]
+    assert "... while True:" in seen["log"]
     assert "Python was restarted" in seen["log"]
     assert seen["structure after"] == "0b801fff"
     assert seen["picture after"].endswith("original → sepia → invert")

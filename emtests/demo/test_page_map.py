@@ -64,6 +64,11 @@ def test_blocks_what_was_written_and_what_never_was_are_told_apart(seen: dict[st
     assert seen["colours"] >= 3
 
 
+def test_neighbours_of_one_type_stay_apart(seen: dict[str, Any]) -> None:
+    # One of them is chosen, and has a colour of its own.
+    assert any(edge != inside for edge, inside in seen["edges"])
+
+
 def test_a_debug_heap_finds_an_overrun(seen: dict[str, Any]) -> None:
     assert "was overrun: bytes 0 to 0 after its end were written" in seen["corruption"]
 

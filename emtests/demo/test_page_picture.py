@@ -124,3 +124,8 @@ def test_another_source_ends_the_camera(seen: dict[str, Any]) -> None:
     assert film["pressed"] == "false"
     assert film["after"]["pixels"] == checksum(served_pixels(), SERVED, "invert")
     assert film["after"]["blocks"] == "3"
+
+
+def test_measuring_ends_the_camera_which_would_compete(seen: dict[str, Any]) -> None:
+    film = seen["film"]
+    assert (film["pressed when measured"], film["rate when measured"]) == ("false", "")

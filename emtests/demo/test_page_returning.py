@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +14,8 @@ from emtests.demo.conftest import Drive
 pytestmark = pytest.mark.once
 
 MOST_OF_A_FIRST_VISIT = 6_500_000
+BUILT = r"[\w.-]+-[0-9a-f]{12}/"
+"""A folder that is named after what is in it."""
 MOST_OF_A_RETURN = 30_000
 """Bytes, mostly headers: the files whose names do not change are asked for once more."""
 
@@ -44,8 +46,21 @@ def test_a_return_transfers_nothing_of_pyodide(seen: dict[str, Any]) -> None:
     assert transferred(seen["second"]) < MOST_OF_A_RETURN
 
 
-def test_it_starts_without_a_network(drive: Drive, tmp_path: Path) -> None:
-    seen = drive("offline", tmp_path)
+@pytest.fixture(scope="module")
+def offline(drive: Drive, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return drive("offline", tmp_path_factory.mktemp("offline"))
+
+
+def test_what_older_builds_left_goes_and_nothing_else(offline: dict[str, Any]) -> None:
+    folders = {name.partition("-")[0] for name in offline["kept"] if re.match(BUILT, name)}
+    assert {"page", "program", "pyodide"} <= folders
+    assert not any("0123456789ab" in name for name in offline["kept"] if re.match(BUILT, name))
+    assert "neighbour/page-0123456789ab/main.js" in offline["kept"]
+    assert "" in offline["kept"]  # the page itself
+
+
+def test_it_starts_without_a_network(offline: dict[str, Any]) -> None:
+    seen = offline
     assert seen["online"] is False
     assert seen["caption"].endswith("original → sepia")
     assert seen["answer"] == "42\n"

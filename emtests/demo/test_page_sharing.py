@@ -24,6 +24,22 @@ OWN_MODULE = bytes.fromhex(
     "0a06 01 04 00 41 07 0b"
 )
 """A module without a memory."""
+BARE_MODULE = bytes.fromhex(
+    "0061736d01000000"
+    "0503 01 00 01"  # a memory of one page
+    "070a 01 06 6d656d6f7279 02 00"  # exported
+    "0b0a 01 00 4108 0b 04 62617265"  # with bytes at address 8
+)
+"""A module with a memory, and nothing that allocates in it."""
+TRAPPING_MODULE = bytes.fromhex(
+    "0061736d01000000"
+    "0104 01 60 00 00"
+    "0302 01 00"
+    "0503 01 00 01"
+    "0718 02 06 6d656d6f7279 02 00 0b 5f696e697469616c697a65 00 00"
+    "0a05 01 03 00 00 0b"  # unreachable
+)
+"""A module whose `_initialize` traps."""
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +47,8 @@ def seen(drive: Drive, tmp_path_factory: pytest.TempPathFactory) -> dict[str, An
     folder = tmp_path_factory.mktemp("sharing")
     (folder / "text.wasm").write_text("no module")
     (folder / "own.wasm").write_bytes(OWN_MODULE)
+    (folder / "bare.wasm").write_bytes(BARE_MODULE)
+    (folder / "trapping.wasm").write_bytes(TRAPPING_MODULE)
     return drive("sharing", folder)
 
 
@@ -127,6 +145,27 @@ def test_a_module_of_the_visitors_own_can_be_called(seen: dict[str, Any]) -> Non
         ["env.log", "function", "() → i32"],
     ]
     assert seen["own answer"] == "7\n"
+    assert seen["own memory"] == "none that can be used"
+
+
+def test_a_memory_without_malloc_can_be_read_all_the_same(seen: dict[str, Any]) -> None:
+    assert seen["bare.wasm memory"] == "64.0 KiB, exported as memory"
+    assert seen["bare.wasm"].startswith(
+        "The heap reads, writes and wraps what is there, and allocates nothing: "
+        "the module does not export 'malloc'"
+    )
+    assert seen["bare bytes"] == "b'bare'\n"
+    assert seen["bare.wasm imports"] == "It imports nothing."
+
+
+def test_a_module_that_cannot_be_initialized_is_explained(seen: dict[str, Any]) -> None:
+    assert seen["trapping.wasm"].startswith("Its _initialize failed: ")
+    assert seen["trapping.wasm memory"] == "none that can be used"
+
+
+def test_what_never_ends_is_not_run_again_after_a_restart(seen: dict[str, Any]) -> None:
+    assert "'0xfeedbeef'" in seen["hero after an endless line"]
+    assert seen["hero after an endless declaration"].endswith("0")
 
 
 def test_a_restart_brings_back_what_the_visitor_did(seen: dict[str, Any]) -> None:

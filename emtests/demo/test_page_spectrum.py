@@ -29,6 +29,7 @@ def write_tone(path: Path, frequency: float, seconds: float) -> None:
 def seen(drive: Drive, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("spectrum")
     write_tone(folder / "tone.wav", 1000, 4)
+    write_tone(folder / "short.wav", 2000, 0.4)
     (folder / "text.wav").write_text("no sound")
     return drive("spectrum", folder)
 
@@ -53,6 +54,10 @@ def test_the_tone_can_be_heard_and_its_pitch_be_read(seen: dict[str, Any]) -> No
 def test_it_is_drawn_where_it_belongs(seen: dict[str, Any]) -> None:
     bins = bins_of_rows(256, 2048, 48_000)[seen["brightest"]]
     assert bins.start <= round(3000 * 2048 / 48_000) < bins.stop
+
+
+def test_what_was_drawn_of_another_sound_goes(seen: dict[str, Any]) -> None:
+    assert 0 < seen["columns of another sound"] < seen["columns"]
 
 
 def test_the_blocks_are_in_the_heap_of_the_library(seen: dict[str, Any]) -> None:

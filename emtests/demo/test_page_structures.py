@@ -47,6 +47,10 @@ def test_another_machine_lays_it_out_anew(seen: dict[str, Any]) -> None:
     assert [row[3] for row in seen["i386"]["rows"]] == [row[3] for row in seen["node"]["rows"]]
 
 
+def test_digits_can_be_read_on_two_grounds_at_once(seen: dict[str, Any]) -> None:
+    assert seen["partly padding"] == [seen["colour of text"]]
+
+
 def test_a_value_changes_the_bytes(seen: dict[str, Any]) -> None:
     assert seen["stored"]["bytes"] == "ff4000ff"
     assert seen["stored"]["code"] == "pixel.green = 0x40"

@@ -1,7 +1,7 @@
 // Draws a memory as rows of cells that are read like lines of text: what is ours, what is the program's, what was
 // never written to.
 
-import { hexadecimal, number } from "./dom.js";
+import { bytesOf, hexadecimal } from "./dom.js";
 
 /** @import { Block, MapReport } from "./protocol.d.ts" */
 
@@ -90,7 +90,7 @@ export class BlockMap {
     }
     if (!survey.rows.length && high - low <= CELLS) return "No block is live.";
     const each = Math.ceil(this.#perCell());
-    return `From ${hexadecimal(low)} to ${hexadecimal(high)}; a cell is ${number(each)} ${each === 1 ? "byte" : "bytes"}.`;
+    return `From ${hexadecimal(low)} to ${hexadecimal(high)}; a cell is ${bytesOf(each)}.`;
   }
 
   #perCell() {
@@ -127,7 +127,7 @@ export class BlockMap {
     if (report === undefined) return "";
     const block = this.#blockAt(cell);
     if (block !== undefined) {
-      return `${block.kind} of ${number(block.byte_size)} bytes at ${hexadecimal(block.address)}, from ${block.site}`;
+      return `${block.kind} of ${bytesOf(block.byte_size)} at ${hexadecimal(block.address)}, from ${block.site}`;
     }
     const start = Math.floor(report.low + cell * this.#perCell());
     const guard = report.guards.find((each) => {

@@ -24,6 +24,7 @@ export function showCondition(python, restart) {
     const { condition } = python;
     bar.hidden = condition !== "busy" && condition !== "dead";
     bar.className = condition;
+    if (bar.hidden) words.textContent = "";
     button("interrupt-bar").hidden = condition !== "busy" || !python.canBeInterrupted;
     if (condition === "dead") words.textContent = `Python has stopped: ${python.reason}.`;
     if (condition === "busy") {

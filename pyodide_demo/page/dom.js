@@ -44,6 +44,12 @@ const format = new Intl.NumberFormat("en");
 export const number = (value) => format.format(value);
 
 /**
+ * A count of bytes in words.
+ * @param {number} count
+ */
+export const bytesOf = (count) => `${number(count)} ${count === 1 ? "byte" : "bytes"}`;
+
+/**
  * An address as Python prints it.
  * @param {number} address
  */
@@ -54,7 +60,7 @@ export const hexadecimal = (address) => `0x${address.toString(16)}`;
  * @param {number} bytes
  */
 export function size(bytes) {
-  if (bytes < 10_000) return `${number(bytes)} bytes`;
+  if (bytes < 10_000) return bytesOf(bytes);
   return bytes < 2 ** 20 ? `${(bytes / 2 ** 10).toFixed(1)} KiB` : `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 }
 

@@ -1,7 +1,7 @@
 // The small heap at the head of the page: every byte of it, and lines that change them. Until Python is ready it
 // plays what was recorded when the site was built; then the same lines run here.
 
-import { button, element, hexadecimal, input, make, wordsOf } from "./dom.js";
+import { button, bytesOf, element, hexadecimal, input, make, wordsOf } from "./dom.js";
 
 /** @import { Block, SceneMoment, SceneStep, Site } from "./protocol.d.ts" */
 /** @import { Python } from "./python.js" */
@@ -25,8 +25,9 @@ export function startHero(python, site) {
   /**
    * @param {{ language: string, code: string, note: string }} step
    * @param {SceneMoment} moment
+   * @param {boolean} [done] whether it ran to its end
    */
-  function show({ language, code, note }, moment) {
+  function show({ language, code, note }, moment, done = true) {
     const said = make("span", { className: moment.error ? "hero-error" : "hero-shown" });
     said.textContent = moment.error ? `${moment.error}: ${moment.shown}` : moment.shown;
     const line = make(
@@ -35,6 +36,7 @@ export function startHero(python, site) {
       make("span", { className: "hero-language" }, language),
       make("code", {}, code),
     );
+    line.dataset.done = String(done);
     if (moment.shown) line.append(said);
     if (note) line.append(make("span", { className: "hero-note" }, note));
     lines.append(line);
@@ -81,7 +83,8 @@ export function startHero(python, site) {
     try {
       show({ language: "Python", code, note: "" }, await python.call("scene.step", { code }));
     } catch (error) {
-      show({ language: "Python", code, note: wordsOf(error) }, { shown: "", error: "", bytes: bytes.last, blocks: [] });
+      const nothing = { shown: "", error: "", bytes: bytes.last, blocks: [] };
+      show({ language: "Python", code, note: wordsOf(error) }, nothing, false);
     }
   });
 
@@ -95,8 +98,9 @@ export function startHero(python, site) {
       element("hero-live").textContent = "live, in this page";
       input("hero-line").disabled = false;
       button("hero-run").disabled = false;
-      // The heap is brought to where the lines are, the visitor's own included.
-      const done = [...lines.querySelectorAll("code")].map(({ textContent }) => textContent ?? "");
+      // The heap is brought to where the lines are, the visitor's own included; but one that never ended would
+      // keep this Python as it kept the last.
+      const done = [...lines.querySelectorAll("[data-done=true] code")].map(({ textContent }) => textContent ?? "");
       clearTimeout(timer);
       let moment = await python.call("scene.restart", {});
       for (const code of done) moment = await python.call("scene.step", { code });
@@ -149,7 +153,7 @@ class Bytes {
     });
     this.last = bytes;
     const words = blocks.map(
-      ({ kind, byte_size: size, address }) => `${kind} of ${size} bytes at ${hexadecimal(address)}`,
+      ({ kind, byte_size: size, address }) => `${kind} of ${bytesOf(size)} at ${hexadecimal(address)}`,
     );
     this.#place.setAttribute(
       "aria-label",

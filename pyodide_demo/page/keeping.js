@@ -3,6 +3,8 @@
 /** @import { Site } from "./protocol.d.ts" */
 
 const KEPT = "emheap";
+/** What stands at the start of an address, relative to the page: a folder that is named after what is in it. */
+const IMMUTABLE = /^[\w.-]+-[0-9a-f]{12}\//;
 const ASKED = "emheap-isolation"; // so that a page that cannot be isolated is not loaded again and again
 
 /** @returns {Promise<boolean>} whether there is a service worker: not at an insecure address, for one */
@@ -44,4 +46,21 @@ export async function keep(site) {
   const needed = ["./", site.picture.address, ...runtime, ...site.downloads.map(({ address }) => address), ...own];
   const cache = await caches.open(KEPT);
   await cache.addAll([...new Set(needed.map((address) => new URL(address, document.baseURI).href))]);
+  await dropOlderBuilds(cache, [import.meta.url, site.pyodide, site.modules, site.wheel, site.program]);
+}
+
+/**
+ * Let go of the files of older builds of this page, each of which would take megabytes for ever.
+ * @param {Cache} cache
+ * @param {string[]} current addresses in all the folders of this build that are named after what is in them
+ */
+async function dropOlderBuilds(cache, current) {
+  const page = new URL(".", document.baseURI).href;
+  const folderOf = (/** @type {string} */ address) =>
+    address.startsWith(page) ? IMMUTABLE.exec(address.slice(page.length))?.[0] : undefined;
+  const folders = new Set(current.map((address) => folderOf(new URL(address, document.baseURI).href)));
+  for (const request of await cache.keys()) {
+    const folder = folderOf(request.url);
+    if (folder !== undefined && !folders.has(folder)) await cache.delete(request);
+  }
 }

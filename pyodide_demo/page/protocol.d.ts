@@ -188,6 +188,8 @@ export interface Started {
 /** The tasks, with what each is given and what it gives. */
 export interface Tasks {
   start: { details: { site: Site; base: string; shared: SharedArrayBuffer | undefined }; result: Started };
+  /** Nothing but to answer. */
+  beat: { details: object; result: void };
 
   "picture.start": { details: { canvas: OffscreenCanvas }; result: void };
   "picture.open": { details: Drawing & { source: string | Blob; name: string }; result: Drawn };

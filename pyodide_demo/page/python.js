@@ -1,9 +1,14 @@
 // The page's line to Python, which runs in a worker: tasks, news, and a new worker where one is lost.
 
+import { BESIDE } from "./beside.js";
+
 /** @import { Message, News, Site, Started, Task, Tasks } from "./protocol.d.ts" */
 
 /** How long Python may be at a task before the page says so. */
-const MILLISECONDS_UNTIL_BUSY = 700;
+const MILLISECONDS_UNTIL_BUSY = 600;
+/** How often it is asked whether it answers while a program runs, which may wait or compute. Both together are less
+ * than a second, in which the page is to say that Python is busy. */
+const MILLISECONDS_BETWEEN_BEATS = 200;
 const SIGINT = 2;
 /** The shared bytes: the interrupt, then the state and length of an input line, and its text. */
 export const SHARED_BYTES = 4096;
@@ -152,14 +157,19 @@ export class Python extends EventTarget {
     this.#watch();
   }
 
-  /** Look again when the oldest task will have taken too long. */
+  /** Look again when the oldest of the tasks that wait for each other will have taken too long. */
   #watch() {
     clearTimeout(this.#timer);
     if (this.#condition !== "ready") return;
-    const oldest = this.#asked.values().next().value;
-    if (oldest === undefined) return;
-    const left = oldest.since + MILLISECONDS_UNTIL_BUSY - performance.now();
-    this.#timer = setTimeout(() => this.#become("busy"), Math.max(0, left));
+    const oldest = [...this.#asked.values()].find(({ task }) => !BESIDE.has(task));
+    if (oldest !== undefined) {
+      const left = oldest.since + MILLISECONDS_UNTIL_BUSY - performance.now();
+      this.#timer = setTimeout(() => this.#become("busy"), Math.max(0, left));
+    } else if (this.#asked.size) {
+      // A program runs: Python answers while it waits, and does not while it computes.
+      const beat = () => void this.call("beat", {}).catch(() => {});
+      this.#timer = setTimeout(beat, MILLISECONDS_BETWEEN_BEATS);
+    }
   }
 
   /** @param {string} reason */

@@ -50,6 +50,7 @@ export class StructureBytes {
         "padding",
         bits.every((colour) => colour === undefined),
       );
+      cell.classList.toggle("partly-padding", new Set(bits).size > 1 && bits.includes(undefined));
       const names = this.#partsAt(at).map(({ path }) => path || "padding");
       cell.ariaLabel = `Byte ${at}: ${names.join(", ")}`;
     });

@@ -1,6 +1,7 @@
 // Python and its heap. It runs beside the page so that the page never waits for it, and draws by itself: a
 // view of the heap cannot be handed to another thread, but a canvas can be handed to this one.
 
+import { BESIDE } from "./beside.js";
 import * as breaking from "./worker/breaking.js";
 import * as console_ from "./worker/console.js";
 import { Problem } from "./worker/downloads.js";
@@ -29,9 +30,6 @@ const panels = {
   spectrum,
   structure,
 };
-/** What goes on while others are done: a program that waits must not keep them. */
-const BESIDE = new Set(["console.run", "console.cancel"]);
-
 /** @type {Surroundings | undefined} */
 let python;
 
@@ -54,6 +52,7 @@ async function start({ site, base, shared }) {
 /** @param {Question} question */
 function run({ task, details }) {
   if (task === "start") return start(details);
+  if (task === "beat") return undefined;
   if (python === undefined) throw new Problem("Python has not started.");
   const [panel = "", name = ""] = task.split(".");
   const found = panels[panel]?.[name];
@@ -77,7 +76,7 @@ async function answer(question) {
   } catch (error) {
     self.postMessage({ id, failure: wordsOf(error) });
   } finally {
-    python?.observer.look(task);
+    if (task !== "beat") python?.observer.look(task);
   }
 }
 

@@ -45,6 +45,8 @@ def drive(visit: Visit) -> None:
     _type(page, seen)
     _paste_the_readme(page, seen)
     _fold(page, seen)
+    _flood(page, seen)
+    _queue(page, seen)
     _stream_and_interrupt(page, seen)
     _ask(page, seen)
     _install(page, visit)
@@ -105,6 +107,37 @@ def _fold(page: Page, seen: dict[str, Any]) -> None:
     last = page.locator("#console-log .entry").last
     seen["folded"] = last.locator("summary").text_content()
     seen["unfolded"] = last.locator(".answered").first.text_content()
+
+
+def _flood(page: Page, seen: dict[str, Any]) -> None:
+    """What prints without an end leaves the page usable."""
+    enter(page, "print('x' * 50_000)")
+    last = page.locator("#console-log .entry").last
+    seen["folded line"] = last.locator("summary").text_content()
+    last.locator("summary").click()
+    seen["unfolded line"] = last.inner_text().count("x")
+    editor(page).fill("while True: print('flood')")
+    editor(page).press("Control+Enter")
+    entry = page.locator("#console-log .entry").last
+    expect(entry).to_contain_text("What follows is not shown")
+    page.locator("#interrupt").click()
+    expect(page.locator("#console-run")).to_be_enabled()
+    seen["flood"] = (entry.text_content() or "")[-20:]
+
+
+def _queue(page: Page, seen: dict[str, Any]) -> None:
+    """What is entered while a program waits runs after it; the other panels do not wait."""
+    before = page.locator("#console-log .entry").count()
+    for text in ("import asyncio\nawait asyncio.sleep(2)\n'first'", "'second'"):
+        editor(page).fill(text)
+        editor(page).press("Control+Enter")
+    page.get_by_role("tab", name="Same bytes").click()
+    page.locator("#bytes-row .byte").first.wait_for()
+    seen["condition of a program that waits"] = page.locator("#condition").is_visible()
+    page.get_by_role("tab", name="Console").click()
+    expect(page.locator("#console-run")).to_be_enabled()
+    entries = page.locator("#console-log .entry").all()[before:]
+    seen["queued"] = [entry.locator(".answered").all_text_contents() for entry in entries]
 
 
 def _stream_and_interrupt(page: Page, seen: dict[str, Any]) -> None:

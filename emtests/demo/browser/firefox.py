@@ -21,19 +21,26 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.firefox.service import Service
 from selenium.webdriver.support.ui import WebDriverWait
 
+from emtests.demo.browser.condition import FATAL, NOTE_TIMES, STUBBORN, seconds_until_shown
 from emtests.demo.browser.relay import Relay
 from emtests.demo.browser.visit import SECONDS
 
-STUBBORN = """while True:
-    try:
-        while True: pass
-    except KeyboardInterrupt: pass"""
 LINKS = (
     ("picture?filters=blur%2Cinvert", "caption", "original → blur → invert"),
     ("spectrum?frequency=1000", "frequency-shown", "1,000 Hz"),
     ("break?mistake=overflow", "accounts", "index 6 is outside"),
     ("structures?example=union", "structure-title", "Number: 4 bytes"),
 )
+LEAVE = """
+    const [done] = arguments;
+    caches.open("emheap").then((cache) =>
+        cache.put("page-0123456789ab/main.js", new Response("older"))).then(done);
+"""
+LEFT = """
+    const [done] = arguments;
+    caches.open("emheap").then((cache) => cache.match("page-0123456789ab/main.js"))
+        .then((found) => done(found !== undefined));
+"""
 KEPT = """
     const [done] = arguments;
     caches.open("emheap").then((cache) => cache.keys()).then((kept) =>
@@ -104,6 +111,23 @@ class Walk:
             )
 
         return WebDriverWait(self.driver, SECONDS).until(editor)
+
+    def seconds_until(self, kind: str) -> float:
+        """How long it took until the page said that Python is busy, or dead."""
+        log = self.driver.execute_script(
+            "return [...document.querySelectorAll('#console-log .entry')].at(-1).textContent"
+        )
+        self.until(
+            lambda: kind in self.driver.execute_script("return conditionTimes"), f"not {kind}"
+        )
+        times = self.driver.execute_script("return conditionTimes")
+        return seconds_until_shown(log, times, kind)
+
+    def restart(self) -> None:
+        """Click the button that makes a new Python, and wait for that."""
+        self.click("restart")
+        self.wait_for("hero-live", "recorded")
+        self.wait_for("hero-live", "live")
 
     def digest(self, place: str) -> str:
         """The SHA-256 of what a canvas shows, once it is the same twice."""
@@ -221,12 +245,13 @@ def _structures(walk: Walk, seen: dict[str, Any]) -> None:
 
 def _restart(walk: Walk, seen: dict[str, Any]) -> None:
     """A loop that ends at no interrupt leaves all panels without Python, until it is restarted."""
+    walk.driver.execute_script(NOTE_TIMES)
     walk.driver.execute_script(f"location.hash = 'console?code={quote(STUBBORN)}'")
+    walk.until(lambda: not walk.text("condition-words"), "Python is busy still")
     walk.wait_for_editor("prompt").send_keys(Keys.CONTROL, Keys.ENTER)
     seen["busy"] = walk.wait_for("condition-words", "Python is busy")
-    walk.click("restart")
-    walk.wait_for("hero-live", "recorded")
-    walk.wait_for("hero-live", "live")
+    seen["seconds until busy"] = walk.seconds_until("busy")
+    walk.restart()
     seen["condition"] = walk.driver.find_element(By.ID, "condition").is_displayed()
     walk.wait_for_editor("prompt").send_keys("6 * 7, 'kept'", Keys.ENTER)
     walk.wait_for("console-log", "(42, 'kept')")
@@ -242,6 +267,14 @@ def _restart(walk: Walk, seen: dict[str, Any]) -> None:
     walk.wait_for("condition-words", "Python is busy")
     walk.click("interrupt")
     seen["interrupted"] = walk.wait_for("console-log", "KeyboardInterrupt")
+    # And a Python that is dead is replaced.
+    walk.driver.execute_script(f"location.hash = 'console?code={quote(FATAL)}'")
+    walk.wait_for_editor("prompt").send_keys(Keys.CONTROL, Keys.ENTER)
+    seen["dead"] = walk.wait_for("condition-words", "Python has stopped")
+    seen["seconds until dead"] = walk.seconds_until("dead")
+    walk.restart()
+    walk.wait_for_editor("prompt").send_keys("6 * 7, 'alive'", Keys.ENTER)
+    seen["alive"] = walk.wait_for("console-log", "(42, 'alive')")
 
 
 def _links(walk: Walk, address: str, seen: dict[str, Any]) -> None:
@@ -265,6 +298,11 @@ def _offline(walk: Walk, address: str, seen: dict[str, Any]) -> None:
     walk.driver.get(relay.address)
     walk.wait_for("runtime", "Running on")
     walk.until(lambda: walk.driver.execute_async_script(KEPT), "the page was not kept")
+    walk.driver.execute_async_script(LEAVE)
+    walk.driver.get("about:blank")
+    walk.driver.get(relay.address)
+    walk.wait_for("runtime", "Running on")
+    walk.until(lambda: not walk.driver.execute_async_script(LEFT), "an older build was kept")
     relay.close()
     walk.driver.get("about:blank")
     walk.driver.get(relay.address)  # the driver's own `refresh` passes the service worker by

@@ -41,6 +41,8 @@ def drive(visit: Visit) -> None:
     page.locator("#map-canvas").hover(position=corner)
     seen["tip"] = page.locator("#map-tip").text_content()
 
+    seen["edges"] = _edges(page, [row[0] for row in seen["small"]["rows"][:2]])
+
     # What another tab does shows here: it goes on while this one is open.
     page.get_by_role("tab", name="Picture").click()
     page.get_by_label("Choose a picture", exact=True).set_input_files(visit.folder / "large.png")
@@ -77,6 +79,29 @@ def _state(page: Page) -> dict[str, Any]:
                 sites: cells("map-sites"),
             };
         }"""
+    )
+    return found
+
+
+def _edges(page: Page, addresses: list[str]) -> list[list[str]]:
+    """The colours where these blocks begin: at the left of their first cells, and beside that."""
+    found: list[list[str]] = page.evaluate(
+        """(addresses) => {
+            const [low, high] = document.getElementById("map-extent").textContent
+                .match(/0x[0-9a-f]+/g).map(Number);
+            const canvas = document.getElementById("map-canvas");
+            const context = new OffscreenCanvas(canvas.width, canvas.height)
+                .getContext("2d", { willReadFrequently: true });
+            context.drawImage(canvas, 0, 0);
+            const size = canvas.width / 64;
+            const at = (x, y) => [...context.getImageData(x, y, 1, 1).data].join();
+            return addresses.map((address) => {
+                const cell = Math.floor((Number(address) - low) / Math.max(1, (high - low) / 1536));
+                const [x, y] = [(cell % 64) * size + 1, Math.floor(cell / 64) * size + size / 3];
+                return [at(x, y), at(x + size / 2, y)];
+            });
+        }""",
+        addresses,
     )
     return found
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from playwright.sync_api import expect
 
+from emtests.demo.browser.condition import FATAL, NOTE_TIMES, STUBBORN, seconds_until_shown
 from emtests.demo.browser.console import editor, enter
 from emtests.demo.browser.visit import started
 
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 
     from emtests.demo.browser.visit import Visit
 
-STUBBORN = "while True:\n    try:\n        while True: pass\n    except KeyboardInterrupt: pass"
-FATAL = "import ctypes\nctypes.string_at(2**32 - 64, 32)"
 LINKS = (
     "picture?filters=blur%2Cinvert",
     "spectrum?frequency=1000",
@@ -44,8 +43,10 @@ def _restart(visit: Visit) -> None:
 
     page.get_by_role("tab", name="Console").click()
     enter(page, "kept = 41")
+    page.evaluate(f"() => {{ {NOTE_TIMES} }}")
     _run_and_leave(page, STUBBORN)
     seen["busy"] = _condition(page)
+    seen["seconds until busy"] = _seconds(page, "busy")
     page.locator("#restart").click()
     _restarted(page)
     seen["log"] = page.locator("#console-log").text_content()
@@ -70,6 +71,7 @@ def _restart(visit: Visit) -> None:
     _run_and_leave(page, FATAL)
     page.locator("#condition.dead").wait_for()
     seen["dead"] = _condition(page)
+    seen["seconds until dead"] = _seconds(page, "dead")
     # What a dead interpreter says on its way is no complaint of the page's.
     seen["complaints"].clear()
     page.locator("#restart").click()
@@ -86,6 +88,11 @@ def _run_and_leave(page: Page, text: str) -> None:
 def _condition(page: Page) -> str:
     page.locator("#condition").wait_for()
     return page.locator("#condition-words").text_content() or ""
+
+
+def _seconds(page: Page, kind: str) -> float:
+    log = page.locator("#console-log .entry").last.text_content() or ""
+    return seconds_until_shown(log, page.evaluate("conditionTimes"), kind)
 
 
 def _restarted(page: Page) -> None:

@@ -20,6 +20,19 @@ KEPT = """async () => {
 """Whether the page has kept what it needs: all of it at once."""
 
 
+OLDER = ["page-0123456789ab/main.js", "pyodide-0123456789ab/pyodide.asm.wasm"]
+NEIGHBOUR = "neighbour/page-0123456789ab/main.js"
+LEAVE = """async (names) => {
+    const cache = await caches.open("emheap");
+    for (const name of names) await cache.put(name, new Response("older"));
+}"""
+"""As an earlier build of this page, or another one at the same host, would have left it."""
+NAMES = """async () => {
+    const kept = await (await caches.open("emheap")).keys();
+    return kept.map(({ url }) => url.slice(document.baseURI.length));
+}"""
+
+
 def drive(visit: Visit) -> None:
     relay = Relay(visit.address)
     page = visit.browser.new_page()  # at another address, and whose complaints are wanted
@@ -28,6 +41,12 @@ def drive(visit: Visit) -> None:
     started(page)
     while not page.evaluate(KEPT):
         page.wait_for_timeout(100)
+    page.evaluate(LEAVE, [*OLDER, NEIGHBOUR])
+    page.reload()
+    started(page)
+    while set(OLDER) & set(page.evaluate(NAMES)):
+        page.wait_for_timeout(100)
+    visit.seen["kept"] = page.evaluate(NAMES)
     # An editor is kept once one was shown.
     page.get_by_role("tab", name="Console").click()
     editor(page).wait_for()

@@ -99,7 +99,14 @@ def _film(page: Page, seen: dict[str, Any]) -> None:
     page.get_by_role("tab", name="Picture").click()
     page.get_by_role("button", name="Photograph").click()
     seen["film"]["after"] = _state(page, "served.png, 48 × 36: original → invert")
-    seen["film"]["pressed"] = page.locator("#camera").get_attribute("aria-pressed")
+    camera = page.locator("#camera")
+    seen["film"]["pressed"] = camera.get_attribute("aria-pressed")
+    camera.click()
+    expect(page.locator("#camera-rate")).to_have_text(re.compile(r"^[1-9][\d.]* a second"))
+    page.get_by_role("button", name="Measure both").click()
+    expect(page.locator("#to_js-copied")).to_have_text("691,200 bytes")
+    seen["film"]["pressed when measured"] = camera.get_attribute("aria-pressed")
+    seen["film"]["rate when measured"] = page.locator("#camera-rate").text_content()
 
 
 def _figures(page: Page) -> dict[str, Any]:

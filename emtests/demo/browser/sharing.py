@@ -25,6 +25,7 @@ def drive(visit: Visit) -> None:
     _same_bytes(page, visit)
     _module(page, visit)
     _restart(page, visit.seen)
+    _endless(page, visit.seen)
 
 
 def _recorded(visit: Visit) -> None:
@@ -130,6 +131,17 @@ def _module(page: Page, visit: Visit) -> None:
         for row in page.locator("#module-exports tr, #module-imports tr").all()
     ]
     seen["own answer"] = _enter_module(page, "exports.seven()")
+    seen["own memory"] = page.locator("#module-memory").text_content()
+    for name in ("bare.wasm", "trapping.wasm"):
+        page.locator("#module-file").set_input_files(visit.folder / name)
+        page.locator("#module-name", has_text=name).wait_for()
+        seen[name] = page.locator("#module-problem").text_content()
+        seen[f"{name} memory"] = page.locator("#module-memory").text_content()
+        seen[f"{name} imports"] = page.locator("#imports-hint").text_content()
+        if name == "bare.wasm":
+            seen["bare bytes"] = _enter_module(page, "bytes(heap.wrap_array(uint8, 8, 4))")
+    page.locator("#module-file").set_input_files(visit.folder / "own.wasm")
+    page.locator("#module-name", has_text="own.wasm").wait_for()
 
 
 def _enter_module(page: Page, text: str) -> str:
@@ -164,3 +176,24 @@ def _restart(page: Page, seen: dict[str, Any]) -> None:
     page.get_by_role("tab", name="Your .wasm").click()
     seen["module after"] = _enter_module(page, "exports.seven()")
     seen["module log"] = page.locator("#module-log").text_content()
+
+
+def _endless(page: Page, seen: dict[str, Any]) -> None:
+    """What never ends is not run again by the Python that comes after."""
+    page.locator("#hero-line").fill("while True: pass")
+    page.locator("#hero-run").click()
+    _restart_busy(page)
+    _say(page, "hex(mine.value)")
+    seen["hero after an endless line"] = page.locator("#hero-lines li").last.text_content()
+    page.get_by_role("tab", name="Structures").click()
+    page.locator("#structure-editor .cm-content").fill("while True: pass")
+    _restart_busy(page)
+    _say(page, "mine.value - mine.value")
+    seen["hero after an endless declaration"] = page.locator("#hero-lines li").last.text_content()
+
+
+def _restart_busy(page: Page) -> None:
+    page.locator("#condition.busy").wait_for()
+    page.locator("#restart").click()
+    page.locator("#hero-live", has_text="recorded").wait_for()
+    page.locator("#hero-live", has_text="live").wait_for()

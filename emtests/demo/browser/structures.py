@@ -21,6 +21,12 @@ def drive(visit: Visit) -> None:
     page.get_by_role("radio", name="i386").check()
     seen["i386"] = _state(page, "Node: 20 bytes, aligned to 4, for i386")
 
+    page.get_by_role("button", name="Bit-fields").click()
+    _state(page, "Pen: ")
+    seen["partly padding"] = page.locator("#structure-bytes .partly-padding").evaluate_all(
+        "cells => cells.map((cell) => getComputedStyle(cell).color)"
+    )
+    seen["colour of text"] = page.evaluate("getComputedStyle(document.body).color")
     page.get_by_role("button", name="A pixel").click()
     _state(page, "Pixel: 4 bytes")
     _value(page, "green", "0x40")

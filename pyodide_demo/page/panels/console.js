@@ -1,7 +1,7 @@
 // The prompt.
 
 import { fromAnsi } from "../ansi.js";
-import { button, element, input, make, showError, wordsOf } from "../dom.js";
+import { button, element, input, make, number, showError, wordsOf } from "../dom.js";
 import { Editor, loadCodeMirror } from "../editor.js";
 
 /** @import { News } from "../protocol.d.ts" */
@@ -11,7 +11,14 @@ import { Editor, loadCodeMirror } from "../editor.js";
 const EXAMPLES = ["numbers = heap.alloc_array(int32, [1, 2, 3])", "numbers[1] = 2**40", "heap.live()"];
 /** Longer outputs are folded. */
 const MOST_LINES = 40;
+const MOST_CHARACTERS = 5_000;
 const LINES_IN_VIEW = 12;
+const CHARACTERS_IN_VIEW = 1_000;
+/** What one text prints beyond this is left out, and so is what it reports: a browser that lays out much more stands
+ * still. */
+const MOST_OF_A_KIND = 200_000;
+/** How often what is shown reaches the log: a program may print thousands of times a second. */
+const MILLISECONDS_BETWEEN_LINES = 30;
 /** The oldest entries go where there are more. */
 const MOST_ENTRIES = 400;
 
@@ -31,9 +38,17 @@ export class Prompt {
   #editor;
   /** @type {HTMLElement | undefined} */
   #output; // what the running text shows
+  /** @type {{ kind: News["output"]["kind"], text: string }[]} */
+  #unshown = [];
+  #timer = 0;
+  /** @type {Map<News["output"]["kind"], number>} */
+  #shown = new Map(); // the characters of the running text's outputs
+  #running = 0;
+  #restarts = 0;
+  #last = Promise.resolve();
   #label;
   #waiting = "";
-  /** Called when something is run, and when it has ended. */
+  /** Called when something is run, and when all of it has ended. */
   running = (/** @type {boolean} */ _now) => {};
 
   /**
@@ -81,7 +96,7 @@ export class Prompt {
   }
 
   /**
-   * Run a text, and show what comes of it as it comes.
+   * Run a text after those before it, and show what comes of it as it comes.
    * @param {string} text
    */
   async run(text) {
@@ -91,18 +106,32 @@ export class Prompt {
     this.put("");
     const typed = text.split("\n").map((line, at) => (at ? "... " : ">>> ") + line);
     const entry = make("div", { className: "entry" }, make("pre", { className: "typed" }, typed.join("\n")));
-    this.#output = entry;
     this.#log.append(entry);
     while (this.#log.children.length > MOST_ENTRIES) this.#log.firstElementChild?.remove();
     this.#toEnd();
+    this.#running++;
     this.running(true);
+    const restarts = this.#restarts;
+    this.#last = this.#last.then(() => (restarts === this.#restarts ? this.#runNow(text, entry) : undefined));
+    await this.#last;
+    this.#running--;
+    this.running(this.#running > 0);
+  }
+
+  /**
+   * @param {string} text
+   * @param {HTMLElement} entry
+   */
+  async #runNow(text, entry) {
+    this.#output = entry;
+    this.#shown.clear();
     try {
       await this.#python.call("console.run", { text, scope: this.#scope });
     } catch (error) {
       this.show({ kind: "error", text: wordsOf(error) });
     }
+    this.#write();
     this.#fold(entry);
-    this.running(false);
   }
 
   /**
@@ -110,6 +139,31 @@ export class Prompt {
    * @param {{ kind: News["output"]["kind"], text: string }} output
    */
   show({ kind, text }) {
+    const last = this.#unshown.at(-1);
+    if (last?.kind === kind) last.text += text;
+    else this.#unshown.push({ kind, text });
+    this.#timer ||= setTimeout(() => this.#write(), MILLISECONDS_BETWEEN_LINES);
+  }
+
+  /** Write what was not shown yet into the log. */
+  #write() {
+    clearTimeout(this.#timer);
+    this.#timer = 0;
+    for (const { kind, text } of this.#unshown.splice(0)) {
+      const shown = this.#shown.get(kind) ?? 0;
+      const left = MOST_OF_A_KIND - shown;
+      this.#shown.set(kind, shown + text.length);
+      if (left > 0) this.#append(kind, text.slice(0, left));
+      if (left > 0 && text.length > left) this.#append("note", "What follows is not shown: there is too much of it.");
+    }
+    this.#toEnd();
+  }
+
+  /**
+   * @param {News["output"]["kind"] | "note"} kind
+   * @param {string} text
+   */
+  #append(kind, text) {
     const entry = this.#output;
     if (entry === undefined) return;
     const last = /** @type {HTMLElement | null} */ (entry.lastElementChild);
@@ -118,13 +172,14 @@ export class Prompt {
     place.dataset.kind = kind;
     if (!same) entry.append(place);
     place.append(...fromAnsi(text));
-    this.#toEnd();
   }
 
   /** Note that Python was restarted: what was run is here still, but not there. */
   note(/** @type {string} */ words) {
+    this.#write();
     if (this.#log.children.length) this.#log.append(make("p", { className: "hint" }, words));
     this.#output = undefined;
+    this.#restarts++;
     this.#toEnd();
   }
 
@@ -138,13 +193,15 @@ export class Prompt {
    */
   #fold(entry) {
     for (const shown of entry.querySelectorAll("pre.answered")) {
-      const lines = (shown.textContent ?? "").split("\n");
-      if (lines.length <= MOST_LINES) continue;
+      const text = (shown.textContent ?? "").trimEnd();
+      const lines = text.split("\n");
+      if (lines.length <= MOST_LINES && text.length <= MOST_CHARACTERS) continue;
       const folded = make("details", { className: "folded" });
-      const first = make("pre", { className: shown.className }, lines.slice(0, LINES_IN_VIEW).join("\n"));
-      const rest = lines.length - LINES_IN_VIEW;
-      shown.replaceWith(first, folded);
-      folded.append(make("summary", {}, `${rest} more lines`), shown);
+      const start = lines.slice(0, LINES_IN_VIEW).join("\n").slice(0, CHARACTERS_IN_VIEW);
+      const rest = lines.length - start.split("\n").length;
+      const words = rest ? `${number(rest)} more lines` : `${number(text.length - start.length)} more characters`;
+      shown.replaceWith(make("pre", { className: shown.className }, start), folded);
+      folded.append(make("summary", {}, words), shown);
     }
   }
 

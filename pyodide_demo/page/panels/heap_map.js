@@ -4,6 +4,7 @@ import { BlockMap, CELLS, kindClass } from "../block_map.js";
 import { chart } from "../chart.js";
 import {
   button,
+  bytesOf,
   canvas,
   element,
   heading,
@@ -23,6 +24,8 @@ import {
 /** @import { State } from "../state.js" */
 
 const MILLISECONDS = 500;
+/** A map of gigabytes takes long: Python is to be free for most of the time. */
+const MOST_OF_THE_TIME = 0.2;
 const NARROW = matchMedia("(max-width: 40rem)");
 const DEBUG_HEAP = "A debug heap";
 const ACTIONS = /** @type {const} */ (["open", "overrun", "verify", "free"]);
@@ -50,6 +53,7 @@ export function startHeapMap(python, state) {
     clearTimeout(timer);
     if (asking || !ready || panel.hidden) return;
     asking = true;
+    const begun = performance.now();
     try {
       const { heap, range } = state.of("map");
       const perLine = NARROW.matches ? 8 : 16;
@@ -61,7 +65,8 @@ export function startHeapMap(python, state) {
     }
     asking = false;
     clearTimeout(timer);
-    if (ready) timer = setTimeout(look, MILLISECONDS);
+    const pause = Math.max(MILLISECONDS, (performance.now() - begun) / MOST_OF_THE_TIME);
+    if (ready) timer = setTimeout(look, pause);
   }
 
   /** @param {number} address */
@@ -77,7 +82,7 @@ export function startHeapMap(python, state) {
     const extent = map.draw(report, chosen);
     element("map-extent").textContent = extent;
     const blocks = survey.blocks === 1 ? "1 block" : `${number(survey.blocks)} blocks`;
-    canvas("map-canvas").setAttribute("aria-label", `${blocks} of ${number(survey.byte_size)} bytes. ${extent}`);
+    canvas("map-canvas").setAttribute("aria-label", `${blocks} of ${bytesOf(survey.byte_size)}. ${extent}`);
     element("legend-guards").hidden = guards.length === 0;
     showNow(survey, history);
     showGrowth(history.growth);
@@ -229,7 +234,6 @@ function showDump(block, dump) {
   element("dump").hidden = block === undefined;
   if (block === undefined) return;
   const { kind, byte_size: bytes, address, site } = block;
-  element("dump-title").textContent =
-    `${kind} of ${number(bytes)} bytes at ${hexadecimal(address)}, allocated at ${site}`;
+  element("dump-title").textContent = `${kind} of ${bytesOf(bytes)} at ${hexadecimal(address)}, allocated at ${site}`;
   element("dump").textContent = dump ?? "";
 }

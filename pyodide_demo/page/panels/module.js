@@ -44,7 +44,11 @@ export function startModule(python, state, site) {
   async function openFile(file) {
     if (file === undefined || !ready) return;
     state.choose("module", { sample: "" });
-    await open(file.name, await file.arrayBuffer());
+    try {
+      await open(file.name, await file.arrayBuffer());
+    } catch (error) {
+      showError("module-error", `${file.name} could not be read: ${wordsOf(error)}`); // a folder, for one
+    }
   }
 
   async function openSample() {
@@ -67,6 +71,10 @@ export function startModule(python, state, site) {
     element("module-name").textContent = name;
     element("module-memory").textContent = heap ? `${size(memory.size)}, ${memory.note}` : "none that can be used";
     showError("module-problem", problem);
+    element("imports-list").hidden = imports.length === 0;
+    element("imports-hint").textContent = imports.length
+      ? "The functions it imports are replaced by ones that return 0."
+      : "It imports nothing.";
     element("module-imports").replaceChildren(
       ...imports.map((each) => row(heading(`${each.module}.${each.name}`), each.kind, each.type)),
     );

@@ -1,7 +1,20 @@
 // The picture panel: what the visitor switches, and what the worker drew.
 
 import { openCamera } from "../camera.js";
-import { button, element, hexadecimal, input, make, number, row, heading, showError, size, wordsOf } from "../dom.js";
+import {
+  button,
+  bytesOf,
+  element,
+  hexadecimal,
+  input,
+  make,
+  number,
+  row,
+  heading,
+  showError,
+  size,
+  wordsOf,
+} from "../dom.js";
 import { RateMeter } from "../rate_meter.js";
 import { freshCanvas } from "../surfaces.js";
 
@@ -116,7 +129,7 @@ export function startPicture(python, state, site) {
         const { milliseconds, copied, byteSize } = await python.call("picture.measure", { way });
         element(`${way}-time`).textContent = `${milliseconds.toFixed(2)} ms`;
         element(`${way}-speed`).textContent = `${number(Math.round(byteSize / MEGABYTE / (milliseconds / 1000)))} MB/s`;
-        element(`${way}-copied`).textContent = `${number(copied)} bytes`;
+        element(`${way}-copied`).textContent = bytesOf(copied);
       }
     } catch (error) {
       fail(wordsOf(error));

@@ -1,7 +1,7 @@
 // The structure explorer: a declaration, the layout that it has for each ABI, and its bytes and values, of which
 // each changes the other. emheap does all of it, in the worker.
 
-import { button, element, make, part, row, showError, wordsOf } from "../dom.js";
+import { button, bytesOf, element, make, part, row, showError, wordsOf } from "../dom.js";
 import { Editor, loadCodeMirror } from "../editor.js";
 import { StructureBytes } from "../structure_bytes.js";
 
@@ -24,6 +24,7 @@ export function startStructures(python, state, site) {
   /** @type {Editor | undefined} */
   let editor;
   let ready = false;
+  let endless = ""; // a declaration that was still being read when Python was restarted
   let timer = 0;
   let asked = 0; // only what was asked for last is shown
   /** @type {StructureReport | undefined} */
@@ -190,11 +191,13 @@ export function startStructures(python, state, site) {
   return {
     started() {
       ready = true;
-      if (!panel.hidden) follow();
+      // What never ended would keep this Python as it kept the last: it waits to be changed.
+      if (!panel.hidden && code() !== endless) follow();
     },
 
     restarting() {
       ready = false;
+      endless = python.longest?.startsWith("structure.") ? code() : "";
     },
   };
 }
@@ -287,6 +290,3 @@ class Fields {
     return box;
   }
 }
-
-/** @param {number} count */
-const bytesOf = (count) => `${count} byte${count === 1 ? "" : "s"}`;

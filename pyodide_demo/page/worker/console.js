@@ -8,6 +8,11 @@ import { toPlain } from "./python.js";
 /** @typedef {"page" | "module"} ScopeName */
 /** @typedef {<K extends keyof News>(news: K, details: News[K]) => void} Tell */
 
+/** A program may print a million times a second, which as messages would leave the page no time for anything else:
+ * those beyond the first of each while are joined. */
+const MOST_MESSAGES = 100;
+const MILLISECONDS_OF_A_WHILE = 100;
+
 /** @type {Map<ScopeName, PyProxy>} */
 const prompts = new Map(); // the Prompt of prompt.py, proxies
 /** @type {Uint8Array | undefined} */
@@ -29,6 +34,7 @@ export function start(python, shared, say) {
     python.pyodide.setInterruptBuffer(interrupts);
     const words = new Int32Array(shared, 4, 2);
     readLine = () => {
+      sendOutput();
       Atomics.store(words, 0, 0);
       tell("input", {});
       Atomics.wait(words, 0, 0);
@@ -39,6 +45,32 @@ export function start(python, shared, say) {
   addPrompt(python, "page", python.program("prompt").scope_of_heap(python.heap));
 }
 
+/** @type {News["output"][]} */
+const unsent = [];
+let sent = 0; // in this while
+let begun = 0;
+let timer = 0;
+
+/** @param {News["output"]} output */
+function addOutput(output) {
+  const last = unsent.at(-1);
+  if (last?.kind === output.kind && last.scope === output.scope) last.text += output.text;
+  else unsent.push(output);
+  const now = performance.now();
+  if (now - begun >= MILLISECONDS_OF_A_WHILE) [begun, sent] = [now, 0];
+  if (sent < MOST_MESSAGES) sendOutput();
+  else timer ||= setTimeout(sendOutput, MILLISECONDS_OF_A_WHILE);
+}
+
+function sendOutput() {
+  clearTimeout(timer);
+  timer = 0;
+  for (const output of unsent.splice(0)) {
+    sent++;
+    tell("output", output);
+  }
+}
+
 /**
  * Make a prompt whose program sees the names of `scope`.
  * @param {Surroundings} python
@@ -47,7 +79,7 @@ export function start(python, shared, say) {
  */
 export function addPrompt(python, name, scope) {
   const write = (/** @type {News["output"]["kind"]} */ kind, /** @type {string} */ text) =>
-    tell("output", { kind, text, scope: name });
+    addOutput({ kind, text, scope: name });
   prompts.get(name)?.destroy();
   prompts.set(name, python.program("prompt").Prompt(scope, write, readLine));
 }
@@ -60,6 +92,7 @@ export async function run(_python, { text, scope }) {
   try {
     return toPlain(await promptOf(scope).run(text));
   } finally {
+    sendOutput();
     if (interrupts !== undefined) interrupts[0] = 0; // it may have come too late
   }
 }

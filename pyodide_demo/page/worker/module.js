@@ -3,6 +3,7 @@
 import { addPrompt } from "./console.js";
 import { Problem } from "./downloads.js";
 import { noteBuffer } from "./memories.js";
+import { lastLine } from "./python.js";
 import { typesOf, wordsOf } from "./wasm_types.js";
 
 /** @import { OpenedModule, Tasks } from "../protocol.d.ts" */
@@ -60,18 +61,31 @@ let imported; // the memory that was made for a module that imports one
 function openHeap(python, name, instance, imports) {
   const scope = python.program("opened").scope;
   try {
-    if ("_initialize" in instance.exports) /** @type {() => void} */ (instance.exports._initialize)();
+    initialize(instance);
     const found = Object.values(instance.exports).find((each) => each instanceof WebAssembly.Memory);
     const memory = found ?? (imports.some(({ kind }) => kind === "memory") ? imported : undefined);
     if (memory === undefined) throw new Problem("It has no memory, so there is no heap to open.");
-    const heap = python.program("opened").open_heap(instance, memory);
+    const { heap, problem } = python.program("opened").open_heap(instance, memory);
     python.observer.add(name, heap);
     noteBuffer(name, () => memory.buffer);
     addPrompt(python, "module", scope(instance, heap));
-    return { heap: name, problem: "" };
+    return { heap: name, problem };
   } catch (error) {
     addPrompt(python, "module", scope(instance, undefined));
-    return { heap: "", problem: words(error).trim().split("\n").at(-1) ?? "" };
+    return { heap: "", problem: lastLine(error) };
+  }
+}
+
+/**
+ * Call what a module without a main function wants called once. Throws Problem.
+ * @param {WebAssembly.Instance} instance
+ */
+function initialize({ exports }) {
+  if (typeof exports._initialize !== "function") return;
+  try {
+    /** @type {() => void} */ (exports._initialize)();
+  } catch (error) {
+    throw new Problem(`Its _initialize failed: ${words(error)}`);
   }
 }
 
