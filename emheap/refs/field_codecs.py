@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from emheap.blocks.table import BlockTable
-from emheap.errors import CapacityError, HeapError, ValueOutOfRangeError
+from emheap.errors import CapacityError, HeapError, ShapeError, ValueOutOfRangeError
 from emheap.refs.base import HeapRef
 from emheap.refs.pointer import address_of
 from emheap.refs.shaped import flattened
@@ -218,7 +218,7 @@ class Codec:
         made = bytearray(self.layout.size)
         for entry in self.entries:
             value = fields.get(entry.name, entry.default)
-            if value is not None and value is not REQUIRED:
+            if entry.name in fields or (value is not None and value is not REQUIRED):
                 self._stores[entry.name](made, 0, value, notes)
         return bytes(made)
 
@@ -546,7 +546,7 @@ def _flat(value: Any) -> Any:
 
 def _check_number(given: int, count: int | None) -> None:
     if count is not None and given != count:
-        raise ValueError(f"an array of {count} elements takes as many, not {given}")
+        raise ShapeError(f"an array of {count} elements takes as many, not {given}")
 
 
 def encode_structs(kind: Any, abi: ABI, values: Any, notes: Notes, count: int | None) -> bytes:

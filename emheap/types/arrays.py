@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 from emheap._util.platform import IN_PYODIDE
 from emheap.errors import ShapeError
+from emheap.types.c_scalars import boolean, char
 from emheap.types.scalars import BYTE_ORDER, MAX_POINTER53, FloatingPoint, Scalar, is_masked
 from emheap.types.wide import as_wide
 
@@ -182,11 +183,18 @@ def _at_once(scalar: type[Scalar[Any]], values: Any, only_numbers: bool) -> Any:
     if not scalar.encodes:
         return array.array(code, values)
     if code == "B":
-        return bytes(values)
+        return _bytes_at_once(scalar, values, only_numbers)
     if code == "Q":
         numbers = array.array(code, values)
         return numbers if max(numbers, default=0) <= MAX_POINTER53 else None
     return None
+
+
+def _bytes_at_once(scalar: type[Scalar[Any]], values: Any, only_numbers: bool) -> bytes | None:
+    if scalar is char and not only_numbers:
+        return None  # what has an `__index__` is no character
+    numbers = bytes(values)
+    return numbers if scalar is not boolean or max(numbers, default=0) <= 1 else None
 
 
 def _encode_at(scalar: type[Scalar[Any]], encode: Encode, index: int, value: Any) -> Any:

@@ -97,8 +97,8 @@ class char(Scalar[bytes], code="B", js_array="Uint8Array"):
     def encode(cls, value: Any) -> int:
         if isinstance(value, (bytes, bytearray)) and len(value) == 1:
             return value[0]
-        if isinstance(value, int) and 0 <= value <= 255:
-            return value  # an element of a bytes object
+        if isinstance(value, int) and 0 <= operator.index(value) <= 255:
+            return operator.index(value)  # an element of a bytes object
         raise TypeError(f"char takes a bytes of length 1, not {type(value).__name__} {value!r:.60}")
 
     @classmethod

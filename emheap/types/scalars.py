@@ -208,7 +208,9 @@ class clamped_uint8(Integer, code="B", js_array="Uint8ClampedArray"):
 
     @classmethod
     def encode(cls, value: Any) -> int:
-        if not isinstance(value, int):
+        if isinstance(value, int):
+            value = operator.index(value)  # a class of the user's may compare as it likes
+        else:
             value = to_float(cls.name, "an int or a float", value)
         if value != value:
             return 0

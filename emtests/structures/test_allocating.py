@@ -9,6 +9,7 @@ import pytest
 import emheap
 from emheap import (
     Pointer,
+    ShapeError,
     Struct,
     UseAfterFreeError,
     ValueOutOfRangeError,
@@ -18,7 +19,7 @@ from emheap import (
     utf8,
 )
 from emtests.conftest import OpenHeap
-from emtests.structures.kinds import Message, Number, Pixel, Vec
+from emtests.structures.kinds import Message, Node, Number, Pixel, Vec
 
 # The first structure of a kind finds out what the later ones know.
 
@@ -78,6 +79,38 @@ def test_a_wrong_value_takes_no_block(
         assert (third.to_tuple(), fourth.to_tuple()) == ((5, 6), (7, 8))
     assert first.to_tuple() == (1, 2)
     first.free()
+
+
+def test_none_is_no_number(heap: Any) -> None:
+    with heap.alloc(Node, id=1) as node, heap.alloc(Pixel, r=1, g=2, b=3) as pixel:
+        for use in (
+            lambda: heap.alloc(Pixel, r=1, g=2, b=3, a=None),
+            lambda: Pixel(r=None, g=2, b=3),  # type: ignore[arg-type]
+            lambda: pixel.write((1, 2, 3, None)),
+            lambda: heap.write(Pixel, pixel.address, {"r": 1, "g": 2, "b": None}),
+            lambda: heap.alloc(Node, id=2, at=None),
+            lambda: heap.alloc(Node, id=2, pos=None),
+            lambda: heap.alloc(Node, id=2, label=None),
+        ):
+            with pytest.raises(TypeError, match="None"):
+                use()
+        assert pixel.to_tuple() == (1, 2, 3, 255)
+        node.next = None  # a null pointer
+        with heap.alloc(Node, id=2, next=None) as other:
+            assert other.next.get() is None
+
+
+def test_an_array_in_a_structure_has_its_length(heap: Any) -> None:
+    with heap.alloc(Node, id=1, pos=[1, 2]) as node:
+        with pytest.raises(
+            ShapeError, match=r"Node.pos: an array of 2 elements takes as many, not 3"
+        ):
+            node.pos = [1, 2, 3]
+        with pytest.raises(
+            ShapeError, match=r"Node.pos: an array of 2 elements takes as many, not 1"
+        ):
+            heap.alloc(Node, id=1, pos=[1])
+        assert node.pos[:] == [1, 2]
 
 
 def test_numbers_of_every_kind_are_taken_each_time(heap: Any) -> None:

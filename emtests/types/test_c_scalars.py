@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -53,6 +54,39 @@ def test_values_go_in_and_come_out(scratch: Arena, scalar: Any, values: list[Any
         assert array[1] == value
         ref.value = values[0]
         assert ref.value == values[0]
+
+
+class Index:
+    """What is an integer and no bool, no character."""
+
+    def __index__(self) -> int:
+        return 5
+
+
+@pytest.mark.parametrize("scalar", [boolean, char], ids=lambda scalar: scalar.name)
+def test_an_array_takes_what_a_number_alone_takes(heap: HeapManager, scalar: Any) -> None:
+    wrong: list[Any] = [Index()] if scalar is char else [Index(), 5]
+    with heap.alloc_array(scalar, 1) as array, heap.alloc(scalar) as number:
+        for value in wrong:
+            uses: tuple[Callable[[Any], Any], ...] = (
+                number.write,
+                lambda value: array.write_at(0, value),
+                lambda value: array.__setitem__(slice(None), [value]),
+                lambda value: heap.alloc_array(scalar, [value]),
+                lambda value: heap.alloc_array(scalar, iter([value])),
+                lambda value: heap.write_many(scalar, [array.address], [value]),
+            )
+            for use in uses:
+                with pytest.raises(TypeError, match=f"{scalar.name} takes a"):
+                    use(value)
+        assert bytes(array) == bytes(number) == b"\0"
+
+
+def test_bytes_are_bools_only_where_they_are_0_or_1(heap: Any) -> None:
+    with pytest.raises(TypeError, match="element 1: boolean takes a bool, not int 2"):
+        heap.alloc_array(boolean, b"\1\2")
+    with heap.alloc_array(boolean, b"\1\0") as array:
+        assert array[:] == [True, False]
 
 
 @pytest.mark.parametrize(("scalar", "values"), VALUES, ids=[each[0].__name__ for each in VALUES])
