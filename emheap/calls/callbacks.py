@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import types
 import warnings
+from _thread import get_ident
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
@@ -205,6 +206,7 @@ def _compile_adapter(
         "pending": state.pending,
         "is_ending": state.is_ending,
         "remember": state.remember,
+        "get_ident": get_ident,
         **services.template_names,
     }
     if isinstance(signature.result, StructureValue):
@@ -218,12 +220,14 @@ def _compile_adapter(
         given.append(value)
     body = [
         f"def adapter({', '.join(f'a{number}' for number in range(len(given)))}):",
-        " if pending and is_ending(): return error_result",
         " try:",
+        "  if pending and is_ending(): return error_result",
         f"  r = function({', '.join(given)})",
         *_finish(signature.result, wire.result, linker),
         " except BaseException as error:",
-        "  remember(error)",
+        "  try: remember(error)",
+        # Without room for a frame.
+        "  except (MemoryError, RecursionError): pending.append((get_ident(), error))",
         "  return error_result",
     ]
     exec(compile("\n".join(body), GENERATED, "exec"), names)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import inspect
 import sys
 import threading
 import warnings
@@ -190,6 +192,37 @@ def test_an_exception_that_no_call_waits_for_is_reported(
     assert "a callback that no call of the library waits for" in shown
     assert "from a thread of C's own" in shown
     assert calls.apply(lambda x: x, 5) == 5
+
+
+def test_no_exception_is_lost_where_there_is_no_room_for_frames(
+    calls: Calls, way: Way, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if way.is_wasm:
+        skip_for_gap("callbacks at the limit of frames", "wasmtime-py and JavaScript need more")
+    reported: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", reported.append)
+
+    def step(value: int) -> int:
+        return value + 1
+
+    assert calls.apply(step, 1) == 2
+    limit = sys.getrecursionlimit()
+
+    def call_with(room: int) -> int:
+        try:
+            sys.setrecursionlimit(len(inspect.stack(0)) + room)
+            return calls.apply(step, 1)
+        except (RecursionError, ctypes.ArgumentError):
+            return 2
+        finally:
+            sys.setrecursionlimit(limit)
+
+    outcomes = [call_with(room) for room in range(-2, 15)]
+    # Where there is none for the callback itself, ctypes reports it, and C gets any number.
+    assert len(reported) <= 1
+    assert outcomes.count(2) >= len(outcomes) - len(reported)
+    assert not calls._services.state.pending
+    assert calls.apply(step, 1) == 2
 
 
 # Their lives
