@@ -97,6 +97,13 @@ class Layout:
             return name
         return f"{name} {'string' if issubclass(self.kind, Text) else 'array'}"
 
+    def is_mapped(self, address: int, size: int) -> bool:
+        """Whether a part of a live block can be shown to those who did not ask for its bytes, as
+        debuggers are. What was wrapped may be no memory at all: reading it would end the program.
+        """
+        mapped: bool = not self.borrowed or self.table.raw_memory.is_mapped(address, size)
+        return mapped
+
     def show_fields(self, data: bytes, start: int, first: int, last: int) -> str | None:
         """For a dump of structures: the fields that begin at the bytes from `first` to `last` of a
         block, of which `data` are those from `start` on. None for what has no fields."""

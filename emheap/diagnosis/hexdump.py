@@ -57,7 +57,7 @@ def hexdump(place: Any, /, *extent: int, length: int | None = None) -> Printout:
     no known block
       0x16  00 00                                             |..|
     """
-    if hasattr(place, "_block"):
+    if hasattr(place, "allocated_byte_size"):
         if extent:
             raise TypeError("hexdump() of a reference takes length= and nothing else")
         return dump_ref(place, length)

@@ -40,6 +40,9 @@ def show_ref(ref: Any) -> str:
     if ref.is_freed:
         rows.append(("state", owner.freed_at(ref._block)))
         return page(title or layout.describe(), table((), rows))
+    if not layout.is_mapped(ref.address, ref.allocated_byte_size):
+        rows.append(("state", "borrowed, and cannot be read"))
+        return page(title or layout.describe(), table((), rows))
     rows.append(("state", "borrowed" if layout.borrowed else "owned"))
     if hasattr(ref, "_variants"):  # structures, whose module imports this one
         return page(title or layout.describe(), *_structures(ref, rows))

@@ -350,6 +350,11 @@ class Memory(ABC):
             f"{self.name}, which {room}{self._explain_sign(number)}"
         )
 
+    def is_mapped(self, address: int, size: int) -> bool:
+        """Whether bytes that lie inside of this memory can be read. In a process there are many
+        that cannot: reading one ends the program."""
+        return True
+
     def _explain_sign(self, address: int) -> str:
         if self.pointer_size != 4 or not -(1 << 31) <= address < 0:
             return ""

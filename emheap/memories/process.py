@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from emheap._util.checks import check_aligned
+from emheap._util.mapped import is_mapped
 from emheap._util.platform import IN_PYODIDE, ON_EMSCRIPTEN, c_runtime
 from emheap.memories.base import Loan
 from emheap.memories.uncounted import open_window
@@ -150,6 +151,9 @@ class ProcessMemory(WindowMemory):
 
     def from_host_address(self, address: int) -> int:
         return address
+
+    def is_mapped(self, address: int, size: int) -> bool:
+        return ON_EMSCRIPTEN or is_mapped(address & ~self._tags, size)
 
     def find_null(self, address: int, width: int, limit: int | None) -> int | None:
         if width > 1:

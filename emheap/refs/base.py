@@ -21,7 +21,7 @@ from emheap.types import Scalar, Type, uint8
 if TYPE_CHECKING:
     from emheap.refs.edit import Edit
 
-__all__ = ["HeapRef", "SingleRef", "as_bytes", "as_elements", "state_of"]
+__all__ = ["HeapRef", "SingleRef", "as_bytes", "as_elements", "describe"]
 
 T = TypeVar("T")
 Self = TypeVar("Self", bound="HeapRef[Any]")
@@ -487,14 +487,7 @@ class HeapRef(Generic[T]):
         raise NotImplementedError
 
     def __repr__(self) -> str:
-        name = f"{type(self)._borrowed_class.__name__} {self.kind.__name__}"
-        if self.is_freed:
-            return f"<{name} at {format_address(self.address)} freed>"
-        try:
-            content = f" {self._content()}"
-        except (HeapError, ValueError):  # a string that lost its terminator, say
-            content = " unreadable"
-        return f"<{name}{content} at {format_address(self.address)} {state_of(self)}>"
+        return describe(self, f"{type(self)._borrowed_class.__name__} {self.kind.__name__}")
 
     def _repr_html_(self) -> str:
         from emheap.diagnosis.notebook import show_ref
@@ -502,11 +495,21 @@ class HeapRef(Generic[T]):
         return show_ref(self)
 
 
-def state_of(ref: HeapRef[Any]) -> str:
-    """What a live reference has to do with its block, for `repr`."""
+def describe(ref: HeapRef[Any], name: str) -> str:
+    """What `repr` gives for a reference of a kind with this name."""
+    place = format_address(ref.address)
+    if ref.is_freed:
+        return f"<{name} at {place} freed>"
+    layout = ref._block[2]
+    mapped = layout.is_mapped(ref.address, ref.allocated_byte_size)
+    try:
+        content = f" {ref._content()}".rstrip() if mapped else " unreadable"
+    except (HeapError, ValueError):  # a string that lost its terminator, say
+        content = " unreadable"
+    state = "borrowed" if layout.borrowed else "owned"
     if hasattr(ref, "_parent"):
-        return "inside a block"
-    return "borrowed" if ref._block[2].borrowed else "owned"
+        state = "inside a block"
+    return f"<{name}{content} at {place} {state}>"
 
 
 def _settle(block: Block, spare: list[int]) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
 
-from emheap._util.messages import format_address
 from emheap.errors import HeapError, ShapeError
-from emheap.refs.base import HeapRef, state_of
+from emheap.refs.base import HeapRef, describe
 from emheap.refs.field_codecs import Codec, Notes, concrete_kind, named
 from emheap.refs.lifetime import Holder
 from emheap.refs.pointer import Pointer, pointer_at
@@ -279,13 +278,7 @@ class Struct(StructuredRef[Any], metaclass=StructType):
         name = self.kind.__name__
         if self._table.for_values:
             return f"{name}({self._fields_text(', ')})"
-        if self.is_freed:
-            return f"<{name} at {format_address(self.address)} freed>"
-        try:
-            content = f" {self._content()}"
-        except (HeapError, ValueError):  # what C stored is no member of an enumeration, say
-            content = " unreadable"
-        return f"<{name}{content.rstrip()} at {format_address(self.address)} {state_of(self)}>"
+        return describe(self, name)
 
 
 def _plain(value: Any, convert: str) -> Any:

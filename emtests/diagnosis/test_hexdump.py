@@ -13,6 +13,7 @@ from emheap import (
     HeapManager,
     NotSupportedError,
     OutOfBoundsError,
+    Pointer,
     UseAfterFreeError,
     clamped_uint8,
     float32,
@@ -118,6 +119,9 @@ def test_what_cannot_be_dumped(heap: HeapManager) -> None:
     for arguments in ((), (None,), (5,), (heap,), (heap, ref.address), (ref, 4), (heap, 1, 2, 3)):
         with pytest.raises(TypeError):
             wild(*arguments)
+    text = r"hexdump\(\) takes a reference, or a heap, an address and a length"
+    with heap.alloc(Pointer[int32], ref) as pointer, pytest.raises(TypeError, match=text):
+        wild(pointer.value)
     with pytest.raises(OverflowError):
         hexdump(ref, length=5)
     with pytest.raises(OverflowError):
