@@ -106,6 +106,7 @@ def test_arguments_and_environment(
     assert getattr(wasi, f"{what}_get")(128, 256) == SUCCESS
     pointers = read(heap, 128, f"<{count}I")
     assert pointers[0] == 256
+    assert heap.memory.read_bytes(256, size) == b"".join(text + b"\0" for text in texts)
     found = [
         heap.memory.read_bytes(place, len(text) + 1)
         for place, text in zip(pointers, texts, strict=True)
