@@ -55,6 +55,19 @@ def test_an_array_shares_the_bytes_and_pins_the_block(
         assert ref.is_freed
 
 
+@pytest.mark.parametrize("maker", MAKERS)
+def test_an_array_on_a_wrapped_reference_pins_the_block_that_it_lies_in(
+    heap: HeapManager, numpy: Any, maker: str
+) -> None:
+    ref = heap.alloc_array(int32, [1, 2, 3])
+    array = MAKERS[maker](numpy, heap.wrap_array(int32, ref.address, 3))
+    with pytest.raises(emheap.BufferInUseError, match="is not freed: still in use"):
+        ref.free()
+    assert array.tolist() == [1, 2, 3]
+    del array
+    ref.free()
+
+
 def test_the_kinds_of_numbers_are_right(heap: HeapManager, numpy: Any) -> None:
     for scalar in SCALARS:
         with heap.alloc_array(scalar, 2) as ref:
