@@ -85,6 +85,7 @@ def test_a_compiled_wheel_is_a_wheel(pure: Path, tmp_path: Path) -> None:
         compile_wheel(compiled, tmp_path)
 
 
+@pytest.mark.once
 def test_pyodide_imports_its_wheel_without_compiling() -> None:
     try:
         node, distribution, wheel = find_node(), pyodide_distribution(), build_compiled_wheel()
