@@ -30,10 +30,25 @@ def accepts_target(target: Any, convention: Convention) -> Test:
     if isinstance(target, Number):
         return _accepts_letter(convention.letter(target.format), convention)
     if isinstance(target, PointerTo):
-        return lambda kind: kind == target or getattr(kind, "pointee", None) == target
+        return _accepts_pointer(target, convention)
     if isinstance(target, StructType):
         return lambda kind: kind is target
     return _accepts_scalar(target, convention)
+
+
+def _accepts_pointer(target: PointerTo, convention: Convention) -> Test:
+    size = convention.abi.pointer_size
+
+    def accepts(kind: Any) -> bool:
+        if kind == target:
+            return True
+        if not getattr(kind, "is_pointer", False):
+            return False
+        if kind.pointee is None:  # addresses, of anything: those of alloc_strings() too
+            return bool(kind.size == size)
+        return bool(kind.pointee == target)
+
+    return accepts
 
 
 def _accepts_scalar(target: Any, convention: Convention) -> Test:

@@ -23,6 +23,8 @@ from emheap import (
     int16,
     int32,
     long,
+    pointer32,
+    pointer64,
     uint8,
     utf8,
     utf16,
@@ -63,6 +65,9 @@ def make(scratch: Arena) -> dict[str, Any]:
         "pointer": scratch.alloc(Pointer[Vec], vec),
         "pointers": scratch.alloc_array(Pointer[Vec], [vec]),
         "other pointer": scratch.alloc(Pointer[int32]),
+        "strings": scratch.alloc_strings(utf8, ["a", "bc"]),
+        "wide addresses": scratch.alloc_array(pointer64, 2),
+        "narrow addresses": scratch.alloc_array(pointer32, 2),
     }
 
 
@@ -74,7 +79,11 @@ TAKES: tuple[tuple[str, Any, set[str]], ...] = (
     ("utf8 *", kinds.pointer[utf8], {"int8", "uint8", "text"}),
     ("utf16 *", kinds.pointer[utf16], {"int16s", "wide text"}),
     ("Vec *", kinds.ref[Vec], {"vec", "vecs"}),
-    ("Vec * *", kinds.pointer[Pointer[Vec]], {"pointer", "pointers"}),
+    (
+        "Vec * *",
+        kinds.pointer[Pointer[Vec]],
+        {"pointer", "pointers", "strings", "wide addresses of 8", "narrow addresses of 4"},
+    ),
 )
 
 
@@ -83,7 +92,7 @@ def test_a_parameter_takes_references_to_its_type(
     way: Way, c_heap: HeapManager, shown: str, kind: Any, accepted: set[str]
 ) -> None:
     same: Any = way.bind(declare(kind), c_heap).same_pointer
-    size = way.abi.long_size
+    size = way.abi.long_size  # which is that of a pointer on these ABIs
     with c_heap.arena() as scratch:
         for name, ref in make(scratch).items():
             if name in accepted or f"{name} of {size}" in accepted:
