@@ -38,12 +38,19 @@ shared_offset = _offsets.setdefault
 256 only, and another one would cost 32 bytes in every live block."""
 
 
+# Frames are asked for by number: where there is no memory for one, `f_back` is None and CPython
+# raises its MemoryError later, in whatever is called next, be it the taking of a lock.
+
+
 def caller_site() -> Site:
     """The innermost frame outside this package."""
-    frame: FrameType | None = current_frame(1)
-    while frame is not None and _is_ours(frame):
-        frame = frame.f_back
-    if frame is None:
+    number = 1
+    try:
+        frame = current_frame(1)
+        while _is_ours(frame):
+            number += 1
+            frame = current_frame(number)
+    except ValueError:  # there are not so many
         return None, 0
     offset = frame.f_lasti
     return frame.f_code, shared_offset(offset, offset)
@@ -51,13 +58,16 @@ def caller_site() -> Site:
 
 def caller_stack(depth: int) -> Site:
     """The innermost frame outside this package and its callers, `depth` frames in all."""
-    frame: FrameType | None = current_frame(1)
-    while frame is not None and _is_ours(frame):
-        frame = frame.f_back
+    number = 1
     stack: list[tuple[CodeType, int]] = []
-    while frame is not None and len(stack) < depth:
-        stack.append((frame.f_code, frame.f_lasti))
-        frame = frame.f_back
+    try:
+        while _is_ours(current_frame(number)):
+            number += 1
+        while len(stack) < depth:
+            frame = current_frame(number + len(stack))
+            stack.append((frame.f_code, frame.f_lasti))
+    except ValueError:
+        pass
     return tuple(stack) or None, 0
 
 

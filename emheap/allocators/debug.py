@@ -69,7 +69,7 @@ class DebugAllocator(WrappingAllocator):
         site_depth: int = 1,
     ) -> None:
         super().__init__(allocator)
-        self.refusals = (HeapCorruptionError,)
+        self.refusals = (HeapCorruptionError, MemoryError)
         self._memory = memory
         self._zone = -(-zone // self.alignment) * self.alignment
         self._room = quarantine
@@ -123,7 +123,11 @@ class DebugAllocator(WrappingAllocator):
             record.freed = caller_stack(self._depth)
             self._memory.fill(address, record.size, FREED)
             del self._live[address]
-            self._waiting.append(record)
+            try:
+                self._waiting.append(record)
+            except MemoryError:
+                self._live[address] = record
+                raise
 
     def free_sized(self, address: int, size: int) -> None:
         DebugAllocator.free(self, address)

@@ -21,7 +21,7 @@ class FreeListAllocator(Allocator):
     """
 
     trusted = True
-    refusals = ()
+    refusals = (MemoryError,)  # before anything was changed
 
     def __init__(self, start: int, end: int, *, alignment: int = 8) -> None:
         self.alignment = check_alignment(alignment)
@@ -80,10 +80,14 @@ class FreeListAllocator(Allocator):
                 raise HeapCorruptionError(
                     f"{format_address(address)} is not the address of a block of this allocator"
                 )
+            end = address + used
             self._torn = True
             del self._used[address]
-            self._join(address, address + used)
-            self._torn = False
+            try:
+                self._join(address, end)
+                self._torn = False
+            except MemoryError:
+                pass  # it is free all the same: the next call finds the gaps again
 
     def extend(self, end: int) -> None:
         """Make the bytes up to `end` available too, after the memory has grown."""

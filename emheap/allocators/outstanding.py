@@ -77,9 +77,10 @@ class OutstandingBlocks:
             end = self._ends.get(start)
             if end is None:
                 return None
+            size = end - start
             self._forget(start, start >> _BITS, (end - 1) >> _BITS)
-            del self._ends[start]
-            return end - start
+            del self._ends[start]  # the last step: if one before raises, the block is known still
+            return size
 
     def _forget(self, start: int, first: int, last: int) -> None:
         """Take a block out of the indexes."""

@@ -27,7 +27,6 @@ class PageAllocator(FreeListAllocator):
     """
 
     trusted = True
-    refusals = ()
 
     def __init__(
         self, grow: Callable[[int], int], *, page_size: int = PAGE_SIZE, alignment: int = 16

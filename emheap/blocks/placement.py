@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from emheap._util.checks import align_up
@@ -30,22 +31,29 @@ class _Table(Protocol):
 
 
 def find_room(
-    table: _Table, layout: Layout, size: int, alignment: int, clear: bool
-) -> tuple[int, bool]:
-    """An aligned address of `size` bytes, and whether they are 0 already.
+    table: _Table,
+    layout: Layout,
+    size: int,
+    alignment: int,
+    allocate: Callable[[int], int | None],
+) -> int | None:
+    """An aligned address of `size` bytes. They come from `allocate`, one of the two methods of the
+    layout's source; None if it gives no such block.
 
     Raises OutOfMemoryError, and HeapCorruptionError for what cannot be right.
     """
     source = layout.source
     extra = alignment - 1 if alignment > source.alignment else 0
-    base, cleared = _ask_checked(table, source, size + extra, clear)
-    if not extra and base % alignment:
+    base = _ask(table, allocate, size + extra)
+    if base is not None and not extra and base % alignment:
         # An allocator of the user's need not align as malloc does: ask with room. It gets the
         # block back without its size, or a pool would keep it for the next block.
         _check_nobodys(table, source, base, base, size)
         source.free(base)
         extra = alignment - 1
-        base, cleared = _ask_checked(table, source, size + extra, clear)
+        base = _ask(table, allocate, size + extra)
+    if base is None:
+        return None
     try:
         address = align_up(base, alignment) if extra else base
         _check_nobodys(table, source, base, address, size)
@@ -59,7 +67,7 @@ def find_room(
     except Exception:
         source.free(base)
         raise
-    return address, cleared
+    return address
 
 
 def _check_nobodys(table: _Table, source: Allocator, base: int, address: int, size: int) -> None:
@@ -82,31 +90,19 @@ def _still_live(address: int, size: int, live: Block) -> HeapCorruptionError:
     )
 
 
-def _ask_checked(table: _Table, source: Allocator, size: int, clear: bool) -> tuple[int, bool]:
-    """What `_ask` gives, unless it overlaps what the allocator handed out before."""
-    try:
-        return _ask(table, source, size, clear)
-    except OverlapError as error:
-        live = table.find(error.known) or table.containing(error.known)
-        if live is None:  # it is kept for the next block, or is a chunk of an arena
-            raise
-        problem = _still_live(error.address, error.size, live)
-    raise problem
-
-
-def _ask(table: _Table, source: Allocator, size: int, clear: bool) -> tuple[int, bool]:
-    """An address, and whether its bytes are 0."""
-    address: int | None = None
+def _ask(table: _Table, allocate: Callable[[int], int | None], size: int) -> int | None:
+    """What an allocator gives, unless it overlaps what it handed out before."""
     # A 32-bit malloc would take the size, with what alignment adds, modulo 2**32.
     if size < 1 << 8 * table.memory.pointer_size:
-        if clear:
-            address = source.allocate_zeroed(size)
-            if address:
-                return address, True
-        if address is None:
-            address = source.allocate(size)
-    if address:
-        return address, False
+        try:
+            address = allocate(size)
+        except OverlapError as error:
+            live = table.find(error.known) or table.containing(error.known)
+            if live is None:  # it is kept for the next block, or is a chunk of an arena
+                raise
+            raise _still_live(error.address, error.size, live) from None
+        if address != 0:
+            return address
     raise OutOfMemoryError(
         f"no room for {size} bytes: {table.total_byte_size} bytes are live in "
         f"{table.block_count} blocks of {table.memory.name}"

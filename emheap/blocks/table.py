@@ -215,9 +215,15 @@ class BlockTable(Messages):
         self.check_open()
         size = layout.byte_size or 1
         clear = data is None and self.options.clear_allocated_regions
-        address, cleared = find_room(self, layout, size, alignment or unit.alignment, clear)
+        source, alignment = layout.source, alignment or unit.alignment
+        # Not as a pair with the address: without memory for one, the block would be lost.
+        zeroed = None
+        if clear:
+            zeroed = find_room(self, layout, size, alignment, source.allocate_zeroed)
+        address = zeroed or find_room(self, layout, size, alignment, source.allocate)
+        assert address is not None
         try:
-            if clear and not cleared:
+            if clear and not zeroed:
                 self.memory.fill(address, size)
             elif data is not None and len(data):
                 self.memory.write_bytes(address, data)

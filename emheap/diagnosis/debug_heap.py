@@ -102,13 +102,19 @@ class GuardedTable(BlockTable):
     def claim(self, block: Block) -> bool:
         claimed = super().claim(block)
         if claimed:
-            with self._guard.lock:
-                position = bisect_left(self._starts, block[1])
-                if self._starts[position : position + 1] == [block[1]]:
-                    del self._starts[position]
-                if not self._starts:
-                    forget(self)
+            try:  # noqa: SIM105 (contextlib takes time to import)
+                self._forget_start(block[1])
+            except MemoryError:
+                pass  # a start of no block is looked up in vain
         return claimed
+
+    def _forget_start(self, address: int) -> None:
+        with self._guard.lock:
+            position = bisect_left(self._starts, address)
+            if self._starts[position : position + 1] == [address]:
+                del self._starts[position]
+            if not self._starts:
+                forget(self)
 
     def retire(self, block: Block, site: Site, refusal: Callable[[Block], Exception]) -> None:
         with self._lock:
