@@ -46,18 +46,18 @@ class Slot:
         self.signature = signature
         self._services = services
         adapter, self._names = _compile_adapter(signature, services)
-        linker = services.linker
-        self.address, self._keep = linker.make_callback(wire_of(signature, services), adapter)
+        linker, wire = services.linker, wire_of(signature, services)
+        self._letter = wire.result
+        self._template = linker.callback_result_templates.get(wire.result, "{}")
+        self.address, self._keep = linker.make_callback(wire, adapter)
 
     def set(self, function: Callable[..., Any], error_result: Any) -> None:
         """Let C call `function`."""
-        services, names = self._services, self._names
-        letter = wire_of(self.signature, services).result
-        template = services.linker.callback_result_templates.get(letter, "{}")
+        services, names, letter = self._services, self._names, self._letter
         described = f"the result of the callback {function!r:.60}"
         names.update(
             function=function,
-            error_result=_error_result(letter, error_result, template, names),
+            error_result=_error_result(letter, error_result, self._template, names),
             check=_result_check(self.signature.result, letter, described, services),
         )
         if services.linker.code_outlives_library:
@@ -269,4 +269,4 @@ def _error_result(letter: str, value: Any, template: str, names: dict[str, Any])
         low, high = limits_of(letter)
         if not low <= value <= high:
             raise ValueError(f"error_result {value} is not what the callback can return")
-    return eval(template.format("value"), {**names, "value": value})
+    return value if template == "{}" else eval(template.format("value"), {**names, "value": value})
