@@ -96,7 +96,7 @@ class Places:
         """The pointer at an address. `block` is the one that it lies in, if that is known."""
         memory = self._table.raw_memory
         stored = memory.cached_reader(kind.scalar(memory.abi))(address)
-        around = block or self._table.owner_of(address)
+        around = block or self._table.find(address)
         known = None if around is None else self.pointees.find(around[0], address - around[1])
         return pointer_at(self._table, kind, stored, known)
 
@@ -108,13 +108,13 @@ class Places:
         scalar = kind.scalar(memory.abi)
         target, known = address_of(value, kind, table, scalar.name, scalar.maximum)
         memory.cached_writer(scalar)(address, target)
-        around = block or table.owner_of(address)
+        around = block or table.find(address)
         if around is not None:
             self.pointees.note(around[0], address - around[1], known)
 
     def let_know(self, ref: Any, address: int, block: Block | None = None) -> None:
         """Let a reference that borrows pointers find the blocks that they point to."""
-        around = block or self._table.owner_of(address)
+        around = block or self._table.find(address)
         if around is not None:
             ref._noted = around[0], address - around[1]
 

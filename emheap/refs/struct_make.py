@@ -325,7 +325,9 @@ def write_struct(table: BlockTable, kind: Any, address: Any, value: Any) -> None
         data = data[: end + (notes.tail or 0) * _element_size(variants, flexible)]
     start = table.raw_memory.check_extent(address, len(data), f"write of {kind.__name__}")
     table.raw_memory.write_bytes(start, data)
-    around = table.owner_of(start) if kind._declaration.has_pointers else None
+    if not variants.codec.has_pointers:
+        return
+    around = table.find(start) or table.owner_of(start)
     if around is not None:
         noted = table.places.pointees
         noted.note_all(around[0], start - around[1], len(data), notes.pointees)
