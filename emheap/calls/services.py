@@ -6,6 +6,7 @@ import enum
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from emheap._util.messages import add_note
 from emheap.calls.arguments import Arguments, Converter, ForeignArguments, ProcessArguments
 from emheap.calls.by_value import ByValue
 from emheap.calls.callbacks import CallbackTable
@@ -126,7 +127,15 @@ class Services(Conversions):
 
         def lift(address: int | None) -> str | None:
             if address:
-                return read(address)
+                try:
+                    return read(address)
+                except UnicodeDecodeError as error:
+                    add_note(
+                        error,
+                        f"{described} is not UTF-8: declare Pointer[Any], and read its address by "
+                        'heap.read(), as emheap.text("latin-1") for example',
+                    )
+                    raise
             if kind.nullable:
                 return None
             raise NullPointerError(

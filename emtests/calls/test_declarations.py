@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import enum
+import sys
 from collections.abc import Callable
 from typing import Annotated, Any, Concatenate, TypeVar
 
@@ -163,6 +164,26 @@ def test_what_python_cannot_be() -> None:
     for target in (int, str, list):
         with pytest.raises(TypeError, match=f"what is pointed to is {target.__name__}, which C ca"):
             out[target]
+
+
+def test_a_text_that_is_not_utf_8(way: Way, c_heap: HeapManager) -> None:
+    class Texts(Library):
+        same_pointer: Function[[c.string], c.text]
+
+    library = way.bind(Texts, c_heap)
+    with c_heap.alloc(emheap.text("latin-1"), "fähig") as text:
+        with pytest.raises(UnicodeDecodeError, match="byte 0xe4 in position 1") as caught:
+            library.same_pointer(text)
+        if sys.version_info >= (3, 11):
+            words = "the result of same_pointer() is not UTF-8: declare Pointer[Any]"
+            assert caught.value.__notes__[0].startswith(words)
+
+    class Pointers(Library):
+        same_pointer: Function[[c.string], Pointer[Any]]
+
+    with c_heap.alloc(emheap.text("latin-1"), "fähig") as text:
+        place = way.bind(Pointers, c_heap).same_pointer(text)
+        assert c_heap.read(emheap.text("latin-1"), place.address) == "fähig"
 
 
 # What goes one way only
