@@ -52,6 +52,14 @@ def test_a_dump_has_bytes_characters_and_values(heap: HeapManager) -> None:
         assert second == f"  0x{array.address + 16:x}  f7 ff{' ' * 43}  |..|  -9"
 
 
+def test_a_dump_names_no_block_that_ends_or_begins_beside_it() -> None:
+    heap = emheap.wrap_buffer(bytearray(256), debug=False)
+    before, dumped, after = (heap.alloc_array(uint8, 16) for _ in range(3))
+    assert (before.address + 32, after.address - 16) == (after.address, dumped.address)
+    assert len(lines_of(hexdump(heap, dumped.address, 16))) == 2
+    heap.free_all()
+
+
 def test_every_kind_of_value_is_told(heap: HeapManager) -> None:
     with heap.arena() as scratch:
         refs: list[tuple[Any, str]] = [

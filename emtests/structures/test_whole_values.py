@@ -10,6 +10,7 @@ import pytest
 
 import emheap
 from emheap import (
+    Arena,
     Array,
     CapacityError,
     Pointer,
@@ -32,7 +33,7 @@ from emheap import (
     uint256,
 )
 from emtests.conftest import OpenHeap
-from emtests.structures.kinds import Message, Node, Packed, Pixel, Vec
+from emtests.structures.kinds import Color, Message, Node, Packed, Pixel, Vec
 
 
 class Wide(Struct):
@@ -46,6 +47,11 @@ class Tagged(Struct):
     on: bool = stored(uint8)
     level: clamped_uint8 = field()
     flag: bool = bits(boolean, 1)
+
+
+class Switch(Struct):
+    color: Color = stored(uint8)
+    on: bool = stored(uint8)
 
 
 class Link(Struct):
@@ -87,6 +93,14 @@ class Crowded(Struct, pack=1):
     tag: uint8 = field()
     link: Pointer[int32] = field()
     vecs: Array[Vec] = array(2)
+
+
+def test_fields_that_are_converted_are_so_in_whole_values(scratch: Arena) -> None:
+    switches = scratch.alloc_array(Switch, [(Color.BLUE, True), Switch(color=Color.RED, on=False)])
+    assert bytes(switches) == b"\2\1\1\0"
+    assert switches[0].to_tuple() == (Color.BLUE, True)
+    assert switches.tolist() == [(Color.BLUE, True), (Color.RED, False)]
+    assert type(switches[1].to_tuple()[1]) is bool
 
 
 # Numbers of other kinds
