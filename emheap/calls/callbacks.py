@@ -264,7 +264,7 @@ def _error_result(letter: str, value: Any, template: str, names: dict[str, Any])
     if not letter:
         return None
     if letter in "fd":
-        value = float(value)
+        value = checked_number(letter, "error_result")(value)
     elif letter != "P" and letter != "?":
         low, high = limits_of(letter)
         if not low <= value <= high:

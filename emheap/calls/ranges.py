@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from emheap.errors import ValueOutOfRangeError
+from emheap.types.scalars import is_real, is_truth
 
 __all__ = ["checked_number", "limits_of", "number_test"]
 
@@ -34,9 +35,11 @@ def checked_number(letter: str, described: str) -> Callable[[Any], Any]:
         try:
             number = operator.index(value)
         except TypeError:
-            raise TypeError(
-                f"{described} takes an int, not {type(value).__name__} {value!r:.60}"
-            ) from None
+            if not is_truth(value):
+                raise TypeError(
+                    f"{described} takes an int, not {type(value).__name__} {value!r:.60}"
+                ) from None
+            number = int(bool(value))
         if low <= number <= high:
             return number
         raise ValueOutOfRangeError(
@@ -54,7 +57,7 @@ def _checked_bool(value: Any, described: str) -> bool:
 
 
 def _checked_float(value: Any, letter: str, described: str) -> float:
-    if not hasattr(type(value), "__float__") and not hasattr(type(value), "__index__"):
+    if not isinstance(value, (float, int)) and not is_real(value):
         raise TypeError(f"{described} takes a float, not {type(value).__name__} {value!r:.60}")
     try:
         number = float(value)

@@ -13,6 +13,7 @@ from typing import Any
 from emheap.calls.conversions import Conversions
 from emheap.calls.kinds import Buffer, String
 from emheap.calls.ranges import checked_number
+from emheap.types.scalars import dtype_kind, is_truth
 
 __all__ = ["VariableArguments"]
 
@@ -82,6 +83,9 @@ class VariableArguments:
             return "d", value
         if hasattr(type(value), "__index__"):
             return self._integer(value)
+        # numpy's numbers are bytes-like, too: it is not their address that is meant.
+        if dtype_kind(value) not in ("", "-"):
+            return self._scalar_of_numpy(value)
         if isinstance(value, bytes):
             address, hold = self._bytes(value + b"\0")  # it may be meant as a string
         else:
@@ -90,6 +94,11 @@ class VariableArguments:
         if hold is not None:
             held.holds.append(hold)
         return self._convention.address, address
+
+    def _scalar_of_numpy(self, value: Any) -> tuple[str, Any]:
+        if is_truth(value):
+            return "i", int(bool(value))
+        return "d", checked_number("d", self._described)(value)
 
     def _integer(self, value: Any) -> tuple[str, int]:
         number = value.__index__()

@@ -18,6 +18,7 @@ __all__ = [
     "Integer",
     "Scalar",
     "clamped_uint8",
+    "dtype_kind",
     "float32",
     "float64",
     "int8",
@@ -25,6 +26,8 @@ __all__ = [
     "int32",
     "int64",
     "is_masked",
+    "is_real",
+    "is_truth",
     "pointer32",
     "pointer53",
     "pointer64",
@@ -128,7 +131,7 @@ class FloatingPoint(Scalar[float]):
 
 def _to_integer(kind: type[Integer], value: Any) -> int:
     """`value` as an int, where it is one but for Python's taste; raises TypeError."""
-    if _dtype_kind(value) == "b":  # numpy's bool; Python's is an int
+    if is_truth(value):
         return int(bool(value))
     if kind.is_pointer and value is not None:
         address = address_or_none(value)
@@ -142,7 +145,7 @@ def to_float(name: str, expected: str, value: Any) -> float:
     the unit of a time, or that it is masked. Text is not a number, even where
     ``float`` reads one in it."""
     try:
-        if isinstance(value, (float, int)) or _is_real(value):
+        if isinstance(value, (float, int)) or is_real(value):
             return float(value)
     except TypeError:
         pass
@@ -153,16 +156,22 @@ def to_float(name: str, expected: str, value: Any) -> float:
     raise TypeError(f"{name} takes {expected}, not {_describe(value)}")
 
 
-def _is_real(value: Any) -> bool:
+def is_truth(value: Any) -> bool:
+    """Whether this is a bool of numpy's; Python's is an int."""
+    return dtype_kind(value) == "b"
+
+
+def is_real(value: Any) -> bool:
+    """Whether ``float(value)`` loses nothing but precision; for what is no number of Python's."""
     if isinstance(value, (str, complex)) or is_reference(value):
         return False
     if not (hasattr(type(value), "__float__") or hasattr(type(value), "__index__")):
         return False  # float() reads any bytes-like as text
-    kind = _dtype_kind(value)
+    kind = dtype_kind(value)
     return kind in "fiub" and not getattr(value, "imag", 0)
 
 
-def _dtype_kind(value: Any) -> str:
+def dtype_kind(value: Any) -> str:
     """The kind of a scalar of numpy's, "-" if it is no single one, "" for all other objects."""
     kind = getattr(getattr(value, "dtype", None), "kind", "")
     if not isinstance(kind, str) or not kind:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -123,6 +124,53 @@ def test_floats(calls: Calls) -> None:
         calls.same_double(10**400)
     assert calls.half(3) == 1.5
     assert math.copysign(1, calls.negative_zero()) == -1
+
+
+class Scalar:
+    """What a scalar of numpy's is to Python."""
+
+    def __init__(self, kind: str, value: Any, **more: Any) -> None:
+        self.dtype = SimpleNamespace(kind=kind)
+        self._value = value
+        vars(self).update(more)
+
+    def __float__(self) -> float:
+        return float(self._value.real)
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+
+def test_numbers_of_numpy(calls: Calls) -> None:
+    wild: Any = calls
+    for same in (wild.same_double, wild.same_float):
+        assert same(Scalar("f", 1.5)) == 1.5
+        assert same(Scalar("b", True)) == 1.0
+        for wrong in (
+            Scalar("c", 1 + 2j, imag=2),
+            Scalar("m", 5),
+            Scalar("f", 1.5, filled=id, mask=True),
+        ):
+            with pytest.raises(TypeError, match="takes a float, not Scalar"):
+                same(wrong)
+    for same in (wild.same_int, wild.same_longlong, wild.same_uchar):
+        assert (same(Scalar("b", True)), same(Scalar("b", False))) == (1, 0)
+        with pytest.raises(TypeError, match="takes an int, not Scalar"):
+            same(Scalar("f", 1.5))
+
+
+class BytesLike(Scalar, bytes):
+    """And numpy's are bytes-like."""
+
+    def __new__(cls, *_: Any, **__: Any) -> Any:
+        return bytes.__new__(cls, 16)
+
+
+def test_numbers_of_numpy_among_variable_arguments(calls: Calls) -> None:
+    assert calls.sum_all("did", BytesLike("f", 1.5), BytesLike("b", True), 2.0) == 4.5
+    for wrong in (BytesLike("c", 1j, imag=1), BytesLike("M", 5)):
+        with pytest.raises(TypeError, match=r"argument of sum_all\(\) takes a float, not"):
+            calls.sum_all("d", wrong)
 
 
 def test_bools(calls: Calls) -> None:
