@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from emtests.bench.rows.access import ACCESS_ROWS
 from emtests.bench.rows.arrays import ARRAY_ROWS
+from emtests.bench.rows.bare import BARE_ROWS
 from emtests.bench.rows.base import NATIVE as NATIVE
 from emtests.bench.rows.base import PYODIDE as PYODIDE
 from emtests.bench.rows.base import Row as Row
@@ -31,5 +32,6 @@ ROWS: list[Row] = [
     *WASMTIME_ROWS,
     *CALL_ROWS,
     *DEBUG_ROWS,
+    *BARE_ROWS,
 ]
 """All that one process can measure by itself."""
