@@ -307,7 +307,7 @@ class WindowMemory(Memory):
             if found >= 0:
                 return position + found
             position += len(chunk) & -width
-            step = min(step * 8, 1 << 20)
+            step = min(step * 2, 1 << 20)  # what lies after the end costs as much
 
     def text_writer(self, text: type[Text]) -> Callable[..., int]:
         write_any = super().text_writer(text)
