@@ -27,7 +27,7 @@ _STRICT = "strict"
 ACCESS_ERRORS = (struct.error, TypeError, OverflowError, IndexError, ValueError)
 """What struct and memoryview raise for a bad address or value; `explain` says which it was."""
 
-HEAD = 64
+HEAD = 128
 """The bytes that a reader of strings looks at first."""
 PAGE = 4096
 """The smallest page of memory that any system maps."""
@@ -275,7 +275,7 @@ class WindowMemory(Memory):
 
     def _wide_short_cut(self, text: type[Text], read_any: Callable[..., str]) -> Callable[..., str]:
         lowest, size = max(self.lowest_address, 2), text.size
-        mask, head = size - 1, 2 * HEAD * size
+        mask, head = size - 1, HEAD * size
         decode, readable_end = text.decode, self.readable_end
 
         def read(address: int, max_elements: int | None = None, errors: str = "strict") -> str:
@@ -298,7 +298,7 @@ class WindowMemory(Memory):
 
     def _end_of_zeros(self, window: memoryview, address: int, width: int) -> int:
         """Where a string of wide elements ends; 0 if that is not found in the window."""
-        position, step = address, 32 * HEAD
+        position, step = address, 16 * HEAD
         while True:
             chunk = window[position : self.readable_end(position, step)].tobytes()
             if len(chunk) < width:
