@@ -5,6 +5,7 @@ from __future__ import annotations
 from emtests.bench.rows.access import ACCESS_ROWS
 from emtests.bench.rows.arrays import ARRAY_ROWS
 from emtests.bench.rows.bare import BARE_ROWS
+from emtests.bench.rows.bare_blocks import BARE_BLOCK_ROWS
 from emtests.bench.rows.base import NATIVE as NATIVE
 from emtests.bench.rows.base import PYODIDE as PYODIDE
 from emtests.bench.rows.base import Row as Row
@@ -33,5 +34,6 @@ ROWS: list[Row] = [
     *CALL_ROWS,
     *DEBUG_ROWS,
     *BARE_ROWS,
+    *BARE_BLOCK_ROWS,
 ]
 """All that one process can measure by itself."""

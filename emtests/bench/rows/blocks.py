@@ -23,7 +23,8 @@ _AT_A_TIME = 500
 _HELD = 100
 
 
-def _calloc_and_free() -> tuple[Any, Any]:
+def calloc_and_free() -> tuple[Any, Any]:
+    """C's functions, as ctypes calls them."""
     library = c_runtime()
     calloc, free = library.calloc, library.free
     calloc.argtypes, calloc.restype = (ctypes.c_size_t, ctypes.c_size_t), ctypes.c_void_p
@@ -34,7 +35,7 @@ def _calloc_and_free() -> tuple[Any, Any]:
 @contextmanager
 def _alloc_and_free(ours: str, peer: str) -> Iterator[Contest]:
     heap = emheap.open()
-    calloc, free = _calloc_and_free()
+    calloc, free = calloc_and_free()
 
     def check(_: Any, __: Any) -> None:
         assert heap.total_allocated_byte_size == 0
@@ -124,7 +125,7 @@ def _free_in_a_crowd() -> Iterator[Contest]:
 @contextmanager
 def _adopt_in_a_crowd() -> Iterator[Contest]:
     many, few = _Crowd(_MANY), _Crowd(_FEW)
-    calloc, _ = _calloc_and_free()
+    calloc, _ = calloc_and_free()
 
     def names(heap: emheap.HeapManager) -> dict[str, Any]:
         return {"alloc": heap.alloc_int32, "adopt": heap.adopt, "int32": int32, "calloc": calloc}
@@ -144,16 +145,21 @@ def _bytes_a_ref(_: float) -> Figures:
     heap = emheap.open()
     heap.alloc_int32().free()
     refs: list[Any] = [None] * _MANY
-    ours = _traced(lambda: _fill(refs, heap.alloc_int32))
+    ours = traced(lambda: _fill(refs, heap.alloc_int32))
     assert heap.total_allocated_byte_size == 4 * _MANY
     heap.free_all()
-    calloc, free = _calloc_and_free()
+    return Figures([(ours / _MANY, bytes_of_peer() / _MANY)], "bytes")
+
+
+def bytes_of_peer() -> int:
+    """What Python keeps for 100,000 numbers of ctypes, in a dictionary by their addresses."""
+    calloc, free = calloc_and_free()
     table: dict[int, Any] = {}
-    peer = _traced(lambda: _enter(table, calloc))
+    kept = traced(lambda: _enter(table, calloc))
     assert len(table) == _MANY
     for address in table:
         free(address)
-    return Figures([(ours / _MANY, peer / _MANY)], "bytes")
+    return kept
 
 
 def _fill(refs: list[Any], alloc: Callable[[], Any]) -> None:
@@ -167,7 +173,8 @@ def _enter(table: dict[int, Any], calloc: Callable[[int, int], int]) -> None:
         table[address] = ctypes.c_int32.from_address(address)
 
 
-def _traced(fill: Callable[[], None]) -> int:
+def traced(fill: Callable[[], None]) -> int:
+    """The bytes that Python has more after a function than before it."""
     gc.collect()
     tracemalloc.start()
     try:
