@@ -13,7 +13,7 @@ from emheap.refs.atomic import Atomic, AtomicElements
 from emheap.refs.base import HeapRef
 from emheap.refs.lifetime import Owner
 from emheap.refs.scalar import ScalarRef
-from emheap.types.pointers import PointerTo, name_of
+from emheap.types.pointers import PointerTo, name_of, pointer_to
 from emheap.types.structs import StructType
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class Pointer(Generic[K_co]):
     else:
 
         def __class_getitem__(cls, kind: Any) -> PointerTo:
-            return PointerTo(kind)
+            return pointer_to(kind)
 
         def array(self, count: int, /) -> Any:
             """A reference to `count` of what it points to."""

@@ -9,7 +9,7 @@ from emheap.types.annotations import Later, Scope, as_later
 from emheap.types.base import Compound, Type, likely_type
 from emheap.types.scalars import Integer
 
-__all__ = ["ArrayOf", "PointerScalar", "PointerTo", "declared", "name_of"]
+__all__ = ["ArrayOf", "PointerScalar", "PointerTo", "declared", "name_of", "pointer_to"]
 
 
 def name_of(kind: Any) -> str:
@@ -83,11 +83,13 @@ class _Compound:
 class PointerTo(_Compound, Compound):
     """The kind of a pointer to values of another kind: what ``Pointer[Node]`` is at run time."""
 
-    __slots__ = ("_scalars",)
+    __slots__ = ("_scalars", "pointer")
     _word = "Pointer"
 
     def __init__(self, of: Any) -> None:
         super().__init__(of)
+        self.pointer: PointerTo | None = None
+        """What `pointer_to` gives for this kind."""
         self._scalars: dict[int, type[PointerScalar]] = {}
 
     def check(self) -> None:
@@ -118,6 +120,26 @@ class PointerTo(_Compound, Compound):
             found = type(self.__name__, (PointerScalar,), space, **options)
             found = self._scalars.setdefault(size, found)
         return found
+
+
+_TO_TYPES: dict[Any, PointerTo] = {}
+
+
+def pointer_to(of: Any) -> PointerTo:
+    """The kind of pointers to a kind. It is the same each time: a heap keeps what it needs for a
+    kind, and a loop with ``heap.read(Pointer[Node], address)`` in it asks for it each time."""
+    kind = declared(of)
+    if kind is None or kind is Any or is_type(kind):
+        return _TO_TYPES.get(kind) or _TO_TYPES.setdefault(kind, PointerTo(kind))
+    # A structure that is being declared is not known yet, nor is one that is given by its name.
+    known = vars(kind).get("_declaration") if isinstance(kind, type) else None
+    keeper: Any = kind if isinstance(kind, PointerTo) else known
+    if keeper is None:
+        return PointerTo(kind)
+    if keeper.pointer is None:
+        keeper.pointer = PointerTo(kind)
+    found: PointerTo = keeper.pointer
+    return found
 
 
 class ArrayOf(_Compound):

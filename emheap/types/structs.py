@@ -201,6 +201,8 @@ class Declaration:
         self.pack = pack
         self.align = align
         self._layouts: dict[ABI, StructLayout] = {}
+        self.pointer: PointerTo | None = None
+        """What `pointer_to` gives for it."""
         self.variants: dict[Any, Any] = {}
         """What `emheap.refs` derives from it for each kind of heap."""
 

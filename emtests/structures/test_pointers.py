@@ -20,6 +20,7 @@ from emheap import (
     array,
     field,
     int32,
+    utf8,
 )
 from emtests.structures.kinds import Vec
 
@@ -248,3 +249,23 @@ def test_indices_of_two_dimensions(scratch: Arena) -> None:
         table.row[4] = None
     with pytest.raises(TypeError, match=r"Pointer\[Vec\] cannot point to a Table"):
         table.row[0] = table
+
+
+def test_a_kind_of_pointers_is_made_once() -> None:
+    """A heap keeps what it needs for a kind: a loop that names one must not make new ones."""
+    pointer: Any = Pointer
+    for kind in (Vec, int32, utf8, None, Any, Pointer[Vec], Pointer[Pointer[int32]]):
+        assert pointer[kind] is pointer[kind]
+    assert pointer["Vec"] is not pointer["Vec"]  # each is looked up where it is declared
+    assert pointer[type(Vec(x=1, y=2))] is pointer[Vec]
+
+
+def test_a_kind_of_pointers_goes_with_the_structure() -> None:
+    class Local(Struct):
+        number: int32
+
+    assert Pointer[Local] is Pointer[Local]
+    there = WeakReference(Local)
+    del Local
+    gc.collect()
+    assert there() is None
