@@ -163,6 +163,10 @@ def test_a_module_that_cannot_be_initialized_is_explained(seen: dict[str, Any]) 
     assert seen["trapping.wasm memory"] == "none that can be used"
 
 
+def test_the_focus_goes_from_the_bar_to_the_panel(seen: dict[str, Any]) -> None:
+    assert seen["focus after a restart"] == "tab-structures"
+
+
 def test_what_never_ends_is_not_run_again_after_a_restart(seen: dict[str, Any]) -> None:
     assert "'0xfeedbeef'" in seen["hero after an endless line"]
     assert seen["hero after an endless declaration"].endswith("0")

@@ -22,7 +22,11 @@ export function showCondition(python, restart) {
 
   function show() {
     const { condition } = python;
+    const focused = bar.contains(document.activeElement);
     bar.hidden = condition !== "busy" && condition !== "dead";
+    // Who came to the bar with the keyboard goes on at the panel.
+    const tab = /** @type {HTMLElement | null} */ (element("tabs").querySelector("[aria-selected=true]"));
+    if (bar.hidden && focused) tab?.focus();
     bar.className = condition;
     if (bar.hidden) words.textContent = "";
     button("interrupt-bar").hidden = condition !== "busy" || !python.canBeInterrupted;

@@ -267,6 +267,11 @@ def _restart(walk: Walk, seen: dict[str, Any]) -> None:
     walk.wait_for("condition-words", "Python is busy")
     walk.click("interrupt")
     seen["interrupted"] = walk.wait_for("console-log", "KeyboardInterrupt")
+    # So can what prints without an end.
+    walk.wait_for_editor("prompt").send_keys("while True: print('flood')", Keys.CONTROL, Keys.ENTER)
+    walk.wait_for("console-log", "What follows is not shown")
+    walk.click("interrupt")
+    walk.until(lambda: walk.text("console-log").endswith("KeyboardInterrupt\n"), "it floods still")
     # And a Python that is dead is replaced.
     walk.driver.execute_script(f"location.hash = 'console?code={quote(FATAL)}'")
     walk.wait_for_editor("prompt").send_keys(Keys.CONTROL, Keys.ENTER)

@@ -188,6 +188,7 @@ def _endless(page: Page, seen: dict[str, Any]) -> None:
     page.get_by_role("tab", name="Structures").click()
     page.locator("#structure-editor .cm-content").fill("while True: pass")
     _restart_busy(page)
+    seen["focus after a restart"] = page.evaluate("document.activeElement.id")
     _say(page, "mine.value - mine.value")
     seen["hero after an endless declaration"] = page.locator("#hero-lines li").last.text_content()
 
