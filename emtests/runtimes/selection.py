@@ -19,8 +19,6 @@ IN_A_BROWSER = (
     "emtests/memories",
     "emtests/refs",
     "emtests/backends",
-    # The last: callbacks keep their module's memory until JavaScript's finalizers run, which is not
-    # before all tests are over, and a browser has room for about a hundred memories.
     "emtests/calls",
 )
 """What JavaScript, its workers and the page can change: another engine than Node's runs it, with
