@@ -269,3 +269,22 @@ def test_a_kind_of_pointers_goes_with_the_structure() -> None:
     del Local
     gc.collect()
     assert there() is None
+
+
+class Single(Struct):
+    to: Pointer[int32]
+
+
+def test_a_structure_written_over_pointers_says_what_they_mean(heap: HeapManager) -> None:
+    old, new = heap.alloc(int32, 7), heap.alloc(int32, 8)
+    with heap.alloc_array(Pointer[int32], [old, old]) as row:
+        heap.write(Single, row.address, Single(to=None))
+        assert row[0].get() is None
+        heap.write(Single, row.address, (new,))
+        assert [row[0].target, row[1].target] == [8, 7]
+        new.free()
+        with pytest.raises(UseAfterFreeError):
+            _ = row[0].target
+        old.free()
+        with pytest.raises(UseAfterFreeError):
+            _ = row[1].target
