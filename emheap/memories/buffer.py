@@ -6,6 +6,8 @@ import ctypes
 from typing import Any
 
 from emheap._util.platform import HAS_GIL
+from emheap._util.sites import Site, caller_site, describe_site
+from emheap.errors import UseAfterFreeError
 from emheap.memories.base import Loan
 from emheap.memories.process import exported
 from emheap.memories.uncounted import open_window
@@ -42,6 +44,7 @@ class BufferMemory(WindowMemory):
     """
 
     name: str = "the buffer"
+    _released_at: Site
 
     def __init__(self, buffer: Any, abi: ABI | None = None) -> None:
         self.window = writable_bytes(buffer)
@@ -75,7 +78,8 @@ class BufferMemory(WindowMemory):
         return ctypes.addressof(ctypes.c_ubyte.from_buffer(self.window, address))
 
     def release(self) -> None:
-        """Release the buffer, so that its owner can close it. The heap cannot be used afterwards.
+        """Release the buffer, so that its owner can close it. Using the heap afterwards raises
+        UseAfterFreeError, and for a string at an address ValueError.
 
         Live blocks, wrapped references and views in use keep exporting the buffer; closing it
         then raises a BufferError.
@@ -83,3 +87,27 @@ class BufferMemory(WindowMemory):
         self.window.release()
         for numbers in self._typed.values():
             numbers.release()
+        self._released_at = caller_site()
+        memory: Any = self
+        memory.__class__ = _ReleasedBuffer
+
+
+class _ReleasedBuffer(BufferMemory):
+    """What a memory becomes when its buffer is released: one in use is not slowed down by asking.
+    Every access that its window refuses is checked, and so comes to ask for the size."""
+
+    @property
+    def size(self) -> int:
+        raise self._error()
+
+    def typed_window(self, code: str) -> memoryview:
+        raise self._error()
+
+    def release(self) -> None:
+        """Nothing is left to release."""
+
+    def _error(self) -> UseAfterFreeError:
+        return UseAfterFreeError(
+            f"{self.name} was released at {describe_site(self._released_at)}; free the blocks in "
+            "it and close the heap before that, or open another heap"
+        )

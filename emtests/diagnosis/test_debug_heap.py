@@ -341,7 +341,7 @@ def test_the_report_at_exit(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "was overrun: bytes 0 to 1 after its end were written" in output
     assert "the buffer: the block of 4 bytes at" in output
     assert "was written to after it was freed: bytes 0 to 3" in output
-    assert "the buffer: could not be looked at: ValueError: " in output
+    assert "could not be looked at: UseAfterFreeError: the buffer was released at " in output
     assert output.count("emheap at exit: ") == 4
     assert "Traceback" not in output
 

@@ -20,6 +20,7 @@ from emheap import (
     uint8,
     utf8,
 )
+from emheap._util.platform import HAS_GIL
 from emtests.conftest import OpenHeap
 
 CLOSED = "was closed at .*test_closing.py:.*open another one"
@@ -210,3 +211,28 @@ def test_where_freeing_fails_the_heap_stays_open() -> None:
     allocator.stubborn = False
     heap.close()
     assert block.is_freed
+
+
+def test_a_heap_whose_buffer_was_released_under_it_says_so() -> None:
+    heap = emheap.wrap_buffer(mmap.mmap(-1, 4096), debug=False)
+    array = heap.alloc_array(uint8, [1, 2])
+    read, alloc = heap.read_int32, heap.alloc_int32
+    alloc(5).free()
+    with pytest.raises(emheap.HeapError):
+        read(1 << 20)
+    heap.memory.release()
+    if HAS_GIL:  # else a block has no buffer of its own
+        assert array[:] == [1, 2]
+    for use in (
+        lambda: read(array.address),
+        lambda: heap.write_float64(array.address, 1.5),
+        lambda: alloc(5),
+        lambda: heap.alloc_array(uint8, 3000),
+        lambda: heap.wrap(int32, array.address),
+        lambda: heap.view(uint8, array.address, 2),
+        lambda: heap.memory.size,
+    ):
+        with pytest.raises(UseAfterFreeError, match=r"was released at .*test_closing.*; free the"):
+            use()
+    heap.memory.release()
+    array.free()
