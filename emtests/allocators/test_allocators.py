@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import emheap
-from emheap import Allocator, BumpAllocator, FreeListAllocator, LibcAllocator, PoolAllocator
+from emheap import (
+    Allocator,
+    BumpAllocator,
+    FreeListAllocator,
+    LibcAllocator,
+    PageAllocator,
+    PoolAllocator,
+)
 from emheap.allocators.base import MOST_SPARE
 
 STEPS = st.lists(
@@ -306,3 +313,15 @@ def test_an_allocator_of_the_programs_own() -> None:
         assert counting.allocated == [12]
     assert counting.freed == [ref.address]
     assert heap.allocator is counting
+
+
+def test_an_allocator_of_pages_grows_the_memory_once_for_a_block() -> None:
+    asked: list[int] = []
+
+    def grow(pages: int) -> int:
+        asked.append(pages)
+        return sum(asked[:-1])
+
+    allocator = PageAllocator(grow, page_size=256)
+    assert [bool(allocator.allocate(size)) for size in (1000, 2000, 20)] == [True] * 3
+    assert len(asked) == 2

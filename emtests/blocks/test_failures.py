@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 import emheap
@@ -10,7 +12,9 @@ from emheap import (
     FreeListAllocator,
     HeapManager,
     OutOfMemoryError,
+    PoolAllocator,
     QuotaAllocator,
+    int8,
     int32,
     uint8,
 )
@@ -140,3 +144,24 @@ def test_bad_limits() -> None:
             FailingAllocator(inner, after=wrong)  # type: ignore[arg-type]
     with pytest.raises(OverflowError, match="must not be negative"):
         QuotaAllocator(inner, -1)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"clear_allocated_regions": False},
+        {"track_allocations": False},
+        {"enable_garbage_collection": True},
+    ],
+    ids=str,
+)
+def test_values_that_do_not_fit_use_up_no_block(options: Any) -> None:
+    pool = PoolAllocator(FreeListAllocator(16, 1 << 12))
+    heap = emheap.wrap_buffer(bytearray(1 << 12), allocator=pool, debug=False, **options)
+    for _ in range(1000):
+        with pytest.raises(OverflowError):
+            heap.alloc(int8, 300)
+        with pytest.raises(OverflowError):
+            heap.alloc_array(int8, [300])
+    heap.alloc(int8, 5).free()

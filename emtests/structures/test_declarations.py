@@ -10,6 +10,7 @@ import pytest
 
 import emheap
 from emheap import (
+    Arena,
     Array,
     Pointer,
     Struct,
@@ -18,6 +19,7 @@ from emheap import (
     bits,
     field,
     float32,
+    int8,
     int32,
     pointer32,
     size_t,
@@ -38,6 +40,11 @@ class Text(enum.Enum):
 
 class Large(enum.IntEnum):
     BIG = 300
+
+
+class Edges(enum.IntEnum):
+    LEAST = -128
+    MOST = 127
 
 
 class Memberless(enum.Enum):
@@ -581,3 +588,12 @@ def test_the_type_of_a_structure_is_a_kind_too(heap: Any) -> None:
     other: Any = emheap.wrap_buffer(bytearray(64))  # of another ABI, perhaps
     with other.alloc(type(Vec(x=1, y=2)), x=1, y=2) as there:
         assert there == Vec(x=1, y=2)
+
+
+def test_members_may_be_the_least_and_the_most_that_fits(scratch: Arena) -> None:
+    class Stored(Struct):
+        edge: Edges = stored(int8)
+
+    stored_edges = scratch.alloc_array(Stored, [(Edges.LEAST,), (Edges.MOST,)])
+    assert bytes(stored_edges) == b"\x80\x7f"
+    assert [each.edge for each in stored_edges] == [Edges.LEAST, Edges.MOST]

@@ -125,3 +125,11 @@ def test_wide_strings_of_any_length(heap: HeapManager, length: int) -> None:
             text = (letters * length)[:length]
             with heap.alloc(kind, text) as ref:
                 assert heap.read(kind, ref.address) == ref.value == text
+
+
+def test_text_with_a_length_is_written_where_its_elements_are_aligned(heap: HeapManager) -> None:
+    with heap.alloc_array(emheap.uint8, 16, align=4) as room:
+        for kind in (utf16, utf32):
+            with pytest.raises(emheap.MisalignedError, match=f"a {kind.name} string needs an addr"):
+                heap.write_text(kind, room.address + 1, "x")
+        assert not any(room)
