@@ -150,27 +150,31 @@ class Memory(ABC):
 
     def cached_reader(self, scalar: type[Scalar[T]]) -> Reader[T]:
         """`reader`, made once for each type."""
-        if scalar not in self._readers:
-            self._readers[scalar] = self.reader(scalar.for_abi(self.abi))
-        return cast("Reader[T]", self._readers[scalar])
+        readers = self._readers  # once: threads that come here first may each make one
+        if scalar not in readers:
+            readers[scalar] = self.reader(scalar.for_abi(self.abi))
+        return cast("Reader[T]", readers[scalar])
 
     def cached_writer(self, scalar: type[Scalar[T]]) -> Writer[T]:
         """`writer`, made once for each type."""
-        if scalar not in self._writers:
-            self._writers[scalar] = self.writer(scalar.for_abi(self.abi))
-        return cast("Writer[T]", self._writers[scalar])
+        writers = self._writers
+        if scalar not in writers:
+            writers[scalar] = self.writer(scalar.for_abi(self.abi))
+        return cast("Writer[T]", writers[scalar])
 
     def cached_text_reader(self, text: type[Text]) -> Callable[..., str]:
         """`text_reader`, made once for each encoding."""
-        if text not in self._text_readers:
-            self._text_readers[text] = self.text_reader(text)
-        return self._text_readers[text]
+        readers = self._text_readers
+        if text not in readers:
+            readers[text] = self.text_reader(text)
+        return readers[text]
 
     def cached_text_writer(self, text: type[Text]) -> Callable[..., int]:
         """`text_writer`, made once for each encoding."""
-        if text not in self._text_writers:
-            self._text_writers[text] = self.text_writer(text)
-        return self._text_writers[text]
+        writers = self._text_writers
+        if text not in writers:
+            writers[text] = self.text_writer(text)
+        return writers[text]
 
     def read_texts(self, text: type[Text], addresses: list[int], errors: str) -> list[str]:
         """The strings at several addresses."""
