@@ -26,10 +26,18 @@ _PROMOTED = {"?": "i", "b": "i", "B": "i", "h": "i", "H": "i", "f": "d"}
 
 
 class _Held:
-    """What several arguments need during the call."""
+    """What several arguments need during the call. Within its ``with`` they are converted: if that
+    fails, all of it is released."""
 
     def __init__(self) -> None:
         self.holds: list[Any] = []
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self.release()
 
     def release(self) -> None:
         """Release all of it."""
@@ -51,24 +59,22 @@ class VariableArguments:
         """As objects of ctypes."""
         held = _Held()
         made = []
-        for value in values:
-            letter, number = self._classify(value, held)
-            made.append(_pointer(number) if letter == "P" else _CTYPES[letter](number))
+        with held:
+            for value in values:
+                letter, number = self._classify(value, held)
+                made.append(_pointer(number) if letter == "P" else _CTYPES[letter](number))
         return made, held
 
     def in_memory(self, values: tuple[Any, ...]) -> tuple[int, _Held]:
         """As bytes in C's memory, each aligned to its size; returns their address."""
         held = _Held()
         data = bytearray()
-        try:
+        with held:
             for value in values:
                 letter, number = self._classify(value, held)
                 data += bytes(-len(data) % struct.calcsize(f"={letter}"))
                 data += struct.pack(f"<{letter}", number)
             made = self._arguments.temporaries.store(bytes(data))  # type: ignore[attr-defined]
-        except BaseException:
-            held.release()
-            raise
         held.holds.append(made)
         return made.address, held
 

@@ -269,6 +269,16 @@ def test_variable_arguments(calls: Calls, c_heap: HeapManager) -> None:
         calls.sum_all("s", "a\0b")
 
 
+def test_a_refused_variable_argument_lets_go_of_the_others(
+    calls: Calls, c_heap: HeapManager
+) -> None:
+    text = c_heap.alloc(utf8, "in use during the call")
+    with pytest.raises(TypeError) as refused:  # the error keeps the frames of the call
+        calls.sum_all("si", text, [5])
+    text.free()
+    assert refused.value.__traceback__ is not None
+
+
 def test_many_calls_leave_nothing_behind(calls: Calls, c_heap: HeapManager) -> None:
     size = c_heap.memory.size
     buffer = bytearray(5000)
