@@ -138,7 +138,9 @@ def test_every_part_is_there(server: FileServer) -> None:
     parts = json.loads(request(server, "/site.json")[2])["parts"]
     with zipfile.ZipFile(io.BytesIO(request(server, "/tests/project.zip")[2])) as project:
         names = project.namelist()
-    assert [part["title"] for part in parts[:2]] == ["first steps", "allocators"]
+    titles = [part["title"] for part in parts]
+    assert titles[0] == "first steps"
+    assert "allocators" in titles
     for part in parts:
         assert any(name.startswith(part["path"]) for name in names)
 
