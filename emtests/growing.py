@@ -27,6 +27,7 @@ class ReplacedBuffer:
         return self._latest
 
     def allocate(self, size: int) -> int:
+        self._free_list.extend(len(self._bytes))  # an interrupt may have kept a growth from its end
         address = self._free_list.allocate(size)
         while not address and len(self._bytes) < self._limit:
             self.grow(min(2 * len(self._bytes), self._limit))

@@ -82,7 +82,7 @@ def a_hundred() -> Any:
 def test_the_number_wraps_as_numpys_do() -> None:
     assert (a_hundred() * 16).value == 1600 % 256
     with pytest.raises(OverflowError):
-        a_hundred() + 4096
+        assert a_hundred() + 4096
 
 
 @pytest.mark.parametrize("scalar", ALL_NUMBERS, ids=lambda scalar: scalar.name)

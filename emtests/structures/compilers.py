@@ -153,7 +153,8 @@ def ask_libclang(target: str, structures: Sequence[Declared]) -> list[str]:
     index = cindex.Index.create()
     # Otherwise libclang takes the signals of all faults for its own, also of those that wasmtime
     # makes traps of: then a trap in a test after this one ends the process.
-    cindex.conf.lib.clang_toggleCrashRecovery(0)
+    library: Any = cindex.conf.lib
+    library.clang_toggleCrashRecovery(0)
     unit = index.parse(
         "structures.c",
         args=["-target", target, "-std=c11", "-w"],

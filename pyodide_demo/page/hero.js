@@ -94,17 +94,18 @@ export function startHero(python, site) {
 
   return {
     async started() {
-      live = true;
-      element("hero-live").textContent = "live, in this page";
-      input("hero-line").disabled = false;
-      button("hero-run").disabled = false;
       // The heap is brought to where the lines are, the visitor's own included; but one that never ended would
-      // keep this Python as it kept the last.
+      // keep this Python as it kept the last. Nothing else is run before: it would find half of them.
       const done = [...lines.querySelectorAll("[data-done=true] code")].map(({ textContent }) => textContent ?? "");
       clearTimeout(timer);
+      button("hero-play").disabled = true;
       let moment = await python.call("scene.restart", {});
       for (const code of done) moment = await python.call("scene.step", { code });
       bytes.show(moment);
+      live = true;
+      element("hero-live").textContent = "live, in this page";
+      for (const id of ["hero-play", "hero-run"]) button(id).disabled = false;
+      input("hero-line").disabled = false;
       if (playing) timer = setTimeout(next, MILLISECONDS_A_STEP);
     },
 
@@ -112,8 +113,9 @@ export function startHero(python, site) {
       live = false;
       setPlaying(false);
       element("hero-live").textContent = "recorded";
-      input("hero-line").disabled = true;
+      button("hero-play").disabled = false;
       button("hero-run").disabled = true;
+      input("hero-line").disabled = true;
     },
   };
 }
