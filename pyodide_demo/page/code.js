@@ -3,6 +3,22 @@
 import { make } from "./dom.js";
 
 /**
+ * What gives the code in a place its colours: done when it comes near, for it keeps a phone busy.
+ * @type {WeakMap<Element, () => void>}
+ */
+const colours = new WeakMap();
+const near = new IntersectionObserver(
+  (entries) => {
+    for (const { isIntersecting, target } of entries) {
+      if (!isIntersecting) continue;
+      near.unobserve(target);
+      colours.get(target)?.();
+    }
+  },
+  { rootMargin: "200px" },
+);
+
+/**
  * Show code in a `<pre>`.
  * @param {HTMLElement} place
  * @param {string} code
@@ -25,7 +41,8 @@ export function showCode(place, code, marks = {}) {
   });
   place.classList.add("numbered");
   place.replaceChildren(...rows);
-  highlight(code, rows).catch(() => {}); // without colours it is as readable
+  colours.set(place, () => void highlight(code, rows).catch(() => {})); // without colours it is as readable
+  near.observe(place);
 }
 
 /**

@@ -95,6 +95,8 @@ def _module_of(page: Page, name: str) -> list[str]:
     page.get_by_role("tab", name=name).click()
     place = page.locator("[role=tabpanel]:not([hidden]) [data-module]")
     place.locator(".code-line").first.wait_for()
+    place.scroll_into_view_if_needed()
+    place.locator(".tok-keyword").first.wait_for()  # the colours come when it is looked at
     found: list[str] = place.evaluate(
         """(place) => [place.dataset.module, ...[...place.querySelectorAll(".code-line")].map(
             (line) => `${line.dataset.line} ${line.querySelector(".code-text").textContent}`)]"""
