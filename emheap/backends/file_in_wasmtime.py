@@ -116,42 +116,42 @@ def _make_engine(cache: bool) -> wasmtime.Engine:
 def _compile(
     engine: wasmtime.Engine, binary: bytes, progress: Callable[[float], object] | None
 ) -> wasmtime.Module:
-    import wasmtime
-
     if progress is None:
-        try:
-            return wasmtime.Module(engine, binary)
-        except wasmtime.WasmtimeError as error:
-            raise _refusal(error) from error
+        return _compile_module(engine, binary)
     done: list[Any] = []
 
-    def compile_module() -> None:
+    def compile_beside() -> None:
         try:
-            done.append(wasmtime.Module(engine, binary))
-        except wasmtime.WasmtimeError as error:
+            done.append(_compile_module(engine, binary))
+        except ValueError as error:
             done.append(error)
 
     # wasmtime releases the interpreter's lock meanwhile.
-    thread = threading.Thread(target=compile_module, daemon=True)
+    thread = threading.Thread(target=compile_beside, daemon=True)
     start = time.monotonic()
     thread.start()
     progress(0.0)
     while thread.is_alive():
         thread.join(0.1)
         progress(time.monotonic() - start)
-    if isinstance(done[0], BaseException):
-        raise _refusal(done[0]) from done[0]
+    if isinstance(done[0], ValueError):
+        raise done[0]
     return done[0]  # type: ignore[no-any-return]
 
 
-def _refusal(error: BaseException) -> ValueError:
-    text = f"wasmtime does not take the module: {' '.join(str(error).split())}"
-    if "legacy_exceptions" in text:
-        text += (
-            "; it throws C++ exceptions in the older way, which browsers alone have: link it with "
-            "emcc -sWASM_LEGACY_EXCEPTIONS=0, or clang -mllvm -wasm-use-legacy-eh=false"
-        )
-    return ValueError(text)
+def _compile_module(engine: wasmtime.Engine, binary: bytes) -> wasmtime.Module:
+    import wasmtime
+
+    try:
+        return wasmtime.Module(engine, binary)
+    except wasmtime.WasmtimeError as error:
+        text = f"wasmtime does not take the module: {' '.join(str(error).split())}"
+        if "legacy_exceptions" in text:
+            text += (
+                "; it throws C++ exceptions in the older way, which browsers alone have: link it "
+                "with emcc -sWASM_LEGACY_EXCEPTIONS=0, or clang -mllvm -wasm-use-legacy-eh=false"
+            )
+        raise ValueError(text) from error
 
 
 def _make_memory(store: wasmtime.Store, one: Import) -> wasmtime.Memory:

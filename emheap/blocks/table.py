@@ -435,6 +435,7 @@ class BlockTable(Messages):
             elements, address, layout, _, _ = block
             spare, live = layout.spare, layout.blocks
             try:
+                # One step, as in `_remove`: its call would cost as much as all of the rest.
                 if spare is None or layout.loans or live[address] is not block:
                     return block
                 del live[address]

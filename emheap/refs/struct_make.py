@@ -222,8 +222,11 @@ def reference_to(block: Block) -> Any:
 
 
 def wrap_struct(table: BlockTable, kind: Any, address: Any, tail: Any = None) -> Any:
-    """A reference that borrows the structure at an address, with `tail` elements at its end: as
-    many as it was allocated with if that is None, which only this heap's own blocks know."""
+    """A reference that borrows the structure at an address, with `tail` elements at its end.
+
+    If `tail` is None, a block of this heap has as many as it was allocated with, and any other
+    structure has none.
+    """
     variants = variants_of(kind, table.memory)
     size = variants.layout.size
     flexible = kind._declaration.flexible

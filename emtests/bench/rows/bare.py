@@ -19,6 +19,7 @@ from weakref import ref as WeakReference  # noqa: N812 (a class with a name like
 
 from emtests.bench.measuring import Contest, Statement
 from emtests.bench.rows.base import NATIVE, PYODIDE, Row, timed
+from emtests.bench.rows.structures import FIVE_OF_CBODY, CBody
 
 Way = tuple[str, dict[str, Any]]
 _Least = tuple[str, Callable[[], tuple[Way, Way]], float]
@@ -111,19 +112,9 @@ def _wrap() -> tuple[Way, Way]:
 
 
 def _whole() -> tuple[Way, Way]:
-    class CPlain(ctypes.Structure):
-        _fields_ = (
-            ("id", ctypes.c_int32),
-            ("x", ctypes.c_double),
-            ("y", ctypes.c_double),
-            ("w", ctypes.c_uint16),
-            ("z", ctypes.c_int32),
-        )
-
-    its, form = CPlain(5, 1.5), struct.Struct("@iddHi")
+    its, form = CBody(5, 1.5), struct.Struct("@iddHi")
     names = {"unpack": form.unpack_from, "data": memoryview(bytes(its))}
-    peer = "result = (it.id, it.x, it.y, it.w, it.z)"
-    return ("result = unpack(data)", names), (peer, {"it": its})
+    return ("result = unpack(data)", names), (FIVE_OF_CBODY, {"it": its})
 
 
 def _gone_over(code: str, peer: str) -> tuple[Way, Way]:

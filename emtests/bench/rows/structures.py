@@ -53,6 +53,9 @@ class CBody(ctypes.Structure):
     )
 
 
+FIVE_OF_CBODY = "result = (it.id, it.x, it.y, it.w, it.z)"
+
+
 class CPoint(ctypes.Structure):
     _fields_ = (("x", ctypes.c_int32), ("y", ctypes.c_int32))
 
@@ -92,7 +95,7 @@ def _whole() -> Iterator[Contest]:
 
     yield Contest(
         Statement("result = it.to_tuple()", {"it": mine}),
-        Statement("result = (it.id, it.x, it.y, it.w, it.z)", {"it": its}),
+        Statement(FIVE_OF_CBODY, {"it": its}),
         check,
     )
     mine.free()
