@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from playwright.sync_api import expect
 
-from emtests.demo.browser.condition import FATAL, NOTE_TIMES, STUBBORN, seconds_until_shown
+from emtests.demo.browser.condition import FATAL, NOTE_TIMES, STUBBORN
 from emtests.demo.browser.console import editor, enter
 from emtests.demo.browser.visit import started
 
@@ -91,8 +91,8 @@ def _condition(page: Page) -> str:
 
 
 def _seconds(page: Page, kind: str) -> float:
-    log = page.locator("#console-log .entry").last.text_content() or ""
-    return seconds_until_shown(log, page.evaluate("conditionTimes"), kind)
+    page.wait_for_function("(kind) => kind in conditionTimes", arg=kind)
+    return float(page.evaluate("conditionTimes")[kind])
 
 
 def _restarted(page: Page) -> None:
