@@ -8,12 +8,11 @@ from typing import Any
 
 from emheap.calls.kinds import Address, Number, Reference, type_name
 from emheap.calls.linker import Convention
-from emheap.calls.temporaries import as_bytes
 from emheap.types import Scalar, Text
 from emheap.types.pointers import PointerTo
 from emheap.types.structs import StructType
 
-__all__ = ["accepts_target", "bytes_of_array", "describe_target", "is_row_of_bytes"]
+__all__ = ["accepts_target", "array_test", "describe_target", "is_row_of_bytes"]
 
 Test = Callable[[Any], bool]
 
@@ -72,19 +71,17 @@ def describe_target(kind: Address | Reference) -> str:
     return f"a reference to {type_name(kind.target)}, an array of it, a pointer, or None"
 
 
-def bytes_of_array(
+def array_test(
     kind: Address | Reference, convention: Convention
-) -> Callable[[Any], memoryview | None]:
-    """A function that gives the bytes of an object that is an array of the right numbers."""
+) -> Callable[[memoryview | None], memoryview | None]:
+    """A function that gives a view back if it is one of the right numbers."""
     if not isinstance(kind.target, Number):
-        return lambda value: None
+        return lambda view: None
     letter = convention.letter(kind.target.format)
     size = ctypes.sizeof(_C_TYPES[letter])
 
-    def test(value: Any) -> memoryview | None:
-        try:
-            view = memoryview(value)
-        except TypeError:
+    def test(view: memoryview | None) -> memoryview | None:
+        if view is None:
             return None
         found = view.format.lstrip("@=<")
         same = found == letter or (
@@ -93,7 +90,7 @@ def bytes_of_array(
             and letter.lower() in "bhiq"
             and found.isupper() == letter.isupper()
         )
-        return as_bytes(view) if same else None
+        return view if same else None
 
     return test
 

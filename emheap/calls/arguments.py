@@ -13,16 +13,15 @@ from collections.abc import Callable
 from pickle import PickleBuffer
 from typing import Any
 
-from emheap.blocks.block import is_released
 from emheap.calls.accepting import (
     accepts_target,
-    bytes_of_array,
+    array_test,
     describe_target,
     is_row_of_bytes,
 )
 from emheap.calls.kinds import Address, Buffer, Kind, Reference, String, Text
 from emheap.calls.linker import Convention
-from emheap.calls.temporaries import Temporaries, as_bytes
+from emheap.calls.temporaries import Temporaries, as_bytes, view_of
 from emheap.errors import NotAllocatedError, ShapeError
 from emheap.memories.elements import pin
 from emheap.refs.base import HeapRef
@@ -35,12 +34,16 @@ Converted = tuple[Any, Any]
 Convert = Callable[[Any], Converted]
 
 _ANYTHING = "a#, h# = convert#(a#)"
-_REFERENCE = """try: b# = a#._block; h# = Hold#(a#._elements)
-except (AttributeError, TypeError, ValueError): a#, h# = convert#(a#)
+# The elements come first: held, they keep the block from being replaced by `resize`. What fails is
+# converted outside of the handler, so that no error has another one as its context.
+_REFERENCE = """try: h# = Hold#(a#._elements); b# = a#._block
+except (AttributeError, TypeError, ValueError): b# = None
+if b# is None: a#, h# = convert#(a#)
 else:
  l# = b#[2]
  if l#.kind in good# and l#.table is table#: a# = b#[1]
  else: a#, h# = convert#(a#)"""
+_ROOM = _REFERENCE.replace("if l#.kind", "if l#.byte_size and l#.kind")
 _QUICK_TEXT = """h# = store_text#(a#) if type(a#) is str else None
 if h# is None: a#, h# = convert#(a#)
 else: a# = h#.address"""
@@ -88,6 +91,7 @@ class Arguments(ABC):
                 accepts_target(kind.target, self.convention),
                 described,
                 self._elements(kind, described),
+                needs_room=_needs_room(kind),
             )
         advice = "c.text" if isinstance(kind, Text) else "an owned result"
         raise TypeError(
@@ -98,7 +102,12 @@ class Arguments(ABC):
     # References
 
     def _references(
-        self, accepts: Callable[[Any], bool], described: str, convert_other: Convert
+        self,
+        accepts: Callable[[Any], bool],
+        described: str,
+        convert_other: Convert,
+        *,
+        needs_room: bool = False,
     ) -> Converter:
         table = self.table
         good: set[Any] = set()  # the types that were accepted before
@@ -106,7 +115,7 @@ class Arguments(ABC):
 
         def convert(value: Any) -> Converted:
             if isinstance(value, Pointer):
-                return self._pointer(value, accepts, described), None
+                return self._pointer(value, accepts, described)
             if not isinstance(value, HeapRef):
                 return convert_other(value)
             kind: Any = value.kind
@@ -115,31 +124,37 @@ class Arguments(ABC):
                     raise TypeError(f"{described} does not take {value!r:.80}")
                 if not isinstance(value, StructuredRef):  # these know their address by themselves
                     good.add(kind)
+            if needs_room and not value.allocated_byte_size:
+                raise _no_room(described)
             return self._hold(value, described)
 
-        return Converter(convert, _REFERENCE, names)
+        return Converter(convert, _ROOM if needs_room else _REFERENCE, names)
 
     def _hold(self, ref: HeapRef[Any], described: str) -> Converted:
         if ref._table is not self.table:
             self._check_memory(ref, described)
         try:
-            return ref.address, pin(ref._elements)
+            pinned = pin(ref._elements)
         except ValueError:
             ref._check_alive()
             raise
+        return ref.address, pinned  # in this order: what is pinned cannot be resized
 
     def _pointer(
         self, pointer: Pointer[Any], accepts: Callable[[Any], bool], described: str
-    ) -> int:
+    ) -> Converted:
         target = pointer._kind.of
         if pointer.address and target is not None and target is not Any and not accepts(target):
             raise TypeError(f"{described} does not take {pointer!r}; use its cast()")
-        block = pointer._block
-        if block is not None and is_released(block[0]):
-            raise block[2].table.use_after_free(block)
         if pointer.address and pointer._table is not self.table:
             self._check_memory(pointer, described)
-        return pointer.address
+        block = pointer._block
+        if block is None:
+            return pointer.address, None
+        try:
+            return pointer.address, pin(block[0])
+        except ValueError:
+            raise block[2].table.use_after_free(block) from None
 
     def _check_memory(self, ref: Any, described: str) -> None:
         theirs, ours = ref._table.memory, self.table.memory
@@ -193,9 +208,28 @@ class Arguments(ABC):
         return data
 
 
-def _check_room(kind: Address | Reference, view: memoryview, described: str) -> None:
-    if isinstance(kind, Reference) and kind.what == "out" and not view.nbytes:
-        raise ShapeError(f"{described} needs room for one element, and the array is empty")
+def _needs_room(kind: Address | Reference) -> bool:
+    return isinstance(kind, Reference) and kind.what == "out"
+
+
+def _no_room(described: str) -> ShapeError:
+    return ShapeError(f"{described} needs room for one element, and the array is empty")
+
+
+def _check_writable(kind: Address | Reference, view: memoryview, described: str) -> None:
+    if not view.nbytes and _needs_room(kind):
+        raise _no_room(described)
+    _check_row(view, described)
+
+
+def _check_row(view: memoryview, described: str) -> None:
+    """C may write to this: if that were a copy, what it writes would be lost."""
+    if not view.readonly and view.nbytes and not view.c_contiguous:
+        raise ShapeError(
+            f"{described} takes a buffer whose elements lie one after the other, for C may write "
+            "to it; pass a copy, as bytearray() or numpy.ascontiguousarray() make one, and take "
+            "from that what C wrote"
+        )
 
 
 _STRING = "a str, bytes, a reference to a string, or None"
@@ -226,9 +260,12 @@ class ProcessArguments(Arguments):
             if type(value) is bytes:
                 # Others may have the same object: C must not write to it.
                 return (value if constant else _array_of(bytearray(value))), None
-            view = None if isinstance(value, str) else as_bytes(value)
-            if view is None:
+            given = None if isinstance(value, str) else view_of(value, described)
+            if given is None:
                 return self._other(value, described, _BYTES)
+            if not constant:
+                _check_row(given, described)
+            view = as_bytes(given)
             if view.readonly and constant:
                 return bytes(view), None
             return _array_of(bytearray(view) if view.readonly else view), None
@@ -236,13 +273,14 @@ class ProcessArguments(Arguments):
         return convert
 
     def _elements(self, kind: Address | Reference, described: str) -> Convert:
-        fits = bytes_of_array(kind, self.convention)
+        fits = array_test(kind, self.convention)
 
         def convert(value: Any) -> Converted:
-            view = fits(value)
-            if view is None:
+            given = fits(view_of(value, described))
+            if given is None:
                 return self._other(value, described, describe_target(kind))
-            _check_room(kind, view, described)
+            _check_writable(kind, given, described)
+            view = as_bytes(given)
             return _array_of(bytearray(view) if view.readonly else view), None
 
         return convert
@@ -276,22 +314,24 @@ class ForeignArguments(Arguments):
 
     def _buffer(self, kind: Buffer, described: str) -> Convert:
         def convert(value: Any) -> Converted:
-            view = None if isinstance(value, str) else as_bytes(value)
+            view = None if isinstance(value, str) else view_of(value, described)
             if view is None:
                 return self._other(value, described, _BYTES)
-            return self._copy(view, kind.constant)
+            if not kind.constant:
+                _check_row(view, described)
+            return self._copy(as_bytes(view), kind.constant)
 
         return convert
 
     def _elements(self, kind: Address | Reference, described: str) -> Convert:
-        fits = bytes_of_array(kind, self.convention)
+        fits = array_test(kind, self.convention)
 
         def convert(value: Any) -> Converted:
-            view = fits(value)
+            view = fits(view_of(value, described))
             if view is None:
                 return self._other(value, described, describe_target(kind))
-            _check_room(kind, view, described)
-            return self._copy(view, False)
+            _check_writable(kind, view, described)
+            return self._copy(as_bytes(view), False)
 
         return convert
 

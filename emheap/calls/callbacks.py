@@ -19,14 +19,15 @@ from emheap.calls.conversions import Conversions
 from emheap.calls.kinds import Enumeration, Kind, Number, Signature, StructureValue, Void
 from emheap.calls.linker import Linker
 from emheap.calls.lowering import wire_of
-from emheap.calls.ranges import checked_number, limits_of, number_test
+from emheap.calls.ranges import checked_number, number_test
 from emheap.calls.traps import GENERATED
 from emheap.errors import NotSupportedError, UseAfterFreeError
 
 __all__ = ["CallbackTable", "ScopedCallback"]
 
-_CALLABLE = """try: a# = addresses#[a#]
-except (KeyError, TypeError): a# = convert#(a#)[0]"""
+_CALLABLE = """try: f#, a# = a#, addresses#[a#]
+except (KeyError, TypeError): f#, a# = a#, None
+if a# is None: a# = convert#(f#)[0]"""
 
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType)
 """Callables that are equal to nothing but themselves."""
@@ -57,7 +58,9 @@ class Slot:
         described = f"the result of the callback {function!r:.60}"
         names.update(
             function=function,
-            error_result=_error_result(letter, error_result, self._template, names),
+            error_result=_error_result(
+                self.signature.result, letter, error_result, self._template, names
+            ),
             check=_result_check(self.signature.result, letter, described, services),
         )
         if services.linker.code_outlives_library:
@@ -87,7 +90,8 @@ class ScopedCallback(Generic[F_co]):
             raise TypeError(f"a callback must be callable, not {function!r:.60}")
         self.function: Any = function
         self.error_result = error_result
-        self._uses: dict[Signature, tuple[Slot, Callable[[Slot], None]]] = {}
+        self._uses: dict[tuple[int, Signature], tuple[Slot, Callable[[Slot], None]]] = {}
+        """The slots, by the table that each is of and what it is called as."""
         self._ended = False
 
     def address(self, signature: Signature, table: CallbackTable) -> int:
@@ -97,10 +101,11 @@ class ScopedCallback(Generic[F_co]):
                 f"the scope of the callback {self.function!r:.60} is over: pass it within its with "
                 "block"
             )
-        if signature not in self._uses:
+        use = id(table), signature  # the slot keeps the table
+        if use not in self._uses:
             slot = table.lend(signature, self.function, self.error_result)
-            self._uses[signature] = slot, table.take_back
-        return self._uses[signature][0].address
+            self._uses[use] = slot, table.take_back
+        return self._uses[use][0].address
 
     def __enter__(self) -> ScopedCallback[F_co]:
         return self
@@ -260,13 +265,11 @@ def _result_check(
     return lambda value: convert(value)[0]
 
 
-def _error_result(letter: str, value: Any, template: str, names: dict[str, Any]) -> Any:
+def _error_result(kind: Kind, letter: str, value: Any, template: str, names: dict[str, Any]) -> Any:
     if not letter:
         return None
-    if letter in "fd":
-        value = checked_number(letter, "error_result")(value)
-    elif letter != "P" and letter != "?":
-        low, high = limits_of(letter)
-        if not low <= value <= high:
-            raise ValueError(f"error_result {value} is not what the callback can return")
+    if isinstance(kind, Enumeration) and isinstance(value, kind.members):
+        value = value.value
+    address = "Q" if letter == "P" else letter
+    value = checked_number(address, f"error_result of a callback that returns {kind}")(value)
     return value if template == "{}" else eval(template.format("value"), {**names, "value": value})

@@ -40,7 +40,8 @@ if TYPE_CHECKING:
             ...
 
         def map(self, *arrays: Any, out: Any = None) -> Any:
-            """Call it for each element of arrays of one length, one array for each parameter.
+            """Call it for each element of arrays of one length, one array for each parameter; or
+            of any iterables.
 
             Its parameters and its result must be numbers. Returns a list of the results, or `out`,
             an array of the library's heap that they were stored in. In WebAssembly the loop runs

@@ -6,7 +6,7 @@ hundred of its rounds. Natively it is Python's.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sized
 from typing import Any
 
 from emheap.calls.conversions import Conversions
@@ -86,8 +86,9 @@ class _Mapping:
 
     def call_each(self, *arrays: Any, out: Any = None) -> Any:
         """By a loop in Python, where C is as near as that."""
-        self._count(arrays)
-        results = list(map(self._function, *arrays))
+        columns = self._columns(arrays)
+        self._check_out(out, _one_length(self._name, columns))
+        results = list(map(self._function, *columns))
         if out is None:
             return None if self._result is None else results
         out[:] = results
@@ -95,25 +96,30 @@ class _Mapping:
 
     def call_loop(self, *arrays: Any, out: Any = None) -> Any:
         """By a loop in WebAssembly."""
-        count = self._count(arrays)
+        # All that may run the user's code comes before any block is looked at. What is looked at is
+        # pinned until the loop is over, which may call back.
+        columns = [
+            column if self._is_ours(scalar, column) else _Encoded(scalar, column)
+            for scalar, column in zip(self._params, self._columns(arrays), strict=True)
+        ]
         held: list[Any] = []
         try:
-            places = [
-                self._place(scalar, array, held)
-                for scalar, array in zip(self._params, arrays, strict=True)
-            ]
+            places = [self._place(column, held) for column in columns]
+            count = _one_length(self._name, columns)
+            self._check_out(out, count)
             return self._run(places, out, count, held)
         finally:
             for temporary in held:
                 temporary.release()
 
-    def _place(self, scalar: Any, array: Any, held: list[Any]) -> int:
+    def _place(self, column: Any, held: list[Any]) -> int:
         """Where the elements are, or a copy of them."""
-        if self._is_ours(scalar, array):
-            array._check_alive()
-            return int(array.address)
-        held.append(self._temporaries.store(encode_elements(scalar, array)))
-        return int(held[-1].address)
+        if isinstance(column, _Encoded):
+            held.append(self._temporaries.store(column.data))
+            return int(held[-1].address)
+        block, pinned = column._pin()
+        held.append(pinned)
+        return int(block[1])
 
     def _run(self, places: list[int], out: Any, count: int, held: list[Any]) -> Any:
         scalar = self._result
@@ -121,11 +127,7 @@ class _Mapping:
             self._function(*places, count)
             return None
         if out is not None:
-            if not self._is_ours(scalar, out) or len(out) != count:
-                raise TypeError(
-                    f"out must be an array of {count} {scalar.name} on the library's heap"
-                )
-            self._function(*places, self._place(scalar, out, held), count)
+            self._function(*places, self._place(out, held), count)
             return out
         held.append(self._temporaries.reserve(max(count, 1) * scalar.size))
         address = held[-1].address
@@ -139,14 +141,49 @@ class _Mapping:
         kind: Any = array.kind
         return bool(kind.format == scalar.format)
 
-    def _count(self, arrays: tuple[Any, ...]) -> int:
+    def _check_out(self, out: Any, count: int) -> None:
+        scalar = self._result
+        if out is None:
+            return
+        if scalar is None:
+            raise TypeError(f"{self._name}.map() has no results to store in out")
+        if not self._is_ours(scalar, out) or len(out) != count:
+            raise TypeError(f"out must be an array of {count} {scalar.name} on the library's heap")
+        out._check_alive()
+
+    def _columns(self, arrays: tuple[Any, ...]) -> list[Any]:
+        """What was given for each parameter, as something that has a length."""
         if len(arrays) != len(self._params):
             raise TypeError(
                 f"{self._name}.map() takes {len(self._params)} arrays, not {len(arrays)}"
             )
-        counts = {len(array) for array in arrays}
-        if len(counts) != 1:
-            raise ValueError(
-                f"{self._name}.map() takes arrays of one length, not of {sorted(counts)}"
-            )
-        return counts.pop()
+        return [self._column(array) for array in arrays]
+
+    def _column(self, array: Any) -> Any:
+        if isinstance(array, Sized):
+            return array
+        if isinstance(array, Iterable):
+            return list(array)
+        raise TypeError(
+            f"{self._name}.map() takes an array or an iterable for each parameter, not "
+            f"{type(array).__name__} {array!r:.60}"
+        )
+
+
+class _Encoded:
+    """The elements of what is no array of the library's heap."""
+
+    def __init__(self, scalar: Any, column: Any) -> None:
+        self.data = bytes(encode_elements(scalar, column))
+        self._count: int = len(self.data) // scalar.size
+
+    def __len__(self) -> int:
+        return self._count
+
+
+def _one_length(name: str, columns: list[Any]) -> int:
+    """The length of all columns, of which there is one at least."""
+    counts: set[int] = {len(column) for column in columns}
+    if len(counts) != 1:
+        raise ValueError(f"{name}.map() takes arrays of one length, not of {sorted(counts)}")
+    return counts.pop()

@@ -12,7 +12,7 @@ from emheap.allocators.base import Allocator
 from emheap.errors import OutOfMemoryError
 from emheap.memories.base import Memory
 
-__all__ = ["CELL", "Temporaries", "Temporary", "as_bytes"]
+__all__ = ["CELL", "Temporaries", "Temporary", "as_bytes", "view_of"]
 
 CELL = 256
 """The bytes of a cell."""
@@ -87,10 +87,20 @@ class Temporaries:
             self._allocator.free(made.address)
 
 
-def as_bytes(value: Any) -> memoryview | None:
-    """The bytes of a bytes-like object in one row, or None for anything else."""
+def view_of(value: Any, described: str) -> memoryview | None:
+    """A view of a bytes-like object, or None for anything else. Raises ValueError for one whose
+    bytes cannot be had, as those of a view whose block was freed."""
     try:
-        view = memoryview(value)
+        return memoryview(value)
     except TypeError:
         return None
+    except ValueError as error:
+        raise ValueError(
+            f"{described} cannot have the bytes of this {type(value).__name__}: {error} (a view "
+            "of a block ends with it)"
+        ) from None
+
+
+def as_bytes(view: memoryview) -> memoryview:
+    """The bytes of a view in one row: a copy, which is read-only, if they lie in several."""
     return view.cast("B") if view.c_contiguous and view.nbytes else memoryview(bytes(view))

@@ -59,8 +59,9 @@ class CallState:
     def remember(self, error: BaseException) -> None:
         """Keep an exception of a callback for the call that C is in; if there is none, as when a
         thread of C's own called back, report it as Python reports those of finalizers."""
-        if next(_calls_under_way(sys._getframe(1)), None) is not None:
-            self.pending.append((get_ident(), error))
+        state = next(_calls_under_way(sys._getframe(1)), None)
+        if state is not None:  # another heap's, where its C was given this one's function pointer
+            state.pending.append((get_ident(), error))
         else:
             _report_unraisable(error)
 

@@ -13,6 +13,7 @@ from typing import Any
 from emheap.calls.conversions import Conversions
 from emheap.calls.kinds import Buffer, String
 from emheap.calls.ranges import checked_number
+from emheap.refs.pointer import Pointer
 from emheap.types.scalars import dtype_kind, is_truth
 
 __all__ = ["VariableArguments"]
@@ -87,7 +88,7 @@ class VariableArguments:
             return "i", int(value)
         if isinstance(value, float):
             return "d", value
-        if hasattr(type(value), "__index__"):
+        if hasattr(type(value), "__index__") and not isinstance(value, Pointer):
             return self._integer(value)
         # numpy's numbers are bytes-like, too: it is not their address that is meant.
         if dtype_kind(value) not in ("", "-"):

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import array
-from typing import Any
+from typing import Any, Concatenate
 
 import pytest
 
 import emheap
 from emheap import (
     BufferInUseError,
+    Function,
     HeapManager,
+    Library,
     NotAllocatedError,
     NullPointerError,
+    Pointer,
     ShapeError,
+    Struct,
     UseAfterFreeError,
     c,
     float32,
@@ -178,6 +182,80 @@ def test_out_parameters(calls: Calls, c_heap: HeapManager) -> None:
         empty: Any = array.array("i")
         with pytest.raises(ShapeError, match="needs room for one element, and the array is empty"):
             calls.divide(1, 1, empty)
+        no_room = scratch.alloc_array(int32, 0)
+        calls.divide(1, 1, several)
+        with pytest.raises(ShapeError, match="needs room for one element, and the array is empty"):
+            calls.divide(1, 1, no_room)
+
+
+def test_what_c_writes_is_not_lost_in_a_copy(calls: Calls) -> None:
+    apart = memoryview(bytearray(8))[::2]
+    with pytest.raises(ShapeError, match=r"add_one\(\) .* for C may write to it; pass a copy, as"):
+        calls.add_one(apart, 4)
+    copied = bytearray(apart)
+    calls.add_one(copied, 4)
+    assert copied == b"\1" * 4
+    numbers: Any = memoryview(array.array("f", [1, 2, 3, 4]))[::-1]
+    with pytest.raises(ShapeError, match=r"scale\(\) .* for C may write to it"):
+        calls.scale(numbers, 4, 2)
+    calls.scale(numbers[4:], 0, 2)
+
+
+def test_a_view_of_a_block_that_was_freed(calls: Calls, c_heap: HeapManager) -> None:
+    native = emheap.wrap_buffer(
+        bytearray(64)
+    )  # where JavaScript has the bytes, views are no buffers
+    heap = c_heap if c_heap.memory.zero_copy else native
+    block = heap.alloc_array(uint8, 4)
+    view = block.allocated_bytes_view
+    block.free()
+    for call in (calls.sum_bytes, calls.add_one):
+        function: Any = call
+        words = rf"parameter 1 of {function.__name__}\(\) .*\(a view of a block ends with it\)"
+        with pytest.raises(ValueError, match=words) as caught:
+            function(view, 4)
+        assert caught.value.__context__ is None or caught.value.__suppress_context__
+
+
+def test_what_is_refused_has_no_other_error_before_it(calls: Calls) -> None:
+    wrong: Any = 5
+    for call in (
+        lambda: calls.add_one(wrong, 1),
+        lambda: calls.divide(1, 1, wrong),
+        lambda: calls.apply(wrong, 1),
+    ):
+        with pytest.raises(TypeError) as caught:
+            call()
+        assert caught.value.__context__ is None or caught.value.__suppress_context__
+
+
+def test_a_pointer_keeps_its_block_during_the_call(way: Way, c_heap: HeapManager) -> None:
+    class Pointed(Struct):
+        bytes_there: Pointer[uint8]
+
+    class ByPointer(Library):
+        sum_bytes: Function[[Pointer[uint8], c.size_t], c.uint]
+        sum_all: Function[Concatenate[c.string, ...], c.double]
+
+    class FreesIt:
+        def __index__(self) -> int:
+            block.free()
+            return 4
+
+    library = way.bind(ByPointer, c_heap)
+    block = c_heap.alloc_array(uint8, [1, 2, 3, 0])
+    count: Any = FreesIt()
+    with c_heap.alloc(Pointed, bytes_there=block) as pointed:
+        pointer = pointed.bytes_there
+        with pytest.raises(BufferInUseError, match="is not freed"):
+            library.sum_bytes(pointer, count)
+        assert library.sum_bytes(pointer, 4) == 6
+        assert library.sum_all("s", pointer) == 3
+        block.free()
+        with pytest.raises(UseAfterFreeError):
+            library.sum_bytes(pointer, 4)
+        with pytest.raises(UseAfterFreeError):
+            library.sum_all("s", pointer)
 
 
 def test_a_freed_reference_raises(calls: Calls, c_heap: HeapManager) -> None:

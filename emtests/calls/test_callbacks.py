@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from emheap import HeapManager, UseAfterFreeError, int32
+from emheap import Function, HeapManager, UseAfterFreeError, c, int32
 from emheap._util.platform import IN_PYODIDE
 from emheap.calls import callbacks
-from emtests.calls.declared import Calls
+from emtests.calls.declared import Calls, Machine, Structures
 from emtests.calls.ways import Way, skip_without_big_ints
 from emtests.conftest import skip_for_gap
 
@@ -117,9 +117,14 @@ def test_what_c_gets_of_a_callback_that_raised(calls: Calls) -> None:
 
         assert calls.apply(outer, 0) == 5
     assert got == ["caught"]
-    words = "error_result 2147483648 is not what the callback"
-    with calls.callback(fail, error_result=2**31) as wrong, pytest.raises(ValueError, match=words):
-        calls.apply(wrong, 0)
+    words = "error_result of a callback that returns int takes "
+    for wrong, error in ((2**31, OverflowError), ("3", TypeError), (1.5, TypeError)):
+        given: Any = wrong
+        with (
+            calls.callback(fail, error_result=given) as callback,
+            pytest.raises(error, match=words),
+        ):
+            calls.apply(callback, 0)
 
 
 def test_calls_and_callbacks_within_each_other(calls: Calls) -> None:
@@ -331,3 +336,36 @@ def test_fresh_functions_that_pile_up_are_reported_once(calls: Calls) -> None:
     assert "test_callbacks.py" in messages[0]
     assert "with library.callback(function) as callback" in messages[0]
     assert caught[0].filename == __file__
+
+
+def test_a_scoped_callback_is_another_libraries_too(way: Way, calls: Calls) -> None:
+    other_heap = way.open_heap()
+    other = way.bind(Calls, other_heap)
+
+    def fail(value: int) -> int:
+        raise KeyError(value)
+
+    for _ in range(3):  # so that the modules' tables differ
+        calls.apply(lambda value: value, 0)
+    with calls.callback(lambda value: value + 1) as callback, calls.callback(fail) as failing:
+        assert calls.apply(callback, 1) == 2
+        assert other.apply(callback, 1) == 2
+        for library in (calls, other, calls):
+            with pytest.raises(KeyError):
+                library.apply(failing, 1)
+            assert library.add(1, 1) == 2
+
+
+def test_a_function_pointer_that_fails_in_another_librarys_call(way: Way, calls: Calls) -> None:
+    # In WebAssembly an address means nothing to another module.
+    heap = way.open_heap() if not way.is_wasm else calls._services.heap
+    other = way.bind(Structures, heap)
+
+    def fail(value: int) -> int:
+        raise KeyError(value)
+
+    address = calls.function_pointer(Function[[c.int], c.int], fail)
+    with heap.alloc(Machine, state=1, step=address) as machine:
+        with pytest.raises(KeyError):
+            other.run_machine(machine, 1)
+        assert calls.add(1, 1) == 2

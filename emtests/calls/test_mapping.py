@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import array
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from emheap import (
+    ArrayRef,
+    BufferInUseError,
     ForeignTrapError,
     Function,
     HeapManager,
@@ -95,6 +99,8 @@ def test_what_cannot_be_mapped(calls: Calls, c_heap: HeapManager) -> None:
         calls.add.map([1], [1, 2])
     with pytest.raises(OverflowError):
         calls.add.map([2**31], [0])
+    with c_heap.alloc_array(int32, 1) as out, pytest.raises(TypeError, match="no results to store"):
+        calls.release.map([0], out=out)
     with pytest.raises(TypeError, match=r"length\(const char \*\) -> size_t cannot be mapped"):
         calls.length.map(["a"])
     freed = c_heap.alloc_array(int32, 2)
@@ -103,12 +109,17 @@ def test_what_cannot_be_mapped(calls: Calls, c_heap: HeapManager) -> None:
         calls.add.map(freed, [1, 2])
 
 
-def test_an_out_of_the_wrong_kind(calls: Calls, way: Way, c_heap: HeapManager) -> None:
-    if way.is_wasm:
-        with c_heap.alloc_array(float64, 2) as wrong, pytest.raises(TypeError, match="out must be"):
-            calls.add.map([1, 2], [3, 4], out=wrong)
-        with c_heap.alloc_array(int32, 3) as long, pytest.raises(TypeError, match="of 2 int32"):
-            calls.add.map([1, 2], [3, 4], out=long)
+def test_an_out_of_the_wrong_kind(calls: Calls, c_heap: HeapManager) -> None:
+    with c_heap.alloc_array(float64, 2) as wrong, pytest.raises(TypeError, match="out must be"):
+        calls.add.map([1, 2], [3, 4], out=wrong)
+    with c_heap.alloc_array(int32, 3) as long, pytest.raises(TypeError, match="of 2 int32"):
+        calls.add.map([1, 2], [3, 4], out=long)
+    with pytest.raises(TypeError, match="of 2 int32 on the library's heap"):
+        calls.add.map([1, 2], [3, 4], out=[0, 0])
+    freed = c_heap.alloc_array(int32, 2)
+    freed.free()
+    with pytest.raises(UseAfterFreeError):
+        calls.add.map([1, 2], [3, 4], out=freed)
 
 
 def test_a_function_without_a_result(way: Way, c_heap: HeapManager) -> None:
@@ -129,3 +140,61 @@ def test_a_trap_in_the_loop(way: Way, c_heap: HeapManager) -> None:
         with pytest.raises(ForeignTrapError, match=r"divide_map\(\) did not return"):
             library.divide.map([6, 8], [3, 0], [0, 0])
         assert library.divide.map([6, 8], [3, 2], [0, 0]) == [2, 4]
+
+
+def test_iterables_are_arrays_of_what_they_give(calls: Calls) -> None:
+    assert calls.add.map((n for n in (1, 2)), iter([10, 20])) == [11, 22]
+    wrong: Any = 5
+    with pytest.raises(TypeError, match=r"add\.map\(\) takes an array or an iterable .*not int 5"):
+        calls.add.map([1], wrong)
+
+
+def test_a_length_that_is_not_what_an_iterable_gives(calls: Calls) -> None:
+    class Lying(list[int]):
+        def __len__(self) -> int:
+            return 1000
+
+    assert calls.same_int.map(Lying([1, 2])) == [1, 2]
+
+
+def test_an_array_that_another_one_frees_as_it_is_read(calls: Calls, c_heap: HeapManager) -> None:
+    stolen: list[ArrayRef[int]] = []
+
+    class Stealing:
+        def __len__(self) -> int:
+            return 3
+
+        def __iter__(self) -> Iterator[int]:
+            block.free()
+            stolen.append(c_heap.alloc_array(int32, [100] * 3))
+            return iter([1, 2, 3])
+
+    block = c_heap.alloc_array(int32, [1, 2, 3])
+    with pytest.raises(UseAfterFreeError):
+        calls.add.map(block, Stealing())
+    assert stolen[0][:] == [100] * 3
+    stolen[0].free()
+
+
+def test_arrays_stay_while_the_loop_calls_back(way: Way, c_heap: HeapManager) -> None:
+    class CallingBack(Library):
+        keep: Function[[c.callback[Callable[[c.int], c.int]]], None]
+        call_kept: Function[[c.int], c.int]
+
+    library = way.bind(CallingBack, c_heap)
+    values, out = c_heap.alloc_array(int32, [1, 2]), c_heap.alloc_array(int32, 2)
+    refused: list[object] = []
+
+    def free_both(number: int) -> int:
+        for block in (values, out) if way.is_wasm else ():  # natively the loop is Python's
+            with pytest.raises(BufferInUseError) as caught:
+                block.free()
+            refused.append(caught.value)
+        return number + 1
+
+    library.keep(free_both)
+    assert library.call_kept.map(values, out=out)[:] == [2, 3]
+    assert len(refused) == (4 if way.is_wasm else 0)
+    values.free()
+    out.free()
+    library.keep(None)

@@ -14,8 +14,8 @@ from emheap import (
     Library,
     NotSupportedError,
     c,
-    int32,
     load_wasm,
+    uint32,
 )
 from emheap._util.platform import IN_PYODIDE
 from emtests.calls.declared import OnInt
@@ -116,7 +116,7 @@ def test_map_in_a_memory_of_64_bits() -> None:
     expected = [guest.call("record_offset", index) for index in range(3)]
     library = guest.heap.library(Offsets)
     assert library.record_offset.map(range(3)) == expected
-    with guest.heap.alloc_array(int32, 3) as out:
+    with guest.heap.alloc_array(uint32, 3) as out:
         assert library.record_offset.map([0, 1, 2], out=out) is out
         assert out[:] == expected
 
