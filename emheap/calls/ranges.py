@@ -86,4 +86,5 @@ def number_test(letter: str, variable: str) -> str:
     if letter == "f":
         return f"type({variable}) is float and {-_FLOAT32!r} <= {variable} <= {_FLOAT32!r}"
     low, high = limits_of(letter)
-    return f"type({variable}) is int and {low} <= {variable} <= {high}"
+    # Two comparisons: one chain of them would keep a copy of the variable on the stack.
+    return f"type({variable}) is int and {variable} <= {high} and {variable} >= {low}"
