@@ -13,11 +13,13 @@ from typing import Any
 
 from emheap.calls.module_types import Import
 from emheap.calls.ranges import checked_number
-from emheap.calls.verifying import FunctionType
+from emheap.calls.verifying import FunctionType, show_type
 from emheap.errors import NotSupportedError
 from emheap.memories.base import Memory
 
 __all__ = ["HeapGrowth", "find_imports", "host_function"]
+
+_NUMBERS = frozenset(["i32", "i64", "f32", "f64"])
 
 
 class HeapGrowth:
@@ -58,8 +60,16 @@ class HeapGrowth:
 def host_function(
     name: str, function: Callable[..., Any], kind: FunctionType
 ) -> Callable[..., Any]:
-    """A function that a module may call: checked in what it returns."""
-    results = kind[1]
+    """A function that a module may call: checked in what it returns.
+
+    Raises NotSupportedError for a type that has more than numbers, or more than one result.
+    """
+    params, results = kind
+    if not _NUMBERS.issuperset(params + results) or len(results) > 1:
+        raise NotSupportedError(
+            f"the module imports {name}{show_type(kind)}, which no Python function can be: one "
+            "takes i32, i64, f32 and f64, and returns one of them, or nothing"
+        )
     if not results:
 
         def call_for_nothing(*arguments: Any) -> None:

@@ -20,6 +20,7 @@ from emheap.calls.linker import (
 from emheap.calls.loops import loop_module
 from emheap.calls.verifying import contradiction
 from emheap.calls.wasmtime_call import bind_function
+from emheap.calls.wasmtime_types import type_of_wasmtime_function
 from emheap.errors import OutOfBoundsError
 from emheap.memories.wasmtime_lifetime import is_open
 from emheap.types.abi import WASM32, WASM64
@@ -81,8 +82,7 @@ class WasmtimeLinker(Linker):
         return f'export it: -Wl,--export={name}, or __attribute__((export_name("{name}")))'
 
     def check(self, name: str, symbol: Any, wire: Wire) -> str:
-        kind = symbol.type(self._store)
-        return contradiction(wire.wasm(), (_names(kind.params), _names(kind.results)))
+        return contradiction(wire.wasm(), type_of_wasmtime_function(self._store, symbol))
 
     def raw(self, symbol: Any, wire: Wire) -> Callable[..., Any]:
         return bind_function(self._store, symbol, "".join(wire.params), wire.result)
@@ -170,7 +170,3 @@ class WasmtimeLinker(Linker):
             self._stack.set_value(self._store, mark)
         elif self._restore is not None:
             self._restore(mark)
-
-
-def _names(types: list[Any]) -> tuple[str, ...]:
-    return tuple(map(str, types))

@@ -15,6 +15,8 @@ from emheap.errors import NotSupportedError
 __all__ = ["Import", "Limits", "ModuleTypes", "read_module_types"]
 
 _VALUE_TYPES = {0x7F: "i32", 0x7E: "i64", 0x7D: "f32", 0x7C: "f64", 0x7B: "v128"}
+_TYPED_REFERENCES = (0x63, 0x64)
+"""References that may be null or not, followed by what they refer to."""
 _KINDS = ("function", "table", "memory", "global", "tag")
 
 
@@ -95,7 +97,13 @@ class _Reader:
         self._types.append((params, results))
 
     def _value_types(self) -> tuple[str, ...]:
-        return tuple(_VALUE_TYPES.get(self._byte(), "ref") for _ in range(self._number()))
+        return tuple(self._value_type() for _ in range(self._number()))
+
+    def _value_type(self) -> str:
+        byte = self._byte()
+        if byte in _TYPED_REFERENCES:
+            self._number()
+        return _VALUE_TYPES.get(byte, "ref")
 
     def _read_import(self) -> None:
         module, name, kind = self._name(), self._name(), _KINDS[self._byte()]

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import pytest
 
-from emheap import Function, HeapManager, Library, OutOfMemoryError, c, load_wasm
+from emheap import (
+    Function,
+    HeapManager,
+    Library,
+    NotSupportedError,
+    OutOfMemoryError,
+    c,
+    load_wasm,
+)
 from emheap._util.platform import IN_PYODIDE
+from emheap._util.wasm_binary import import_of, module_of, section, vector, wasm_text
 from emtests.conftest import skip_for_gap
 from emtests.webassembly.guests import why_missing
 from emtests.webassembly.modules import SmallModule
@@ -91,6 +101,28 @@ def test_an_exception_of_an_imported_function_keeps_its_cause() -> None:
     with pytest.raises(KeyError, match="inside") as caught:
         load_passing(halve=fail).halve(0)
     assert isinstance(caught.value.__cause__, ValueError)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shown"),
+    [
+        (b"\x60\1\x7b\0", r"(v128) -> nothing"),
+        (b"\x60\0\1\x6f", r"() -> ref"),
+        (b"\x60\0\2\x7f\x7d", r"() -> i32, f32"),
+    ],
+    ids=["vector", "reference", "two results"],
+)
+def test_an_import_that_no_function_of_pythons_can_be(kind: bytes, shown: str) -> None:
+    plain = b"\x60\0\0"
+    binary = module_of(
+        section(1, vector([plain, kind])),
+        section(2, vector([import_of("env", "odd", b"\0\1")])),
+        section(5, vector([b"\0\1"])),
+        section(7, vector([wasm_text("memory") + b"\2\0"])),
+    )
+    words = rf"^the module imports odd{re.escape(shown)}, which no Python function can be: one"
+    with pytest.raises(NotSupportedError, match=words):
+        load_wasm(binary, {"odd": lambda *_: None}, wrap_only=True)
 
 
 def test_what_belongs_to_another_store_is_refused() -> None:

@@ -59,6 +59,17 @@ def test_a_module_of_nothing() -> None:
     assert (found.imports, found.exports) == ([], set())
 
 
+def test_types_that_c_does_not_have() -> None:
+    """A reference with a type of its own is followed by what it refers to."""
+    kinds = [b"\x60\3\x7b\x63\0\x7f\1\x64\x80\1", b"\x60\2\x6f\x7c\0"]
+    imports = [import_of("a", "odd", b"\0\0"), import_of("a", "next", b"\0\1")]
+    module = module_of(section(1, vector(kinds)), section(2, vector(imports)))
+    assert [str(one) for one in read_module_types(module).imports] == [
+        "a.odd(v128, ref, i32) -> ref",
+        "a.next(ref, f64) -> nothing",
+    ]
+
+
 def test_types_of_garbage_collected_languages_are_refused() -> None:
     structure = b"\x5f\1\x7f\0"
     with pytest.raises(NotSupportedError, match="the module has types other than functions', as"):

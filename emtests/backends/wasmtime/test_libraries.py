@@ -1,19 +1,23 @@
-"""Libraries of modules in wasmtime: fuel, epochs, the cache of compiled modules, progress."""
+"""Libraries of modules in wasmtime: fuel, epochs, the cache, progress, types of functions."""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import wasmtime
 
 import emheap
-from emheap import ForeignTrapError, Function, Library, c
+from emheap import ForeignTrapError, Function, Library, NotSupportedError, c
+from emheap.calls import wasmtime_types
+from emheap.calls.wasmtime_types import type_of_wasmtime_function
 from emtests.calls.declared import Calls, Traps
 from emtests.calls.programs.files import find_program
 from emtests.conftest import skip_for_gap
@@ -72,31 +76,25 @@ def test_another_thread_ends_a_call_by_the_epoch() -> None:
 # Compiling
 
 
-class Answer(Library):
-    answer: Function[[], c.int]
-
-
 def large_module(number: int) -> bytes:
-    """A module whose answer is a number, above the size that the cache is used from."""
+    """A module that stores a number when it starts, above the size that the cache is used from."""
     padding = "x" * 70_000
     return bytes(
         wasmtime.wat2wasm(
             f"""(module (memory (export "memory") 2) (data (i32.const 0) "{padding}")
-              (func (export "answer") (result i32) i32.const {number}))"""
+              (func $start (i32.store (i32.const 80000) (i32.const {number})))
+              (start $start))"""
         )
     )
 
 
 _LOAD = """
 import sys
-from collections.abc import Callable
-from pathlib import Path
 import emheap
-from emtests.backends.wasmtime.test_libraries import Answer
 
 for path in sys.argv[2:]:
     heap = emheap.load_wasm(path, wrap_only=True, cache=sys.argv[1] == "cached")
-    print(heap.library(Answer).answer())
+    print(heap.read_int32(80_000))
 """
 
 
@@ -221,3 +219,88 @@ def test_a_module_that_wasmtime_does_not_take() -> None:
         for options in ({}, {"progress": lambda seconds: None}):
             with pytest.raises(ValueError, match=words):
                 emheap.load_wasm(binary, wrap_only=True, **options)  # type: ignore[arg-type]
+
+
+# Types that C does not have
+
+VECTORS = """(module
+  (memory (export "memory") 1)
+  (table (export "table") 2 funcref)
+  (elem (i32.const 1) $shuffle)
+  (func $shuffle (export "shuffle") (param v128) (result v128) local.get 0)
+  (func (export "look_up") (param externref i32) (result i32) local.get 1)
+  (func (export "both") (result i32 f32) i32.const 1 f32.const 2)
+  (func (export "plain") (param f32 i64 f64 i32) (result i64) local.get 1))"""
+"""Asked for the type of the first, wasmtime's C API ends the process."""
+TYPED = """(module
+  (type $add (func (param i32) (result i32)))
+  (memory (export "memory") 1)
+  (func (export "apply") (param (ref null $add) i32) (result i32) local.get 1))"""
+
+
+def open_text(text: str) -> emheap.HeapManager:
+    store = wasmtime.Store()
+    instance = wasmtime.Instance(store, wasmtime.Module(store.engine, text), [])
+    return emheap.wrap_wasm_instance(store, instance, wrap_only=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("shuffle", r"has \(v128\) -> v128$"),
+        ("look_up", r"has \((extern|any)ref, i32\) -> i32$"),
+        ("both", r"has \(\) -> i32, f32$"),
+    ],
+)
+def test_functions_that_c_cannot_declare_are_refused(name: str, found: str) -> None:
+    declared = type("Declared", (Library,), {"__annotations__": {name: Function[[c.int], c.int]}})
+    words = rf"^{name}\(int\) -> int is not .*declared as \(i32\) -> i32, and the module {found}"
+    with pytest.raises(NotSupportedError, match=words):
+        open_text(VECTORS).library(declared)
+
+
+class Plain(Library):
+    plain: Function[[c.float, c.longlong, c.double, c.int], c.longlong]
+
+
+def test_functions_beside_those_that_c_cannot_declare_are_called() -> None:
+    assert open_text(VECTORS).library(Plain).plain(0.5, 2**40, 0.5, 1) == 2**40
+
+
+def test_a_pointer_to_a_function_that_c_cannot_declare_is_refused() -> None:
+    library = open_text(VECTORS).library(Plain)
+    with pytest.raises(NotSupportedError, match=r"at 1 is not \(int\) -> int: .* has \(v128\)"):
+        library.function_at(Function[[c.int], c.int], 1)
+
+
+def test_a_function_that_takes_a_reference_with_a_type_is_refused() -> None:
+    class Applying(Library):
+        apply: Function[[c.address, c.int], c.int]
+
+    try:
+        heap = open_text(TYPED)
+    except wasmtime.WasmtimeError as error:
+        skip_for_gap("references with types", str(error))
+    with pytest.raises(NotSupportedError, match=r"and the module has it otherwise$"):
+        heap.library(Applying)
+
+
+def test_the_type_of_a_function_that_wasmtime_says_nothing_of() -> None:
+    """It is just what the module imports that asks."""
+    store = wasmtime.Store()
+    numbers = " ".join(["f32", "i64", "f64", "i32"] * 4)
+    module = wasmtime.Module(store.engine, f'(module (func (export "f") (param {numbers})))')
+    exports: Any = wasmtime.Instance(store, module, []).exports(store)
+    assert type_of_wasmtime_function(store, exports["f"]) == (tuple(numbers.split()), ())
+
+
+def test_the_type_of_a_function_where_wasmtime_has_other_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(wasmtime_types, "_FOUND", re.compile("nothing like it"))
+
+    class Other(Library):
+        plain: Function[[], None]
+
+    with pytest.raises(NotSupportedError, match=r"the module has \(f32, i64, f64, i32\) -> i64$"):
+        open_text(VECTORS).library(Other)
