@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from emheap._util.messages import format_address
 from emheap._util.sites import Origin, Site, describe_site
+from emheap.allocators.adopted import AdoptedAllocator
 from emheap.allocators.base import MOST_SPARE, Allocator, most_spare
 from emheap.blocks.loans import LoanTable
 from emheap.blocks.region import Region
@@ -99,9 +100,11 @@ class Layout:
 
     def is_mapped(self, address: int, size: int) -> bool:
         """Whether a part of a live block can be shown to those who did not ask for its bytes, as
-        debuggers are. What was wrapped may be no memory at all: reading it would end the program.
+        debuggers are. What was wrapped, or adopted, may be no memory at all: reading it would end
+        the program.
         """
-        mapped: bool = not self.borrowed or self.table.raw_memory.is_mapped(address, size)
+        ours = not self.borrowed and not isinstance(self.source, AdoptedAllocator)
+        mapped: bool = ours or self.table.raw_memory.is_mapped(address, size)
         return mapped
 
     def show_fields(self, data: bytes, start: int, first: int, last: int) -> str | None:

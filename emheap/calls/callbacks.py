@@ -212,6 +212,7 @@ def _compile_adapter(
         "is_ending": state.is_ending,
         "remember": state.remember,
         "get_ident": get_ident,
+        "__name__": __name__,
         **services.template_names,
     }
     if isinstance(signature.result, StructureValue):

@@ -88,6 +88,7 @@ class _Writer:
             "settle": services.state.settle,
             "state": services.state,
             "services": services,  # which keeps the callbacks that C was given
+            "__name__": __name__,  # or it would be taken for the caller, where a block was made
         }
         self.checks: list[str] = []
         self.passed: list[str] = []

@@ -149,6 +149,10 @@ class Arena(AllocVerbs, TextAllocVerbs):
         if not self._finished and not finalizing():  # it was never closed, or an interrupt came
             self._table.close_region(self._region)
 
+    def __reduce__(self) -> Any:
+        # The end of a copy would be the end of this.
+        raise TypeError("an arena cannot be pickled or copied: open another one by heap.arena()")
+
     def __repr__(self) -> str:
         state = "open" if self._closed is None else "closed"
         return f"<Arena of {len(self._region.blocks)} blocks, {state}>"

@@ -150,14 +150,18 @@ class Pointer(Generic[K_co]):
         """What makes references to places of the heap, if this may be used."""
         if not self.address:
             raise NullPointerError(f"this {self._kind} is null: it points to nothing")
-        if self._block is not None and is_released(self._block[0]):
-            raise self._block[2].table.use_after_free(self._block)
+        self._check_alive()
         if self._table.for_values:
             raise NotAllocatedError(
                 f"{self!r} is in a structure on no heap, so what it points to is not known; make "
                 "the structure with a reference, or call heap.wrap(kind, pointer.address)"
             )
         return self._table.places
+
+    def _check_alive(self) -> None:
+        """Raise UseAfterFreeError if the block that it is known to point to was freed."""
+        if self._block is not None and is_released(self._block[0]):
+            raise self._block[2].table.use_after_free(self._block)
 
     def _position(self, index: int) -> int:
         """The address of one of several things it points to."""
@@ -171,6 +175,7 @@ class Pointer(Generic[K_co]):
         return self.address != 0
 
     def __index__(self) -> int:
+        self._check_alive()
         return self.address
 
     def __eq__(self, other: object) -> bool:
@@ -182,6 +187,17 @@ class Pointer(Generic[K_co]):
 
     def __hash__(self) -> int:
         return hash(self.address)
+
+    def __copy__(self) -> Self:
+        return self  # a value, which never changes
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return self
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "a pointer cannot be pickled: it points into this process's memory; take its `address`"
+        )
 
     def __repr__(self) -> str:
         return f"<{self._kind} to {format_address(self.address) if self.address else 'nothing'}>"

@@ -276,7 +276,7 @@ class Struct(StructuredRef[Any], metaclass=StructType):
 
     def __repr__(self) -> str:
         name = self.kind.__name__
-        if self._table.for_values:
+        if self._table.for_values and self.is_not_freed:
             return f"{name}({self._fields_text(', ')})"
         return describe(self, name)
 

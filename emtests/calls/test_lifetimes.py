@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import gc
+import re
 import weakref
 from typing import Any
 
 import pytest
 
 import emheap
-from emheap import ForeignTrapError, Function, HeapManager, Library, UseAfterFreeError, c, load_wasm
+from emheap import (
+    DoubleFreeError,
+    ForeignTrapError,
+    Function,
+    HeapManager,
+    Library,
+    UseAfterFreeError,
+    c,
+    load_wasm,
+)
 from emheap._util.platform import IN_PYODIDE
-from emtests.calls.declared import Calls, OnInt
+from emtests.calls.declared import Calls, OnInt, Structures
 from emtests.calls.ways import Way
 from emtests.conftest import skip_for_gap
 from emtests.webassembly.guests import why_missing
@@ -120,3 +130,18 @@ def test_a_function_that_c_may_call_for_ever_natively() -> None:
     calls = emheap.open().library(Calls, shared_library())
     assert calls.call_kept(5) == 105
     calls.keep(None)
+
+
+def test_a_result_was_allocated_where_the_call_is(way: Way, c_heap: HeapManager) -> None:
+    calls, structures = way.bind(Calls, c_heap), way.bind(Structures, c_heap)
+    text: Any = calls.duplicate("text")
+    text.free()
+    with pytest.raises(
+        DoubleFreeError, match=rf"allocated at {re.escape(__file__)}:\d+ in test_a_"
+    ):
+        text.free()
+    value = structures.make_big(1.0, 2)
+    value.free()
+    with pytest.raises(UseAfterFreeError, match=rf"allocated at {re.escape(__file__)}:\d+ in test"):
+        value.a = 1
+    assert re.fullmatch("<Big at 0x[0-9a-f]+ freed>", repr(value))

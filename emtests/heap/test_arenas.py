@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from typing import Any
 
 import pytest
@@ -190,3 +192,12 @@ def test_its_repr_tells_what_it_holds(kind: HeapKind, heap: HeapManager) -> None
         assert "1 block" in repr(scratch)
         assert repr(scratch).endswith("open>")
     assert repr(scratch).endswith("closed>")
+
+
+def test_an_arena_cannot_be_copied(heap: HeapManager) -> None:
+    with heap.arena() as scratch:
+        number = scratch.alloc(int32, 7)
+        for copied in (copy.copy, copy.deepcopy, pickle.dumps):
+            with pytest.raises(TypeError, match="an arena cannot be pickled or copied"):
+                copied(scratch)
+        assert number.value == 7

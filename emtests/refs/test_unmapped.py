@@ -58,6 +58,24 @@ def test_a_reference_to_no_memory_is_shown(
     assert "borrowed, and cannot be read" in ref._repr_html_()
 
 
+ADOPTIONS: dict[str, Callable[[HeapManager], Any]] = {
+    "a number": lambda heap: heap.adopt(int32, NOWHERE, free=lambda _: None),
+    "an array": lambda heap: heap.adopt(int32, NOWHERE, 2000, free=lambda _: None),
+    "a string": lambda heap: heap.adopt(utf8, NOWHERE, 10, free=lambda _: None),
+    "a structure": lambda heap: heap.adopt(Node, NOWHERE, free=lambda _: None),
+}
+
+
+@pytest.mark.parametrize("adopt", ADOPTIONS.values(), ids=ADOPTIONS)
+def test_an_adopted_reference_to_no_memory_is_shown(
+    process: HeapManager, adopt: Callable[[HeapManager], Any]
+) -> None:
+    ref = adopt(process)
+    assert " unreadable at 0x" in repr(ref)
+    assert "cannot be read" in ref._repr_html_()
+    ref.free()
+
+
 def test_a_reference_to_memory_is_shown_with_what_is_there(process: HeapManager) -> None:
     room = mmap.mmap(-1, 3 * mmap.PAGESIZE)
     first = ctypes.addressof(ctypes.c_char.from_buffer(room))

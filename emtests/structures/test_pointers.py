@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import gc
+import operator
+import pickle
 from collections.abc import Callable
 from typing import Any
 from weakref import ref as WeakReference  # noqa: N812 (a class with a name like a function's)
@@ -288,3 +291,36 @@ def test_a_structure_written_over_pointers_says_what_they_mean(heap: HeapManager
         old.free()
         with pytest.raises(UseAfterFreeError):
             _ = row[1].target
+
+
+def test_a_pointer_to_a_freed_block_is_no_address(heap: HeapManager) -> None:
+    block = heap.alloc(Vec)
+    pointing: Any = heap.alloc(Pointer[Vec])
+    pointing.value = block
+    pointer: Any = pointing.value
+    assert heap.read(Pointer[Vec], pointing.address) == pointer
+    assert operator.index(pointer) == block.address
+    block.free()
+    next_block = heap.alloc(Vec, x=5, y=6)  # where the pointer points to, most likely
+    for use in (
+        lambda: operator.index(pointer),
+        lambda: heap.wrap(int32, pointer),
+        lambda: heap.read(int32, pointer),
+        lambda: heap.write(int32, pointer, 7),
+        lambda: heap.free(pointer),
+        lambda: heap.view(int32, pointer, 1),
+    ):
+        with pytest.raises(UseAfterFreeError):
+            use()
+    assert next_block.to_tuple() == (5, 6)
+    next_block.free()
+    pointing.free()
+
+
+def test_a_pointer_is_copied_and_not_pickled(heap: HeapManager) -> None:
+    with heap.alloc(Table) as table:
+        pointer = table.back
+        assert copy.copy(pointer) is copy.deepcopy(pointer) is pointer
+        assert copy.deepcopy([pointer]) == [pointer]
+        with pytest.raises(TypeError, match="a pointer cannot be pickled"):
+            pickle.dumps(pointer)
