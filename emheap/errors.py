@@ -1,4 +1,4 @@
-"""The exceptions of emheap: each derives from HeapError and from the builtin that fits.
+"""The exceptions of emheap: each derives from HeapError and, if one fits, from a builtin.
 
 Code that knows nothing of emheap can therefore catch what it already catches (``IndexError``,
 ``OverflowError``, ``MemoryError``), and code that does can catch :class:`HeapError`.

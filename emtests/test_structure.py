@@ -310,3 +310,7 @@ def test_public_names_are_real_and_errors_fit_a_builtin() -> None:
     for error in errors:
         assert issubclass(error, emheap.HeapError)
         assert error.__doc__
+    alone = {
+        error.__name__ for error in errors if error.__mro__[1:3] == (emheap.HeapError, Exception)
+    }
+    assert alone == {"LeakError", "HeapCorruptionError"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-from emheap._util.messages import format_address
+from emheap._util.messages import count_of, format_address
 from emheap.errors import MisalignedError, ValueOutOfRangeError
 
 __all__ = [
@@ -46,8 +46,8 @@ def check_count(value: Any, what: str, element_size: int, limit: int) -> int:
         raise ValueOutOfRangeError(f"{what} must not be negative, got {count}")
     if count * element_size > limit:
         raise ValueOutOfRangeError(
-            f"{what} {count} of {element_size} bytes each is {count * element_size} bytes, "
-            f"more than the {limit} bytes that a block can have on this heap"
+            f"{what} {count} of {count_of(element_size, 'byte')} each is {count * element_size} "
+            f"bytes, more than the {limit} bytes that a block can have on this heap"
         )
     return count
 

@@ -21,7 +21,7 @@ class FailingAllocator(WrappingAllocator):
     >>> with heap.alloc(emheap.int32, 5):
     ...     heap.alloc(emheap.int32, 6)
     Traceback (most recent call last):
-    emheap.errors.OutOfMemoryError: no room for 4 bytes: 4 bytes are live in 1 blocks of the buffer
+    emheap.errors.OutOfMemoryError: no room for 4 bytes: 4 bytes are live in 1 block of the buffer
     """
 
     def __init__(self, allocator: Allocator, *, after: int) -> None:

@@ -19,7 +19,7 @@ class QuotaAllocator(SizingAllocator):
     >>> with heap.alloc_array(emheap.uint8, 90):
     ...     heap.alloc_array(emheap.uint8, 20)
     Traceback (most recent call last):
-    emheap.errors.OutOfMemoryError: no room for 20 bytes: 90 bytes are live in 1 blocks ...
+    emheap.errors.OutOfMemoryError: no room for 20 bytes: 90 bytes are live in 1 block ...
     """
 
     def __init__(self, allocator: Allocator, max_bytes: int) -> None:

@@ -43,7 +43,8 @@ def wrap_buffer(
     ``armv7-linux-gnueabihf``, ``x86_64-pc-windows-msvc``, ``i386-pc-windows-msvc``,
     ``aarch64-pc-windows-msvc``, ``wasm64-unknown-unknown``, or ``wasm32-unknown-unknown``, which
     is also what a buffer of up to 4 GiB is without it. Raises ValueError for another one, and for
-    a buffer that its pointers cannot reach.
+    a buffer that its pointers cannot reach, TypeError for what is no writable buffer, and
+    OutOfBoundsError for an empty buffer.
 
     >>> import emheap
     >>> class Sample(emheap.Struct):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from emheap._util.messages import format_address
+from emheap._util.messages import count_of, format_address
 from emheap._util.sites import Origin, Site, describe_site
 from emheap.allocators.adopted import AdoptedAllocator
 from emheap.allocators.base import MOST_SPARE, Allocator, most_spare
@@ -125,7 +125,8 @@ class Layout:
 def describe_block(block: Block) -> str:
     """A block as messages name it, with where it was allocated."""
     _, address, layout, code, offset = block
-    named = f"the {layout.describe()} of {layout.byte_size} bytes at {format_address(address)}"
+    size = count_of(layout.byte_size, "byte")
+    named = f"the {layout.describe()} of {size} at {format_address(address)}"
     if layout.borrowed or code is None:
         return named
     return f"{named}, allocated at {describe_site((code, offset))}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from emheap._util.locks import value_of
-from emheap._util.messages import format_address
+from emheap._util.messages import count_of, format_address
 from emheap._util.sites import Origin, Site, describe_site
 from emheap.blocks.block import Block, describe_block
 from emheap.errors import (
@@ -95,7 +95,7 @@ class Messages:
         if around is not None:
             return NotAllocatedError(
                 f"{format_address(address)} is not the start of a block: it lies "
-                f"{address - around[1]} bytes inside {describe_block(around)}"
+                f"{count_of(address - around[1], 'byte')} inside {describe_block(around)}"
             )
         return NotAllocatedError(
             f"{format_address(address)} was not allocated by this heap ({self.memory.name}), "

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from emheap._util.checks import align_up
-from emheap._util.messages import format_address
+from emheap._util.messages import count_of, format_address
 from emheap.allocators.base import Allocator
 from emheap.allocators.outstanding import OverlapError
 from emheap.blocks.block import Block, Layout, describe_block
@@ -103,7 +103,9 @@ def _ask(table: _Table, allocate: Callable[[int], int | None], size: int) -> int
             raise _still_live(error.address, error.size, live) from None
         if address != 0:
             return address
+    total = table.total_byte_size
     raise OutOfMemoryError(
-        f"no room for {size} bytes: {table.total_byte_size} bytes are live in "
-        f"{table.block_count} blocks of {table.memory.name}"
+        f"no room for {count_of(size, 'byte')}: {count_of(total, 'byte')} "
+        f"{'is' if total == 1 else 'are'} live in {count_of(table.block_count, 'block')} of "
+        f"{table.memory.name}"
     )

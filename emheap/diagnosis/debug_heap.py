@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeVar
 from weakref import WeakSet
 
 from emheap._util.locks import renew_after_fork
-from emheap._util.messages import format_address
+from emheap._util.messages import count_of, format_address
 from emheap._util.pointers import Pinned
 from emheap._util.sites import Site, caller_stack, describe_site
 from emheap.allocators.base import Allocator
@@ -158,18 +158,19 @@ class GuardedTable(BlockTable):
         return "no live block" if block is None else describe_block(block)
 
     def _outside(self, address: int, size: int, what: str) -> HeapError:
-        problem = f"{what} of {size} bytes at {format_address(address)}"
+        problem = f"{what} of {count_of(size, 'byte')} at {format_address(address)}"
         describe_use = self.describe_use("accessed")
         begun = self.block_containing(address, 0)
         if begun is not None and address < end_of(begun):
+            beyond = count_of(address + size - end_of(begun), "byte")
             return OutOfBoundsError(
-                f"{problem} reaches {address + size - end_of(begun)} bytes beyond the end of "
+                f"{problem} reaches {beyond} beyond the end of "
                 f"{describe_block(begun)}{describe_use}; allocate more, or access less"
             )
         for block, origin, offset in reversed(list(self.freed.values())):
             if block[1] <= address < block[1] + max(block[2].byte_size, 1):
                 return UseAfterFreeError(
-                    f"use after free: {problem} lies {address - block[1]} bytes inside "
+                    f"use after free: {problem} lies {count_of(address - block[1], 'byte')} inside "
                     f"{describe_freed(block, (origin, offset))}"
                     f"{describe_use}; allocate another block, or free it later"
                 )
@@ -190,8 +191,8 @@ class GuardedTable(BlockTable):
             return ""
         block, described = min(known, key=lambda item: _distance(item[0], address, size))
         if address < block[1]:
-            return f"{block[1] - address} bytes before the start of {described}"
-        return f"{address - end_of(block)} bytes after the end of {described}"
+            return f"{count_of(block[1] - address, 'byte')} before the start of {described}"
+        return f"{count_of(address - end_of(block), 'byte')} after the end of {described}"
 
 
 def _distance(block: Block, address: int, size: int) -> int:

@@ -80,8 +80,8 @@ class AllocVerbs(AllocNames):
         another one given, or is zeros. A pointer points to what is given, or is null. `align` is
         in bytes and a power of two.
 
-        Raises OverflowError or TypeError for a value that does not fit, OutOfMemoryError; then
-        nothing was allocated.
+        Raises OverflowError or TypeError for a value that does not fit, EmbeddedNullError or
+        UnicodeEncodeError for such a text, OutOfMemoryError; then nothing was allocated.
 
         >>> import emheap
         >>> class Point(emheap.Struct):

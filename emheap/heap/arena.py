@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from emheap._util.free_each import raise_problems
+from emheap._util.messages import count_of
 from emheap._util.sites import Site, caller_site, describe_site
 from emheap.blocks.block import Block
 from emheap.blocks.region import Region
@@ -155,4 +156,4 @@ class Arena(AllocVerbs, TextAllocVerbs):
 
     def __repr__(self) -> str:
         state = "open" if self._closed is None else "closed"
-        return f"<Arena of {len(self._region.blocks)} blocks, {state}>"
+        return f"<Arena of {count_of(len(self._region.blocks), 'block')}, {state}>"

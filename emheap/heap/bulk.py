@@ -12,6 +12,7 @@ from typing import Any
 
 from emheap._util.c_memory import memmove
 from emheap._util.checks import check_count, check_integer
+from emheap._util.messages import count_of
 from emheap.blocks.table import BlockTable
 from emheap.errors import (
     NotAllocatedError,
@@ -50,7 +51,7 @@ class BulkVerbs:
 
         Source and destination may overlap. Nothing is copied unless all of it fits.
         Raises OutOfBoundsError, NullPointerError, UseAfterFreeError, NotAllocatedError for a
-        reference of another heap, TypeError.
+        reference of another heap, OverflowError for a bad size, TypeError.
         """
         _check_heap(other)
         wanted = self._check_size(source, size)
@@ -74,7 +75,10 @@ class BulkVerbs:
         size: int | None = None,
     ) -> int | None:
         """The address of the first occurrence of `pattern`, a bytes-like or the value of one
-        byte, that lies wholly in the `size` bytes from a place; None if it does not occur."""
+        byte, that lies wholly in the `size` bytes from a place; None if it does not occur.
+
+        Raises as `copy_to`.
+        """
         if isinstance(pattern, int):
             wanted = bytes([_check_byte(pattern)])
         else:
@@ -99,6 +103,7 @@ class BulkVerbs:
         """Compare `size` bytes here with as many on another heap, or on this one.
 
         0 if they are equal; else -1 or 1, as the first byte that differs is less or greater here.
+        Raises as `copy_to`.
         """
         _check_heap(other)
         wanted = self._check_size(place, size)
@@ -132,7 +137,7 @@ class BulkVerbs:
         try:
             address, room = place._extent(block)
             if size is not None and size > room:
-                raise OutOfBoundsError(f"{what} of {size} bytes: {place!r} has {room}")
+                raise OutOfBoundsError(f"{what} of {count_of(size, 'byte')}: {place!r} has {room}")
             count = room if size is None else size
             return _Held(self._memory.check_extent(address, count, what), count, pinned)
         except Exception:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from emheap._util.checks import check_integer
 from emheap._util.free_each import raise_problems
+from emheap._util.messages import count_of
 from emheap._util.sites import caller_site, describe_site
 from emheap.allocators.base import Allocator
 from emheap.allocators.wrapping import CheckedAllocator, checked
@@ -112,7 +113,9 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
         The scan for the terminator stops after `max_elements`, or where the memory ends. A
         structure that ends with a flexible array is copied with `tail` elements, or with as many
         as it was allocated with, if it is a block of this heap.
-        Raises OutOfBoundsError, NullPointerError, UnterminatedStringError, UnicodeDecodeError.
+        Raises OutOfBoundsError, NullPointerError, TypeError, and for strings MisalignedError,
+        UnterminatedStringError, UnicodeDecodeError. A reference given as the address raises
+        UseAfterFreeError if it was freed, NotAllocatedError if it is another heap's.
         """
         if isinstance(kind, Compound):
             from emheap.heap import struct_verbs
@@ -151,7 +154,10 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
 
         A string gives the number of elements written before the terminator; `capacity` is how
         many may be. Everything is checked before the first byte is written.
-        Raises OutOfBoundsError, NullPointerError, OverflowError, TypeError, CapacityError.
+        Raises OutOfBoundsError, NullPointerError, OverflowError, TypeError, and for strings
+        MisalignedError, CapacityError, EmbeddedNullError, UnicodeEncodeError. A reference given
+        as the address raises UseAfterFreeError if it was freed, NotAllocatedError if it is
+        another heap's.
         """
         if isinstance(kind, Compound):
             from emheap.heap import struct_verbs
@@ -170,7 +176,8 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
         """A writable view of `count` elements at an address, with no copy.
 
         If it lies on a live block, the block cannot be freed while the view, a slice of it or an
-        array on it is in use. Raises OutOfBoundsError, MisalignedError, OverflowError.
+        array on it is in use. Raises OutOfBoundsError, NullPointerError, MisalignedError, and
+        OverflowError or TypeError for a bad count.
         """
         view = self._viewers.get(kind)
         if view is None:
@@ -206,6 +213,7 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
         If it lies on a block of this heap it ends with that block. A string without `capacity`
         can grow no longer than it is; a structure that ends with a flexible array has `tail`
         elements in it, or as many as it was allocated with, if it is a block of this heap.
+        Raises OutOfBoundsError, NullPointerError, MisalignedError for a wide string, TypeError.
         """
         if isinstance(kind, Compound):
             from emheap.heap import struct_verbs
@@ -234,7 +242,9 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
     ) -> Any:
         """A borrowed reference to `count` elements that exist already.
 
-        Structures may lie `stride` bytes apart, where a C program puts more behind each.
+        Structures may lie `stride` bytes apart, where a C program puts more behind each. Raises
+        OutOfBoundsError, NullPointerError, MisalignedError, OverflowError or TypeError for a bad
+        count.
         """
         if stride is not None or isinstance(kind, Compound):
             from emheap.heap import struct_verbs
@@ -314,7 +324,8 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
         live block of this heap needs a function of its own to free it; if that block is freed
         first, what was adopted ends with it, and the function is not called.
 
-        Raises AlreadyOwnedError for a live block of this heap, OutOfBoundsError, MisalignedError.
+        Raises AlreadyOwnedError for a live block of this heap, OutOfBoundsError,
+        NullPointerError, MisalignedError, TypeError.
         """
         if isinstance(kind, Compound):
             from emheap.heap import struct_verbs
@@ -328,8 +339,9 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
     def free(self, ref_or_address: HeapRef[Any] | int, /) -> None:
         """Free a block by its reference or its address.
 
-        Raises DoubleFreeError, NotAllocatedError for what this heap did not allocate, and
-        BufferInUseError while views of it are in use.
+        Raises DoubleFreeError, NotAllocatedError for what this heap did not allocate,
+        NullPointerError for address 0, TypeError, and BufferInUseError while views of the block
+        are in use.
         """
         if isinstance(ref_or_address, HeapRef):
             _, _, layout, _, _ = ref_or_address._block
@@ -349,6 +361,7 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
 
         Blocks with views in use stay, and one BufferInUseError at the end names them. Where
         freeing a block fails otherwise, the others are freed first, then its error is raised.
+        Raises NotSupportedError on a heap with ``track_allocations=False``.
         """
         self._check_tracking("free_all()")
         raise_problems(self._table.release_all(list(self._table), caller_site()), "", None)
@@ -519,8 +532,9 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
         if not self._table.options.track_allocations:
             return f"<HeapManager on {self._memory.name}, not tracking>"
         return (
-            f"<HeapManager on {self._memory.name}: {self._table.block_count} blocks, "
-            f"{self._table.total_byte_size} bytes>"
+            f"<HeapManager on {self._memory.name}: "
+            f"{count_of(self._table.block_count, 'block')}, "
+            f"{count_of(self._table.total_byte_size, 'byte')}>"
         )
 
 

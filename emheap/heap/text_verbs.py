@@ -182,9 +182,9 @@ class TextVerbs:
         numbers = decode_elements(own, memoryview(stored_numbers(own, values)).cast("B"))
         places = list(addresses)
         if len(places) != len(numbers):
+            takes = "address takes" if len(places) == 1 else "addresses take"
             raise ShapeError(
-                f"{len(places)} addresses take as many values, not {len(numbers)}: nothing was "
-                "written"
+                f"{len(places)} {takes} as many values, not {len(numbers)}: nothing was written"
             )
         memory = self._memory
         what = f"write of {own.name}"

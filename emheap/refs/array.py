@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 from weakref import ref as WeakReference  # noqa: N812 (a class with a name like a function's)
 
 from emheap._util.checks import check_count, check_integer
-from emheap._util.messages import format_address
+from emheap._util.messages import count_of, format_address
 from emheap._util.sites import caller_site
 from emheap.blocks.block import Block, describe_block, is_released
 from emheap.blocks.views import MOST_LATEST
@@ -137,14 +137,14 @@ class ArrayRef(HeapRef[T], Sequence[T]):
         if -count <= position < count:
             return position
         raise OutOfBoundsError(
-            f"index {position} is outside the {count} elements of {self._describe()}"
+            f"index {position} is outside the {count_of(count, 'element')} of {self._describe()}"
         )
 
     def _describe(self) -> str:
         return describe_block(self._block)
 
     def read_at(self, index: int) -> T:
-        """The element at `index`. Raises OutOfBoundsError, UseAfterFreeError."""
+        """The element at `index`. Raises OutOfBoundsError, TypeError, UseAfterFreeError."""
         if type(index) is int:
             try:
                 return self._elements[index]  # type: ignore[no-any-return]
@@ -153,7 +153,10 @@ class ArrayRef(HeapRef[T], Sequence[T]):
         return self._get_checked(index)  # type: ignore[no-any-return]
 
     def write_at(self, index: int, value: T) -> None:
-        """Set the element at `index`. Raises OutOfBoundsError, OverflowError, TypeError."""
+        """Set the element at `index`.
+
+        Raises OutOfBoundsError, OverflowError, TypeError, UseAfterFreeError.
+        """
         if type(index) is int:
             try:
                 self._elements[index] = value
@@ -297,14 +300,14 @@ class ArrayRef(HeapRef[T], Sequence[T]):
         """A writable numpy array on the elements, with no copy; needs numpy.
 
         While it, or an array made of it with no copy, is in use the block cannot be freed.
-        Raises NotSupportedError where views are not memoryviews.
+        Raises NotSupportedError where views are not memoryviews, UseAfterFreeError.
         """
         from emheap.refs.exchange import to_numpy
 
         return to_numpy(self)
 
     def _content(self) -> str:
-        return f"of {len(self)} elements"
+        return f"of {count_of(len(self), 'element')}"
 
     # Another length
 

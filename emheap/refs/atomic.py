@@ -21,7 +21,8 @@ class Atomic(Generic[T]):
 
     What changes it gives the number that was there before. Integers wrap around in `add` and
     `sub`, as in C. All raise MisalignedError, NotSupportedError for a type or a heap without
-    atomics, UseAfterFreeError, and OverflowError or TypeError for what does not fit.
+    atomics, OutOfBoundsError for an element that the array does not have, UseAfterFreeError, and
+    OverflowError or TypeError for what does not fit; the bits of a float are TypeErrors, too.
 
     >>> import emheap
     >>> with emheap.open().alloc(emheap.int32, 5) as number:

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from emheap._util.messages import format_address
+from emheap._util.messages import count_of, format_address
 from emheap._util.sites import describe_site
 from emheap.blocks.block import Block
 from emheap.errors import HeapError
@@ -41,8 +41,9 @@ class Owner:
         if finalizing():
             return  # while the interpreter ends, what a warning needs may be gone
         warnings.warn(
-            f"{layout.describe()} of {layout.byte_size} bytes at {format_address(address)} was "
-            f"dropped and not freed; it was allocated at {describe_site((code, offset))}",
+            f"{layout.describe()} of {count_of(layout.byte_size, 'byte')} at "
+            f"{format_address(address)} was dropped and not freed; it was allocated at "
+            f"{describe_site((code, offset))}",
             ResourceWarning,
             source=None,
             stacklevel=2,

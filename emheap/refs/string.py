@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from emheap._util.checks import check_count
+from emheap._util.messages import count_of
 from emheap._util.sites import caller_site
 from emheap.blocks.block import Block, describe_block
 from emheap.errors import CapacityError
@@ -67,7 +68,7 @@ class StringRef(SingleRef[str]):
         """The text up to the terminator. Setting it checks everything first, then writes.
 
         Raises UnicodeDecodeError, UnterminatedStringError, UseAfterFreeError; setting it
-        CapacityError, UnicodeEncodeError, ValueError for a null character, TypeError.
+        CapacityError, UnicodeEncodeError, EmbeddedNullError for a null character, TypeError.
         """
         return self.read()
 
@@ -128,7 +129,8 @@ class StringRef(SingleRef[str]):
 
     def _too_long(self, needed: int, capacity: int) -> CapacityError:
         return CapacityError(
-            f"{needed} elements do not fit {describe_block(self._block)}, which has room for "
+            f"{count_of(needed, 'element')} {'does' if needed == 1 else 'do'} not fit "
+            f"{describe_block(self._block)}, which has room for "
             f"{capacity} and the terminator; shorten the text, or resize({needed}) a string that "
             "was allocated"
         )
@@ -145,8 +147,8 @@ class StringRef(SingleRef[str]):
         needed = self.encoded_element_count
         if needed >= room:
             raise CapacityError(
-                f"{describe_block(self._block)} cannot be resized to {room - 1} elements: its text "
-                f"has {needed}; shorten that first"
+                f"{describe_block(self._block)} cannot be resized to "
+                f"{count_of(room - 1, 'element')}: its text has {needed}; shorten that first"
             )
         from emheap.refs.resize import resize
 

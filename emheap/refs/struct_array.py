@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from emheap._util.checks import check_count, check_integer
-from emheap._util.messages import format_address
+from emheap._util.messages import count_of, format_address
 from emheap._util.sites import caller_site
 from emheap.blocks.block import Block, describe_block
 from emheap.errors import NotSupportedError, OutOfBoundsError, ShapeError
@@ -127,9 +127,8 @@ class StructArrayRef(StructuredRef[S], Sequence[S]):
         if -self._count <= position < self._count:
             return position % self._count
         self._check_alive()
-        raise OutOfBoundsError(
-            f"index {position} is outside the {self._count} elements of {self._describe()}"
-        )
+        among = count_of(self._count, "element")
+        raise OutOfBoundsError(f"index {position} is outside the {among} of {self._describe()}")
 
     def _describe(self) -> str:
         return describe_block(self._block)
@@ -294,7 +293,7 @@ class StructArrayRef(StructuredRef[S], Sequence[S]):
             self._elements.note(at, kept.pointee(at))
 
     def _content(self) -> str:
-        return f"of {self._count} elements"
+        return f"of {count_of(self._count, 'element')}"
 
 
 class OwningStructArrayRef(Owner, StructArrayRef[Any]):

@@ -65,7 +65,7 @@ def test_no_room(name: str) -> None:
             script.answers.append(answer)
             with pytest.raises(
                 emheap.OutOfMemoryError,
-                match=r"^no room for \d+ bytes: 4 bytes are live in 1 blocks of the latest buffer$",
+                match=r"^no room for \d+ bytes: 4 bytes are live in 1 block of the latest buffer$",
             ) as caught:
                 ALLOCATIONS[name](heap)
             assert isinstance(caught.value, MemoryError)
@@ -285,7 +285,7 @@ def test_a_size_beyond_the_address_space_never_reaches_the_allocator() -> None:
             with pytest.raises((emheap.ValueOutOfRangeError, emheap.OutOfMemoryError), match="byt"):
                 call()
     assert script.asked == []
-    with pytest.raises(emheap.ValueOutOfRangeError, match=r"^count 4294967312 of 1 bytes each is"):
+    with pytest.raises(emheap.ValueOutOfRangeError, match=r"^count 4294967312 of 1 byte each is"):
         heap.alloc_array(uint8, 2**32 + 16)
     with pytest.raises(emheap.ValueOutOfRangeError, match="count must not be negative, got -1"):
         heap.alloc_array(uint8, -1)

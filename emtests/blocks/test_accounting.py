@@ -70,7 +70,7 @@ def test_a_dropped_reference_is_made_again(heap: HeapManager) -> None:
         (lambda: heap.alloc(int32, 5), "<ScalarRef int32 5 at"),
         (lambda: heap.alloc(pointer53, 6), "<ScalarRef pointer53 6 at"),
         (lambda: heap.alloc_array(float64, [0.5, 1.5]), "<ArrayRef float64 of 2 elements at"),
-        (lambda: heap.alloc_array(pointer53, [7]), "<ArrayRef pointer53 of 1 elements at"),
+        (lambda: heap.alloc_array(pointer53, [7]), "<ArrayRef pointer53 of 1 element at"),
         (lambda: heap.alloc(utf8, "abc"), "<StringRef utf8 'abc' at"),
     ):
         address = make().address

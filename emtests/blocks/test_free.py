@@ -103,9 +103,9 @@ def test_a_wrapped_reference_is_not_ours_to_free(heap: HeapManager) -> None:
 
 def test_an_address_inside_a_block_is_refused(heap: HeapManager) -> None:
     ref = heap.alloc_array(int32, 4)
-    for offset in (1, 4, 8, 15):
+    for offset, inside in ((1, "1 byte"), (4, "4 bytes"), (8, "8 bytes"), (15, "15 bytes")):
         words = (
-            rf"0x{ref.address + offset:x} is not the start of a block: it lies {offset} bytes "
+            rf"0x{ref.address + offset:x} is not the start of a block: it lies {inside} "
             rf"inside the int32 array of 16 bytes at 0x{ref.address:x}, allocated at "
         )
         with pytest.raises(emheap.NotAllocatedError, match=words):

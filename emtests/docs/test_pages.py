@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
+import inspect
 import re
 import sys
 from importlib.util import find_spec
@@ -11,6 +13,10 @@ from typing import Any
 
 import pytest
 
+import emheap
+from emheap.blocks.options import Options
+from emheap.heap.flat_names import FLAT_NAMES
+from emheap.types import c_types, scalar_types, text_types, wide_types
 from emtests.conftest import skip_for_gap
 from emtests.ecosystem.versions import STATED
 from pyodide_demo.docs_blocks import DOCS, Block, blocks_of, pages
@@ -26,10 +32,22 @@ def _run(blocks: list[Block]) -> None:
     runner = doctest.DocTestRunner(optionflags=_FLAGS)
     parser = doctest.DocTestParser()
     for block in blocks:
-        example = parser.get_doctest(block.code, scope, block.name, str(block.page), block.line - 1)
-        example.globs = scope  # and not a copy, for functions look for names in theirs
-        runner.run(example, clear_globs=False)
+        test = parser.get_doctest(block.code, scope, block.name, str(block.page), block.line - 1)
+        test.globs = scope  # and not a copy, for functions look for names in theirs
+        for example in test.examples:
+            _expect_its_message(example)
+        runner.run(test, clear_globs=False)
     assert not runner.failures
+
+
+def _expect_its_message(example: doctest.Example) -> None:
+    """Compare an error's message, too, as far as it is shown, where the module is not.
+
+    The examples ask doctest to ignore both, so that a reader's own doctest takes any address.
+    """
+    if example.options.pop(doctest.IGNORE_EXCEPTION_DETAIL, False) and example.exc_msg:
+        shown = re.sub(r"\b0x[0-9a-f]+", "0x...", example.exc_msg.rstrip("\n"))
+        example.exc_msg = f"...{shown}...\n"
 
 
 def _skip_without(needed: str) -> None:
@@ -38,6 +56,11 @@ def _skip_without(needed: str) -> None:
             skip_for_gap("a native example", "Pyodide has no processes, threads or other libraries")
     elif find_spec(needed) is None:
         skip_for_gap(f"an example with {needed}", "it is not installed")
+
+
+def test_the_blocks_of_the_readme_do_what_they_say() -> None:
+    """pytest reads them as well; here the messages of their errors are compared, too."""
+    _run([block._replace(code=block.code + "\n") for block in blocks_of(_ROOT / "README.md")])
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
@@ -58,6 +81,58 @@ def test_a_block_that_needs_more_stands_alone(block: Block) -> None:
 def test_every_python_block_is_a_session(block: Block) -> None:
     """So that it is tested: a program that only a browser can run is a file of its own."""
     assert block.code.startswith(">>> "), f"{block.name} has no prompt"
+
+
+NEEDED = {(), ("native",), ("numpy",), ("native", "numpy"), ("wasmtime",), ("cffi",)}
+
+
+def test_no_block_is_passed_over() -> None:
+    """What is in Python is in a block that is tested, and nothing in it is left out."""
+    assert {block.needs for block in _BLOCKS} == NEEDED
+    for page in [*pages(), _ROOT / "README.md"]:
+        text = page.read_text(encoding="utf-8")
+        languages = re.findall(r"(?m)^ *`{3,}(\S+)", text)
+        known = {"python", "sh", "{eval-rst}", "{include}", "{literalinclude}", "{toctree}"}
+        assert set(languages) <= known, page.name
+        tested = "".join(block.code for block in blocks_of(page))
+        assert tested.count(">>>") == text.count(">>>"), page.name
+        assert "+SKIP" not in text, page.name
+
+
+def test_the_options_are_listed_with_their_defaults() -> None:
+    text = (DOCS / "using.md").read_text(encoding="utf-8")
+    rows = re.findall(r"(?m)^\| `(\w+)` \| `([^`]+)` \|", text.partition("## Options")[2])
+    listed = {name: ast.literal_eval(default) for name, default in rows}
+    options = inspect.signature(Options).parameters
+    assert listed == {name: each.default for name, each in options.items()}
+    told = dict(re.findall(r"``(\w+)=([^`]+)``", emheap.open.__doc__ or ""))
+    assert {name: ast.literal_eval(default) for name, default in told.items()} == listed
+
+
+def test_the_types_are_listed() -> None:
+    text = (DOCS / "using.md").read_text(encoding="utf-8")
+    table = text.partition("## Types")[2].partition("A value that")[0]
+    named = {name for row in table.splitlines()[4:] for name in re.findall(r"`([a-z]\w+)`", row)}
+    public = {
+        name
+        for name in (*emheap.__all__, "ascii")
+        if isinstance(each := getattr(emheap, name), type)
+        and issubclass(each, emheap.Type)
+        and not name[0].isupper()
+    }
+    assert named == public
+
+
+def test_the_types_of_the_flat_names_are_listed() -> None:
+    text = (DOCS / "using.md").read_text(encoding="utf-8")
+    sentence = text.partition("have none")[0].rpartition("\n\n")[2].rpartition("way to a raw")[2]
+    without = set(re.findall(r"`([a-z]\w+)`", sentence))
+    assert without == {"boolean", "char", "wchar", "float16"}
+    named = {entry.kind for entry in FLAT_NAMES.values()}
+    assert named == {*scalar_types, *wide_types, *text_types}
+    assert not named & {*c_types}
+    in_arrays = {entry.kind for name, entry in FLAT_NAMES.items() if name.endswith("_array")}
+    assert in_arrays == {*scalar_types}
 
 
 def test_every_page_is_in_a_table_of_contents() -> None:

@@ -43,9 +43,10 @@ def test_every_capacity_holds_what_it_says(heap: HeapManager, text: type[Text]) 
             ref.value = "x" * capacity
             assert ref.value == "x" * capacity
             assert bytes(ref) == encoded(text, "x" * capacity)
+            given = "1 element does" if capacity == 0 else f"{capacity + 1} elements do"
             words = (
-                rf"{capacity + 1} elements do not fit the {text.name} string of "
-                rf"{(capacity + 1) * text.size} bytes at .*, which has room for {capacity} and"
+                rf"{given} not fit the {text.name} string of "
+                rf"{(capacity + 1) * text.size} bytes? at .*, which has room for {capacity} and"
             )
             with pytest.raises(emheap.CapacityError, match=words):
                 ref.value = "y" * (capacity + 1)
