@@ -262,6 +262,15 @@ def places_of_functions(calls: Calls) -> int:
     return int(table.length if IN_PYODIDE else table.size(linker._store))
 
 
+def test_a_table_of_functions_grows_for_many_at_a_time(calls: Calls, way: Way) -> None:
+    if not way.is_wasm:
+        skip_for_gap("a table of functions", "natively a function has an address of its own")
+    assert calls.apply(abs, -1) == 1
+    places = places_of_functions(calls)
+    assert calls.apply(int, 7) == 7
+    assert places_of_functions(calls) == places
+
+
 def test_a_hundred_thousand_round_trips_grow_nothing(calls: Calls, c_heap: HeapManager) -> None:
     def step(value: int) -> int:
         return value + 1

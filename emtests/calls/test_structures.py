@@ -16,6 +16,7 @@ from emheap import (
     NotSupportedError,
     NullPointerError,
     Pointer,
+    Struct,
     UseAfterFreeError,
     c,
     int32,
@@ -110,6 +111,22 @@ def test_what_is_no_such_structure(library: Structures, c_heap: HeapManager) -> 
     freed.free()
     with pytest.raises(UseAfterFreeError):
         library.length_squared(freed)
+
+
+class Opaque(Struct):
+    """Known by its address alone."""
+
+
+class OfOpaque(Library):
+    length_squared: Function[[Opaque], c.float]
+
+
+def test_a_structure_without_fields_is_passed_by_address_only(
+    way: Way, c_heap: HeapManager
+) -> None:
+    words = r"Opaque cannot be passed by value, for it has no fields; pass its address"
+    with pytest.raises(NotSupportedError, match=words):
+        way.bind(OfOpaque, c_heap)
 
 
 def test_structures_by_address(library: Structures, c_heap: HeapManager) -> None:
