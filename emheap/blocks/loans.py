@@ -22,7 +22,7 @@ __all__ = ["LoanTable"]
 _PAGE_BITS = 12
 _MANY_PAGES = 8
 _LARGE = -1
-_FEW = 64
+_FEW = 256
 
 _Entry = tuple[int, int, Any, Any, str]
 """Start, end, a weak reference to a view or to elements, what tells whether the view is in use
@@ -31,8 +31,10 @@ _Entry = tuple[int, int, Any, Any, str]
 That is a weak reference to the exporter of the view, or a memoryview that the view is an export
 of: then it can be released when the view, with all that was made of it, is gone.
 
-A wrapped number is entered as its block, which takes the least time. It is over when nothing else
-refers to the block; a build without the interpreter's lock does not count that, and enters none."""
+Two take less time, and less memory, in a form of their own until they are put into buckets. Such a
+view is entered as that memoryview, the address, a weak reference to the view, and what messages
+call it. A wrapped number is entered as its block. It is over when nothing else refers to the
+block; a build without the interpreter's lock does not count that, and enters none."""
 
 
 class LoanTable:
@@ -131,7 +133,9 @@ class LoanTable:
         end = start + size
         with self._lock:
             self._looks += 1
-            if self._looks >= len(self.entries):
+            count = len(self.entries)
+            # Where most are new, most of those are over, and need no bucket.
+            if self._looks >= count or 2 * self._indexed < count:
                 self.sweep()
             self._index()
             found = self._near(start, end)
@@ -175,9 +179,16 @@ class LoanTable:
 
 
 def _entry_of(lent: Any) -> _Entry:
-    """The entry of a wrapped number; any other as it is."""
+    """What is in the buckets for an entry, whichever form that has."""
     if type(lent[0]) is int:
         return lent  # type: ignore[no-any-return]
+    if len(lent) == 4:
+        elements, address, view, what = lent
+        try:
+            end = address + elements.nbytes
+        except ValueError:  # it is over, and was looked at before
+            end = address
+        return address, end, view, elements, what
     elements, address, layout, _, _ = lent
     end = address + layout.byte_size
     return address, end, WeakReference(elements), None, "wrapped reference"
@@ -189,16 +200,17 @@ def _alive(entries: list[Any]) -> list[Any]:
         alone = getrefcount(entry) + 1  # with the list that it was copied from
     alive = []
     for entry in entries:
-        exporter = entry[3]
-        if type(exporter) is memoryview:  # as in `_is_used`: a call more costs as much as the rest
-            try:
-                exporter.release()
+        lent = entry[0]
+        if type(lent) is int:
+            exporter = entry[3]
+            if (entry[2] if exporter is None else exporter)() is not None:
+                alive.append(entry)
+        elif len(entry) == 4:
+            try:  # as in `_is_used`: a call more costs as much as the rest
+                lent.release()
             except BufferError:
                 alive.append(entry)
-        elif type(entry[0]) is not int:
-            if getrefcount(entry) > alone:
-                alive.append(entry)
-        elif (entry[2] if exporter is None else exporter)() is not None:
+        elif getrefcount(entry) > alone:
             alive.append(entry)
     return alive
 

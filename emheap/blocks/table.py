@@ -414,29 +414,35 @@ class BlockTable(Messages):
             self.allocator.free(base)
 
     def release_all(self, blocks: list[Block], site: Site) -> list[Exception]:
-        """Free blocks, the last one first, and empty the list; returns the errors of those that
-        cannot be freed."""
+        """Free blocks, the last one first; returns the errors of those that cannot be freed."""
         problems: list[Exception] = []
-        while blocks:
-            block = self._release_pooled(blocks, site)
-            if block is not None and self.is_live(block):
-                problem = problem_of(partial(self.release, block, site))
-                if problem is not None:
-                    problems.append(problem)
+        for part, noted in (blocks[_REMEMBERED:], False), (blocks[:_REMEMBERED], True):
+            rest = reversed(part)
+            while (block := self._release_pooled(rest, site, noted)) is not None:
+                if self.is_live(block):
+                    problem = problem_of(partial(self.release, block, site))
+                    if problem is not None:
+                        problems.append(problem)
         self._trim_history()
         return problems
 
-    def _release_pooled(self, blocks: list[Block], site: Site) -> Block | None:
-        """Free blocks that go back to a list of free ones, the last one first, in the common case;
-        gives the first that is no common case."""
+    def _release_pooled(self, rest: Iterator[Block], site: Site, noted: bool) -> Block | None:
+        """Free blocks that go back to a list of free ones, in the common case, and remember where
+        if that is to be `noted`; gives the first that is no common case."""
         code, offset = self.with_stack(site)
-        while blocks:
-            block = blocks.pop()
+        freed, loans = self.freed, self.loans.entries
+        last: Layout | None = None
+        spare: Any = None
+        live = self.mixed
+        for block in rest:
             elements, address, layout, _, _ = block
-            spare, live = layout.spare, layout.blocks
+            if layout is not last:
+                last, spare, live = layout, layout.spare, layout.blocks
+                if spare is None:
+                    return block
             try:
                 # One step, as in `_remove`: its call would cost as much as all of the rest.
-                if spare is None or layout.loans or live[address] is not block:
+                if loans or live[address] is not block:
                     return block
                 del live[address]
                 elements.release()
@@ -446,8 +452,8 @@ class BlockTable(Messages):
                 self.reenter(block)
                 return block
             spare.append(address)
-            if len(blocks) < _REMEMBERED:
-                self.freed[address] = block, code, offset
+            if noted:
+                freed[address] = block, code, offset
         return None
 
     # Looking things up

@@ -18,7 +18,7 @@ from emheap.memories.elements import stored_in
 
 __all__ = ["MOST_LATEST", "ViewTable"]
 
-MOST_LATEST = 64
+MOST_LATEST = 256
 """How many views are made before those that are gone are forgotten."""
 _FEW = 1024
 _MANY = 16

@@ -145,11 +145,12 @@ class ArrayRef(HeapRef[T], Sequence[T]):
 
     def read_at(self, index: int) -> T:
         """The element at `index`. Raises OutOfBoundsError, TypeError, UseAfterFreeError."""
-        if type(index) is int:
-            try:
-                return self._elements[index]  # type: ignore[no-any-return]
-            except (IndexError, ValueError):
-                pass
+        try:
+            # Of a slice a memoryview would give a view that keeps no block alive; it has no sign.
+            # To look at the type of the index would cost a tenth more.
+            return self._elements[+index]  # type: ignore[no-any-return]
+        except (IndexError, TypeError, ValueError):
+            pass
         return self._get_checked(index)  # type: ignore[no-any-return]
 
     def write_at(self, index: int, value: T) -> None:
@@ -157,12 +158,11 @@ class ArrayRef(HeapRef[T], Sequence[T]):
 
         Raises OutOfBoundsError, OverflowError, TypeError, UseAfterFreeError.
         """
-        if type(index) is int:
-            try:
-                self._elements[index] = value
-                return
-            except (IndexError, TypeError, ValueError):
-                pass
+        try:
+            self._elements[+index] = value
+            return
+        except (IndexError, TypeError, ValueError):
+            pass
         self._set_checked(index, value)
 
     @property
@@ -432,16 +432,15 @@ class _Viewed(ArrayRef[T], abstract=True):
 
     @property
     def view(self) -> memoryview[T]:
-        block = self._block
         try:
-            view = memoryview(_export(block[0]))
+            view = memoryview(_export(self._elements))
         except (TypeError, ValueError):  # no memoryview, or one that was released
             # Without super(): where another thread has freed the block, the class is another now.
             return _view_of_any(self)  # type: ignore[no-any-return]
-        latest = block[2].views
+        latest = self._block[2].views
         latest.append(WeakReference(view))
         if len(latest) > MOST_LATEST:
-            block[2].table.views.file()
+            self._table.views.file()
         return view  # type: ignore[return-value]
 
 

@@ -32,6 +32,7 @@ def scalar_wrapper(table: BlockTable, scalar: type[Scalar[Any]]) -> Callable[[in
     window: Any = memory.typed_window(scalar.format)  # type: ignore[attr-defined]
     lowest, size = max(memory.lowest_address, 2), scalar.size
     mask, shift = size - 1, size.bit_length() - 1
+    end = len(window) * size  # of its whole numbers
     layout = Layout(table, scalar, None, size, borrowed=True)
     loans = table.loans
     entries = loans.entries
@@ -39,17 +40,15 @@ def scalar_wrapper(table: BlockTable, scalar: type[Scalar[Any]]) -> Callable[[in
 
     def wrap(address: int) -> Any:
         try:
-            if address >= lowest and not address & mask:
-                index = address >> shift
-                elements = window[index : index + 1]
-                if elements:  # not so beyond the window
-                    ref = new(cls)
-                    ref._elements = elements
-                    block = ref._block = elements, address, layout, None, 0
-                    entries.append(block)
-                    if len(entries) > loans.most:
-                        loans.sweep()
-                    return ref
+            if lowest <= address < end and not address & mask:
+                ref = new(cls)
+                # With an end the slice would cost a twentieth more.
+                elements = ref._elements = window[address >> shift :]
+                block = ref._block = elements, address, layout, None, 0
+                entries.append(block)
+                if len(entries) > loans.most:
+                    loans.sweep()
+                return ref
         except TypeError:
             pass
         return wrap_any(address)
@@ -84,8 +83,7 @@ def array_viewer(table: BlockTable, scalar: type[Scalar[Any]]) -> Callable[[int,
             elements = window[first : first + count]
             if not address & mask and len(elements) == count:
                 made = memoryview(export(elements))
-                end = address + count * size
-                entries.append((address, end, WeakReference(made), elements, what))
+                entries.append((elements, address, WeakReference(made), what))
                 if len(entries) > loans.most:
                     loans.sweep()
                 return made

@@ -71,7 +71,7 @@ def stored_numbers(scalar: type[Scalar[Any]], source: Any, encode: Encode | None
             f"an array of {scalar.name} takes a count, an iterable or a buffer, "
             f"not {type(source).__name__} {source!r:.60}"
         )
-    return _from_values(scalar, list(source), encode)
+    return _from_values(scalar, tuple(source), encode)
 
 
 def _from_buffer(scalar: type[Scalar[Any]], source: Any, buffer: memoryview, encode: Encode) -> Any:
@@ -83,7 +83,7 @@ def _from_buffer(scalar: type[Scalar[Any]], source: Any, buffer: memoryview, enc
         )
     code = _code(buffer)
     if code is None:
-        return _from_values(scalar, list(source), encode)
+        return _from_values(scalar, tuple(source), encode)
     if not buffer.nbytes:
         return array.array(scalar.format or "B")
     if buffer.format != code or not buffer.c_contiguous:
@@ -170,7 +170,7 @@ def _at_once(scalar: type[Scalar[Any]], values: Any, only_numbers: bool) -> Any:
         # What these calls take for a float may have lost a part of itself on the way. Only
         # numbers of Python's own add up to one of these.
         # numpy's times warn of being added to the 0 that `sum` begins with otherwise.
-        given = tuple(values)  # which `pack` below need not copy
+        given = tuple(values)  # which `pack` below need not copy, nor this where it is one
         rest = iter(given)
         if not only_numbers and not isinstance(sum(rest, next(rest, 0)), (float, int)):
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterator
 from itertools import product
 
@@ -77,6 +78,32 @@ def test_wrapped_numbers_are_remembered_while_they_are_in_use(heap: HeapManager)
         with pytest.raises(emheap.UseAfterFreeError):
             _ = kept.pop().value
     assert not len(heap._table.loans)
+
+
+def test_what_was_lent_and_is_over_does_not_keep_a_heap_from_its_end() -> None:
+    heap = emheap.open()
+    others = (ctypes.c_int32 * 8)()
+    numbers = heap.alloc_array(int32, 8)
+    view = heap.view_int32_array(numbers.address, 8)
+    kept = [heap.view_int32_array(ctypes.addressof(others), 8) for _ in range(5)]
+    with memoryview(view), pytest.raises(BufferInUseError, match="view of int32"):
+        numbers.free()
+    numbers.free()  # which ends the view, and leaves it among what was lent
+    heap.close()
+    for each in (view, *kept):
+        with pytest.raises(ValueError, match="released"):
+            len(each)
+
+
+def test_few_frees_look_for_views_that_are_over() -> None:
+    heap = emheap.open(debug=False)
+    numbers = heap.alloc_array(int32, 8)
+    refs = [heap.alloc_int32() for _ in range(10)]
+    for _ in range(200):
+        heap.view_int32_array(numbers.address, 8)
+    refs.pop().free()
+    assert not heap._table.loans.entries
+    heap.free_all()
 
 
 def test_wrapped_numbers_end_with_the_heap() -> None:

@@ -67,6 +67,17 @@ def test_items_are_set_by_index(scratch: Arena) -> None:
                 assert bytes(ref) == b"".join(packed(scalar, each) for each in expected)
 
 
+def test_one_element_is_not_read_or_written_by_a_slice(heap: HeapManager) -> None:
+    with heap.alloc_array(int32, [1, 2, 3]) as ref:
+        wild: Any = ref
+        for index in (slice(0, 2), slice(None), (0, 1), 1.0, None, [0]):
+            with pytest.raises(TypeError, match="index must be an int, not"):
+                wild.read_at(index)
+            with pytest.raises(TypeError, match="index must be an int, not"):
+                wild.write_at(index, 7)
+        assert ref.tolist() == [1, 2, 3]
+
+
 def test_indices_do_not_leave_the_block(heap: HeapManager, scratch: Arena) -> None:
     room = scratch.alloc_array(uint8, 128, align=16)
     for scalar in ALL_NUMBERS:
