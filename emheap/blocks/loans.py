@@ -112,12 +112,15 @@ class LoanTable:
                 in_use.append(f"a slice or cast of a {what}")
         return in_use
 
-    def end(self, entries: Iterable[_Entry], block: str) -> None:
+    def end(self, entries: Iterable[_Entry], block: str) -> bool:
         """Release the elements of wrapped references on bytes that are about to be freed, and
-        views that another thread took meanwhile. Raises BufferInUseError if one is in use."""
+        views that another thread took meanwhile; tells whether there was one that was not released
+        before. Raises BufferInUseError if one is in use."""
+        ended = False
         for _, _, view_ref, _, what in entries:
             view = view_ref()
-            if view is not None:
+            if view is not None and not _is_released(view):
+                ended = True
                 try:
                     view.release()
                 except BufferError:
@@ -125,6 +128,7 @@ class LoanTable:
                         f"{block} is not freed: still in use: {what}; free it when the call that "
                         "uses its bytes has returned"
                     ) from None
+        return ended
 
     def overlapping(self, start: int, size: int) -> list[_Entry]:
         """What is lent of these bytes."""
@@ -213,6 +217,14 @@ def _alive(entries: list[Any]) -> list[Any]:
         elif getrefcount(entry) > alone:
             alive.append(entry)
     return alive
+
+
+def _is_released(view: Any) -> bool:
+    try:
+        len(view)
+    except ValueError:
+        return True
+    return False
 
 
 def _is_used(exporter: Any) -> bool:

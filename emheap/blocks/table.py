@@ -351,7 +351,8 @@ class BlockTable(Messages):
             size = layout.byte_size or 1
             # One more look: another thread that lends at this moment looks for the block after.
             self.loans.recall(address, size, describe())
-            self.loans.end(self.loans.overlapping(address, size), describe())
+            while self.loans.end(self.loans.overlapping(address, size), describe()):
+                pass  # a part that was opened meanwhile of a structure that has ended now
 
     def _end_inner(self, block: Block, site: Site) -> None:
         """End the blocks that were adopted inside of a block. An allocator whose bytes lie in that

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from emheap._util.pointers import Pinned
 from emheap._util.sites import Site
 from emheap.allocators.base import Allocator
 from emheap.blocks.table import BlockTable
@@ -101,7 +102,8 @@ def alloc_array(
 def read(table: BlockTable, kind: Any, address: Any, **tail: Any) -> Any:
     """The structure at an address, as a value; or the pointer."""
     if isinstance(kind, StructType):
-        return make_value(kind, struct_make.wrap_struct(table, kind, address, **tail))
+        with Pinned(address):
+            return make_value(kind, struct_make.wrap_struct(table, kind, address, **tail))
     _refuse(kind, tail)
     return table.places.read_pointer(kind, address)
 

@@ -110,7 +110,11 @@ try:
 except (ValueError, TypeError, OverflowError):
     stored = encode(value)
     self._check_alive()
-    {cell} = stored
+    try:
+        {cell} = stored
+    except ValueError:
+        self._check_alive()
+        raise
 """
 _SET_ENCODED = """
 stored = encode(value)
@@ -129,7 +133,11 @@ except (ValueError, TypeError):
     pass
 stored = encode(value)
 self._check_alive()
-{cell} = stored
+try:
+    {cell} = stored
+except ValueError:
+    self._check_alive()
+    raise
 """
 _SET_FLOAT64 = """
 try:
@@ -140,7 +148,11 @@ except ValueError:
     pass
 stored = encode(value)
 self._check_alive()
-{cell} = stored
+try:
+    {cell} = stored
+except ValueError:
+    self._check_alive()
+    raise
 """
 _SET_BYTES = """
 data = pack(value)

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from emheap._util.checks import check_aligned, check_alignment, check_count
+from emheap._util.pointers import Pinned
 from emheap._util.sites import Site
 from emheap.allocators.base import Allocator
 from emheap.blocks.block import Block, Layout
@@ -260,6 +261,15 @@ def wrap_text(table: BlockTable, text: type[Text], address: Any, capacity: Any) 
 
 
 def _borrow(
+    cls: Any, layout: Layout, unit: type[Scalar[Any]], address: Any, count: int, alignment: int
+) -> Any:
+    if type(address) is int:  # which pins nothing
+        return _borrow_at(cls, layout, unit, address, count, alignment)
+    with Pinned(address):
+        return _borrow_at(cls, layout, unit, address, count, alignment)
+
+
+def _borrow_at(
     cls: Any, layout: Layout, unit: type[Scalar[Any]], address: Any, count: int, alignment: int
 ) -> Any:
     owner = layout.table

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from emheap._util.checks import check_aligned
+from emheap._util.pointers import Pinned
 from emheap.blocks.block import Block, Layout, is_released
 from emheap.blocks.table import BlockTable
 from emheap.refs import make, struct_make
@@ -95,6 +96,9 @@ class Places:
     def read_pointer(self, kind: PointerTo, address: int, block: Block | None = None) -> Any:
         """The pointer at an address. `block` is the one that it lies in, if that is known."""
         memory = self._table.raw_memory
+        if type(address) is not int:
+            with Pinned(address):
+                return self.read_pointer(kind, memory.address_of(address), block)
         stored = memory.cached_reader(kind.scalar(memory.abi))(address)
         around = block or self._table.find(address)
         known = None if around is None else self.pointees.find(around[0], address - around[1])
@@ -107,10 +111,12 @@ class Places:
         table, memory = self._table, self._table.raw_memory
         scalar = kind.scalar(memory.abi)
         target, known = address_of(value, kind, table, scalar.name, scalar.maximum)
-        memory.cached_writer(scalar)(address, target)
-        around = block or table.find(address)
-        if around is not None:
-            self.pointees.note(around[0], address - around[1], known)
+        with Pinned(address):
+            place = memory.address_of(address)
+            memory.cached_writer(scalar)(place, target)
+            around = block or table.find(place)
+            if around is not None:
+                self.pointees.note(around[0], place - around[1], known)
 
     def let_know(self, ref: Any, address: int, block: Block | None = None) -> None:
         """Let a reference that borrows pointers find the blocks that they point to."""
@@ -138,7 +144,8 @@ class Places:
     # Parts of a structure
 
     def number_inside(self, cells: Cells, scalar: type[Scalar[Any]], offset: int) -> Any:
-        """A reference to a number or a pointer inside of a block, which ends with it."""
+        """A reference to a number or a pointer inside of a block, which ends with it. Whether the
+        block is there is for the caller to check, and not before: see `Struct._check_around`."""
         ref: Any = make.wrap_scalar(self._table, scalar, cells.address + offset)
         if issubclass(scalar, PointerScalar):
             ref._noted = cells, offset
@@ -166,7 +173,6 @@ class Places:
                 self._layouts[scalar, count] = layout
         elements = table.memory.elements(scalar, address, count)
         table.loans.add_elements(address, layout.byte_size, elements)
-        len(cells)  # raises if the block was freed meanwhile
         block: Block = (elements, address, layout, None, 0)
         made = make_ref(_class_of(scalar, shape), block)
         if issubclass(scalar, PointerScalar):

@@ -11,6 +11,7 @@ from emheap.allocators.base import Allocator
 from emheap.blocks.block import Layout
 from emheap.blocks.region import Region
 from emheap.blocks.transfer import check_changeable
+from emheap.errors import DoubleFreeError
 from emheap.refs.base import HeapRef
 from emheap.types import Scalar
 
@@ -38,11 +39,13 @@ def resize(ref: HeapRef[Any], count: int, unit: type[Scalar[Any]], site: Site) -
         # Not before the old block is out of reach: another thread may take a view at any time, and
         # one of each block would let neither of them go.
         table.release(block, site, partial(ref._hold, moved))
-    except Exception:
+    except Exception as error:
         if ref._block is moved:  # the allocator refused to take the old block back
             ref._hold(table.revival_of(block) or moved)
         if ref._block is not moved:
             table.release(moved, site)
+        if isinstance(error, DoubleFreeError):  # another thread freed the old block meanwhile
+            raise table.use_after_free(block) from None
         raise
 
 

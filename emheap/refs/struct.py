@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
 
+from emheap.blocks.block import is_released
 from emheap.errors import HeapError, ShapeError
 from emheap.refs.base import HeapRef, describe
 from emheap.refs.field_codecs import Codec, Notes, concrete_kind, named
@@ -179,7 +180,16 @@ class Struct(StructuredRef[Any], metaclass=StructType):
         self._check_alive()
         scalar = concrete_kind(entry, self._variants.abi)
         ref = self._table.places.number_inside(self._elements, scalar, self._base + found.offset)
+        self._check_around()
         return self._hold_with(ref)  # type: ignore[no-any-return]
+
+    def _check_around(self) -> None:
+        """Raise UseAfterFreeError if the block was freed while a reference to a part was made. It
+        is among what the table knows to be lent now, so that who frees the block later ends it."""
+        block = self._block
+        gone = is_released(block[0]) if block[2].borrowed else not self._table.is_live(block)
+        if gone and not self._find_again():
+            raise self._table.use_after_free(block)
 
     def _hold_with(self, ref: Any) -> Any:
         """Let a reference to a part keep the block alive, where the heap collects garbage."""
@@ -230,9 +240,12 @@ class Struct(StructuredRef[Any], metaclass=StructType):
         places = self._table.places
         address = cells.address + base
         if isinstance(kind, type) and issubclass(kind, Text):
-            return self._hold_with(places.string_inside(kind, address, count))
-        scalar = concrete_kind(entry, self._variants.abi)
-        return self._hold_with(places.array_inside(cells, scalar, address, count, entry.shape))
+            made = places.string_inside(kind, address, count)
+        else:
+            scalar = concrete_kind(entry, self._variants.abi)
+            made = places.array_inside(cells, scalar, address, count, entry.shape)
+        self._check_around()
+        return self._hold_with(made)
 
     def _is_packed(self, inner: Any) -> bool:
         return bool(self._variants.layout.alignment % inner.layout.alignment)

@@ -177,8 +177,12 @@ class StructArrayRef(StructuredRef[S], Sequence[S]):
         form = self._variants.codec.form
         if form is None or self._stride != form.size:
             return [each.to_tuple() for each in self]  # type: ignore[attr-defined]
-        self._check_alive()
-        return list(form.iter_unpack(self._elements.read(self._base, self._count * form.size)))
+        try:
+            data = self._elements.read(self._base, self._count * form.size)
+        except ValueError:
+            self._check_alive()
+            raise
+        return list(form.iter_unpack(data))
 
     def __eq__(self, other: object) -> bool:
         """Whether `other` is a sequence of equal structures."""
@@ -203,9 +207,11 @@ class StructArrayRef(StructuredRef[S], Sequence[S]):
         Raises NotSupportedError where no view can be: of bit-fields, arrays and nested
         structures, and where the fields do not lie at multiples of their size.
         """
+        block = self._block
         start, count, step, scalar, name = self._place_column((field, *inner))
         what = f"column {name}" if count else name
-        return self._lend_part(scalar, start, count, what, step).view  # type: ignore[no-any-return]
+        loan = self._lend_part(block, scalar, start, count, what, step)
+        return loan.view  # type: ignore[no-any-return]
 
     def js_column(self, field: Field[Any] | str, /, *inner: Field[Any] | str) -> tuple[Any, int]:
         """One field of all elements for JavaScript: a typed array, with no copy, and a step.
@@ -269,10 +275,14 @@ class StructArrayRef(StructuredRef[S], Sequence[S]):
         data = module.asarray(loan.view)
         dtype = module.dtype(dtype_of(self.kind, self._variants.abi))
         made: numpy.ndarray[Any, Any]
-        if self._count:
-            made = module.ndarray((self._count,), dtype, data.data, 0, (self._stride,))
-        else:
-            made = data.view(dtype)
+        try:
+            if self._count:
+                made = module.ndarray((self._count,), dtype, data.data, 0, (self._stride,))
+            else:
+                made = data.view(dtype)
+        except ValueError:
+            self._check_alive()
+            raise
         return made
 
     # Another length

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from emheap._util.checks import check_aligned, check_count, check_integer
+from emheap._util.pointers import Pinned
 from emheap._util.sites import Site, caller_site, current_frame, shared_offset
 from emheap.allocators.adopted import AdoptedAllocator
 from emheap.allocators.base import Allocator
@@ -284,10 +285,11 @@ def _borrow(
 ) -> Any:
     layout = StructureLayout(table, variants, count, size, borrowed=True)
     layout.stride = stride
-    start = table.raw_memory.check_extent(address, size, f"wrap of {layout.describe()}")
-    check_aligned(start, variants.layout.alignment, f"a wrapped {layout.describe()}")
-    elements = layout.open_elements(None, start, 1)
-    table.loans.add_elements(start, size, elements)
+    with Pinned(address):
+        start = table.raw_memory.check_extent(address, size, f"wrap of {layout.describe()}")
+        check_aligned(start, variants.layout.alignment, f"a wrapped {layout.describe()}")
+        elements = layout.open_elements(None, start, 1)
+        table.loans.add_elements(start, size, elements)
     return make_ref(cls, (elements, start, layout, None, 0))
 
 
@@ -326,8 +328,9 @@ def write_struct(table: BlockTable, kind: Any, address: Any, value: Any) -> None
     if flexible is not None:  # padding at the end may be the place of elements, which are not given
         end = variants.layout.fields[flexible.name].offset
         data = data[: end + (notes.tail or 0) * _element_size(variants, flexible)]
-    start = table.raw_memory.check_extent(address, len(data), f"write of {kind.__name__}")
-    table.raw_memory.write_bytes(start, data)
+    with Pinned(address):
+        start = table.raw_memory.check_extent(address, len(data), f"write of {kind.__name__}")
+        table.raw_memory.write_bytes(start, data)
     if not variants.codec.has_pointers:
         return
     around = table.find(start) or table.owner_of(start)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from emheap.blocks.block import Block, Layout
+from emheap.blocks.block import Block, Layout, end_of
 from emheap.memories.base import Loan
 from emheap.refs.base import HeapRef
 from emheap.refs.cells import Cells, cells_class
@@ -73,23 +73,30 @@ class StructuredRef(HeapRef[T]):
         return self.address, self.allocated_byte_size
 
     def _lend(self, scalar: type[Scalar[Any]], count: int, what: str = "view") -> Loan[Any]:
-        return self._lend_part(scalar, self.address, count, what)
+        return self._lend_part(self._block, scalar, self.address, count, what)
 
     def _lend_part(
-        self, scalar: type[Scalar[Any]], address: int, count: int, what: str, step: int = 1
+        self,
+        block: Block,
+        scalar: type[Scalar[Any]],
+        address: int,
+        count: int,
+        what: str,
+        step: int = 1,
     ) -> Loan[Any]:
-        """A view on every `step`-th of `count` numbers at an address inside of this."""
+        """A view on every `step`-th of `count` numbers at an address inside of this. `block` was
+        looked at before the address: `resize` replaces it."""
         self._check_alive()
-        block = self._block
         table, layout = self._table, block[2]
         loan: Loan[Any] = table.memory.lend(scalar, address, count)
         if step != 1:
             strided = loan.view[::step]
             loan.view.release()
             loan = Loan(strided, loan.exporter)
-        table.loans.add(address, count * scalar.size, loan, what)
-        if not layout.borrowed and not table.is_live(block):
-            loan.view.release()  # another thread freed the block meanwhile
+        size = count * scalar.size
+        table.loans.add(address, size, loan, what)
+        if not layout.borrowed and not (table.is_live(block) and address + size <= end_of(block)):
+            loan.view.release()  # another thread freed the block meanwhile, or resized it
             raise table.use_after_free(block)
         if table.options.enable_garbage_collection and not layout.borrowed:
             self._holder.attach(loan.exporter)

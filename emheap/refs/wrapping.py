@@ -8,6 +8,7 @@ from weakref import ref as WeakReference  # noqa: N812 (a class with a name like
 
 from emheap._util.checks import check_aligned, check_count
 from emheap._util.platform import HAS_GIL
+from emheap._util.pointers import Pinned
 from emheap.blocks.block import Layout
 from emheap.blocks.table import BlockTable
 from emheap.memories.elements import exporter
@@ -64,10 +65,11 @@ def array_viewer(table: BlockTable, scalar: type[Scalar[Any]]) -> Callable[[int,
 
     def view_any(address: int, count: int) -> Any:
         number = check_count(count, "count", size, memory.largest_block)
-        start = memory.check_extent(address, number * size, what)
-        check_aligned(start, scalar.alignment, f"a {what}")
-        loan = memory.lend(unit, start, number * size // unit.size)
-        loans.add(start, number * size, loan, what)
+        with Pinned(address):
+            start = memory.check_extent(address, number * size, what)
+            check_aligned(start, scalar.alignment, f"a {what}")
+            loan = memory.lend(unit, start, number * size // unit.size)
+            loans.add(start, number * size, loan, what)
         return loan.view
 
     if type(memory) is not ProcessMemory or not HAS_GIL or unit is not scalar:

@@ -230,7 +230,7 @@ def targets() -> list[tuple[str, Any, Any, Call]]:
 def allocate(heap: HeapManager, kind: Any, contents: Any) -> Any:
     if type(contents) is list:
         return heap.alloc_array(kind, contents)
-    return heap.alloc(kind, contents)
+    return heap.alloc(kind, **contents) if type(contents) is dict else heap.alloc(kind, contents)
 
 
 def wrap(heap: HeapManager, kind: Any, contents: Any, address: int) -> Any:

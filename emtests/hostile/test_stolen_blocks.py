@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import count
+from itertools import chain, count
 from typing import Any
 
 import pytest
@@ -24,9 +24,10 @@ from emtests.hostile.stealing import (
     targets,
     wrap,
 )
+from emtests.hostile.stealing_structures import structure_targets
 from emtests.threads import need_threads
 
-CASES = targets()
+CASES = [*targets(), *structure_targets()]
 by_kind = pytest.mark.parametrize(
     "kind",
     [
@@ -36,6 +37,7 @@ by_kind = pytest.mark.parametrize(
     ],
     ids=str,
 )
+TAKEN_AT_EVERY_CALL = ("int32", "utf8", "Node", "Vec", "Packed", "Pointer")
 RIGHT = (UseAfterFreeError, BufferInUseError)
 
 
@@ -137,13 +139,19 @@ def call_profiled(moment: int, thief: Thief, call: Callable[[], Any]) -> Any:
         return call()
 
 
+def moments_of(kind: HeapKind) -> Iterator[int]:
+    """Each of the first calls, and some of those that many fields take; fewer on further heaps."""
+    step = 1 if kind.name == "own" else 7
+    return chain(range(1, 150, step), count(150, 17 * step))
+
+
 @by_kind
 def test_a_block_taken_away_at_every_call(kind: HeapKind, open_heap: OpenHeap) -> None:
     need_threads()
     heap = open_heap()
     moments = 0
-    for name, number_kind, contents, call in fitting(kind, ("int32", "utf8")):
-        for moment in count(1, 1 if kind.name == "own" else 7):
+    for name, number_kind, contents, call in fitting(kind, TAKEN_AT_EVERY_CALL):
+        for moment in moments_of(kind):
             ref = allocate(heap, number_kind, contents)
             thief = Thief(heap, ref)
             work = partial(call, heap, ref, plain)
