@@ -58,6 +58,15 @@ def test_a_callback_needs_a_table_that_grows(table: bytes | None) -> None:
     assert library.same(None) == 0
 
 
+def test_a_table_is_found_by_what_it_is() -> None:
+    """Emscripten gives exports names of a letter or two; other tools call the table otherwise."""
+    binary = SmallModule(written=[TAKES_AND_GIVES], table=b"\0\0").binary()
+    renamed = binary.replace(b"\5table\1", b"\5A a_b\1")
+    assert renamed != binary
+    library = load_wasm(renamed, wrap_only=True).library(CallingBack)
+    assert library.same(abs) > 0
+
+
 def test_a_pointer_to_a_function_needs_a_table() -> None:
     library = load(SmallModule(written=[TAKES_AND_GIVES])).library(CallingBack)
     with pytest.raises(NotSupportedError, match="table of functions is not exported, or cannot"):
