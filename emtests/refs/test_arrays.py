@@ -10,7 +10,17 @@ from typing import Any
 import pytest
 
 import emheap
-from emheap import Arena, ArrayRef, HeapManager, Scalar, clamped_uint8, float64, int32, uint8
+from emheap import (
+    Arena,
+    ArrayRef,
+    HeapManager,
+    OutOfBoundsError,
+    Scalar,
+    clamped_uint8,
+    float64,
+    int32,
+    uint8,
+)
 from emtests.heaps import HeapKind
 from emtests.types.values import ALL_NUMBERS, FLOATS, SCALARS, boundary_values, packed
 
@@ -65,6 +75,31 @@ def test_items_are_set_by_index(scratch: Arena) -> None:
                 ref.write_at(index, value)
                 assert ref.tolist() == expected
                 assert bytes(ref) == b"".join(packed(scalar, each) for each in expected)
+
+
+class Index:
+    """What stands for an integer, as numpy's do: an index of this kind is checked by us."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def __index__(self) -> int:
+        return self.value
+
+
+def test_an_index_may_be_anything_that_stands_for_an_integer(scratch: Arena) -> None:
+    ref: Any = scratch.alloc_array(int32, [10, 20, 30])
+    for value in range(-3, 3):
+        ref.write_at(Index(value), 5)
+        assert ref.tolist()[value] == ref[Index(value)] == ref.read_at(Index(value)) == 5
+        ref[Index(value)] = 7 + value
+        assert ref.tolist()[value] == ref.read_at(Index(value)) == 7 + value
+    before = ref.tolist()
+    for value in (-4, 3, 1 << 70, -(1 << 70)):
+        for use in (ref.read_at, ref.__getitem__, partial(ref.write_at, value=1)):
+            with pytest.raises(OutOfBoundsError, match=f"index {value} is outside the 3 elements"):
+                use(Index(value))
+    assert ref.tolist() == before
 
 
 def test_one_element_is_not_read_or_written_by_a_slice(heap: HeapManager) -> None:
