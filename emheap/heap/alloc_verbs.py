@@ -16,7 +16,7 @@ from emheap.types.base import Compound
 
 if TYPE_CHECKING:
     from emheap.refs.pointer import Pointer
-    from emheap.refs.struct import Struct
+    from emheap.refs.struct import Like, Struct
     from emheap.refs.struct_array import StructArrayRef
 
 __all__ = ["AllocVerbs"]
@@ -25,7 +25,9 @@ T = TypeVar("T")
 K = TypeVar("K")
 P = ParamSpec("P")
 S = TypeVar("S", bound="Struct")
-StructValues: TypeAlias = "Iterable[S | tuple[Any, ...] | Mapping[str, Any]] | bytes | memoryview"
+StructValues: TypeAlias = (
+    "Iterable[Like[S] | tuple[Any, ...] | Mapping[str, Any]] | bytes | memoryview"
+)
 
 _EVERYWHERE = frozenset((*scalar_types, *wide_types, *text_types))
 """The types that are the same in every memory."""
@@ -67,7 +69,7 @@ class AllocVerbs(AllocNames):
         self, kind: type[Pointer[K]], target: Any = None, /, *, align: int | None = None
     ) -> ScalarRef[Pointer[K]]: ...
     @overload
-    def alloc(self, kind: type[S], value: S | None = None, /) -> S: ...
+    def alloc(self, kind: type[S], value: Like[S] | None = None, /) -> S: ...
     @overload
     def alloc(self, kind: Callable[P, S], /, *args: P.args, **fields: P.kwargs) -> S: ...
     def alloc(  # type: ignore[misc]  # the last overload has *args, for type checkers only

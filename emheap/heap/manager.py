@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from emheap.heap.arena import Arena
     from emheap.refs.places import Places
     from emheap.refs.pointer import Pointer
-    from emheap.refs.struct import Struct
+    from emheap.refs.struct import Like, Struct
     from emheap.refs.struct_array import StructArrayRef
     from emheap.types.structs import StructLayout
 
@@ -141,8 +141,10 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
         errors: str = "strict",
     ) -> int: ...
     @overload
+    def write(self, kind: type[S], address: int | Pointer[S], value: Like[S], /) -> None: ...
+    @overload
     def write(
-        self, kind: type[S], address: int | Pointer[S], value: S | tuple[Any, ...], /
+        self, kind: type[S], address: int | Pointer[S], value: tuple[Any, ...], /
     ) -> None: ...
     @overload
     def write(self, kind: type[Pointer[K]], address: int, value: Any, /) -> None: ...
@@ -284,6 +286,8 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
         address: int | Pointer[S],
         count: None = None,
         free: Callable[[int], Any] | None = None,
+        *,
+        tail: int | None = None,
     ) -> S: ...
     @overload
     def adopt(
@@ -315,10 +319,12 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
         address: Any,
         count: int | None = None,
         free: Callable[[int], Any] | None = None,
+        *,
+        tail: int | None = None,
     ) -> Any:
         """A reference that owns what C allocated in this memory: one number, structure or pointer,
         `count` elements, or a string with room for `count` elements (as many as it has now, if that
-        is None).
+        is None). A structure that ends with a flexible array has `tail` elements in it.
 
         It is freed by ``free(address)``, or as the heap's own allocator does. What lies inside of a
         live block of this heap needs a function of its own to free it; if that block is freed
@@ -327,10 +333,10 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
         Raises AlreadyOwnedError for a live block of this heap, OutOfBoundsError,
         NullPointerError, MisalignedError, TypeError.
         """
-        if isinstance(kind, Compound):
+        if tail is not None or isinstance(kind, Compound):
             from emheap.heap import struct_verbs
 
-            return struct_verbs.adopt(self._table, kind, address, count, free, caller_site())
+            return struct_verbs.adopt(self._table, kind, address, count, free, tail, caller_site())
         own = make.resolve(kind, Type, "int32 or utf8", self._table)
         return make.adopt(self._table, own, address, count, free, caller_site())
 

@@ -143,9 +143,16 @@ def adopt(
     address: Any,
     count: Any,
     free: Callable[[int], Any] | None,
+    tail: Any,
     site: Site,
 ) -> Any:
     """Structures, or pointers, that C allocated."""
     if isinstance(kind, StructType):
-        return struct_make.adopt_struct(table, kind, address, count, free, site)
+        if count is None:
+            return struct_make.adopt_struct(table, kind, address, free, tail, site)
+        if tail is not None:
+            raise TypeError(f"an array of {kind.__name__} takes no tail")
+        return struct_make.adopt_struct_array(table, kind, address, count, free, site)
+    if tail is not None:
+        raise TypeError("tail is for structures that end with a flexible array")
     return make.adopt(table, kind.scalar(table.memory.abi), address, count, free, site)

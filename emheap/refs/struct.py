@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, overload
 
 from emheap.blocks.block import is_released
 from emheap.errors import HeapError, ShapeError
@@ -35,11 +35,22 @@ else:
         return lambda cls: cls
 
 
-__all__ = ["Array", "Struct", "Union"]
+__all__ = ["Array", "Like", "Struct", "Union"]
 
 T = TypeVar("T")
 K_co = TypeVar("K_co", covariant=True)
 S = TypeVar("S", bound="Struct")
+S_contra = TypeVar("S_contra", contravariant=True)
+
+
+class Like(Protocol[S_contra]):
+    """A structure that can be stored in one of a kind, to a type checker.
+
+    With ``kind: type[S], value: S`` checkers would take a structure of another kind, too: both are
+    a `Struct`. A value that takes no kind but its own leaves ``S`` no choice.
+    """
+
+    def _copied_to(self, value: S_contra, /) -> None: ...
 
 
 @dataclass_transform(kw_only_default=True)
@@ -85,6 +96,7 @@ class Struct(StructuredRef[Any], metaclass=StructType):
 
         def _given(self) -> Self: ...
         def _given_array(self) -> StructArrayRef[Self]: ...
+        def _copied_to(self, value: Self, /) -> None: ...
         @overload
         def __get__(self, instance: None, owner: Any) -> Field[Self]: ...
         @overload

@@ -27,6 +27,7 @@ StructAllocator = Callable[..., Any]
 
 __all__ = [
     "adopt_struct",
+    "adopt_struct_array",
     "allocate_copy",
     "allocate_struct",
     "allocate_struct_array",
@@ -229,20 +230,38 @@ def wrap_struct(table: BlockTable, kind: Any, address: Any, tail: Any = None) ->
     structure has none.
     """
     variants = variants_of(kind, table.memory)
-    size = variants.layout.size
-    flexible = kind._declaration.flexible
-    number = 0
-    if flexible is not None:
-        number = _tail_at(table, kind, address) if tail is None else check_integer(tail, "tail")
-        end = variants.layout.fields[flexible.name].offset
-        size = max(size, end + number * _element_size(variants, flexible))
-    elif tail:
-        raise TypeError(f"{kind.__name__} does not end with a flexible array")
+    if tail is None and kind._declaration.flexible is not None:
+        number = _tail_at(table, kind, address)
+    else:
+        number = _check_tail(table, variants, tail)
+    size = _size_with(variants, number)
     ref = _borrow(table, variants.single, variants, None, size, address, size)
     ref._base = 0
     if number:
         ref._elements.tail = number
     return ref
+
+
+def _check_tail(table: BlockTable, variants: Variants, tail: Any) -> int:
+    """How many elements the flexible array at the end is said to have: none, if nothing is said."""
+    if tail is None:
+        return 0
+    flexible = variants.kind._declaration.flexible
+    if flexible is None:
+        raise TypeError(
+            f"{variants.kind.__name__} does not end with a flexible array, so it has no tail"
+        )
+    size = _element_size(variants, flexible)
+    return check_count(tail, "tail", size, table.memory.largest_block)
+
+
+def _size_with(variants: Variants, number: int) -> int:
+    """The bytes of a structure with so many elements in its flexible array."""
+    layout, flexible = variants.layout, variants.kind._declaration.flexible
+    if flexible is None:
+        return layout.size
+    end = layout.fields[flexible.name].offset
+    return max(layout.size, end + number * _element_size(variants, flexible))
 
 
 def _tail_at(table: BlockTable, kind: Any, address: Any) -> int:
@@ -297,26 +316,40 @@ def adopt_struct(
     table: BlockTable,
     kind: Any,
     address: Any,
+    free: Callable[[int], Any] | None,
+    tail: Any,
+    site: Site,
+) -> Any:
+    """A reference that owns the structure that C allocated, with `tail` elements at its end."""
+    variants = variants_of(kind, table.memory)
+    unit: Any = variants.layout
+    number = _check_tail(table, variants, tail)
+    source = AdoptedAllocator(table.allocator, free)
+    layout = StructureLayout(table, variants, None, _size_with(variants, number), source=source)
+    ref = make.adopt_ref(table, variants.owning, layout, unit, unit.alignment, address, site)
+    ref._base = 0
+    if number:
+        ref._elements.tail = number
+    return ref
+
+
+def adopt_struct_array(
+    table: BlockTable,
+    kind: Any,
+    address: Any,
     count: Any,
     free: Callable[[int], Any] | None,
     site: Site,
 ) -> Any:
-    """A reference that owns the structure, or `count` of them, that C allocated."""
+    """A reference that owns `count` structures that C allocated, one after the other."""
     variants = variants_of(kind, table.memory)
     unit: Any = variants.layout
-    number = None
-    if count is not None:
-        _check_element(kind)
-        number = check_count(count, "count", unit.size, table.memory.largest_block)
-    size = unit.size * (1 if number is None else number)
+    _check_element(kind)
+    number = check_count(count, "count", unit.size, table.memory.largest_block)
     source = AdoptedAllocator(table.allocator, free)
-    layout = StructureLayout(table, variants, number, size, source=source)
-    cls = variants.owning if number is None else OwningStructArrayRef
-    ref = make.adopt_ref(table, cls, layout, unit, unit.alignment, address, site)
-    if number is not None:
-        return open_struct_array(ref, ref._block)
-    ref._base = 0
-    return ref
+    layout = StructureLayout(table, variants, number, number * unit.size, source=source)
+    ref = make.adopt_ref(table, OwningStructArrayRef, layout, unit, unit.alignment, address, site)
+    return open_struct_array(ref, ref._block)
 
 
 def write_struct(table: BlockTable, kind: Any, address: Any, value: Any) -> None:

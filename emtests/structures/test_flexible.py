@@ -67,6 +67,48 @@ def test_a_flexible_array_of_what_is_there_already(heap: HeapManager) -> None:
         heap.alloc_array(Message, 3)
 
 
+def test_what_c_allocated_is_adopted_with_its_elements(heap: HeapManager) -> None:
+    given = heap.alloc(Message, count=3, items=[5, 6, 7])
+    address, freed = given.detach(), []
+
+    def free(address: int) -> None:
+        freed.append(address)
+
+    with heap.adopt(Message, address, free=free, tail=3) as message:
+        assert message.to_tuple() == (3, [5, 6, 7])
+        assert message.allocated_byte_size == 8
+        message.items[2] = 9
+        assert list(heap.wrap(Message, address).items) == [5, 6, 9]
+        with pytest.raises(emheap.AlreadyOwnedError):
+            heap.adopt(Message, address, tail=3)
+    assert freed == [address]
+    with pytest.raises(UseAfterFreeError):
+        _ = message.items
+    with heap.adopt(Message, address) as message:  # by the heap's own allocator this time
+        assert message.to_tuple() == (3, [])
+
+
+def test_only_a_flexible_array_has_a_tail(heap: HeapManager) -> None:
+    there: Any = heap
+    with heap.alloc_array(uint8, 16) as room:
+        for verb in (there.adopt, there.wrap, there.read):
+            with pytest.raises(
+                TypeError, match="Vec does not end with a flexible array, so it has no"
+            ):
+                verb(Vec, room.address, tail=0)
+            with pytest.raises(
+                emheap.ValueOutOfRangeError, match="tail must not be negative, got -3"
+            ):
+                verb(Message, room.address, tail=-3)
+            with pytest.raises(emheap.ValueOutOfRangeError, match=r"^tail 10{30} of 2 bytes each"):
+                verb(Message, room.address, tail=10**30)
+        for kind in (uint8, Pointer[Vec]):
+            with pytest.raises(TypeError, match="tail is for structures that end with a flexible"):
+                there.adopt(kind, room.address, tail=1)
+        with pytest.raises(TypeError, match="an array of Message takes no tail"):
+            there.adopt(Message, room.address, 2, tail=1)
+
+
 def test_elements_may_lie_in_the_padding(scratch: Arena) -> None:
     assert scratch.alloc(Padded).allocated_byte_size == 8
     assert len(scratch.alloc(Padded, count=0, items=[]).items) == 0

@@ -179,6 +179,9 @@ def test_allocating() -> None:
         assert_type(vec.field_ref(Vec.x).atomic.load(), float)
     with heap.alloc_array(uint8, 64) as room:
         assert_type(heap.wrap(Message, room.address & -4, tail=3), Message)
+        message = heap.adopt(Message, (room.address + 8) & -8, free=lambda address: None, tail=3)
+        assert_type(message, Message)
+        message.free()
         adopted = heap.adopt(Vec, (room.address + 8) & -8, free=lambda address: None)
         assert_type(adopted, Vec)
         adopted.free()
@@ -234,6 +237,16 @@ def fill(heap: HeapManager, kind: type[S], count: int) -> StructArrayRef[S]:
     return heap.alloc_array(kind, count)
 
 
+def copy(heap: HeapManager, kind: type[S], value: S) -> S:
+    heap.write(kind, value.address, value)
+    heap.alloc_array(kind, [value]).free()
+    return heap.alloc(kind, value)
+
+
 def test_a_programs_own_functions() -> None:
-    with fill(emheap.open(), Vec, 3) as vecs:
+    heap = emheap.open()
+    with fill(heap, Vec, 3) as vecs:
         assert_type(vecs, StructArrayRef[Vec])
+    with heap.alloc(Vec, x=3, y=4) as vec, copy(heap, Vec, vec) as copied:
+        assert_type(copied, Vec)
+        assert copied == vec

@@ -58,7 +58,7 @@ def pointers(heap: HeapManager, n: Node, vec: Vec) -> None:
     n.next.cast(int)  # type: ignore[arg-type]
 
 
-def allocating(heap: HeapManager, vec: Vec) -> None:
+def allocating(heap: HeapManager, vec: Vec, pixel: Pixel) -> None:
     heap.alloc(Vec, x="a", y=1)  # type: ignore[call-overload]
     heap.alloc(Vec, x=1)  # type: ignore[call-overload]
     heap.alloc(Vec, x=1, y=2, z=3)  # type: ignore[call-overload]
@@ -70,6 +70,10 @@ def allocating(heap: HeapManager, vec: Vec) -> None:
     several[0] = 5  # type: ignore[call-overload]
     several[:2] = [Pixel(r=1, g=2, b=3)]  # type: ignore[list-item]
     heap.alloc(Vec, 5)  # type: ignore[arg-type]
+    heap.alloc(Vec, pixel)  # type: ignore[arg-type]
+    heap.write(Vec, 16, pixel)  # type: ignore[arg-type]
+    heap.alloc_array(Vec, [pixel])  # type: ignore[arg-type]
+    heap.arena().alloc(Vec, pixel)  # type: ignore[arg-type]
     heap.alloc(Pixel, r=1, g=2)  # type: ignore[call-overload]
     heap.alloc(Number, as_float="a")  # type: ignore[call-overload]
     heap.alloc_array(Vec, ["a"])  # type: ignore[arg-type]
@@ -80,6 +84,8 @@ def allocating(heap: HeapManager, vec: Vec) -> None:
     heap.wrap_array(Vec, 16)  # type: ignore[call-overload]
     heap.wrap_array(Vec, 16, 2, stride="8")  # type: ignore[call-overload]
     heap.adopt(Pointer[Vec], "a")  # type: ignore[call-overload]
+    heap.adopt(Pointer[Vec], 16, tail=3)  # type: ignore[type-var]
+    heap.adopt(Message, 16, 2, tail=3)  # type: ignore[call-overload]
     heap.layout(int32)  # type: ignore[arg-type]
     heap.alloc(Message, items=[1])  # type: ignore[call-overload]
     Vec(x="a", y=1)  # type: ignore[arg-type]
