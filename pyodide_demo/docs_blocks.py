@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["DOCS", "Block", "blocks_of", "pages"]
+__all__ = ["DOCS", "Block", "blocks_of", "pages", "run_together"]
 
 DOCS = Path(__file__).resolve().parent / "docs"
 """The folder of the pages."""
@@ -30,7 +30,12 @@ class Block(NamedTuple):
     """Where its code starts, counted from 1."""
     code: str
     needs: tuple[str, ...]
-    """``native`` (CPython itself, not Pyodide) or the name of a package."""
+    """``native`` (CPython itself, not Pyodide), ``pyodide`` (which the page is), or a package."""
+
+    @property
+    def runs_in_page(self) -> bool:
+        """Whether the site's page can run it."""
+        return set(self.needs) <= {"pyodide"}
 
     @property
     def name(self) -> str:
@@ -49,3 +54,11 @@ def blocks_of(page: Path) -> Iterator[Block]:
     for found in _FENCE.finditer(text):
         line = text.count("\n", 0, found.start("code")) + 1
         yield Block(page, line, found["code"], tuple(found["needs"].split()))
+
+
+def run_together(blocks: Sequence[Block], number: int) -> list[Block]:
+    """What a button runs for one of the blocks of a page: those before it, and this one; or this
+    one alone, if it stands alone."""
+    chosen = blocks[number]
+    earlier = () if chosen.needs else blocks[:number]
+    return [*(block for block in earlier if not block.needs), chosen]

@@ -17,7 +17,7 @@ from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 
 from emheap.heap.flat_names import FLAT_NAMES
-from pyodide_demo.docs_blocks import Block, blocks_of
+from pyodide_demo.docs_blocks import Block, blocks_of, run_together
 from pyodide_demo.flat_reference import verbs
 from pyodide_demo.policy import DOCS_POLICY
 
@@ -69,10 +69,10 @@ def add_run_buttons(app: Sphinx, doctree: nodes.document, page: str) -> None:
 
 def _button(root: str, blocks: Sequence[Block], number: int) -> str:
     block = blocks[number]
-    if block.needs:
+    if not block.runs_in_page:
         needed = " and ".join(_NEEDS[each] for each in block.needs)
         return f'<p class="run-note">Needs {needed}, which this site\'s page does not have.</p>'
-    code = escape(quote(session(blocks[: number + 1]), safe=""))
+    code = escape(quote(session(run_together(blocks, number)), safe=""))
     return (
         f'<p class="run"><a href="{root}index.html#console?code={code}&amp;run=1" '
         f'target="emheap-page">Run<span class="run-what"> this example in the page</span></a></p>'
@@ -80,15 +80,14 @@ def _button(root: str, blocks: Sequence[Block], number: int) -> str:
 
 
 def session(blocks: Sequence[Block]) -> str:
-    """What is typed for the last of some blocks of a page, with the prompts and no answers.
+    """What is typed for the last of some blocks that run together, with the prompts and no answers.
 
-    The blocks before it that stand on the same page come first, without what raises an error.
+    The blocks before it come first, without what raises an error.
     """
     *earlier, last = blocks
     typed: list[str] = []
     for block in earlier:
-        if not block.needs:
-            typed += (_prompted(each) for each in examples(block) if each.exc_msg is None)
+        typed += (_prompted(each) for each in examples(block) if each.exc_msg is None)
     typed += map(_prompted, examples(last))
     return "".join(typed)
 

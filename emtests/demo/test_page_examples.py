@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from emtests.demo.conftest import Drive
-from pyodide_demo.docs_blocks import DOCS, Block, blocks_of, pages
+from pyodide_demo.docs_blocks import DOCS, Block, blocks_of, pages, run_together
 
 pytestmark = pytest.mark.once
 
@@ -17,7 +17,7 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 PAGES = {
     path.relative_to(DOCS).with_suffix("").as_posix(): blocks
     for path in pages()
-    if (blocks := [block for block in blocks_of(path) if not block.needs])
+    if (blocks := [block for block in blocks_of(path) if block.runs_in_page])
 }
 
 
@@ -54,7 +54,7 @@ def test_every_example_has_been_run(seen: dict[str, Any]) -> None:
 def test_an_example_answers_as_it_is_written(seen: dict[str, Any], name: str) -> None:
     checker = doctest.OutputChecker()
     for number, answer in enumerate(seen["answers"][name]):
-        want = expected(PAGES[name][: number + 1])
+        want = expected(run_together(PAGES[name], number))
         assert checker.check_output(want, answer, FLAGS), (
             f"{PAGES[name][number].name}: it should answer\n{want}and answered\n{answer}"
         )

@@ -139,7 +139,7 @@ def test_every_block_that_the_page_can_run_has_a_button(built: dict[Path, _Page]
     for source in pages():
         page = built[root / source.relative_to(DOCS).with_suffix(".html")]
         buttons = [link for link in page.links if "#console?code=" in link]
-        assert len(buttons) == sum(not block.needs for block in blocks_of(source)), source.name
+        assert len(buttons) == sum(block.runs_in_page for block in blocks_of(source)), source.name
         up = "../" * (len(source.relative_to(DOCS).parts))
         assert all(link.endswith("&run=1") for link in buttons)
         assert all(link.startswith(f"{up}index.html#console?code=%3E%3E%3E%20") for link in buttons)

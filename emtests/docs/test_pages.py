@@ -54,6 +54,9 @@ def _skip_without(needed: str) -> None:
     if needed == "native":
         if sys.platform == "emscripten":
             skip_for_gap("a native example", "Pyodide has no processes, threads or other libraries")
+    elif needed == "pyodide":
+        if find_spec("pyodide_js") is None:
+            skip_for_gap("an example with JavaScript", "only Pyodide has it")
     elif find_spec(needed) is None:
         skip_for_gap(f"an example with {needed}", "it is not installed")
 
