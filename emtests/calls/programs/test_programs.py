@@ -155,6 +155,18 @@ def test_a_secret_box(where: str) -> None:
     check_nothing_is_left(heap)
 
 
+def test_a_stream_of_secret_messages() -> None:
+    heap, stream = bind(sodium.SecretStream, open_shared("libsodium.so.23"))
+    assert heap.layout(sodium.StreamState).size == stream.statebytes()
+    key, messages = bytes(range(sodium.KEY)), [b"first", b"", b"last " * 100]
+    sealed = sodium.seal_stream(heap, stream, messages, key)
+    assert sodium.unseal_stream(heap, stream, sealed, key) == messages
+    header, first, second, third = sealed
+    assert sodium.unseal_stream(heap, stream, [header, first, third, second], key) == messages[:1]
+    assert sodium.unseal_stream(heap, stream, sealed, key[::-1]) == []
+    check_nothing_is_left(heap)
+
+
 # The C library
 
 
