@@ -30,7 +30,7 @@ from emheap.types import (
 
 _RECORDS: dict[str, Callable[[], Any]] = {"pointees": dict, "tail": int, "origin": type(None)}
 
-__all__ = ["Cells", "WindowCells", "cells_class", "is_direct"]
+__all__ = ["Cells", "WindowCells", "borrowed_cells", "cells_class", "is_direct"]
 
 _SCALARS: dict[str, type[Scalar[Any]]] = {
     kind.format: kind
@@ -194,6 +194,67 @@ class WindowCells(Cells):
     def read(self, offset: int, size: int) -> bytes:  # noqa: D102 (as in Cells)
         # No method of the slice: what profiles calls would come between the two.
         return bytes(self.B[offset : offset + size])
+
+
+class _Borrowed(Cells):
+    """Those of a reference that borrows a structure with pointers.
+
+    If it lies on a block of the heap, what is known of the pointers there is one thing, whichever
+    reference stores them. Memory of another program has no records but these.
+    """
+
+    __slots__ = ()
+
+    table: Any
+    around: tuple[Any, int]
+    """The elements of the block that it lies on, and where it begins there."""
+
+    def _find_around(self) -> tuple[Any, int] | None:
+        try:
+            return self.around
+        except AttributeError:
+            block = self.table.owner_of(self.address)
+        if block is None:
+            return None
+        self.around = block[0], self.address - block[1]
+        return self.around
+
+    def note(self, offset: int, block: Any) -> None:
+        around = self._find_around()
+        if around is None:
+            super().note(offset, block)
+        else:
+            self.table.places.pointees.note(around[0], around[1] + offset, block)
+
+    def note_all(self, offset: int, size: int, blocks: Mapping[int, Any]) -> None:
+        around = self._find_around()
+        if around is None:
+            super().note_all(offset, size, blocks)
+        else:
+            self.table.places.pointees.note_all(around[0], around[1] + offset, size, blocks)
+
+    def pointee(self, offset: int) -> Any:
+        around = self._find_around()
+        if around is None:
+            return super().pointee(offset)
+        return self.table.places.pointees.find(around[0], around[1] + offset)
+
+
+class _BorrowedCells(_Borrowed):
+    __slots__ = ("around", "table")
+
+
+class _BorrowedWindowCells(_Borrowed, WindowCells):
+    __slots__ = ("around", "table")
+
+
+def borrowed_cells(table: Any, address: int, length: int) -> Cells:
+    """Cells that share what is known of pointers with the block of `table` that they lie on."""
+    memory: Memory = table.memory
+    cls = _BorrowedWindowCells if is_direct(memory) else _BorrowedCells
+    made: _Borrowed = cls(memory, address, length)
+    made.table = table
+    return made
 
 
 def is_direct(memory: Memory) -> bool:

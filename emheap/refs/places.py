@@ -114,7 +114,7 @@ class Places:
         with Pinned(address):
             place = memory.address_of(address)
             memory.cached_writer(scalar)(place, target)
-            around = block or table.find(place)
+            around = block or table.find(place) or table.owner_of(place)
             if around is not None:
                 self.pointees.note(around[0], place - around[1], known)
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from emheap.blocks.block import Block, Layout, end_of
 from emheap.memories.base import Loan
 from emheap.refs.base import HeapRef
-from emheap.refs.cells import Cells, cells_class
+from emheap.refs.cells import Cells, borrowed_cells, cells_class
 from emheap.refs.struct_dump import fields_in
 from emheap.refs.variants import Variants
 from emheap.types import Scalar, uint8
@@ -32,6 +32,8 @@ class StructureLayout(Layout):
 
     def open_elements(self, unit: Any, address: int, count: int) -> Cells:
         """The cells of a block."""
+        if self.borrowed and self.variants.codec.has_pointers:
+            return borrowed_cells(self.table, address, self.byte_size)
         memory = self.table.memory
         return cells_class(memory)(memory, address, self.byte_size)
 

@@ -23,6 +23,7 @@ from emheap import (
     array,
     field,
     int32,
+    uint64,
     utf8,
 )
 from emtests.structures.kinds import Vec
@@ -324,3 +325,47 @@ def test_a_pointer_is_copied_and_not_pickled(heap: HeapManager) -> None:
         assert copy.deepcopy([pointer]) == [pointer]
         with pytest.raises(TypeError, match="a pointer cannot be pickled"):
             pickle.dumps(pointer)
+
+
+_STORES: dict[str, Callable[[HeapManager, int, Any], None]] = {
+    "a field": lambda heap, at, to: setattr(heap.wrap(Single, at), "to", to),
+    "all fields": lambda heap, at, to: heap.wrap(Single, at).write((to,)),
+    "an element": lambda heap, at, to: setattr(heap.wrap_array(Single, at, 1)[0], "to", to),
+    "a structure": lambda heap, at, to: heap.write(Single, at, (to,)),
+    "a pointer": lambda heap, at, to: heap.write(Pointer[int32], at, to),
+}
+
+
+@pytest.mark.parametrize("store", _STORES.values(), ids=_STORES)
+def test_a_block_knows_the_pointers_that_any_reference_stored(
+    heap: HeapManager, store: Callable[[HeapManager, int, Any], None]
+) -> None:
+    size = heap.layout(Single).size
+    with heap.alloc_array(Single, 3) as row, heap.alloc_array(uint64, 3) as room:
+        for start in (row.address, room.address):
+            middle, number = start + size, heap.alloc(int32, 7)
+            store(heap, middle, number)
+            number.free()
+            for found in (heap.wrap(Single, middle), heap.wrap_array(Single, start, 2)[1]):
+                with pytest.raises(UseAfterFreeError):
+                    _ = found.to.target
+            with pytest.raises(UseAfterFreeError):
+                _ = heap.read(Single, middle).to.target
+        with pytest.raises(UseAfterFreeError):
+            _ = row[1].to.target
+        store(heap, row[1].address, None)
+        assert not row[1].to
+
+
+@pytest.mark.needs("raw addresses")
+def test_what_is_no_block_is_known_to_the_reference_that_stored(heap: HeapManager) -> None:
+    """As memory of C's: whoever looks there next may find what C stored meanwhile."""
+    address = heap.alloc(Single).detach()
+    number = heap.alloc(int32, 7)
+    wrapped = heap.wrap(Single, address)
+    wrapped.to = number
+    number.free()
+    with pytest.raises(UseAfterFreeError):
+        _ = wrapped.to.target
+    assert heap.wrap(Single, address).to.address == number.address
+    heap.adopt(Single, address).free()
