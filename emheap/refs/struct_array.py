@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from emheap._util.checks import check_count, check_integer
@@ -165,7 +166,9 @@ class StructArrayRef(StructuredRef[S], Sequence[S]):
     def __iter__(self) -> Iterator[S]:
         self._check_alive()
         item, cells, stride = self._item, self._elements, self._stride
-        for base in range(self._base, self._base + self._count * stride, stride):
+        last = self._base + self._count * stride
+        # Elements of no bytes are all at one place.
+        for base in range(self._base, last, stride) if stride else repeat(last, self._count):
             made = _new(item)
             made._elements = cells
             made._base = base

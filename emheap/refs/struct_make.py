@@ -179,7 +179,7 @@ def allocate_struct_array(
 ) -> Any:
     """A reference to a new array: of a number of zeros, or of the values given."""
     variants = _variants(table, kind)
-    _check_element(kind)
+    _check_element(variants)
     unit: Any = variants.layout
     notes = Notes(table)
     data: bytes | None = None
@@ -206,11 +206,12 @@ def _encode_elements(variants: Variants, values: Any, notes: Notes) -> bytes:
     return data
 
 
-def _check_element(kind: Any) -> None:
-    if kind._declaration.flexible is not None:
-        raise TypeError(
-            f"{kind.__name__} ends with a flexible array, so it cannot be an element of another"
-        )
+def _check_element(variants: Variants) -> None:
+    name = variants.kind.__name__
+    if variants.kind._declaration.flexible is not None:
+        raise TypeError(f"{name} ends with a flexible array, so it cannot be an element of another")
+    if not variants.layout.size:
+        raise TypeError(f"{name} has no bytes, so its elements would have one address")
 
 
 def reference_to(block: Block) -> Any:
@@ -279,7 +280,7 @@ def wrap_struct_array(
 ) -> Any:
     """A reference that borrows `count` structures, each `stride` bytes after the one before."""
     variants = variants_of(kind, table.memory)
-    _check_element(kind)
+    _check_element(variants)
     size = variants.layout.size
     step = size if stride is None else check_integer(stride, "stride")
     if step < size or step % variants.layout.alignment:
@@ -344,7 +345,7 @@ def adopt_struct_array(
     """A reference that owns `count` structures that C allocated, one after the other."""
     variants = variants_of(kind, table.memory)
     unit: Any = variants.layout
-    _check_element(kind)
+    _check_element(variants)
     number = check_count(count, "count", unit.size, table.memory.largest_block)
     source = AdoptedAllocator(table.allocator, free)
     layout = StructureLayout(table, variants, number, number * unit.size, source=source)

@@ -43,7 +43,7 @@ class Scope:
         names = _Names(self)
         try:
             while isinstance(found, str):  # one in quotes, in a module that defers all of them
-                found = eval(found, {"__builtins__": {}}, names)  # type: ignore[arg-type]
+                found = eval(found, {"__builtins__": builtins}, names)  # type: ignore[arg-type]
         except (SyntaxError, AttributeError, TypeError) as error:
             reason = f"there is no {names.missing[-1]}" if names.missing else str(error)
             raise TypeError(f"the annotation {text!r} cannot be evaluated: {reason}") from None

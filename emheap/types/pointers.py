@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_origin
 
 from emheap.types.abi import ABI
 from emheap.types.annotations import Later, Scope, as_later
 from emheap.types.base import Compound, Type, likely_type
 from emheap.types.scalars import Integer
 
-__all__ = ["ArrayOf", "PointerScalar", "PointerTo", "declared", "name_of", "pointer_to"]
+__all__ = [
+    "Alternatives",
+    "ArrayOf",
+    "PointerScalar",
+    "PointerTo",
+    "declared",
+    "name_of",
+    "pointer_to",
+]
 
 
 def name_of(kind: Any) -> str:
@@ -19,7 +27,10 @@ def name_of(kind: Any) -> str:
 
 
 def declared(kind: Any) -> Any:
-    """The structure that was declared, for the type of one of its objects; else what was given."""
+    """The structure that was declared, for the type of one of its objects, or for one that is
+    generic to type checkers: ``Node[int]``; else what was given."""
+    if isinstance(get_origin(kind), Compound):
+        return get_origin(kind)
     if isinstance(kind, type) and isinstance(kind, Compound) and "_variants" in vars(kind):
         return kind._declaration.owner  # type: ignore[attr-defined]
     return kind
@@ -68,6 +79,12 @@ class _Compound:
     def __name__(self) -> str:
         return f"{self._word}[{name_of(self._of)}]"
 
+    def __or__(self, other: Any) -> Alternatives:
+        return Alternatives(self, other)
+
+    def __ror__(self, other: Any) -> Alternatives:
+        return Alternatives(other, self)
+
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
@@ -75,6 +92,21 @@ class _Compound:
 
     def __hash__(self) -> int:
         return hash((self._word, name_of(self._of)))
+
+    def __repr__(self) -> str:
+        return self.__name__
+
+
+class Alternatives:
+    """What ``Pointer[Node] | None`` is at run time: the class statement refuses it, and names the
+    field, which Python could not."""
+
+    def __init__(self, *kinds: Any) -> None:
+        self.kinds = kinds
+
+    @property
+    def __name__(self) -> str:
+        return " | ".join("None" if kind is None else name_of(kind) for kind in self.kinds)
 
     def __repr__(self) -> str:
         return self.__name__

@@ -20,7 +20,7 @@ import keyword
 import sys
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any, ClassVar, get_origin
+from typing import Annotated, Any, ClassVar, get_origin
 
 from emheap._util.checks import check_alignment, check_choice, check_integer
 from emheap.errors import ValueOutOfRangeError
@@ -30,7 +30,7 @@ from emheap.types.base import Compound, likely_type
 from emheap.types.c_scalars import boolean
 from emheap.types.fields import Field
 from emheap.types.layout import Member, Placed, place
-from emheap.types.pointers import ArrayOf, PointerTo, declared, is_type, name_of
+from emheap.types.pointers import Alternatives, ArrayOf, PointerTo, declared, is_type, name_of
 from emheap.types.scalars import Integer, Scalar
 from emheap.types.struct_fields import ENDIANS, REQUIRED, Endian, Entry, Spec, range_of
 from emheap.types.text import Text
@@ -359,6 +359,8 @@ def _read_entries(cls: StructType, scope: Scope, endian: Any) -> Iterator[Entry]
             continue
         where = f"{cls.__name__}.{name}"
         _check_name(name, where)
+        if get_origin(note) is Annotated:  # of which the rest is for others
+            note = note.__origin__
         if hasattr(note, "bind"):
             note.bind(scope)
         given = cls.__dict__.get(name, REQUIRED)
@@ -521,9 +523,18 @@ def _check_kind(cls: StructType, entry: Entry, where: str) -> None:
                 f"Array[{kind.name}] with array(16)"
             )
     elif not (is_type(kind) and issubclass(kind, Scalar)):
-        hint = _PLAIN.get(kind) if isinstance(kind, type) else None
-        advice = f"; use {hint}" if hint else likely_type(kind)
-        raise TypeError(f"{where}: {name_of(kind)} is no type of memory{advice}")
+        raise TypeError(f"{where}: {name_of(kind)} is no type of memory{_advice(kind)}")
+
+
+def _advice(kind: Any) -> str:
+    if isinstance(kind, Alternatives):
+        return "; a pointer may be null, and its get() gives None then"
+    if not isinstance(kind, type):
+        return likely_type(kind)
+    if issubclass(kind, enum.Enum):
+        return "; say what its values are stored as: = stored(uint8)"
+    hint = _PLAIN.get(kind)
+    return f"; use {hint}" if hint else likely_type(kind)
 
 
 def _check_nested(cls: StructType, kind: StructType, where: str) -> None:
