@@ -86,7 +86,7 @@ def test_every_python_block_is_a_session(block: Block) -> None:
     assert block.code.startswith(">>> "), f"{block.name} has no prompt"
 
 
-NEEDED = {(), ("native",), ("numpy",), ("native", "numpy"), ("wasmtime",), ("cffi",)}
+NEEDED = {(), ("native",), ("numpy",), ("native", "numpy"), ("wasmtime",), ("cffi",), ("pyodide",)}
 
 
 def test_no_block_is_passed_over() -> None:
