@@ -46,6 +46,9 @@ class Bare:
     def value(self, value: Any) -> None:
         self._elements[0] = value
 
+    def __getitem__(self, index: Any) -> Any:
+        return self._elements[index]
+
     def __setitem__(self, index: Any, value: Any) -> None:
         self._elements[index] = value
 
@@ -90,6 +93,52 @@ def _view() -> tuple[Way, Way]:
     octets = (ctypes.c_ubyte * (4 * _COUNT)).from_buffer(its)
     peer = "result = memoryview(array).cast('B').cast('i')"
     return ("result = array.view", {"array": mine}), (peer, {"array": octets})
+
+
+def _view_at() -> tuple[Way, Way]:
+    numbers = (ctypes.c_int32 * _COUNT)()
+    window, base = memoryview(numbers).cast("B").cast("i"), ctypes.addressof(numbers)
+    lent: list[Any] = []
+
+    def view(address: int, count: int) -> memoryview:
+        """A view, and what tells whether it is in use, in a list that forgets what is not."""
+        first = (address - base) >> 2
+        elements = window[first : first + count]
+        made = memoryview(PickleBuffer(elements))
+        lent.append((elements, address, WeakReference(made)))
+        if len(lent) > 256:
+            lent[:] = [entry for entry in lent if entry[2]() is not None]
+        return made
+
+    peer = "result = memoryview((number * 1000).from_address(address)).cast('B').cast('i')"
+    names = {"address": base}
+    ours = {"view": view, **names}
+    return ("result = view(address, 1000)", ours), (peer, {"number": ctypes.c_int32, **names})
+
+
+def _in_module(code: str) -> tuple[Way, Way]:
+    import js
+
+    numbers = js.Int32Array.new(js.WebAssembly.Memory.new(initial=1).buffer)
+    return (code, {"array": Bare(numbers), "value": 7}), (code, {"array": numbers, "value": 7})
+
+
+def _in_module_at_address() -> tuple[Way, Way]:
+    import js
+
+    numbers = js.Int32Array.new(js.WebAssembly.Memory.new(initial=1).buffer)
+
+    def read(address: int) -> Any:
+        return numbers[address >> 2]
+
+    names = {"array": numbers, "read": read, "address": 2000}
+    return ("result = read(address)", names), ("result = array[500]", names)
+
+
+def _method_to_nothing() -> tuple[Way, Way]:
+    mine, _ = _int32()
+    names = {"array": mine, "nothing": lambda: None}
+    return ("result = array.read_at(500)", names), ("nothing()", names)
 
 
 def _view_to_original() -> tuple[Way, Way]:
@@ -158,6 +207,9 @@ def _rows() -> Iterator[Row]:
             partial(_gone_over, f"{pack}; {go_over}", "result = array('f', values)"),
             0.3,
         ),
+        "a[i] in a module's heap": ("HEAP32[i]", partial(_in_module, item), 2.0),
+        "a[i] = v in a module's heap": ("HEAP32[i]", partial(_in_module, put), 3.2),
+        "read a number in a module's heap": ("HEAP32[i]", _in_module_at_address, 2.0),
     }
     both: dict[str, _Least] = {
         "set a value": (
@@ -183,6 +235,8 @@ def _rows() -> Iterator[Row]:
         ),
         "iterate": ("ctypes array", partial(_on_array, add_up, add_up), 0.25),
         "a view": ("memoryview(ctypes array).cast().cast()", _view, 1.5),
+        "a view at an address": ("memoryview(from_address()).cast().cast()", _view_at, 1.5),
+        "read_at, beside a call": ("the call of a function", _method_to_nothing, 12.0),
         "memoryview(memoryview)": ("the call of a function", _view_to_original, 1.0),
         "wrap and read": ("ctypes from_address().value", _wrap, 4.0),
         "unpack five fields": ("five ctypes fields", _whole, 0.5),

@@ -7,6 +7,7 @@ nothing.
 from __future__ import annotations
 
 import gc
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from sys import _getframe as current_frame
@@ -21,6 +22,7 @@ __all__ = ["BARE_BLOCK_ROWS"]
 
 _MANY = 10_000
 _LIVE = 100_000
+_AT_A_TIME = 500
 
 
 class _LeastRef:
@@ -59,6 +61,12 @@ class _LeastHeap:
         ref.block = self.blocks[address] = elements, address, frame.f_code, frame.f_lasti
         return ref
 
+    def free(self, address: int) -> None:
+        """Free the number at an address."""
+        elements, _, _, _ = self.blocks.pop(address)
+        elements.release()
+        self.spare.append(address)
+
     def free_all(self) -> None:
         """Free every number."""
         blocks, spare = self.blocks, self.spare
@@ -83,6 +91,37 @@ def _alloc_and_free() -> Iterator[Contest]:
         Statement("ref = alloc(); ref.free()", {"alloc": heap.alloc}),
         Statement("address = calloc(1, 4); free(address)", {"calloc": calloc, "free": free}),
         check,
+    )
+
+
+@contextmanager
+def _free_in_a_crowd() -> Iterator[Contest]:
+    kept: list[Any] = []
+
+    def crowd(live: int) -> tuple[_LeastHeap, Any]:
+        heap = _LeastHeap(live + _AT_A_TIME)
+        refs = [heap.alloc() for _ in range(live)]
+        kept.append(refs)
+
+        def addresses(count: int) -> list[int]:
+            refs.extend([heap.alloc() for _ in range(count)])
+            random.shuffle(refs)
+            going = refs[-count:]
+            del refs[-count:]
+            return [ref.block[1] for ref in going]
+
+        return heap, addresses
+
+    (many, its), (few, others) = crowd(_LIVE), crowd(10)
+
+    def check(_: Any, __: Any) -> None:
+        assert (len(many.blocks), len(few.blocks)) == (_LIVE, 10)
+
+    yield Contest(
+        Statement("free(item)", {"free": many.free}, its),
+        Statement("free(item)", {"free": few.free}, others),
+        check,
+        most=_AT_A_TIME,
     )
 
 
@@ -166,6 +205,12 @@ BARE_BLOCK_ROWS: list[Row] = [
     timed("bare: alloc + free int32", "ctypes calloc + free", _alloc_and_free, native=1.0),
     timed("bare: free_all of 10,000 int32", "one ctypes free each", _free_all, native=1.0),
     timed("bare: write UTF-8, 100 chars", "emheap", _write_text, native=1.0, pyodide=1.0),
+    timed(
+        "bare: free(address), any of 100,000 live blocks",
+        "the same with 10 live",
+        _free_in_a_crowd,
+        native=1.3,
+    ),
     Row(
         "bare: bytes of a live int32 ref, of 100,000",
         "c_int32.from_address in a dict by address",
