@@ -267,8 +267,8 @@ class WindowMemory(Memory):
                     elif not window[address]:  # also asks whether it is an address at all
                         return ""
                     return self.decode_string(address, codec, errors)
-            except (struct.error, TypeError, IndexError, OverflowError):
-                pass  # a bad address, or one near the end of the window
+            except ACCESS_ERRORS as error:  # a bad address, or one near the end of the window
+                _raise_of_text(error, window)
             return read_any(address, None, errors)
 
         return read
@@ -290,8 +290,8 @@ class WindowMemory(Memory):
                     end = self._end_of_zeros(window, address, size)
                     if end:
                         return decode(window[address:end], errors)
-            except (TypeError, IndexError):
-                pass
+            except (TypeError, IndexError, ValueError) as error:
+                _raise_of_text(error, self.window)
             return read_any(address, max_elements, errors)
 
         return read
@@ -336,7 +336,7 @@ class WindowMemory(Memory):
                         window[end] = 0
                         window[address:end] = data
                         return count
-                except (IndexError, TypeError, OverflowError):
+                except (IndexError, TypeError, OverflowError, ValueError):
                     pass
             return write_any(address, value, capacity, errors)
 
@@ -396,3 +396,14 @@ class WindowMemory(Memory):
     def readable_end(self, position: int, step: int) -> int:
         """Where to stop when `step` bytes from `position` on are to be read ahead of need."""
         return position + step
+
+
+def _raise_of_text(error: Exception, window: memoryview) -> None:
+    """Raise an error that decoding gave; not one of an access, which `read_any` explains."""
+    if not isinstance(error, ValueError):
+        return
+    try:
+        len(window)
+    except ValueError:  # the owner of the bytes has closed them
+        return
+    raise error

@@ -255,6 +255,9 @@ class ArrayRef(HeapRef[T], Sequence[T]):
         if isinstance(other, ArrayRef):
             other = other[:]
         elif isinstance(other, memoryview):
+            if is_released(other):  # it equals nothing, as among memoryviews
+                self._check_alive()
+                return False
             if other.ndim != 1:
                 return False
             other = other.tolist()

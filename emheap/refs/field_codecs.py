@@ -224,6 +224,12 @@ class Codec:
 
     def _check_names(self, fields: Mapping[str, Any], partly: bool) -> None:
         for name in fields:
+            if name == "align" and name not in self._stores:
+                base = "Union" if self.kind._declaration.union else "Struct"
+                raise TypeError(
+                    f"{self.kind.__name__} has no field 'align'; its alignment is an option of "
+                    f"its class statement: class {self.kind.__name__}({base}, align=...)"
+                )
             if name not in self._stores:
                 raise TypeError(
                     f"{self.kind.__name__} has no field {name!r}; its fields are "

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from emheap._util.checks import check_count, check_integer
 from emheap._util.messages import count_of, format_address
 from emheap._util.sites import caller_site
-from emheap.blocks.block import Block, describe_block
+from emheap.blocks.block import Block, describe_block, is_released
 from emheap.errors import NotSupportedError, OutOfBoundsError, ShapeError
 from emheap.refs.exchange import import_numpy
 from emheap.refs.field_codecs import Notes, encode_structs
@@ -191,6 +191,8 @@ class StructArrayRef(StructuredRef[S], Sequence[S]):
         """Whether `other` is a sequence of equal structures."""
         if not isinstance(other, Sequence) or isinstance(other, (str, bytes)):
             return NotImplemented
+        if isinstance(other, memoryview) and is_released(other):
+            return False
         return len(self) == len(other) and all(
             mine == its for mine, its in zip(self, other, strict=True)
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import mmap
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,6 +21,8 @@ from emheap import (
     int32,
     uint8,
     utf8,
+    utf16,
+    utf32,
 )
 from emheap._util.platform import HAS_GIL
 from emtests.conftest import OpenHeap
@@ -213,6 +217,9 @@ def test_where_freeing_fails_the_heap_stays_open() -> None:
     assert block.is_freed
 
 
+TEXTS: tuple[Any, ...] = (utf8, utf16, utf32, emheap.text("latin-1"), emheap.text("utf-16-be"))
+
+
 def test_a_heap_whose_buffer_was_released_under_it_says_so() -> None:
     heap = emheap.wrap_buffer(mmap.mmap(-1, 4096), debug=False)
     array = heap.alloc_array(uint8, [1, 2])
@@ -223,7 +230,7 @@ def test_a_heap_whose_buffer_was_released_under_it_says_so() -> None:
     heap.memory.release()
     if HAS_GIL:  # else a block has no buffer of its own
         assert array[:] == [1, 2]
-    for use in (
+    uses: tuple[Callable[[], Any], ...] = (
         lambda: read(array.address),
         lambda: heap.write_float64(array.address, 1.5),
         lambda: alloc(5),
@@ -231,7 +238,10 @@ def test_a_heap_whose_buffer_was_released_under_it_says_so() -> None:
         lambda: heap.wrap(int32, array.address),
         lambda: heap.view(uint8, array.address, 2),
         lambda: heap.memory.size,
-    ):
+        *(partial(heap.read, kind, array.address) for kind in TEXTS),
+        *(partial(heap.write, kind, array.address, "a") for kind in TEXTS),
+    )
+    for use in uses:
         with pytest.raises(UseAfterFreeError, match=r"was released at .*test_closing.*; free the"):
             use()
     heap.memory.release()

@@ -22,6 +22,7 @@ from emheap import (
     uint8,
 )
 from emtests.heaps import HeapKind
+from emtests.structures.kinds import Vec
 from emtests.types.values import ALL_NUMBERS, FLOATS, SCALARS, boundary_values, packed
 
 
@@ -238,6 +239,18 @@ def test_it_is_a_sequence(scratch: Arena) -> None:
     assert sum(ref) == 14
     assert (min(ref), max(ref), sorted(ref)) == (1, 5, [1, 1, 3, 4, 5])
     assert 9 not in ref
+
+
+def test_no_array_equals_a_view_that_was_released(heap: HeapManager, scratch: Arena) -> None:
+    view = memoryview(bytearray(12)).cast("i")
+    array = heap.alloc_array(int32, 3)
+    assert array == view
+    view.release()
+    assert array != view
+    assert scratch.alloc_array(Vec, 3) != view
+    array.free()
+    with pytest.raises(emheap.UseAfterFreeError):
+        assert array != view
 
 
 def test_equality_is_that_of_the_elements(kind: HeapKind, scratch: Arena) -> None:
