@@ -104,7 +104,8 @@ class HeapCorruptionError(HeapError):
 
 
 class ForeignTrapError(HeapError, RuntimeError):
-    """Raised when a library's function did not return: it trapped, aborted or ended its program.
+    """Raised when a library's function did not return: it trapped, aborted or ended its program;
+    and when a module did so as it started, or could not start.
 
     `reason` says what happened, `function` names the C function.
     """

@@ -13,7 +13,10 @@ from emheap.backends.javascript import make_grow, open_instance
 from emheap.blocks.options import Options
 from emheap.calls.host_functions import HeapGrowth, find_imports, host_function
 from emheap.calls.linker import weakly
+from emheap.calls.linker_javascript import explain
 from emheap.calls.module_types import Import, ModuleTypes
+from emheap.calls.starting import run_at_start
+from emheap.calls.traps import ProgramExitError
 from emheap.calls.wasi import WASI_MODULES, Wasi
 from emheap.heap.manager import HeapManager
 from emheap.javascript.bridge import big_int
@@ -49,7 +52,7 @@ def load_in_javascript(
         else:
             value = _as_import(one, given[one.module, one.name], own_functions)
         _set(made, one.module, one.name, value)
-    instance = js.WebAssembly.Instance.new(module, made)
+    instance = _run(lambda: js.WebAssembly.Instance.new(module, made))
     heap = open_instance(instance, memory, choice, options)
     heap.memory.keeps = own_functions
     wasi.attach(heap.memory)
@@ -57,10 +60,14 @@ def load_in_javascript(
     growth.attach(heap.memory, make_grow(found))
     for start in ("_initialize", "__wasm_call_ctors"):
         function = data_member(instance.exports, start)
-        if function is not None:
-            function()
+        if callable(function):
+            _run(function)
             break
     return heap
+
+
+def _run(run: Callable[[], Any]) -> Any:
+    return run_at_start(run, (ProgramExitError, JsException, RecursionError), explain)
 
 
 def _set(imports: Any, module: str, name: str, value: Any) -> None:
@@ -78,7 +85,8 @@ def _make_memory(one: Import) -> Any:
         description["maximum"] = number(limits.maximum)
     if limits.is_64:
         description["address"] = "i64"
-    return js.WebAssembly.Memory.new(to_js(description, dict_converter=js.Object.fromEntries))
+    given = to_js(description, dict_converter=js.Object.fromEntries)
+    return _run(lambda: js.WebAssembly.Memory.new(given))
 
 
 def _as_import(one: Import, value: Any, own_functions: list[Any]) -> Any:

@@ -6,14 +6,17 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from os import fspath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from emheap.backends.functions import AllocatorChoice
 from emheap.backends.wasmtime import open_wasmtime_heap
 from emheap.blocks.options import Options
 from emheap.calls.host_functions import HeapGrowth, find_imports, host_function
 from emheap.calls.linker import weakly
+from emheap.calls.linker_wasmtime import explain
 from emheap.calls.module_types import Import, ModuleTypes
+from emheap.calls.starting import run_at_start
+from emheap.calls.traps import ProgramExitError
 from emheap.calls.wasi import WASI_MODULES, Wasi
 from emheap.heap.manager import HeapManager
 
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     import wasmtime
 
 __all__ = ["load_in_wasmtime"]
+
+T = TypeVar("T")
 
 _LARGE = 1 << 16
 """Smaller modules compile faster than wasmtime's cache is opened."""
@@ -74,7 +79,7 @@ def load_in_wasmtime(
             own_functions.append(function := _as_import(one, value))
             linker.define(store, one.module, one.name, _function(store, one, weakly(function)))
     forward = _define_wasi(store, linker, types, wasi, preopens)
-    instance = linker.instantiate(store, module)
+    instance = _run(lambda: linker.instantiate(store, module))
     heap = open_wasmtime_heap((store, instance), memory, choice, options)
     heap.memory.keeps = own_functions
     wasi.attach(heap.memory)
@@ -83,9 +88,16 @@ def load_in_wasmtime(
     forward(found)
     growth.attach(heap.memory, lambda pages: _add_pages(store, found, pages))
     start = exports.get("_initialize") or exports.get("__wasm_call_ctors")
-    if start is not None:
-        start(store)
+    if isinstance(start, wasmtime.Func):
+        _run(lambda: start(store))
     return heap
+
+
+def _run(run: Callable[[], T]) -> T:
+    import wasmtime
+
+    kinds = ProgramExitError, wasmtime.Trap, wasmtime.WasmtimeError
+    return run_at_start(run, kinds, explain)
 
 
 def _add_pages(store: wasmtime.Store, memory: Any, pages: int) -> int:
@@ -160,7 +172,7 @@ def _make_memory(store: wasmtime.Store, one: Import) -> wasmtime.Memory:
     assert one.limits is not None
     limits = wasmtime.Limits(one.limits.minimum, one.limits.maximum)
     kind = wasmtime.MemoryType(limits, is_64=one.limits.is_64, shared=one.limits.is_shared)
-    return wasmtime.Memory(store, kind)
+    return _run(lambda: wasmtime.Memory(store, kind))
 
 
 def _as_import(one: Import, value: Any) -> Callable[..., Any]:

@@ -23,6 +23,7 @@ from emheap.backends.functions import (
 )
 from emheap.blocks.options import Options
 from emheap.calls.wasmtime_call import bind_function
+from emheap.calls.wasmtime_types import type_of_wasmtime_function
 from emheap.errors import NotSupportedError
 from emheap.heap.manager import HeapManager
 from emheap.memories.wasmtime import open_caller_memory, open_wasmtime_memory, page_size
@@ -222,9 +223,9 @@ def _find_function(
 def _check_function(
     module: _Module, what: str, name: str, function: wasmtime.Func, pointer_size: int
 ) -> Function:
-    kind = function.type(module.store)
     integer = f"i{8 * pointer_size}"
-    takes, gives = list(map(str, kind.params)), list(map(str, kind.results))
+    kind = type_of_wasmtime_function(module.store, function) or (("unknown",), ("unknown",))
+    takes, gives = map(list, kind)
     if not takes or {*takes} != {integer} or gives != [integer] * (what == "malloc"):
         raise wrong_signature(what, name, takes, gives, integer)
     letter = "I" if pointer_size == 4 else "Q"  # unsigned, as Python's sizes and addresses are

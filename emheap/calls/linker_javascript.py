@@ -42,7 +42,7 @@ from emheap.javascript.trampolines import (
 from emheap.memories.base import Memory
 from emheap.types.abi import WASM32, WASM64
 
-__all__ = ["JavaScriptLinker"]
+__all__ = ["JavaScriptLinker", "explain"]
 
 _INTO_JAVASCRIPT = {"q": "big({})", "Q": "big({})", "?": "int({})"}
 _FROM_JAVASCRIPT = {**WASM_FROM_C, "q": "int({})", "Q": "(int({}) & 18446744073709551615)"}
@@ -172,26 +172,7 @@ class JavaScriptLinker(Linker):
     # What goes wrong
 
     def explain(self, error: BaseException) -> TrapReport | None:
-        if isinstance(error, RecursionError):
-            return TrapReport("call stack exhausted")
-        if not isinstance(error, JsException):
-            return None
-        thrown: Any = error
-        name, message = str(thrown.name), str(thrown.message)
-        if name in (
-            "ExitStatus",
-            "Exit",
-        ):  # Pyodide has an error of its own for other modules', too
-            return exited(message.rpartition("(")[2].rstrip(")"))
-        if message.startswith("Aborted(") or "abort(" in message:
-            return TrapReport(message, closes=True)
-        if name == "RangeError" and "stack" in message:
-            return TrapReport("call stack exhausted")
-        if _THROWN_BY_CPP.search(message):
-            return UNCAUGHT
-        if name == "RuntimeError":
-            return trapped(message, _innermost_function(str(thrown.stack)))
-        return TrapReport(f"{name}: {message}")
+        return explain(error)
 
     def _find_stack(self) -> tuple[Callable[[], Any] | None, Callable[[Any], Any]]:
         pointer = self._member("__stack_pointer")
@@ -201,9 +182,11 @@ class JavaScriptLinker(Linker):
             ("stackSave", "stackRestore"),
             ("emscripten_stack_get_current", "_emscripten_stack_restore"),
         ):
-            functions = self._member(save), self._member(restore)
-            if all(tag_of(one) == "Function" for one in functions):
-                return functions
+            saving, restoring = self._member(save), self._member(restore)
+            if all(tag_of(one) == "Function" for one in (saving, restoring)) and (
+                not saving.length and restoring.length <= 1  # others of these names take more
+            ):
+                return saving, restoring
         return None, lambda mark: None
 
     def stack_mark(self) -> Any:
@@ -262,3 +245,27 @@ def linker_sources(*objects: Any) -> list[Any]:
             if isinstance(exports, JsProxy):
                 found.append(exports)
     return found
+
+
+def explain(error: BaseException) -> TrapReport | None:
+    """What an exception of JavaScript's means."""
+    if isinstance(error, RecursionError):
+        return TrapReport("call stack exhausted")
+    if not isinstance(error, JsException):
+        return None
+    thrown: Any = error
+    name, message = str(thrown.name), str(thrown.message)
+    if name in (
+        "ExitStatus",
+        "Exit",
+    ):  # Pyodide has an error of its own for other modules', too
+        return exited(message.rpartition("(")[2].rstrip(")"))
+    if message.startswith("Aborted(") or "abort(" in message:
+        return TrapReport(message, closes=True)
+    if name == "RangeError" and "stack" in message:
+        return TrapReport("call stack exhausted")
+    if _THROWN_BY_CPP.search(message):
+        return UNCAUGHT
+    if name == "RuntimeError":
+        return trapped(message, _innermost_function(str(thrown.stack)))
+    return TrapReport(f"{name}: {message}")

@@ -28,7 +28,7 @@ from emheap.types.abi import WASM32, WASM64
 if TYPE_CHECKING:
     import wasmtime
 
-__all__ = ["WasmtimeLinker"]
+__all__ = ["WasmtimeLinker", "explain"]
 
 _EMSCRIPTEN_STACK = ("emscripten_stack_get_current", "_emscripten_stack_restore")
 _TO_SIGNED = {
@@ -60,12 +60,14 @@ class WasmtimeLinker(Linker):
         self._table: FunctionTable | None = None
         stack = self._exports.get("__stack_pointer")
         self._stack = stack if isinstance(stack, wasmtime.Global) else None
-        save, restore = (self._exports.get(name) for name in _EMSCRIPTEN_STACK)
+        save, restore = (self.find(name) for name in _EMSCRIPTEN_STACK)
         self._save = self._restore = None
-        if isinstance(save, wasmtime.Func) and isinstance(restore, wasmtime.Func):
+        if save is not None and restore is not None:
             letter = self.convention.address
-            self._save = bind_function(store, save, "", letter)
-            self._restore = bind_function(store, restore, letter, "")
+            saving, restoring = Wire((), letter), Wire((letter,), "")
+            if not self.check("", save, saving) and not self.check("", restore, restoring):
+                self._save = self.raw(save, saving)
+                self._restore = self.raw(restore, restoring)
 
     def names(self) -> Iterable[str]:
         import wasmtime
@@ -147,18 +149,7 @@ class WasmtimeLinker(Linker):
         return FunctionTable(grow, lambda index, function: table.set(store, index, function))
 
     def explain(self, error: BaseException) -> TrapReport | None:
-        import wasmtime
-
-        if isinstance(error, wasmtime.ExitTrap):
-            return exited(error.code)
-        if isinstance(error, (wasmtime.Trap, wasmtime.WasmtimeError)):
-            last = str(error).strip().splitlines()[-1]
-            if "thrown Wasm exception" in last:
-                return UNCAUGHT
-            frames = error.frames if isinstance(error, wasmtime.Trap) else []
-            function = frames[0].func_name if frames else None
-            return trapped(last.rpartition("wasm trap: ")[2].strip(), function or "")
-        return None
+        return explain(error)
 
     def stack_mark(self) -> Any:
         if self._stack is not None:
@@ -170,3 +161,19 @@ class WasmtimeLinker(Linker):
             self._stack.set_value(self._store, mark)
         elif self._restore is not None:
             self._restore(mark)
+
+
+def explain(error: BaseException) -> TrapReport | None:
+    """What an error of wasmtime's means."""
+    import wasmtime
+
+    if isinstance(error, wasmtime.ExitTrap):
+        return exited(error.code)
+    if isinstance(error, (wasmtime.Trap, wasmtime.WasmtimeError)):
+        last = str(error).strip().splitlines()[-1]
+        if "thrown Wasm exception" in last:
+            return UNCAUGHT
+        frames = error.frames if isinstance(error, wasmtime.Trap) else []
+        function = frames[0].func_name if frames else None
+        return trapped(last.rpartition("wasm trap: ")[2].strip(), function or "")
+    return None

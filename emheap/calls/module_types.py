@@ -151,4 +151,7 @@ class _Reader:
     def _name(self) -> str:
         size = self._number()
         self._at += size
-        return self._data[self._at - size : self._at].decode()
+        try:
+            return self._data[self._at - size : self._at].decode()
+        except UnicodeDecodeError as error:
+            raise ValueError(f"a name in the file is not UTF-8: {error}") from None

@@ -7,6 +7,7 @@ to a module that imports one of another type. wasmtime refuses that, and says wh
 
 from __future__ import annotations
 
+import atexit
 import re
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -59,6 +60,8 @@ def _probe(engine: wasmtime.Engine) -> wasmtime.Module:
     import wasmtime
 
     if engine not in _probes:
+        if not _probes:  # or the interpreter would let go of wasmtime before it does of these
+            atexit.register(_probes.clear)
         types = section(1, vector([function_type(_UNLIKELY, [])]))
         imports = section(2, vector([import_of("", "f", b"\0\0")]))
         _probes[engine] = wasmtime.Module(engine, module_of(types, imports))

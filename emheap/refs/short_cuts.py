@@ -75,7 +75,7 @@ def _refilled(layout: Layout) -> int:
     return spare.pop()
 
 
-def _tracked(
+def _tracked(  # noqa: C901 (in one function: a call more costs a tenth)
     layout: Layout,
     scalar: type[Scalar[T]],
     cls: Any,
@@ -101,27 +101,29 @@ def _tracked(
             ref: ScalarRef[T] = cls()
             address = spare.pop() if spare else _refilled(layout)
         except _UNUSUAL:
-            return allocate_any(initial)
-        try:
-            # With an end the slice would cost a tenth of the allocation more.
-            elements = window[address >> shift :]
-            if initial is not None:
-                elements[0] = initial
-            elif clears:
-                elements[0] = 0
-            else:
-                elements[0]  # raises IndexError for a block above the window
-            ref._elements = elements
-            ref._block = blocks[address] = (elements, address, layout, frame.f_code, offset)
-            return ref
-        except _UNUSUAL:
-            spare.append(address)
-        except BaseException:  # no memory, or whatever the value's own __index__ raises
-            spare.append(address)
-            raise
-        made = allocate_any(initial)
-        window = memory.typed_window(scalar.format)  # in case the memory has grown
-        return made
+            pass  # outside of the handler an error has no other one as its context
+        else:
+            try:
+                # With an end the slice would cost a tenth of the allocation more.
+                elements = window[address >> shift :]
+                if initial is not None:
+                    elements[0] = initial
+                elif clears:
+                    elements[0] = 0
+                else:
+                    elements[0]  # raises IndexError for a block above the window
+                ref._elements = elements
+                ref._block = blocks[address] = (elements, address, layout, frame.f_code, offset)
+                return ref
+            except _UNUSUAL:
+                spare.append(address)
+            except BaseException:  # no memory, or whatever the value's own __index__ raises
+                spare.append(address)
+                raise
+            made = allocate_any(initial)
+            window = memory.typed_window(scalar.format)  # in case the memory has grown
+            return made
+        return allocate_any(initial)
 
     return allocate
 
@@ -160,33 +162,35 @@ def _other(  # noqa: C901 (in one function: a call more costs a tenth)
             ref: ScalarRef[T] = new()
             address = spare.pop() if spare else _refilled(layout)
         except _UNUSUAL:
-            return allocate_any(initial)
-        try:
-            elements = window[address >> shift :]
-            if initial is None:
-                elements[0]  # raises IndexError for a block above the window
-            else:
-                elements[0] = initial
-            ref._elements = elements
-            ref._block = block = (elements, address, layout, frame.f_code, offset)
-            if collects:
-                ref._holder = holders[id(block)] = Holder(block)
-            if tracked:
-                blocks[address] = block
-            return ref
-        except _UNUSUAL:
-            spare.append(address)
-        except BaseException:
-            spare.append(address)
-            raise
-        made = allocate_any(initial)
-        window = memory.typed_window(scalar.format)
-        return made
+            pass  # outside of the handler an error has no other one as its context
+        else:
+            try:
+                elements = window[address >> shift :]
+                if initial is None:
+                    elements[0]  # raises IndexError for a block above the window
+                else:
+                    elements[0] = initial
+                ref._elements = elements
+                ref._block = block = (elements, address, layout, frame.f_code, offset)
+                if collects:
+                    ref._holder = holders[id(block)] = Holder(block)
+                if tracked:
+                    blocks[address] = block
+                return ref
+            except _UNUSUAL:
+                spare.append(address)
+            except BaseException:
+                spare.append(address)
+                raise
+            made = allocate_any(initial)
+            window = memory.typed_window(scalar.format)
+            return made
+        return allocate_any(initial)
 
     return allocate
 
 
-def _indirect(
+def _indirect(  # noqa: C901 (in one function: a call more costs a tenth)
     layout: Layout,
     scalar: type[Scalar[T]],
     cls: Any,
@@ -209,20 +213,21 @@ def _indirect(
             ref: ScalarRef[T] = object.__new__(cls)
             address = spare.pop() if spare else _refilled(layout)
         except _UNUSUAL:
-            return allocate_any(initial)
-        try:
-            if initial is not None or clears:
-                write(address, 0 if initial is None else initial)
-            elements = memory.elements(scalar, address, 1)
-            ref._elements = elements
-            ref._block = blocks[address] = (elements, address, layout, frame.f_code, offset)
-        except _UNUSUAL:
-            spare.append(address)
-        except BaseException:
-            spare.append(address)
-            raise
+            pass  # outside of the handler an error has no other one as its context
         else:
-            return ref
+            try:
+                if initial is not None or clears:
+                    write(address, 0 if initial is None else initial)
+                elements = memory.elements(scalar, address, 1)
+                ref._elements = elements
+                ref._block = blocks[address] = (elements, address, layout, frame.f_code, offset)
+            except _UNUSUAL:
+                spare.append(address)
+            except BaseException:
+                spare.append(address)
+                raise
+            else:
+                return ref
         return allocate_any(initial)
 
     return allocate

@@ -8,7 +8,17 @@ from typing import Any
 
 import pytest
 
-from emheap import HeapManager, Struct, clamped_uint8, float32, float64, int32, utf8
+import emheap
+from emheap import (
+    HeapManager,
+    OutOfMemoryError,
+    Struct,
+    clamped_uint8,
+    float32,
+    float64,
+    int32,
+    utf8,
+)
 
 
 class Pair(Struct):
@@ -101,3 +111,16 @@ def test_a_use_after_free_raises_one_error(heap: HeapManager, name: str) -> None
     ref.free()
     for use in FREED[name]:
         raises_alone(use, ref)
+
+
+@pytest.mark.parametrize("options", [{}, {"enable_garbage_collection": True}], ids=str)
+def test_a_heap_that_is_full_says_so_alone(options: Any) -> None:
+    heap = emheap.wrap_buffer(bytearray(256), **options)
+    with heap.arena() as scratch:
+        kept: list[Any] = []
+        for allocate in (heap.alloc, scratch.alloc):
+            with pytest.raises(OutOfMemoryError) as caught:
+                kept.extend(allocate(int32) for _ in range(1000))
+            assert caught.value.__context__ is None
+        for number in reversed(kept):
+            number.free()
