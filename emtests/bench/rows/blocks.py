@@ -151,11 +151,38 @@ def _bytes_a_ref(_: float) -> Figures:
     return Figures([(ours / _MANY, bytes_of_peer() / _MANY)], "bytes")
 
 
-def bytes_of_peer() -> int:
+def _bytes_an_array(_: float) -> Figures:
+    """The same for each array of 8 numbers."""
+    heap = emheap.open(debug=False)
+    heap.alloc_int32_array(8).free()
+    refs: list[Any] = [None] * _MANY
+    ours = traced(lambda: _fill(refs, partial(heap.alloc_int32_array, 8)))
+    assert heap.total_allocated_byte_size == 32 * _MANY
+    heap.free_all()
+    return Figures([(ours / _MANY, bytes_of_peer(ctypes.c_int32 * 8) / _MANY)], "bytes")
+
+
+def _bytes_a_view(_: float) -> Figures:
+    """The same for each view at an address."""
+    heap = emheap.open(debug=False)
+    with heap.alloc_int32_array(8) as numbers:
+        address, kind = numbers.address, ctypes.c_int32 * 8
+        heap.view_int32_array(address, 8).release()
+        views: list[Any] = [None] * _MANY
+        ours = traced(lambda: _fill(views, partial(heap.view_int32_array, address, 8)))
+        views[:] = [None] * _MANY
+        theirs = traced(
+            lambda: _fill(views, lambda: memoryview(kind.from_address(address)).cast("B").cast("i"))
+        )
+        views.clear()
+    return Figures([(ours / _MANY, theirs / _MANY)], "bytes")
+
+
+def bytes_of_peer(kind: Any = ctypes.c_int32) -> int:
     """What Python keeps for 100,000 numbers of ctypes, in a dictionary by their addresses."""
     calloc, free = calloc_and_free()
     table: dict[int, Any] = {}
-    kept = traced(lambda: _enter(table, calloc))
+    kept = traced(lambda: _enter(table, calloc, kind))
     assert len(table) == _MANY
     for address in table:
         free(address)
@@ -167,10 +194,10 @@ def _fill(refs: list[Any], alloc: Callable[[], Any]) -> None:
         refs[index] = alloc()
 
 
-def _enter(table: dict[int, Any], calloc: Callable[[int, int], int]) -> None:
+def _enter(table: dict[int, Any], calloc: Callable[[int, int], int], kind: Any) -> None:
     for _ in range(_MANY):
-        address = calloc(1, 4)
-        table[address] = ctypes.c_int32.from_address(address)
+        address = calloc(1, ctypes.sizeof(kind))
+        table[address] = kind.from_address(address)
 
 
 def traced(fill: Callable[[], None]) -> int:
@@ -211,6 +238,20 @@ BLOCK_ROWS: list[Row] = [
         "c_int32.from_address in a dict by address",
         {NATIVE: 2.0, PYODIDE: 2.0},
         _bytes_a_ref,
+        quick=False,
+    ),
+    Row(
+        "bytes of a live array of 8 int32, of 100,000",
+        "(c_int32 * 8).from_address in a dict by address",
+        {NATIVE: 1.65, PYODIDE: 1.65},
+        _bytes_an_array,
+        quick=False,
+    ),
+    Row(
+        "bytes of a view at an address, of 100,000",
+        "memoryview(from_address()).cast().cast()",
+        {NATIVE: 1.59, PYODIDE: 1.59},
+        _bytes_a_view,
         quick=False,
     ),
 ]
