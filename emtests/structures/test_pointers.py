@@ -361,11 +361,16 @@ def test_a_block_knows_the_pointers_that_any_reference_stored(
 def test_what_is_no_block_is_known_to_the_reference_that_stored(heap: HeapManager) -> None:
     """As memory of C's: whoever looks there next may find what C stored meanwhile."""
     address = heap.alloc(Single).detach()
-    number = heap.alloc(int32, 7)
     wrapped = heap.wrap(Single, address)
-    wrapped.to = number
-    number.free()
-    with pytest.raises(UseAfterFreeError):
-        _ = wrapped.to.target
-    assert heap.wrap(Single, address).to.address == number.address
+    stores: tuple[Callable[[Any], None], ...] = (
+        lambda to: setattr(wrapped, "to", to),
+        lambda to: wrapped.write((to,)),
+    )
+    for store in stores:
+        number = heap.alloc(int32, 7)
+        store(number)
+        number.free()
+        with pytest.raises(UseAfterFreeError):
+            _ = wrapped.to.target
+        assert heap.wrap(Single, address).to.address == number.address
     heap.adopt(Single, address).free()
