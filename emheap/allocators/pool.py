@@ -14,7 +14,8 @@ class PoolAllocator(Allocator):
     A call into malloc is what an allocation costs most (0.4 us by ctypes, 19 us into a wasmtime
     guest); taking a block off a list costs a tenth. Every block is still one of the allocator's
     own, so C code may free it. An empty list is filled with a batch, each twice as large as the
-    last, and a full one gives half of its blocks back, so memory goes back after a burst.
+    last up to `BATCH`, and a full one gives half of its blocks back, so memory goes back after a
+    burst.
     """
 
     GRANULE = 16

@@ -292,6 +292,20 @@ def test_a_pool_keeps_no_more_than_it_says() -> None:
     assert sorted(counting.freed) == sorted(blocks)
 
 
+def test_each_batch_of_a_pool_is_twice_as_large_as_the_last() -> None:
+    pool = PoolAllocator(FreeListAllocator(16, 1 << 22))
+    spare = pool.spare(16)
+    assert spare is not None
+    batches = []
+    for _ in range(3 * PoolAllocator.BATCH):
+        if not spare:
+            pool.allocate(16)
+            batches.append(len(spare) + 1)
+        else:
+            pool.allocate(16)
+    assert batches == [1, 2, 4, 8, 16, 32, 64, 128, 256, 256, 256]
+
+
 def test_a_heap_gives_a_burst_of_numbers_back() -> None:
     counting = Counting()
     heap = emheap.wrap_buffer(bytearray(1 << 22), allocator=PoolAllocator(counting))

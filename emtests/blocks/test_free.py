@@ -172,6 +172,23 @@ def test_free_all_frees_everything(heap: HeapManager) -> None:
     heap.free_all()
 
 
+def test_free_all_frees_scalars_first_and_each_kind_last_first() -> None:
+    freed: list[int] = []
+
+    class Recording(emheap.WrappingAllocator):
+        def free_sized(self, address: int, size: int) -> None:
+            freed.append(address)
+            super().free_sized(address, size)
+
+    allocator = Recording(FreeListAllocator(16, 4096))
+    heap = emheap.wrap_buffer(bytearray(4096), allocator=allocator, debug=False)
+    refs: list[Any] = [heap.alloc_array(int32, 3), heap.alloc(int32, 1), heap.alloc(int32, 2)]
+    refs += [heap.alloc(utf8, "text"), heap.alloc(int32, 3), heap.alloc_array(int32, 1)]
+    array, one, two, text, three, other = [ref.address for ref in refs]
+    heap.free_all()
+    assert freed == [three, two, one, other, text, array]
+
+
 @pytest.mark.needs("zero copy")
 def test_free_all_leaves_what_is_in_use_and_names_it(heap: HeapManager) -> None:
     refs = [heap.alloc_array(int32, 4) for _ in range(5)]

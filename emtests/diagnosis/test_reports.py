@@ -29,6 +29,16 @@ def test_live_blocks_say_what_they_are_and_where_from(heap: HeapManager) -> None
     assert heap.live() == []
 
 
+def test_live_blocks_are_listed_oldest_first_within_a_type(heap: HeapManager) -> None:
+    numbers = [heap.alloc(float64) for _ in range(3)]
+    arrays = [heap.alloc_array(uint8, size) for size in (9, 1, 5)]
+    listed = [block.address for block in heap.live()]
+    for blocks in (numbers, arrays):
+        addresses = [ref.address for ref in blocks]
+        assert [address for address in listed if address in addresses] == addresses
+    heap.free_all()
+
+
 def test_statistics_group_what_is_live(heap: HeapManager) -> None:
     numbers = [heap.alloc(float64) for _ in range(3)]
     arrays = [heap.alloc_array(uint8, size) for size in (0, 1, 9, 16, 17)]
@@ -170,3 +180,18 @@ def _installed() -> bool:
     from importlib.metadata import entry_points
 
     return "emheap" in {point.name for point in entry_points(group="pytest11")}
+
+
+def test_an_error_of_the_body_carries_the_leaks_in_a_note(heap: HeapManager) -> None:
+    left = []
+
+    def fail() -> None:
+        left.append(heap.alloc(int32))
+        raise KeyError("body")
+
+    with pytest.raises(KeyError) as caught, heap.no_leaks():
+        fail()
+    left.pop().free()
+    if sys.version_info >= (3, 11):
+        (note,) = caught.value.__notes__
+        assert note.startswith("and then, 1 block of 4 bytes is still live; free it:")

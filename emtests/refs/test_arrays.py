@@ -309,3 +309,11 @@ def test_repr_tells_type_length_address_and_owner(heap: HeapManager) -> None:
     assert repr(wrapped) == f"<ArrayRef float64 of 3 elements at 0x{ref.address:x} borrowed>"
     ref.free()
     assert repr(ref) == f"<ArrayRef float64 at 0x{ref.address:x} freed>"
+
+
+def test_what_resizing_adds_is_0_where_blocks_are_not_cleared(open_heap: Any) -> None:
+    heap = open_heap(clear_allocated_regions=False)
+    heap.alloc_array(uint8, b"\xff" * 64).free()
+    with heap.alloc_array(uint8, b"\1" * 4) as array:
+        array.resize(64)
+        assert bytes(array) == b"\1" * 4 + bytes(60)

@@ -374,3 +374,12 @@ def test_what_is_no_block_is_known_to_the_reference_that_stored(heap: HeapManage
             _ = wrapped.to.target
         assert heap.wrap(Single, address).to.address == number.address
     heap.adopt(Single, address).free()
+
+
+def test_a_pointer_equals_no_reference_of_another_heap() -> None:
+    ours, other = (emheap.wrap_buffer(bytearray(256), debug=False) for _ in range(2))
+    with ours.alloc(Vec) as here, other.alloc(Vec) as there:
+        assert here.address == there.address
+        with ours.alloc(emheap.Pointer[Vec], here) as pointer:
+            assert pointer.value == here
+            assert pointer.value != there

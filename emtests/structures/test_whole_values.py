@@ -449,3 +449,10 @@ def test_packed_structures_in_arrays(scratch: Any) -> None:
     row[1].inner = (3, 4)
     assert row[1].to_tuple() == (1, -5, (3, 4), 7, 9)
     assert row[0].to_tuple() == (1, -5, (1, 2), 7, 9)
+
+
+def test_unions_are_equal_if_their_bytes_are(scratch: Any) -> None:
+    assert Same(number=7) == Same(number=7)
+    assert Same(number=7) != Same(number=263)
+    assert scratch.alloc(Same, number=7) == Same(number=7)
+    assert scratch.alloc(Same, number=7) != Same(number=263)
