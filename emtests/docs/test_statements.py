@@ -9,7 +9,6 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -155,7 +154,9 @@ def test_the_tests_that_are_named_exist() -> None:
 def test_the_paths_that_are_named_exist() -> None:
     for name, text in texts():
         for path in re.findall(r"`((?:emheap|emtests|pyodide_demo|\.github)/[\w./]+)`", text):
-            assert Path(ROOT / path).exists(), f"{name}: {path}"
+            if path.startswith(".github/") and not (ROOT / ".github").is_dir():
+                continue  # only a checkout has it
+            assert (ROOT / path).exists(), f"{name}: {path}"
 
 
 def test_what_a_memory_must_do() -> None:
