@@ -88,7 +88,8 @@ class DecodedElements:
         self.stored = stored
 
     def __len__(self) -> int:
-        return len(self.stored)
+        # Without a call, after which another thread may run: freeing asks this last.
+        return self.stored.nbytes // self.stored.itemsize
 
     def __getitem__(self, index: Any) -> Any:
         if type(index) is slice:
@@ -124,7 +125,7 @@ class WideElements:
         self._size = scalar.size
 
     def __len__(self) -> int:
-        return len(self.stored) // self._size
+        return self.stored.nbytes // self._size  # without a call, as above
 
     def _slice(self, index: int) -> slice:
         index = operator.index(index)  # an int's product does not wrap, as numpy's do

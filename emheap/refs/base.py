@@ -345,35 +345,34 @@ class HeapRef(Generic[T]):
         block = self._block
         elements, address, layout, _, _ = block
         spare = layout.spare
-        taken = False
         if spare is not None and len(spare) < layout.most_spare:
             try:
                 frame = current_frame(1)
                 if not layout.tracked:
                     elements.nbytes  # type: ignore[attr-defined]  # noqa: B018 (raises if released)
-                elif layout.blocks[address] is block and not layout.loans:
+                elif elements and not layout.loans:
                     del layout.blocks[address]
                 else:
                     raise LookupError
-                taken = True
-                elements.release()
-                layout.freed[address] = (block, frame.f_code, frame.f_lasti)
-                self.__class__ = self._borrowed_class
-                spare.append(address)
-                return
-            except BufferError:
-                if layout.tracked:
-                    layout.table.reenter(block)
             except (LookupError, ValueError, AttributeError):
                 pass
-            except MemoryError:
-                if taken:
+            else:
+                try:
+                    elements.release()
+                    layout.freed[address] = (block, frame.f_code, frame.f_lasti)
+                    self.__class__ = self._borrowed_class
+                    spare.append(address)
+                    return
+                except BufferError:
+                    if layout.tracked:
+                        layout.table.reenter(block)
+                except MemoryError:
                     _settle(block, spare)
-                raise
+                    raise
         if not self._free_pooled(2):
             self._free_at(caller_site())
 
-    def _free_pooled(self, depth: int) -> bool:  # noqa: C901 (as above)
+    def _free_pooled(self, depth: int) -> bool:
         """Free a block that goes back to a list of free ones, in the common case.
 
         The user's program stands `depth` frames above.
@@ -383,17 +382,20 @@ class HeapRef(Generic[T]):
         spare = layout.spare
         if spare is None or len(spare) >= layout.most_spare:
             return False
-        taken = False
         try:
             frame = current_frame(depth)
-            # From the look to the removal nothing is called, so no other thread comes between.
+            # Elements that are not released are those of the block in the table: looking that up
+            # would cost a twentieth. The look ends with no call before the removal, so no other
+            # thread comes between.
             if not layout.tracked:
                 elements.nbytes  # type: ignore[attr-defined]  # noqa: B018 (raises if released)
-            elif layout.blocks[address] is block and not layout.loans:
+            elif elements and not layout.loans:
                 del layout.blocks[address]
             else:
                 return False
-            taken = True
+        except (LookupError, ValueError, AttributeError):
+            return False  # freed, or no Python function is the caller: JavaScript, a new thread
+        try:
             elements.release()
             layout.freed[address] = (block, frame.f_code, frame.f_lasti)
             self.__class__ = self._borrowed_class
@@ -402,11 +404,8 @@ class HeapRef(Generic[T]):
             if layout.tracked:
                 layout.table.reenter(block)
             return False
-        except (LookupError, ValueError, AttributeError):
-            return False  # freed, or no Python function is the caller: JavaScript, a new thread
         except MemoryError:
-            if taken:
-                _settle(block, spare)
+            _settle(block, spare)
             raise
         return True
 

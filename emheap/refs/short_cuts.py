@@ -99,7 +99,10 @@ def _tracked(  # noqa: C901 (in one function: a call more costs a tenth)
             if offset > 256:
                 offset = shared_offset(offset, offset)
             ref: ScalarRef[T] = cls()
-            address = spare.pop() if spare else _refilled(layout)
+            try:
+                address = spare.pop()
+            except IndexError:
+                address = _refilled(layout)
         except _UNUSUAL:
             pass  # outside of the handler an error has no other one as its context
         else:
@@ -160,7 +163,10 @@ def _other(  # noqa: C901 (in one function: a call more costs a tenth)
             elif encodes:
                 initial = encode(initial)
             ref: ScalarRef[T] = new()
-            address = spare.pop() if spare else _refilled(layout)
+            try:
+                address = spare.pop()
+            except IndexError:
+                address = _refilled(layout)
         except _UNUSUAL:
             pass  # outside of the handler an error has no other one as its context
         else:
@@ -211,7 +217,10 @@ def _indirect(  # noqa: C901 (in one function: a call more costs a tenth)
             frame = current_frame(depth)
             offset = shared_offset(frame.f_lasti, frame.f_lasti)
             ref: ScalarRef[T] = object.__new__(cls)
-            address = spare.pop() if spare else _refilled(layout)
+            try:
+                address = spare.pop()
+            except IndexError:
+                address = _refilled(layout)
         except _UNUSUAL:
             pass  # outside of the handler an error has no other one as its context
         else:
@@ -262,7 +271,10 @@ def small_allocator(  # noqa: C901 (in one function: a call more costs a tenth)
             if offset > 256:
                 offset = shared_offset(offset, offset)
             ref = new()
-            address = spare.pop() if spare else _refilled(layout)
+            try:
+                address = spare.pop()
+            except IndexError:
+                address = _refilled(layout)
         except _UNUSUAL:
             return allocate(kind, count, data, depth + 1) if learn(kind, count) else None
         try:
