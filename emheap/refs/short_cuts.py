@@ -91,7 +91,7 @@ def _tracked(  # noqa: C901 (in one function: a call more costs a tenth)
     default = 0 if clears else None
     assert spare is not None
 
-    def allocate(initial: Any = default) -> ScalarRef[T]:
+    def allocate(initial: Any = default) -> ScalarRef[T]:  # noqa: C901 (as above)
         nonlocal window
         try:
             frame = current_frame(depth)
