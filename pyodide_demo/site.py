@@ -30,6 +30,7 @@ _PROGRAM = (
     "lanes.py",
     "breaking.py",
     "bare.py",
+    "compiled.py",
     "copying.py",
     "explorer.py",
     "explorer_parts.py",

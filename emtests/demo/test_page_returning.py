@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 from typing import Any
@@ -44,6 +45,22 @@ def test_a_return_transfers_nothing_of_pyodide(seen: dict[str, Any]) -> None:
     assert any(name.endswith("pyodide.asm.wasm") for name in names)
     assert transferred(seen["second"], "/pyodide-") == 0
     assert transferred(seen["second"]) < MOST_OF_A_RETURN
+
+
+def test_a_return_goes_on_from_the_memory_that_the_first_visit_kept(seen: dict[str, Any]) -> None:
+    first, second = (ast.literal_eval(seen[name]["answer"]) for name in ("first", "second"))
+    assert first[0] == second[0]  # the hash of a text is another one in each Python that starts
+    assert first[1] != second[1]  # random numbers are not those of the first visit
+    assert first[2:] == second[2:] == (["a", "b", "c"], 7)
+    assert len(seen["first"]["memories"]) == 1
+    assert seen["first"]["memories"] == seen["second"]["memories"]
+
+
+def test_a_memory_that_cannot_be_used_is_replaced(seen: dict[str, Any]) -> None:
+    spoilt = seen["spoilt"]
+    [complaint] = spoilt["complaints"]
+    assert complaint == "A kept memory could not be used: Snapshot has invalid magic number"
+    assert ast.literal_eval(spoilt["answer"])[3] == 7
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from playwright.sync_api import expect
+
+from emtests.demo.browser.console import enter
 from emtests.demo.browser.visit import started
 
 if TYPE_CHECKING:
@@ -14,6 +17,16 @@ if TYPE_CHECKING:
 
 MILLISECONDS_TO_WRITE = 5000
 """Chromium keeps compiled code two seconds after the last of it was compiled."""
+MEMORIES = """async () => {
+    const kept = await (await caches.open("emheap")).keys();
+    return kept.map(({ url }) => url).filter((url) => url.includes("/memory?"));
+}"""
+SPOIL = """async ([address, text]) => {
+    await (await caches.open("emheap")).put(address, new Response(text));
+}"""
+PROMPT = (
+    "import random\nhash('emheap'), random.random(), sorted({*'abc'}), heap.alloc(int32, 7).value"
+)
 
 
 def drive(visit: Visit) -> None:
@@ -25,7 +38,9 @@ def drive(visit: Visit) -> None:
         )
         page = context.new_page()
         visit.watch(page)
-        visit.seen[name] = _start(context, page, visit.address)
+        visit.seen[name] = _start(context, page, visit.address) | _use(page)
+        if name == "second":
+            visit.seen["spoilt"] = _spoil(visit, page)
         context.close()
 
 
@@ -45,6 +60,32 @@ def _start(context: BrowserContext, page: Page, address: str) -> dict[str, Any]:
         page.wait_for_timeout(100)
     events = {event["name"] for event in _trace(session, ended[0]["stream"])}
     return {"seconds": seconds, "entries": entries, "events": sorted(events)}
+
+
+def _use(page: Page) -> dict[str, Any]:
+    """What Python is and does, whether it came from its start or from a kept memory."""
+    expect(page.locator("#caption")).to_contain_text("sepia")
+    page.get_by_role("tab", name="Console").click()
+    answer = enter(page, PROMPT)
+    page.get_by_role("tab", name="Structures").click()
+    expect(page.locator("#structure-title")).to_contain_text("Node: 24 bytes")
+    page.get_by_role("tab", name="Heap map").click()
+    expect(page.locator("#map-rows")).to_contain_text("clamped_uint8 array")
+    return {"answer": answer, "memories": page.evaluate(MEMORIES)}
+
+
+def _spoil(visit: Visit, page: Page) -> dict[str, Any]:
+    """Start where what was kept is no memory of Python at all."""
+    [address] = page.evaluate(MEMORIES)
+    page.evaluate(SPOIL, [address, "nonsense" * 100])
+    visit.seen["complaints"].clear()
+    page.reload()
+    started(page)
+    page.get_by_role("tab", name="Console").click()
+    answer = enter(page, PROMPT)
+    complaints = [*visit.seen["complaints"]]
+    visit.seen["complaints"].clear()
+    return {"answer": answer, "complaints": complaints}
 
 
 def _entries(page: Page) -> list[list[Any]]:

@@ -11,9 +11,10 @@ export interface Pyodide {
     _malloc(size: number): number;
     _free(address: number): void;
   };
-  _api: { on_fatal?: (error: unknown) => void };
+  _api: { config: { _makeSnapshot?: boolean }; on_fatal?: (error: unknown) => void };
   globals: PyProxy;
   loadPackage(address: string, options?: object): Promise<unknown>;
+  makeMemorySnapshot(): Uint8Array<ArrayBuffer>;
   pyimport(name: string): PyProxy;
   runPython(code: string): PyProxy;
   setInterruptBuffer(buffer: Uint8Array): void;

@@ -1,9 +1,12 @@
 // Starts Python in this worker.
 
 import { Downloads, Problem } from "./downloads.js";
+import { KeptMemory } from "./kept_memory.js";
 
 /** @import { News, Site } from "../protocol.d.ts" */
 /** @import { PyProxy, Pyodide, PyodideModule } from "./pyodide.d.ts" */
+
+const PROGRAM = "/program";
 
 /** @typedef {Awaited<ReturnType<typeof startPython>>} Surroundings what the panels' tasks are given */
 
@@ -14,19 +17,7 @@ import { Downloads, Problem } from "./downloads.js";
  * @param {(stage: News["stage"]) => void} report
  */
 export async function startPython(site, base, report) {
-  const address = (/** @type {string} */ relative) => new URL(relative, base).href;
-  let last = 0;
-  const downloads = new Downloads(site, base, (fetched) => {
-    if (fetched - last < 50_000) return; // a message for each piece would be thousands
-    last = fetched;
-    report({ name: "fetch", fetched });
-  });
-  const pyodide = await downloads.serve(() => startPyodide(site, address, report));
-  report({ name: "load" });
-  const program = downloads.take(address(site.program.replace(".gz", "")));
-  if (program === undefined) throw new Error(`${site.program} is not among the downloads`);
-  pyodide.unpackArchive(await (await program).arrayBuffer(), "zip", { extractDir: "/program" });
-  pyodide.runPython(`import sys; sys.path.insert(0, "/program")`);
+  const pyodide = await startPyodide(site, base, report);
 
   /** @type {Map<string, PyProxy>} */
   const modules = new Map();
@@ -51,24 +42,73 @@ export async function startPython(site, base, report) {
 }
 
 /**
+ * Start Pyodide with the programs in it, from the memory that an earlier start kept if there is one.
  * @param {Site} site
- * @param {(relative: string) => string} address
+ * @param {string} base
  * @param {(stage: News["stage"]) => void} report
- * @returns {Promise<Pyodide>}
  */
-async function startPyodide(site, address, report) {
+async function startPyodide(site, base, report) {
+  const memory = new KeptMemory(site, base);
+  const kept = memory.read();
   try {
-    const folder = address(site.pyodide);
-    // Both at once: the first would ask for the second when it is needed.
-    const [module] = await Promise.all([import(`${folder}pyodide.mjs`), import(`${folder}pyodide.asm.mjs`)]);
-    const options = { indexURL: folder, env: { HOME: "/home/pyodide" } };
-    const pyodide = /** @type {PyodideModule} */ (module).loadPyodide(options);
-    report({ name: "start" });
-    return await pyodide;
+    const pyodide = await loadPyodide(site, base, report, kept);
+    if ((await kept) === undefined) prepare(pyodide, memory);
+    else pyodide.pyimport("pyodide_demo.compiled").start_again();
+    return pyodide;
   } catch (error) {
     if (error instanceof Problem) throw error;
-    throw new Problem(`Python could not be started: ${lastLine(error)}`);
+    if ((await kept) === undefined) throw new Problem(`Python could not be started: ${lastLine(error)}`);
+    console.warn(`A kept memory could not be used: ${lastLine(error)}`);
+    await memory.drop();
+    return await startPyodide(site, base, report);
   }
+}
+
+/**
+ * Compile the programs in a Python that never ran before, and keep its memory.
+ * @param {Pyodide} pyodide
+ * @param {KeptMemory} memory
+ */
+function prepare(pyodide, memory) {
+  pyodide.runPython(`import sys; sys.path.insert(0, "${PROGRAM}")`);
+  if (!("caches" in self)) return;
+  pyodide.pyimport("pyodide_demo.compiled").compile_all(PROGRAM);
+  // With this option Python would see proxies in the place of JavaScript's objects. It is set for this moment alone,
+  // in which Python has none of them.
+  pyodide._api.config._makeSnapshot = true;
+  void memory.write(pyodide.makeMemorySnapshot());
+  pyodide._api.config._makeSnapshot = false;
+}
+
+/**
+ * @param {Site} site
+ * @param {string} base
+ * @param {(stage: News["stage"]) => void} report
+ * @param {Promise<Uint8Array | undefined>} kept a memory to go on from
+ * @returns {Promise<Pyodide>}
+ */
+async function loadPyodide(site, base, report, kept) {
+  const address = (/** @type {string} */ relative) => new URL(relative, base).href;
+  let last = 0;
+  const downloads = new Downloads(site, base, (fetched) => {
+    if (fetched - last < 50_000) return; // a message for each piece would be thousands
+    last = fetched;
+    report({ name: "fetch", fetched });
+  });
+  const pyodide = await downloads.serve(async () => {
+    const folder = address(site.pyodide);
+    // Both at once: the first would ask for the second when it is needed.
+    const files = ["pyodide.mjs", "pyodide.asm.mjs"].map((name) => import(folder + name));
+    const [module, , memory] = await Promise.all([...files, kept]);
+    report({ name: "start" });
+    const options = { indexURL: folder, env: { HOME: "/home/pyodide" }, _loadSnapshot: memory };
+    return await /** @type {PyodideModule} */ (module).loadPyodide(options);
+  });
+  report({ name: "load" });
+  const program = downloads.take(address(site.program.replace(".gz", "")));
+  if (program === undefined) throw new Error(`${site.program} is not among the downloads`);
+  pyodide.unpackArchive(await (await program).arrayBuffer(), "zip", { extractDir: PROGRAM });
+  return pyodide;
 }
 
 /**
