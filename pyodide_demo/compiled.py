@@ -10,6 +10,7 @@ import importlib
 import random
 import sys
 from collections.abc import Callable
+from importlib.abc import PathEntryFinder
 from importlib.machinery import SOURCE_SUFFIXES, FileFinder, SourceFileLoader
 from pathlib import Path
 from types import CodeType
@@ -36,16 +37,16 @@ def compile_all(folder: str) -> int:
 
 
 def start_again() -> None:
-    """After a memory was taken up again: forget what the Python had that it is of."""
-    sys.path[:] = dict.fromkeys(sys.path)  # each start puts the current folder before the others
+    """In a Python that goes on from a kept memory: forget what only the first one knows."""
+    sys.path.remove("")  # each start puts the current folder before all others, this one again
     importlib.invalidate_caches()
     random.seed()
 
 
-def _hook_for(folder: str) -> Callable[[str], FileFinder]:
+def _hook_for(folder: str) -> Callable[[str], PathEntryFinder]:
     make = FileFinder.path_hook((_Loader, SOURCE_SUFFIXES))
 
-    def hook(path: str) -> FileFinder:
+    def hook(path: str) -> PathEntryFinder:
         if not path.startswith(folder):
             raise ImportError(f"{path} is not below {folder}")
         return make(path)

@@ -79,6 +79,15 @@ export function make(tag, properties = {}, ...children) {
 }
 
 /**
+ * A long name that is broken between its words where there is no room for it.
+ * @param {string} name
+ */
+export function breakable(name) {
+  const words = name.split(/(?<=[_./])/);
+  return make("span", {}, ...words.flatMap((word, at) => (at ? [make("wbr"), word] : [word])));
+}
+
+/**
  * A cell of a table: a heading of its row where the caller asks for one.
  * @param {Child} content
  */

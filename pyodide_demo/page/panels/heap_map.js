@@ -3,6 +3,7 @@
 import { BlockMap, CELLS, kindClass } from "../block_map.js";
 import { chart } from "../chart.js";
 import {
+  breakable,
   button,
   bytesOf,
   canvas,
@@ -89,7 +90,14 @@ export function startHeapMap(python, state) {
     element("map-kinds").replaceChildren(
       ...survey.by_kind.map(({ name, blocks: count, byte_size: bytes }, at) =>
         row(
-          heading(make("span", { className: "kind" }, make("span", { className: `swatch ${kindClass(at)}` }), name)),
+          heading(
+            make(
+              "span",
+              { className: "kind" },
+              make("span", { className: `swatch ${kindClass(at)}` }),
+              breakable(name),
+            ),
+          ),
           number(count),
           number(bytes),
         ),
@@ -97,7 +105,7 @@ export function startHeapMap(python, state) {
     );
     element("map-sites").replaceChildren(
       ...survey.by_site.map(({ name, blocks: count, byte_size: bytes }) =>
-        row(heading(name), number(count), number(bytes)),
+        row(heading(breakable(name)), number(count), number(bytes)),
       ),
     );
     showBlocks(survey.rows);

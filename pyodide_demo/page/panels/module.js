@@ -1,6 +1,6 @@
 // The visitor's own WebAssembly module: what it has, its heap, and a prompt that calls it.
 
-import { element, heading, input, make, row, showError, size, wordsOf } from "../dom.js";
+import { breakable, element, heading, input, make, row, showError, size, wordsOf } from "../dom.js";
 import { Prompt } from "./console.js";
 
 /** @import { News, OpenedModule, Site } from "../protocol.d.ts" */
@@ -76,11 +76,11 @@ export function startModule(python, state, site) {
       ? "The functions it imports are replaced by ones that return 0."
       : "It imports nothing.";
     element("module-imports").replaceChildren(
-      ...imports.map((each) => row(heading(`${each.module}.${each.name}`), each.kind, each.type)),
+      ...imports.map((each) => row(heading(breakable(`${each.module}.${each.name}`)), each.kind, each.type)),
     );
     element("module-exports").replaceChildren(
       ...exports.map((each) => {
-        const call = make("button", { type: "button", className: "link" }, each.name);
+        const call = make("button", { type: "button", className: "link" }, breakable(each.name));
         call.addEventListener("click", () => {
           const access = /^[A-Za-z_]\w*$/.test(each.name) ? `exports.${each.name}` : `getattr(exports, "${each.name}")`;
           prompt.put(each.kind === "function" ? `${access}()` : access);
