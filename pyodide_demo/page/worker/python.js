@@ -76,8 +76,13 @@ function prepare(pyodide, memory) {
   // With this option Python would see proxies in the place of JavaScript's objects. It is set for this moment alone,
   // in which Python has none of them.
   pyodide._api.config._makeSnapshot = true;
-  void memory.write(pyodide.makeMemorySnapshot());
-  pyodide._api.config._makeSnapshot = false;
+  try {
+    void memory.write(pyodide.makeMemorySnapshot());
+  } catch (error) {
+    console.warn(`The memory of Python cannot be kept: ${lastLine(error)}`); // and this start goes on
+  } finally {
+    pyodide._api.config._makeSnapshot = false;
+  }
 }
 
 /**
