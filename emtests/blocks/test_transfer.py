@@ -323,7 +323,7 @@ def test_a_block_that_is_freed_while_it_is_resized_leaves_nothing() -> None:
     meddling = Meddling(16, 4096)
     heap = wrap_buffer(bytearray(4096), allocator=meddling)
     ref = meddling.victim = heap.alloc_array(int32, [1, 2, 3])
-    with pytest.raises(DoubleFreeError, match="double free: the int32 array of 12 bytes"):
+    with pytest.raises(UseAfterFreeError, match="use after free: the int32 array of 12 bytes"):
         ref.resize(100)
     assert ref.is_freed
     assert heap.total_allocated_byte_size == 0
