@@ -348,12 +348,10 @@ class HeapRef(Generic[T]):
         if spare is not None and len(spare) < layout.most_spare:
             try:
                 frame = current_frame(1)
-                if not layout.tracked:
-                    elements.nbytes  # type: ignore[attr-defined]  # noqa: B018 (raises if released)
-                elif elements and not layout.loans:
-                    del layout.blocks[address]
-                else:
+                if not elements or layout.loans:
                     raise LookupError
+                if layout.tracked:
+                    del layout.blocks[address]
             except (LookupError, ValueError, AttributeError):
                 pass
             else:
@@ -387,12 +385,10 @@ class HeapRef(Generic[T]):
             # Elements that are not released are those of the block in the table: looking that up
             # would cost a twentieth. The look ends with no call before the removal, so no other
             # thread comes between.
-            if not layout.tracked:
-                elements.nbytes  # type: ignore[attr-defined]  # noqa: B018 (raises if released)
-            elif elements and not layout.loans:
-                del layout.blocks[address]
-            else:
+            if not elements or layout.loans:
                 return False
+            if layout.tracked:
+                del layout.blocks[address]
         except (LookupError, ValueError, AttributeError):
             return False  # freed, or no Python function is the caller: JavaScript, a new thread
         try:

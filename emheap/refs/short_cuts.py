@@ -113,8 +113,8 @@ def _tracked(  # noqa: C901 (in one function: a call more costs a tenth)
                     elements[0] = initial
                 elif clears:
                     elements[0] = 0
-                else:
-                    elements[0]  # raises IndexError for a block above the window
+                elif not elements:  # the block lies above the window
+                    raise IndexError
                 ref._elements = elements
                 ref._block = blocks[address] = (elements, address, layout, frame.f_code, offset)
                 return ref
@@ -172,10 +172,10 @@ def _other(  # noqa: C901 (in one function: a call more costs a tenth)
         else:
             try:
                 elements = window[address >> shift :]
-                if initial is None:
-                    elements[0]  # raises IndexError for a block above the window
-                else:
+                if initial is not None:
                     elements[0] = initial
+                elif not elements:  # the block lies above the window
+                    raise IndexError
                 ref._elements = elements
                 ref._block = block = (elements, address, layout, frame.f_code, offset)
                 if collects:
