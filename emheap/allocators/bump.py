@@ -38,12 +38,17 @@ class BumpAllocator(Allocator):
 
     def allocate(self, size: int) -> int:
         with self._lock:
+            return self._take(size)
+
+    def _take(self, size: int) -> int:
+        while True:
             address = self._next
-            following = min(self._end, align_up(address + size, self.alignment))
             if size > self._end - address:
                 return 0
-            self._newest, self._next = address, following
-            return address
+            following = min(self._end, align_up(address + size, self.alignment))
+            if address == self._next:  # no finalizer has allocated meanwhile
+                self._newest, self._next = address, following
+                return address
 
     def free(self, address: int) -> None:
         with self._lock:

@@ -74,15 +74,26 @@ class ChunkAllocator(Allocator):
         if spare is None:
             return False
         with self._lock:
-            if self._end - self._next < rounded and not self._add_chunk(rounded):
-                return False
-            count = min((self._end - self._next) // rounded, max(1, 4096 // rounded))
-            addresses = range(self._next, self._next + count * rounded, rounded)
             # Cut off before they are on the list: an interrupt in between wastes them until the
             # chunk goes back.
-            self._next = addresses.stop
+            addresses = self._cut_off(rounded)
             spare.extend(reversed(addresses))
-        return True
+        return bool(addresses)
+
+    def _cut_off(self, rounded: int) -> range:
+        """Some blocks off the newest chunk; none if there is no room for another chunk."""
+        while True:
+            start, end = self._next, self._end
+            if end - start < rounded:
+                if not self._add_chunk(rounded):
+                    return range(0)
+                continue
+            count = min((end - start) // rounded, max(1, 4096 // rounded))
+            addresses = range(start, start + count * rounded, rounded)
+            stop = addresses.stop
+            if start == self._next:  # no finalizer has allocated meanwhile
+                self._next = stop
+                return addresses
 
     def _add_chunk(self, rounded: int) -> bool:
         """Begin a chunk that has room for a block; tell whether there was one."""

@@ -118,12 +118,12 @@ class DebugAllocator(WrappingAllocator):
             damage = self._zone_damage(record)
             if damage:
                 raise self._corruption([damage])
-            before = self._waiting[-1].freed_bytes if self._waiting else 0
-            record.freed_bytes = before + record.size + 2 * self._zone
             record.freed = caller_stack(self._depth)
             self._memory.fill(address, record.size, FREED)
             del self._live[address]
             try:
+                before = self._waiting[-1].freed_bytes if self._waiting else 0
+                record.freed_bytes = before + record.size + 2 * self._zone
                 self._waiting.append(record)
             except MemoryError:
                 self._live[address] = record
@@ -159,12 +159,17 @@ class DebugAllocator(WrappingAllocator):
         return HeapCorruptionError("\n".join([*damages, f"noticed at {noticed}"]))
 
     def _make_room(self, room: int) -> None:
-        while self._waiting and self._waiting_bytes > room:
-            record = self._waiting[0]
+        while self._waiting_bytes > room:
+            try:
+                # Taken out before anything is called: a finalizer that allocates in the middle
+                # of that would find it there, and give it back, too.
+                record = self._waiting.popleft()
+            except IndexError:
+                return
             damage = self._freed_damage(record)
             if damage:
+                self._waiting.appendleft(record)
                 raise self._corruption([damage])
-            self._waiting.popleft()
             try:
                 self._allocator.free_sized(record.base, record.size + 2 * self._zone)
             except self._allocator.refusals:
@@ -173,9 +178,12 @@ class DebugAllocator(WrappingAllocator):
 
     @property
     def _waiting_bytes(self) -> int:
-        first = self._waiting[0]
-        own = first.size + 2 * self._zone
-        return self._waiting[-1].freed_bytes - first.freed_bytes + own
+        """The bytes of all blocks that wait; -1 if none does."""
+        try:
+            first, last = self._waiting[0], self._waiting[-1]
+        except IndexError:
+            return -1
+        return last.freed_bytes - first.freed_bytes + first.size + 2 * self._zone
 
     def _draw_zones(self, record: _Record) -> None:
         self._memory.fill(record.base, self._zone, RED_ZONE)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
+from collections.abc import Callable
 
 from emheap._util.checks import align_up, check_alignment, check_integer
 from emheap._util.locks import Lock, renew_after_fork
@@ -18,6 +19,11 @@ class FreeListAllocator(Allocator):
 
     Its records are Python objects, not headers in the memory, so a program that writes past its
     blocks cannot damage them. Finding, splitting and joining are searches by bisection.
+
+    A finalizer may free or allocate in the middle of a call: the lock lets its own thread in. So a
+    block is entered before the gaps change, with no call between the last look at its gap and the
+    entry; each step says that the gaps are torn after its own calls, right before it changes them;
+    and where another call came between, the next one finds the gaps again.
     """
 
     trusted = True
@@ -38,6 +44,8 @@ class FreeListAllocator(Allocator):
         self._free_by_size: list[tuple[int, int]] = []
         self._torn = False
         """Whether the gaps are being changed; or were, when an interrupt or a fork came."""
+        self._calls = 0
+        """How often a call has begun to change the gaps, or found them again."""
         self._lock = Lock()
         renew_after_fork(self)
         self.add(self._start, self._end)
@@ -59,22 +67,26 @@ class FreeListAllocator(Allocator):
     def allocate(self, size: int) -> int:
         needed = align_up(max(size, 1), self.alignment)
         with self._lock:
-            self._mend()
+            return self._take(needed)
+
+    def _take(self, needed: int) -> int:
+        while True:
+            call = self._begin()
             position = bisect_left(self._free_by_size, (needed, 0))
-            if position == len(self._free_by_size):
-                return 0
-            gap, address = self._free_by_size[position]
-            self._torn = True
-            self._remove_gap(address, gap)
-            if gap > needed:
-                self._add_gap(address + needed, gap - needed)
-            self._used[address] = needed
-            self._torn = False
-            return address
+            fitting = self._free_by_size[position : position + 1]
+            if call == self._calls:
+                break
+        if not fitting:
+            return 0
+        ((gap, address),) = fitting
+        self._torn = True
+        self._used[address] = needed
+        self._change(call, self._split, address, gap, needed)
+        return address
 
     def free(self, address: int) -> None:
         with self._lock:
-            self._mend()
+            call = self._begin()
             used = self._used.get(address)
             if used is None:
                 raise HeapCorruptionError(
@@ -83,11 +95,7 @@ class FreeListAllocator(Allocator):
             end = address + used
             self._torn = True
             del self._used[address]
-            try:
-                self._join(address, end)
-                self._torn = False
-            except MemoryError:
-                pass  # it is free all the same: the next call finds the gaps again
+            self._change(call, self._join, address, end)
 
     def extend(self, end: int) -> None:
         """Make the bytes up to `end` available too, after the memory has grown."""
@@ -99,34 +107,67 @@ class FreeListAllocator(Allocator):
         last = check_integer(end, "end") & -self.alignment
         if last > first:
             with self._lock:
-                self._mend()
+                call = self._begin()
                 self._torn = True
                 # In this order: what was entered is never added again.
                 self._end = max(self._end, last)
                 self._ranges.append((first, last))
-                self._join(first, last)
-                self._torn = False
+                self._change(call, self._join, first, last)
 
     # The gaps
 
+    def _begin(self) -> int:
+        """Begin a call that changes the gaps; gives its number."""
+        self._mend()
+        self._calls = call = self._calls + 1
+        return call
+
+    def _change(self, call: int, change: Callable[..., None], *arguments: int) -> None:
+        """Change the gaps after the blocks or the ranges. Where that fails they stay torn."""
+        try:
+            change(*arguments)
+            self._torn = call != self._calls
+        except MemoryError:
+            pass
+        except LookupError:  # another call found the gaps again
+            if call == self._calls:
+                raise
+            self._torn = True
+
     def _mend(self) -> None:
         """Find the gaps again if their records may be half changed."""
-        if not self._torn:
-            return
-        self._free_by_address.clear()
-        self._free_by_end.clear()
-        self._free_by_size.clear()
+        while self._torn:
+            calls = self._calls
+            gaps = self._find_gaps()
+            by_address = {start: end - start for start, end in gaps}
+            by_end = {end: start for start, end in gaps}
+            by_size = sorted((end - start, start) for start, end in gaps)
+            if calls == self._calls:
+                self._free_by_address, self._free_by_end = by_address, by_end
+                self._free_by_size = by_size
+                self._calls = calls + 1
+                self._torn = False
+
+    def _find_gaps(self) -> list[tuple[int, int]]:
+        """The starts and ends of what no block has of the ranges."""
+        gaps = []
         used = sorted(self._used.items())
         for start, end in _joined(self._ranges):
             for address, size in used[bisect_left(used, (start, 0)) :]:
                 if address >= end:
                     break
                 if address > start:
-                    self._join(start, address)
+                    gaps.append((start, address))
                 start = address + size
             if end > start:
-                self._join(start, end)
-        self._torn = False
+                gaps.append((start, end))
+        return gaps
+
+    def _split(self, address: int, gap: int, needed: int) -> None:
+        """Leave of a gap what a block at its start does not need."""
+        self._remove_gap(address, gap)
+        if gap > needed:
+            self._add_gap(address + needed, gap - needed)
 
     def _join(self, start: int, end: int) -> None:
         """Make one gap of bytes that became free and the gaps before and after them."""
@@ -141,12 +182,17 @@ class FreeListAllocator(Allocator):
         self._add_gap(start, end - start)
 
     def _add_gap(self, address: int, size: int) -> None:
+        gap = (size, address)
+        position = bisect_left(self._free_by_size, gap)
+        self._torn = True
         self._free_by_address[address] = size
         self._free_by_end[address + size] = address
-        insort(self._free_by_size, (size, address))
+        self._free_by_size.insert(position, gap)
 
     def _remove_gap(self, address: int, size: int) -> None:
-        del self._free_by_size[bisect_left(self._free_by_size, (size, address))]
+        position = bisect_left(self._free_by_size, (size, address))
+        self._torn = True
+        del self._free_by_size[position]
         del self._free_by_end[address + size]
         del self._free_by_address[address]
 

@@ -46,6 +46,7 @@ class ExtentIndex:
     def forget(self) -> None:
         """Begin again, because a block that was known has become the last one of its table."""
         with self._lock:
+            self._updates += 1
             self._clear()
 
     def containing(
@@ -62,20 +63,24 @@ class ExtentIndex:
         """The blocks in the buckets of an address."""
         return [
             block
-            for scale in self._scales
+            for scale in tuple(self._scales)
             for block in self._buckets.get((scale, address >> scale), ())
         ]
 
     def _update(self, tables: list[dict[int, Block]]) -> None:
-        if len(self._known) > 2 * sum(map(len, tables)) + _FEW:
-            self._clear()
-        self._updates += 1
-        if HAS_GIL and not self._updates % _OFTEN:
-            for blocks in filter(None, tables):
-                self._close_gaps(blocks)
-        for blocks in tables:
-            for block in self._new_ones(blocks):
-                self._enter(block)
+        while True:
+            self._updates = update = self._updates + 1
+            if len(self._known) > 2 * sum(map(len, tables)) + _FEW:
+                self._clear()
+            if HAS_GIL and not update % _OFTEN:
+                for blocks in filter(None, tables):
+                    self._close_gaps(blocks)
+            for blocks in tables:
+                for block in self._new_ones(blocks):
+                    self._enter(block)
+            if update == self._updates:
+                return
+            self._clear()  # a finalizer has asked the index, or begun it again, in between
 
     def _close_gaps(self, blocks: dict[int, Block]) -> None:
         """Let the last block of a table follow the one before it."""
@@ -112,7 +117,8 @@ class ExtentIndex:
         old = self._known.get(block[1])
         if old is not None:
             for key in _keys(old):
-                self._buckets[key] = [one for one in self._buckets[key] if one is not old]
+                bucket = self._buckets.get(key, ())  # a finalizer may have begun it again
+                self._buckets[key] = [one for one in bucket if one is not old]
         for key in _keys(block):
             self._buckets.setdefault(key, []).append(block)
             self._scales.add(key[0])
