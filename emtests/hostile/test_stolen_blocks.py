@@ -12,6 +12,7 @@ import pytest
 
 from emheap import BufferInUseError, UseAfterFreeError, utf8
 from emtests.conftest import OpenHeap
+from emtests.contexts import is_alone
 from emtests.heaps import RUNNING, HeapKind
 from emtests.hostile.stealing import (
     MARK,
@@ -43,11 +44,10 @@ RIGHT = (UseAfterFreeError, BufferInUseError)
 
 def judge(name: str, thief: Thief, call: Callable[[], Any]) -> None:
     """Make a call in which the thief may strike."""
-    around = sys.exc_info()[1]  # an interrupt in an earlier test may have left one
+    around = sys.exc_info()[1]
     error, result = outcome(call)
     if isinstance(error, RIGHT):
-        context = None if error.__suppress_context__ else error.__context__
-        assert context is around or context is None, name
+        assert is_alone(error, around), name
     elif error is not None:
         # A resized block is shorter; a view made before ends with its block.
         views = type(error) is ValueError and ("view" in name or "edit" in name)

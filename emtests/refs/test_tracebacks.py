@@ -19,6 +19,7 @@ from emheap import (
     int32,
     utf8,
 )
+from emtests.contexts import is_alone
 
 
 class Pair(Struct):
@@ -93,17 +94,7 @@ def raises_alone(use: Use, ref: Any) -> None:
     around = sys.exc_info()[1]
     with pytest.raises((TypeError, ValueError, IndexError, OverflowError)) as raised:
         use(ref)
-    is_alone(raised.value, around)
-
-
-def is_alone(error: BaseException, around: BaseException | None) -> None:
-    """Assert that an error has no other one as its context, but for what is handled all around.
-
-    In a page the tests themselves may be run by a handler; and an interrupt, as other tests make
-    them, may have left a handler without its end.
-    """
-    context = None if error.__suppress_context__ else error.__context__
-    assert context is around or context is None, repr(context)
+    assert is_alone(raised.value, around), repr(raised.value.__context__)
 
 
 @pytest.mark.parametrize("name", MAKERS)
@@ -130,6 +121,6 @@ def test_a_heap_that_is_full_says_so_alone(options: Any) -> None:
             around = sys.exc_info()[1]
             with pytest.raises(OutOfMemoryError) as caught:
                 kept.extend(allocate(int32) for _ in range(1000))
-            is_alone(caught.value, around)
+            assert is_alone(caught.value, around), repr(caught.value.__context__)
         for number in reversed(kept):
             number.free()
