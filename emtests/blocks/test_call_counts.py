@@ -13,6 +13,8 @@ import pytest
 
 import emheap
 from emheap import int32, uint8, utf8
+from emheap._util.platform import HAS_GIL
+from emtests.conftest import skip_for_gap
 
 # Of the package alone: the folder of a checkout is called emheap, too.
 _PACKAGE = str(Path(emheap.__file__).parent) + os.sep
@@ -45,6 +47,8 @@ class Count:
 
 @pytest.fixture
 def heap() -> emheap.HeapManager:
+    if not HAS_GIL:
+        skip_for_gap("small blocks in one step", "that takes the interpreter's lock")
     # Not a debug heap, whatever the environment says: that calls more.
     return emheap.open(debug=False)
 
