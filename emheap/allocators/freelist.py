@@ -81,7 +81,10 @@ class FreeListAllocator(Allocator):
         ((gap, address),) = fitting
         self._torn = True
         self._used[address] = needed
-        self._change(call, self._split, address, gap, needed)
+        try:  # noqa: SIM105 (making `suppress()` would take memory)
+            self._change(call, self._split, address, gap, needed)
+        except MemoryError:
+            pass  # it has the block all the same: the next call finds the gaps again
         return address
 
     def free(self, address: int) -> None:
@@ -95,7 +98,10 @@ class FreeListAllocator(Allocator):
             end = address + used
             self._torn = True
             del self._used[address]
-            self._change(call, self._join, address, end)
+            try:  # noqa: SIM105 (as above)
+                self._change(call, self._join, address, end)
+            except MemoryError:
+                pass  # it is free all the same
 
     def extend(self, end: int) -> None:
         """Make the bytes up to `end` available too, after the memory has grown."""
@@ -127,8 +133,6 @@ class FreeListAllocator(Allocator):
         try:
             change(*arguments)
             self._torn = call != self._calls
-        except MemoryError:
-            pass
         except LookupError:  # another call found the gaps again
             if call == self._calls:
                 raise
