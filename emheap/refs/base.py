@@ -348,10 +348,15 @@ class HeapRef(Generic[T]):
         if spare is not None and len(spare) < layout.most_spare:
             try:
                 frame = current_frame(1)
-                if not elements or layout.loans:
-                    raise LookupError
                 if layout.tracked:
-                    del layout.blocks[address]
+                    if elements and not layout.loans:
+                        del layout.blocks[address]
+                    else:
+                        raise LookupError
+                elif elements:
+                    pass
+                else:
+                    raise LookupError
             except (LookupError, ValueError, AttributeError):
                 pass
             else:
@@ -370,7 +375,7 @@ class HeapRef(Generic[T]):
         if not self._free_pooled(2):
             self._free_at(caller_site())
 
-    def _free_pooled(self, depth: int) -> bool:
+    def _free_pooled(self, depth: int) -> bool:  # noqa: C901 (as above)
         """Free a block that goes back to a list of free ones, in the common case.
 
         The user's program stands `depth` frames above.
@@ -383,12 +388,17 @@ class HeapRef(Generic[T]):
         try:
             frame = current_frame(depth)
             # Elements that are not released are those of the block in the table: looking that up
-            # would cost a twentieth. The look ends with no call before the removal, so no other
-            # thread comes between.
-            if not elements or layout.loans:
-                return False
+            # would cost a twentieth. From the look to the removal there is no call, and no jump
+            # that is taken, at which CPython 3.10 lets another thread in, too.
             if layout.tracked:
-                del layout.blocks[address]
+                if elements and not layout.loans:
+                    del layout.blocks[address]
+                else:
+                    return False
+            elif elements:
+                pass
+            else:
+                return False
         except (LookupError, ValueError, AttributeError):
             return False  # freed, or no Python function is the caller: JavaScript, a new thread
         try:
