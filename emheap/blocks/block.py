@@ -17,7 +17,7 @@ from emheap.types import Scalar, Text, Type
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-__all__ = ["Block", "Layout", "describe_block", "describe_freed", "end_of", "is_released"]
+__all__ = ["Block", "Layout", "describe_block", "describe_freed", "end_of"]
 
 Block: TypeAlias = "tuple[Elements, int, Layout, Origin, int]"
 """Elements, address, layout, and the site of the allocation (its two halves)."""
@@ -141,12 +141,3 @@ def end_of(block: Block) -> int:
     """The address after the last byte of a block."""
     _, address, layout, _, _ = block
     return address + layout.byte_size
-
-
-def is_released(elements: Elements) -> bool:
-    """Whether the block of these elements was freed."""
-    try:
-        len(elements)
-    except ValueError:
-        return True
-    return False

@@ -14,6 +14,7 @@ from typing import Any
 from weakref import ref as WeakReference  # noqa: N812 (a class with a name like a function's)
 
 from emheap._util.locks import Lock, renew_after_fork
+from emheap._util.released import is_released
 from emheap.errors import BufferInUseError
 from emheap.memories.base import Elements, Loan
 
@@ -119,7 +120,7 @@ class LoanTable:
         ended = False
         for _, _, view_ref, _, what in entries:
             view = view_ref()
-            if view is not None and not _is_released(view):
+            if view is not None and not is_released(view):
                 ended = True
                 try:
                     view.release()
@@ -217,14 +218,6 @@ def _alive(entries: list[Any]) -> list[Any]:
         elif getrefcount(entry) > alone:
             alive.append(entry)
     return alive
-
-
-def _is_released(view: Any) -> bool:
-    try:
-        len(view)
-    except ValueError:
-        return True
-    return False
 
 
 def _is_used(exporter: Any) -> bool:

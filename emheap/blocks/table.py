@@ -18,9 +18,10 @@ from weakref import WeakSet, WeakValueDictionary
 from emheap._util.free_each import problem_of
 from emheap._util.locks import Lock, renew_after_fork, value_of
 from emheap._util.platform import HAS_GIL
+from emheap._util.released import is_released
 from emheap._util.sites import Origin, Site
 from emheap.allocators.base import Allocator
-from emheap.blocks.block import Block, Layout, describe_block, end_of, is_released
+from emheap.blocks.block import Block, Layout, describe_block, end_of
 from emheap.blocks.extents import ExtentIndex
 from emheap.blocks.loans import LoanTable
 from emheap.blocks.messages import Messages

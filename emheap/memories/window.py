@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 from emheap._util.c_memory import memset
 from emheap._util.platform import HAS_GIL, IN_PYODIDE
 from emheap._util.pointers import Pinned
+from emheap._util.released import is_released
 from emheap.memories.base import Elements, Memory, Reader, Writer
 from emheap.memories.elements import DecodedElements, WideElements, indirect_elements
 from emheap.types import Scalar, Text, as_wide
@@ -400,10 +401,6 @@ class WindowMemory(Memory):
 
 def _raise_of_text(error: Exception, window: memoryview) -> None:
     """Raise an error that decoding gave; not one of an access, which `read_any` explains."""
-    if not isinstance(error, ValueError):
-        return
-    try:
-        len(window)
-    except ValueError:  # the owner of the bytes has closed them
-        return
-    raise error
+    # Where the window was released, the owner of the bytes has closed them.
+    if isinstance(error, ValueError) and not is_released(window):
+        raise error

@@ -11,8 +11,9 @@ from weakref import ref as WeakReference  # noqa: N812 (a class with a name like
 
 from emheap._util.checks import check_count, check_integer
 from emheap._util.messages import count_of, format_address
+from emheap._util.released import is_released
 from emheap._util.sites import caller_site
-from emheap.blocks.block import Block, describe_block, is_released
+from emheap.blocks.block import Block, describe_block
 from emheap.blocks.views import MOST_LATEST
 from emheap.errors import NotAllocatedError, OutOfBoundsError, ShapeError, UseAfterFreeError
 from emheap.memories.base import Elements

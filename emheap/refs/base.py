@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from emheap._util.messages import add_note, count_of, format_address
 from emheap._util.platform import HAS_GIL
+from emheap._util.released import is_released
 from emheap._util.sites import Site, caller_site, current_frame
-from emheap.blocks.block import Block, is_released
+from emheap.blocks.block import Block
 from emheap.blocks.table import BlockTable
 from emheap.errors import HeapError, NotAllocatedError, OutOfBoundsError
 from emheap.memories.base import Elements, Loan, Memory

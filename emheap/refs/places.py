@@ -6,7 +6,8 @@ from typing import Any
 
 from emheap._util.checks import check_aligned
 from emheap._util.pointers import Pinned
-from emheap.blocks.block import Block, Layout, is_released
+from emheap._util.released import is_released
+from emheap.blocks.block import Block, Layout
 from emheap.blocks.table import BlockTable
 from emheap.refs import make, struct_make
 from emheap.refs.array import ArrayRef, EncodingArrayRef

@@ -6,7 +6,8 @@ import operator
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, overload
 
 from emheap._util.messages import format_address
-from emheap.blocks.block import Block, is_released
+from emheap._util.released import is_released
+from emheap.blocks.block import Block
 from emheap.errors import NotAllocatedError, NullPointerError, ValueOutOfRangeError
 from emheap.refs.array import ArrayRef
 from emheap.refs.atomic import Atomic, AtomicElements

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, overload
 
-from emheap.blocks.block import is_released
+from emheap._util.released import is_released
 from emheap.errors import HeapError, ShapeError
 from emheap.refs.base import HeapRef, describe
 from emheap.refs.field_codecs import Codec, Notes, concrete_kind, named

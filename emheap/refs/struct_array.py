@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from emheap._util.checks import check_count, check_integer
 from emheap._util.messages import count_of, format_address
+from emheap._util.released import is_released
 from emheap._util.sites import caller_site
-from emheap.blocks.block import Block, describe_block, is_released
+from emheap.blocks.block import Block, describe_block
 from emheap.errors import NotSupportedError, OutOfBoundsError, ShapeError
 from emheap.refs.exchange import import_numpy
 from emheap.refs.field_codecs import Notes, encode_structs

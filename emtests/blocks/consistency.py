@@ -6,8 +6,8 @@ from itertools import pairwise
 from typing import Any
 
 from emheap import FreeListAllocator, HeapManager, PoolAllocator, int32, uint8
+from emheap._util.released import is_released
 from emheap.allocators.wrapping import WrappingAllocator
-from emheap.blocks.block import is_released
 
 
 def check_consistent(heap: HeapManager) -> None:

@@ -30,7 +30,7 @@ from emheap import (
     wrap_buffer,
 )
 from emheap._util.platform import HAS_GIL
-from emheap.blocks.block import is_released
+from emheap._util.released import is_released
 from emtests.blocks.consistency import check_consistent, check_disjoint
 from emtests.blocks.long import LONG, report
 from emtests.conftest import OpenHeap
