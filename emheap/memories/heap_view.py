@@ -267,6 +267,8 @@ class HeapView(Sequence[T]):
             buffer = memoryview(cast(Any, other))
         except TypeError:
             return NotImplemented
+        except ValueError:  # a released memoryview equals nothing but itself
+            return False
         return self._exporter is not None and self._copy_elements() == buffer
 
     # Its life

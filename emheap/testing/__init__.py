@@ -10,6 +10,7 @@ An AssertionError says what was done, what came of it and what should have.
 
 from __future__ import annotations
 
-from emheap.testing.allocator_checks import check_allocator as check_allocator
-from emheap.testing.memory_checks import ROOM as ROOM
-from emheap.testing.memory_checks import check_memory as check_memory
+from emheap.testing.allocator_checks import check_allocator
+from emheap.testing.memory_checks import ROOM, check_memory
+
+__all__ = ["ROOM", "check_allocator", "check_memory"]

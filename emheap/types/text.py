@@ -129,6 +129,9 @@ class utf32(Text, codec="utf-32" + _SUFFIX, unit=uint32):
     decoder = _codec_function("utf_32", "decode")
 
 
+_ONE_WAY = {"idna", "raw-unicode-escape"}
+"""Python's codecs that read something else than they wrote: the one normalizes a name, the other
+takes backslashes of the text for its own."""
 _others: dict[str, type[Text]] = {}
 _UNITS = {1: uint8, 2: uint16, 4: uint32}
 
@@ -136,9 +139,12 @@ _UNITS = {1: uint8, 2: uint16, 4: uint32}
 def text(codec: str) -> type[Text]:
     """The type of strings in any encoding that Python knows: ``text("latin-1")``, ``text("gbk")``.
 
-    Its elements have as many bytes as the encoding's null character. Raises LookupError for an
-    unknown encoding; NotSupportedError for one that writes a byte order mark, or whose null
-    character has no 1, 2 or 4 bytes of 0.
+    Its elements have as many bytes as the encoding's null character. Where it has one code for two
+    characters, as ``cp932`` has for the narrow and the wide pound sign, one of them is read.
+
+    Raises LookupError for an unknown encoding; NotSupportedError for one that writes a byte order
+    mark, or whose null character is not 1, 2 or 4 bytes of 0, and for ``idna`` and
+    ``raw-unicode-escape``, which do not read back what they wrote.
 
     >>> import emheap
     >>> with emheap.open().alloc(emheap.text("latin-1"), "é") as name:
@@ -152,6 +158,13 @@ def text(codec: str) -> type[Text]:
             null, nothing = "\0".encode(codec), "".encode(codec)
         except LookupError:  # Python's message names functions that do not apply here
             raise LookupError(f"{codec!r} is no encoding of text") from None
+        except UnicodeError:  # "undefined", which encodes nothing
+            null = nothing = b""
+        if name in _ONE_WAY:
+            raise NotSupportedError(
+                f"{name} does not read back what it wrote; store the bytes that it makes of a "
+                f"string: alloc(text('latin-1'), string.encode({name!r}).decode('latin-1'))"
+            )
         if nothing or null.strip(b"\0") or len(null) not in _UNITS:
             raise NotSupportedError(
                 f"strings in {name} cannot be null-terminated: it writes a byte order mark, or a "

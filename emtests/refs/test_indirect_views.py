@@ -69,6 +69,21 @@ def test_read_only_and_equal() -> None:
     assert real.tolist() == [3, 4, 3, 4]
 
 
+def test_a_released_view_equals_itself_only() -> None:
+    for view, other in zip(make(), make(), strict=True):
+        same = view[:]
+        released = [view, other, memoryview(b"")]
+        assert view == other
+        for each in released:
+            each.release()
+        for one in (view, other):
+            assert [one == each for each in released] == [one is each for each in released]
+        assert [same == each for each in released] == [each == same for each in released]
+        assert same != released[0]
+        with pytest.raises(ValueError, match="operation forbidden on released"):
+            view[0]
+
+
 def test_no_array_shares_the_bytes() -> None:
     view, _ = make()
     with pytest.raises(NotSupportedError, match="no numpy array can share the bytes"):

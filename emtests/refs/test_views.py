@@ -13,8 +13,10 @@ import pytest
 
 import emheap
 from emheap import (
+    Arena,
     HeapManager,
     clamped_uint8,
+    float64,
     int16,
     int32,
     pointer53,
@@ -219,20 +221,48 @@ def test_handed_out_views_are_released_when_their_block_is_freed(heap: HeapManag
                 _ = view[0]
 
 
-def test_a_view_that_was_released_is_no_source(heap: HeapManager) -> None:
-    with heap.alloc_array(int32, [1, 2, 3]) as target:
-        source = heap.alloc_array(int32, [7, 7, 7])
-        view, other = source.view, target.view
-        source.free()
-        with heap.alloc_array(int32, [9, 9, 9]):  # in the bytes of the freed one, say
-            for store in (
-                lambda: other.__setitem__(slice(None), view),
-                lambda: target.__setitem__(slice(None), view),
-                lambda: heap.alloc_array(int32, view),
-            ):
-                with pytest.raises(ValueError, match="released"):
-                    store()
-        assert target[:] == [1, 2, 3]
+class Track(emheap.Struct):
+    points: emheap.Array[int32] = emheap.array(3)
+
+
+def test_a_view_that_was_released_is_no_source(heap: HeapManager, scratch: Arena) -> None:
+    """Python's own ValueError comes of it wherever it is used: a view does not know its block."""
+    source = heap.alloc_array(int32, [7, 7, 7])
+    view = source.view
+    source.free()
+    heap_at_large: Any = heap
+    target = scratch.alloc_array(int32, [1, 2, 3])
+    track = scratch.alloc(Track, points=[1, 2, 3])
+    number = scratch.alloc(int32, 1)
+    in_other = target.view
+    scratch.alloc_array(int32, [9, 9, 9])  # in the bytes of the freed one, say
+
+    def assign_points() -> None:
+        track.points = view
+
+    uses: list[Callable[[], Any]] = [
+        lambda: view[0],
+        lambda: list(view),
+        lambda: target.__setitem__(slice(None), view),
+        lambda: target.__setitem__(slice(None, None, -1), view),
+        lambda: in_other.__setitem__(slice(None), view),
+        assign_points,
+        lambda: track.points.__setitem__(slice(None), view),
+        lambda: heap.alloc_array(int32, view),
+        lambda: heap.alloc_array(float64, view),
+        lambda: heap_at_large.alloc_int32_array(view),
+        lambda: heap.alloc(Track, points=view),
+        lambda: heap.write_many(int32, [number.address] * 3, view),
+        lambda: heap.write_many(int32, view, [5, 5, 5]),
+        lambda: heap.read_many(int32, view),
+    ]
+    if isinstance(view, memoryview):
+        uses += [lambda: heap.find(target, view), lambda: emheap.wrap_buffer(view)]
+    for use in uses:
+        with pytest.raises(ValueError, match="operation forbidden on released") as caught:
+            pytest.fail(f"gave {use()!r}")
+        assert not isinstance(caught.value, emheap.HeapError)
+    assert (target[:], track.points[:], number.value) == ([1, 2, 3], [1, 2, 3], 1)
 
 
 def test_a_view_beside_a_block_does_not_pin_it(heap: HeapManager) -> None:

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
+import encodings
+import pkgutil
+import re
+import string
 from collections.abc import Callable
 from typing import Any
 
@@ -39,9 +44,50 @@ def test_a_codec_has_one_type_whatever_it_is_called() -> None:
     for codec in ("utf-16", "utf-8-sig", "utf-32"):
         with pytest.raises(emheap.NotSupportedError, match="name a byte order, as in text"):
             emheap.text(codec)
+    with pytest.raises(emheap.NotSupportedError, match="strings in undefined cannot be null-term"):
+        emheap.text("undefined")
     for codec in ("rot13", "base64", "no-such"):
         with pytest.raises(LookupError):
             emheap.text(codec)
+
+
+@pytest.mark.parametrize("codec", ["idna", "raw-unicode-escape", "raw_unicode_escape"])
+def test_a_codec_that_does_not_read_what_it_wrote_is_refused(codec: str) -> None:
+    name = "M\u00fcller.example"
+    with pytest.raises(emheap.NotSupportedError, match="does not read back what it wrote") as told:
+        emheap.text(codec)
+    advice = re.search(r"alloc\((.*)\)$", str(told.value))
+    assert advice
+    kind, given = eval(advice[1], {"text": emheap.text, "string": name})
+    with emheap.open().alloc(kind, given) as ref:
+        assert bytes(ref) == name.encode(codec) + b"\0"
+
+
+def codecs_of_text() -> dict[str, Any]:
+    found = {}
+    for module in pkgutil.iter_modules(encodings.__path__):
+        with contextlib.suppress(LookupError, emheap.NotSupportedError):
+            kind = emheap.text(module.name)
+            found[kind.name] = kind
+    return found
+
+
+def test_every_codec_of_python_reads_what_it_wrote() -> None:
+    kinds = codecs_of_text()
+    assert len(kinds) > 80
+    for kind in kinds.values():
+        for text in (*string.printable, "\\u0041", "\\x41", "xn--fsq", "a.B", "~{+AGE-"):
+            try:
+                data = text.encode(kind.codec)
+            except UnicodeEncodeError:
+                continue
+            assert kind.decode(kind.encode(text)[: -kind.size]) == text, kind.name
+            assert kind.encode(text) == data + bytes(kind.size)
+
+
+def test_a_codec_may_have_one_code_for_two_characters() -> None:
+    with emheap.open().alloc(emheap.text("cp932"), "\u00a3\uffe1") as ref:
+        assert ref.value == "\uffe1\uffe1"
 
 
 def test_an_error_names_the_codec_that_was_asked_for(heap: HeapManager) -> None:
