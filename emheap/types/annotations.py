@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import builtins
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any, ForwardRef
 
-__all__ = ["Later", "Scope", "read_annotations"]
+__all__ = ["Later", "Scope", "check_not_special", "checked_body", "read_annotations"]
 
 
 class Scope:
@@ -81,6 +81,8 @@ class Later:
             found = self.scope.evaluate(self.text)
             if not isinstance(found, Later):
                 return found
+        if self.scope is None:
+            raise NameError(f"{self.text} is a name; outside of a class statement give the type")
         raise NameError(f"there is no type {self.text} where {self.scope} was declared")
 
     def __repr__(self) -> str:
@@ -97,6 +99,8 @@ def as_later(note: Any) -> Any:
 def read_annotations(cls: type[Any], scope: Scope) -> Iterator[tuple[str, Any]]:
     """The annotations of a class's own body, evaluated as far as that is possible now."""
     for name, note in _annotations(cls).items():
+        if not isinstance(name, str):
+            raise TypeError(f"{cls.__name__}: the name of a field must be a str, not {name!r:.60}")
         later = as_later(note)
         if isinstance(later, Later):
             try:
@@ -104,6 +108,32 @@ def read_annotations(cls: type[Any], scope: Scope) -> Iterator[tuple[str, Any]]:
             except TypeError as error:
                 raise TypeError(f"{cls.__name__}.{name}: {error}") from None
         yield name, note
+
+
+class _Body(dict[str, Any]):
+    """The namespace of a class body, in which no field has one of Python's own names.
+
+    Python would take a field ``__slots__`` for its own, and complain of something else.
+    """
+
+    def __init__(self, owner: str, is_field: Callable[[Any], bool]) -> None:
+        super().__init__()
+        self._owner = owner
+        self._is_field = is_field
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if self._is_field(value):
+            check_not_special(name, f"{self._owner}.{name}")
+        super().__setitem__(name, value)
+
+
+def check_not_special(name: str, where: str) -> None:
+    """Raise TypeError for the name of a field that has a meaning to Python."""
+    if name.startswith("__") and name.endswith("__"):
+        raise TypeError(
+            f"{where}: names with two underscores at both ends are Python's own; call the field "
+            f"{name.strip('_') or 'field'}_"
+        )
 
 
 class _Once(dict[str, Any]):
@@ -123,15 +153,17 @@ _FUTURE_ANNOTATIONS = 0x1000000
 """The flag of code under ``from __future__ import annotations``."""
 
 
-def annotations_once(owner: str, frame: FrameType) -> dict[str, Any]:
-    """The namespace of a class body that stores no annotation twice.
+def checked_body(owner: str, frame: FrameType, is_field: Callable[[Any], bool]) -> dict[str, Any]:
+    """The namespace of a class body that stores no annotation twice, and no field under a name of
+    Python's own.
 
     From Python 3.14 on annotations are no longer stored by the body unless a module asks for that;
     `_annotations` counts them then.
     """
-    if sys.version_info >= (3, 14) and not frame.f_code.co_flags & _FUTURE_ANNOTATIONS:
-        return {}
-    return {"__annotations__": _Once(owner)}
+    body = _Body(owner, is_field)
+    if sys.version_info < (3, 14) or frame.f_code.co_flags & _FUTURE_ANNOTATIONS:
+        body["__annotations__"] = _Once(owner)
+    return body
 
 
 if sys.version_info >= (3, 14):
@@ -153,4 +185,6 @@ else:
 
     def _annotations(cls: type[Any]) -> dict[str, Any]:
         own: dict[str, Any] = vars(cls).get("__annotations__", {})
+        if not isinstance(own, dict):
+            raise TypeError(f"{cls.__name__}.__annotations__ must be a dict, not {own!r:.60}")
         return own

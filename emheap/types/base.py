@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, get_origin, overload
 
 from emheap.types.abi import ABI
 from emheap.types.fields import Field
@@ -104,7 +104,11 @@ _OF_OTHERS = {
 
 
 def likely_type(value: Any) -> str:
-    """The advice for a type of numpy, of ctypes or of Python that was passed by mistake."""
+    """The advice for a type of numpy, of ctypes or of Python that was passed by mistake, and for
+    a structure that is generic to type checkers alone."""
+    origin = get_origin(value)
+    if isinstance(origin, Compound):
+        return f"; it is generic to type checkers alone: pass {origin.__name__}"  # type: ignore[attr-defined]
     name = getattr(value, "__name__", None) or getattr(value, "name", None)
     found = _OF_OTHERS.get(name.rstrip("_")) if isinstance(name, str) else None
     return f"; use emheap.{found}" if found else ""

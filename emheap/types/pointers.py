@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, get_origin
+import types
+import typing
+from typing import Any, get_args, get_origin
 
 from emheap.types.abi import ABI
 from emheap.types.annotations import Later, Scope, as_later
@@ -28,9 +30,13 @@ def name_of(kind: Any) -> str:
 
 def declared(kind: Any) -> Any:
     """The structure that was declared, for the type of one of its objects, or for one that is
-    generic to type checkers: ``Node[int]``; else what was given."""
-    if isinstance(get_origin(kind), Compound):
-        return get_origin(kind)
+    generic to type checkers: ``Node[int]``; for ``Optional[...]`` its alternatives; else what was
+    given."""
+    origin = get_origin(kind)
+    if isinstance(origin, Compound):
+        return origin
+    if origin is typing.Union or origin is types.UnionType:
+        return Alternatives(*get_args(kind))
     if isinstance(kind, type) and isinstance(kind, Compound) and "_variants" in vars(kind):
         return kind._declaration.owner  # type: ignore[attr-defined]
     return kind
@@ -85,10 +91,18 @@ class _Compound:
     def __ror__(self, other: Any) -> Alternatives:
         return Alternatives(other, self)
 
+    def __call__(self, *_: object, **__: object) -> Any:
+        # On Python 3.10 what cannot be called cannot be in Optional[...] either.
+        raise TypeError(
+            f"{self} is a type of memory, not of Python objects: pass the type itself, as in "
+            f"heap.alloc({self})"
+        )
+
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return self is other or bool(self.of == other.of)
+        # The same name may be another type in another scope.
+        return self is other or bool(self.of_if_known == other.of_if_known)
 
     def __hash__(self) -> int:
         return hash((self._word, name_of(self._of)))
@@ -98,11 +112,11 @@ class _Compound:
 
 
 class Alternatives:
-    """What ``Pointer[Node] | None`` is at run time: the class statement refuses it, and names the
-    field, which Python could not."""
+    """What ``Pointer[Node] | None`` is at run time, and ``Optional[int32]``: the class statement
+    refuses it, and names the field, which Python could not."""
 
     def __init__(self, *kinds: Any) -> None:
-        self.kinds = kinds
+        self.kinds = tuple(None if kind is type(None) else kind for kind in kinds)
 
     @property
     def __name__(self) -> str:

@@ -25,16 +25,21 @@ from typing import Annotated, Any, ClassVar, get_origin
 from emheap._util.checks import check_alignment, check_choice, check_integer
 from emheap.errors import ValueOutOfRangeError
 from emheap.types.abi import ABI, native_abi
-from emheap.types.annotations import Later, Scope, annotations_once, read_annotations
+from emheap.types.annotations import (
+    Later,
+    Scope,
+    check_not_special,
+    checked_body,
+    read_annotations,
+)
 from emheap.types.base import Compound, likely_type
-from emheap.types.c_scalars import boolean
+from emheap.types.converted import read_converted
 from emheap.types.fields import Field
 from emheap.types.layout import Member, Placed, place
 from emheap.types.pointers import Alternatives, ArrayOf, PointerTo, declared, is_type, name_of
-from emheap.types.scalars import Integer, Scalar
-from emheap.types.struct_fields import ENDIANS, REQUIRED, Endian, Entry, Spec, range_of
+from emheap.types.scalars import Scalar
+from emheap.types.struct_fields import ENDIANS, REQUIRED, Endian, Entry, Spec
 from emheap.types.text import Text
-from emheap.types.wide import WideInteger
 
 __all__ = [
     "Declaration",
@@ -45,6 +50,9 @@ __all__ = [
 ]
 
 _PACKS = (1, 2, 4, 8, 16)
+_DEEPEST = 63
+"""How deep structures may be nested. All that is done with one goes down into those in it, and
+Python's stack is not endless."""
 
 
 def _member(entry: Entry, abi: ABI) -> Member:
@@ -218,6 +226,12 @@ class Declaration:
         return last[0] if last and last[0].flexible else None
 
     @cached_property
+    def depth(self) -> int:
+        """How many structures are in each other here, itself among them."""
+        inner = [e.kind._declaration.depth for e in self.entries if isinstance(e.kind, StructType)]
+        return 1 + max(inner, default=0)
+
+    @cached_property
     def has_pointers(self) -> bool:
         """Whether one of the fields, or of theirs, is a pointer."""
         return any(
@@ -238,7 +252,10 @@ class Declaration:
 def layout_of(kind: Any, abi: ABI) -> StructLayout:
     """The layout of a structure for an ABI; raises TypeError for anything but a structure."""
     if not isinstance(kind, StructType):
-        raise TypeError(f"expected a structure, a class derived from emheap.Struct, got {kind!r}")
+        raise TypeError(
+            f"expected a structure, a class derived from emheap.Struct, got {kind!r}"
+            f"{likely_type(kind)}"
+        )
     return kind._declaration.layout(abi)
 
 
@@ -251,7 +268,7 @@ class StructType(Compound, type):
 
     @classmethod
     def __prepare__(cls, name: str, bases: tuple[type, ...], /, **_: Any) -> dict[str, Any]:
-        return annotations_once(name, sys._getframe(1))
+        return checked_body(name, sys._getframe(1), _looks_like_field)
 
     def __new__(
         mcls,
@@ -270,6 +287,7 @@ class StructType(Compound, type):
                 f"{name}: a structure has no option {', '.join(unknown)}; "
                 "its options are pack, align and endian"
             )
+        _check_bases(name, bases)
         made: Any = mcls.derive(name, bases, space)
         parents = [base for base in made.__mro__[1:] if isinstance(base, StructType)]
         if not parents:
@@ -286,8 +304,9 @@ class StructType(Compound, type):
         )
         _check_flexible(made._declaration)
         _check_size(made._declaration)
-        fields = tuple(entry.name for entry in made._declaration.named)
-        setattr(made, "__match_args__", fields)  # noqa: B010 (checkers take it for a constant)
+        if "__match_args__" not in space:
+            fields = tuple(entry.name for entry in made._declaration.named)
+            setattr(made, "__match_args__", fields)  # noqa: B010 (checkers take it for a constant)
         for entry in made._declaration.named:
             setattr(made, entry.name, _FieldOfClass(entry.name))
         if any(entry.default not in (None, REQUIRED) for entry in made._declaration.named):
@@ -328,6 +347,12 @@ def _named(where: str, check: Any, *arguments: Any) -> Any:
         return check(*arguments)
     except (TypeError, ValueError, OverflowError) as error:
         raise type(error)(f"{where}: {error}") from None
+
+
+def _check_bases(name: str, bases: tuple[type, ...]) -> None:
+    kinds = {each._declaration.union for each in bases if isinstance(each, StructType)}
+    if len(kinds) > 1:
+        raise TypeError(f"{name}: derive it from Struct or from Union, not from both")
 
 
 def _check_parents(name: str, parents: list[StructType]) -> None:
@@ -382,8 +407,7 @@ def _looks_like_field(value: Any) -> bool:
 
 
 def _check_name(name: str, where: str) -> None:
-    if name.startswith("__") and name.endswith("__"):
-        raise TypeError(f"{where}: names with two underscores at both ends are Python's own")
+    check_not_special(name, where)
     if name in StructType._reserved:
         raise TypeError(
             f"{where}: {name} means something in every structure; call the field {name}_"
@@ -417,69 +441,11 @@ def _read_entry(cls: StructType, name: str, note: Any, given: Any) -> Entry:
     if options.get("endian") is not None:
         entry.endian = _named(where, check_choice, options["endian"], "endian", ENDIANS)
     if spec.what in ("bits", "stored"):
-        _read_converted(entry, where, spec)
+        read_converted(entry, where, spec)
     elif isinstance(note, ArrayOf) or spec.what == "array":
         _read_array(entry, where, spec)
     _check_kind(cls, entry, where)
     return entry
-
-
-def _read_converted(entry: Entry, where: str, spec: Spec) -> None:
-    """A bit-field or an enumeration: the annotation is what Python sees."""
-    note, kind = entry.kind, spec.options["kind"]
-    whole = is_type(kind) and (issubclass(kind, Integer) or kind is boolean)
-    if not whole or not _can_be_bits(kind):
-        raise TypeError(
-            f"{where}: {spec.what}() takes an integer type such as uint32, not {name_of(kind)}"
-        )
-    entry.kind = kind
-    if spec.what == "bits":
-        entry.width = _check_width(entry, where, spec.options["width"])
-    if note is bool or kind is boolean:
-        entry.convert = bool
-    elif isinstance(note, type) and issubclass(note, enum.Enum):
-        _check_enumeration(entry, where, note)
-        entry.convert = note
-    elif note is not int:
-        raise TypeError(
-            f"{where}: what {spec.what}() stores is seen as int, bool or an enumeration, "
-            f"not as {name_of(note)}"
-        )
-
-
-def _can_be_bits(kind: Any) -> bool:
-    if issubclass(kind, WideInteger) or kind.is_pointer:
-        return False
-    return not kind.encodes or kind is boolean
-
-
-def _check_width(entry: Entry, where: str, value: Any) -> int:
-    width = check_integer(value, f"{where}: the width")
-    most = 1 if entry.kind is boolean else 8 * min(entry.kind.size, 4 if _varies(entry) else 8)
-    if not 0 <= width <= most:
-        raise ValueError(f"{where}: {name_of(entry.kind)} has 1 to {most} bits, not {width}")
-    entry.width = width
-    if width == 0 and not entry.unnamed:
-        raise ValueError(
-            f"{where}: a bit-field of width 0, which ends the unit, has no name; call it _"
-        )
-    return width
-
-
-def _varies(entry: Entry) -> bool:
-    return hasattr(entry.kind, "_by_size")
-
-
-def _check_enumeration(entry: Entry, where: str, note: type[enum.Enum]) -> None:
-    if not note.__members__:
-        raise TypeError(f"{where}: {note.__name__} has no members, so nothing can be stored")
-    for member in note.__members__.values():
-        value = member.value
-        if not isinstance(value, int):
-            raise TypeError(f"{where}: {member} is {value!r}, and only ints can be stored")
-        least, most = range_of(entry)
-        if not least <= value <= most:
-            raise ValueError(f"{where}: {member} is {value}, which does not fit {least} to {most}")
 
 
 def _read_array(entry: Entry, where: str, spec: Spec) -> None:
@@ -528,13 +494,21 @@ def _check_kind(cls: StructType, entry: Entry, where: str) -> None:
 
 def _advice(kind: Any) -> str:
     if isinstance(kind, Alternatives):
-        return "; a pointer may be null, and its get() gives None then"
+        return _advice_of_alternatives(kind)
     if not isinstance(kind, type):
         return likely_type(kind)
     if issubclass(kind, enum.Enum):
         return "; say what its values are stored as: = stored(uint8)"
     hint = _PLAIN.get(kind)
     return f"; use {hint}" if hint else likely_type(kind)
+
+
+def _advice_of_alternatives(kind: Alternatives) -> str:
+    if any(isinstance(each, PointerTo) for each in kind.kinds):
+        return "; a pointer may be null, and its get() gives None then"
+    if None in kind.kinds:
+        return "; a field has a value at all times: keep a flag beside it, or let a pointer be null"
+    return "; fields that share their bytes are a Union"
 
 
 def _check_nested(cls: StructType, kind: StructType, where: str) -> None:
@@ -547,6 +521,11 @@ def _check_nested(cls: StructType, kind: StructType, where: str) -> None:
     if kind._declaration.flexible is not None:
         raise TypeError(
             f"{where}: {kind.__name__} ends with a flexible array, so nothing can come after it"
+        )
+    if kind._declaration.depth >= _DEEPEST:
+        raise TypeError(
+            f"{where}: a structure may have others in it to a depth of {_DEEPEST}, which is what "
+            f"C promises; let a Pointer[{kind.__name__}] lead to the inner ones"
         )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from typing import Annotated, Any, Generic, TypeVar
+from collections.abc import Callable
+from typing import Annotated, Any, Generic, Optional, TypeVar
 
 import pytest
 
@@ -23,6 +24,7 @@ from emheap import (
     uint8,
     uint32,
 )
+from emtests.structures.kinds import Vec
 
 T = TypeVar("T")
 _STRUCT: Any = type(Struct)
@@ -56,6 +58,73 @@ def test_a_pointer_is_not_declared_to_be_none() -> None:
     with pytest.raises(TypeError, match=r"^Bad\.x: Array\[int32\] \| None is no type of memory"):
         declare("Bad", x="Array[int32] | None")
     assert repr(kind | None) == "Pointer[int32] | None"
+    with pytest.raises(TypeError, match=r"Pointer\[int32\] is a type of memory, not of Python obj"):
+        kind(5)
+
+
+@pytest.mark.parametrize("first", ["", "from __future__ import annotations\n"])
+@pytest.mark.parametrize(
+    ("note", "text"),
+    [
+        (
+            "Optional[Pointer[Vec]]",
+            "Pointer[Vec] | None is no type of memory; a pointer may be",
+        ),
+        (
+            "Optional[Pointer['Bad']]",
+            "Pointer[Bad] | None is no type of memory; a pointer may be",
+        ),
+        ("Optional[int32]", "int32 | None is no type of memory; a field has a value at all times"),
+        ("Vec | None", "Vec | None is no type of memory; a field has a value at all times: keep a"),
+        ("int32 | float32", "int32 | float32 is no type of memory; fields that share their bytes"),
+        ("Pointer[Optional[Vec]]", "Pointer[Vec | None]: Vec | None is no type of memory, so noth"),
+    ],
+)
+def test_a_field_has_one_type_and_a_value(first: str, note: str, text: str) -> None:
+    source = f"{first}class Bad(Struct):\n    x: {note}\n"
+    names = {**vars(emheap), "Optional": Optional, "Vec": Vec, "__name__": __name__}
+    with pytest.raises(TypeError) as caught:
+        exec(compile(source, "<bad>", "exec", dont_inherit=True), names)
+    assert f"Bad.x: {text}" in str(caught.value)
+
+
+@pytest.mark.parametrize("first", ["", "from __future__ import annotations\n"])
+@pytest.mark.parametrize("name", ["__slots__", "__annotations__", "__qualname__", "__class__"])
+@pytest.mark.parametrize("value", ["", " = field()"])
+def test_a_field_has_no_name_of_pythons(first: str, name: str, value: str) -> None:
+    source = f"{first}class Bad(Struct):\n    {name}: int32{value}\n"
+    cure = name.strip("_") + "_"
+    with pytest.raises(
+        TypeError,
+        match=rf"^Bad\.{name}: names with two .* Python's own; call the field {cure}$",
+    ):
+        exec(compile(source, "<bad>", "exec", dont_inherit=True), {**vars(emheap)})
+
+
+def test_annotations_are_names_and_types() -> None:
+    space = {"__module__": __name__}
+    with pytest.raises(TypeError, match=r"^Bad: the name of a field must be a str, not 5$"):
+        _STRUCT("Bad", (Struct,), {**space, "__annotations__": {5: int32}})
+    # From Python 3.14 on annotationlib says so itself.
+    with pytest.raises((TypeError, ValueError), match=r"__annotations__ .* dict"):
+        _STRUCT("Bad", (Struct,), {**space, "__annotations__": []})
+
+
+def test_a_structure_is_no_union() -> None:
+    for bases in ((Struct, emheap.Union), (emheap.Union, Struct)):
+        with pytest.raises(TypeError, match=r"^Bad: derive it from Struct or from Union, not from"):
+            _STRUCT("Bad", bases, {"__module__": __name__})
+
+
+def test_a_structure_may_say_what_is_matched() -> None:
+    class Named(Struct):
+        __match_args__ = ("second",)
+        first: int32
+        second: int32
+
+    match Named(first=1, second=2):
+        case Named(found):
+            assert found == 2
 
 
 def test_an_enumeration_needs_a_size() -> None:
@@ -122,6 +191,32 @@ def test_structures_in_structures_many_times(scratch: Arena, heap: HeapManager) 
     assert "inner." * 49 + "inner=7" in emheap.hexdump(made)
 
 
+def test_structures_are_nested_as_deep_as_c_promises(heap: HeapManager) -> None:
+    kind: Any = int32
+    for depth in range(63):
+        kind = declare(f"Level{depth}", inner=kind)
+    text = (
+        r"^Deep\.inner: a structure may have others in it to a depth of 63, which is what C "
+        r"promises; let a Pointer\[Level62\] lead to the inner ones$"
+    )
+    with pytest.raises(TypeError, match=text):
+        declare("Deep", inner=kind)
+
+    def use(frames: int) -> None:
+        if frames:
+            use(frames - 1)
+            return
+        with heap.alloc_array(kind, 2) as both:
+            both[0] = both[1].to_dict()
+            both[0].write(both[1].read())
+            assert both[0] == both[1]
+            assert both[0].to_tuple() == both.tolist()[0]
+            assert repr(both[0])
+            assert str(heap.layout(kind)).startswith("Level62: 4 bytes")
+
+    use(100)  # it works in programs that go deep themselves, too
+
+
 class Flags(Struct):
     low: int = bits(uint8, 3)
     high: int = bits(uint8, 5)
@@ -180,3 +275,11 @@ def test_a_generic_structure_is_one_at_run_time(scratch: Arena) -> None:
     assert Owner(chain=chain.read()).chain.number == 1
     pointer: Any = Pointer[Chain[str]]
     assert scratch.alloc(pointer, chain).value.target == chain
+    generic: Any = Chain[int]
+    uses: list[Callable[[], Any]] = [
+        lambda: scratch.alloc(generic, number=1),
+        lambda: scratch.alloc_array(generic, 2),
+    ]
+    for use in uses:
+        with pytest.raises(TypeError, match=r"generic to type checkers alone: pass Chain$"):
+            use()
