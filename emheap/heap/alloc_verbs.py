@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar, overload
 
 from emheap._util.sites import caller_site
@@ -10,7 +11,13 @@ from emheap.blocks.region import Region
 from emheap.blocks.table import BlockTable
 from emheap.heap.flat_names import AllocNames
 from emheap.refs import ArrayRef, ScalarRef, StringRef, make
-from emheap.refs.short_cuts import ScalarAllocator, scalar_allocator, small_allocator
+from emheap.refs.short_cuts import (
+    ScalarAllocator,
+    TextAllocator,
+    scalar_allocator,
+    small_allocator,
+    text_allocator,
+)
 from emheap.types import Scalar, Text, Type, scalar_types, text_types, wide_types
 from emheap.types.base import Compound
 
@@ -188,22 +195,11 @@ class AllocVerbs(AllocNames):
             ref = make.array_of(table, scalar, count, data, align, caller_site(), region)
         return ref
 
-    def _text_allocator(self, text: type[Text]) -> Callable[[Any], StringRef]:
-        small, codec = self._small_text, text.codec
-
-        def allocate(initial: Any) -> StringRef:
-            # A null inside is for the long way to refuse.
-            if type(initial) is str and "\0" not in initial:
-                data = initial.encode(codec) + b"\0"
-                ref = small(text, len(data), data, 3)
-                if ref is not None:
-                    return ref  # type: ignore[no-any-return]
-            return self._alloc_text(text, initial, None, "strict", 4)
-
-        def allocate_wide(initial: Any) -> StringRef:
-            return self._alloc_text(text, initial, None, "strict", 4)
-
-        return allocate if text.size == 1 else allocate_wide
+    def _text_allocator(self, text: type[Text]) -> TextAllocator:
+        long_way = partial(self._alloc_text, text, align=None, errors="strict")
+        if text.size > 1:
+            return partial(long_way, depth=3)
+        return text_allocator(self._table, text, partial(long_way, depth=4), self._region)
 
     def _alloc_text(
         self, text: type[Text], initial: Any, align: Any, errors: str, depth: int

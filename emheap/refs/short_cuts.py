@@ -23,14 +23,22 @@ from emheap.memories.window import WindowMemory
 from emheap.refs.classes import array_ref_class, owning_scalar_ref
 from emheap.refs.lifetime import Holder, Owner
 from emheap.refs.scalar import ScalarRef
-from emheap.refs.string import string_ref_class
+from emheap.refs.string import StringRef, string_ref_class
 from emheap.types import Scalar, Text, Type, WideInteger, check_type
 
-__all__ = ["ScalarAllocator", "SmallAllocator", "scalar_allocator", "small_allocator"]
+__all__ = [
+    "ScalarAllocator",
+    "SmallAllocator",
+    "TextAllocator",
+    "scalar_allocator",
+    "small_allocator",
+    "text_allocator",
+]
 
 T = TypeVar("T")
 ScalarAllocator = Callable[..., "ScalarRef[T]"]
 SmallAllocator = Callable[[Any, int, "bytes | memoryview | None", int], Any]
+TextAllocator = Callable[[Any], StringRef]
 
 _SMALL = 1024
 """The most bytes of an array or a string that is made in one step."""
@@ -249,15 +257,11 @@ def small_allocator(  # noqa: C901 (in one function: a call more costs a tenth)
     (where `base` is Scalar) or strings (Text). Without data they are zeros. The user's program
     stands `depth` frames above. It gives None where the long way must be taken.
     """
-    memory, options = table.memory, table.options
-    if (
-        not (isinstance(memory, WindowMemory) and memory.stable)
-        or options.enable_garbage_collection
-        or not table.tracked
-    ):
+    memory = table.memory
+    if not (isinstance(memory, WindowMemory) and _is_quick(table)):
         return lambda kind, count, data, depth: None
     window = memory.typed_window("B")
-    clears = options.clear_allocated_regions
+    clears = table.options.clear_allocated_regions
     known: dict[tuple[Any, int], Any] = {}
 
     def allocate(  # noqa: C901 (in one function: a call more costs a tenth)
@@ -315,6 +319,69 @@ def small_allocator(  # noqa: C901 (in one function: a call more costs a tenth)
         return True
 
     return allocate
+
+
+def text_allocator(  # noqa: C901 (in one function: a call more costs a tenth)
+    table: BlockTable, text: type[Text], allocate_any: TextAllocator, source: Allocator | None
+) -> TextAllocator:
+    """A function ``allocate(text)`` that makes references to small strings whose elements are
+    bytes, for `alloc` to call. `allocate_any` is the long way, and that of the first text of each
+    length.
+    """
+    memory = table.memory
+    if not (isinstance(memory, WindowMemory) and _is_quick(table)):
+        return allocate_any
+    known: dict[int, Any] = {}
+    codec, is_usual = text.codec, text.codec == "utf-8"
+
+    def allocate(initial: Any) -> StringRef:  # noqa: C901 (as above)
+        count = 0
+        try:
+            # A null inside is for the long way to refuse.
+            if type(initial) is not str or "\0" in initial:
+                raise TypeError
+            # To name the codec takes a fifth longer.
+            data = (initial.encode() if is_usual else initial.encode(codec)) + b"\0"
+            count = len(data)
+            layout, spare, new, window, _, _, _ = known[count]
+            frame = current_frame(2)
+            offset = frame.f_lasti
+            if offset > 256:
+                offset = shared_offset(offset, offset)
+            ref: StringRef = new()
+            try:
+                address = spare.pop()
+            except IndexError:
+                address = _refilled(layout)
+        except _UNUSUAL:
+            pass  # outside of the handler an error has no other one as its context
+        else:
+            try:
+                elements = window[address : address + count]
+                elements[:] = data  # raises ValueError where the block lies above the window
+                ref._elements = elements
+                block = (elements, address, layout, frame.f_code, offset)
+                ref._block = layout.blocks[address] = block
+                return ref
+            except _UNUSUAL:
+                spare.append(address)
+            except BaseException:
+                spare.append(address)
+                raise
+            known.clear()  # in case the memory has grown
+        if 0 < count <= _SMALL and count not in known:
+            # Now, for afterwards the block would be lost where there is no memory for it.
+            known[count] = _entry(table, memory, text, count, source)
+        return allocate_any(initial)
+
+    return allocate
+
+
+def _is_quick(table: BlockTable) -> bool:
+    """Whether blocks of a heap that hold more than a number can be made in one step."""
+    memory, options = table.memory, table.options
+    steady = isinstance(memory, WindowMemory) and memory.stable
+    return steady and not options.enable_garbage_collection and table.tracked
 
 
 def _entry(

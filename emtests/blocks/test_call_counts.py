@@ -100,7 +100,7 @@ def test_small_arrays_and_strings_that_were_there_before(heap: emheap.HeapManage
     for make, most in (
         (lambda: heap.alloc(int32, 5), 2),
         (lambda: heap.alloc_array(uint8, 20), 2),
-        (lambda: heap.alloc(utf8, "some text"), 3),
+        (lambda: heap.alloc(utf8, "some text"), 2),
     ):
         make().free()
         make().free()

@@ -37,6 +37,11 @@ def test_every_way_to_allocate_is_located(heap: HeapManager) -> None:
     refs.append((heap.alloc_array(int32, 5), site()))
     refs.append((heap.alloc_int32_array([1, 2]), site()))
     refs.append((heap.alloc(utf8, "abc"), site()))
+    refs.append((heap.alloc(utf8, "def"), site()))  # the first of a length goes another way
+    refs.append((heap.alloc(emheap.ascii, "abc"), site()))
+    refs.append((heap.alloc(emheap.ascii, "def"), site()))
+    refs.append((heap.alloc(emheap.utf16, "abc"), site()))
+    refs.append((heap.alloc(emheap.utf16, "def"), site()))
     refs.append((heap.alloc_null_terminated_utf8_string("abc"), site()))
     refs.append((heap.alloc(int32, align=64), site()))
     refs.append((heap.alloc_clamped_uint8(5), site()))
