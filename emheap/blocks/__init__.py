@@ -14,8 +14,8 @@ what is promised at every moment:
 
 What may be lost is the block in hand, the one that was being allocated, freed, resized or handed
 over, as an open file may be between ``open`` and the name it gets. That is a leak and no damage.
-An arena that is kept from its end is not lost: it ends with the arena around it, when the collector
-finds it, or with the heap.
+An arena that is kept from its end is not lost: it ends with the arena around it, or with the heap.
+When the collector finds it before, its chunks go back but for those with live blocks.
 
 How
 ---

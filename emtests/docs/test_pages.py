@@ -7,6 +7,7 @@ import doctest
 import inspect
 import re
 import sys
+import textwrap
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,19 @@ def test_every_python_block_is_a_session(block: Block) -> None:
     assert block.code.startswith(">>> "), f"{block.name} has no prompt"
 
 
+def indented_blocks(text: str) -> list[str]:
+    """Those that say no language: commands, headers, what is printed."""
+    return [textwrap.dedent(found) for found in re.findall(r"(?m)(?<=\n\n)(?: {4}.*\n)+", text)]
+
+
+def is_python(text: str) -> bool:
+    try:
+        ast.parse(text)
+    except SyntaxError:
+        return False
+    return True
+
+
 NEEDED = {(), ("native",), ("numpy",), ("native", "numpy"), ("wasmtime",), ("cffi",), ("pyodide",)}
 
 
@@ -97,6 +111,7 @@ def test_no_block_is_passed_over() -> None:
         languages = re.findall(r"(?m)^ *`{3,}(\S+)", text)
         known = {"python", "sh", "{eval-rst}", "{include}", "{literalinclude}", "{toctree}"}
         assert set(languages) <= known, page.name
+        assert not [text for text in indented_blocks(text) if is_python(text)], page.name
         tested = "".join(block.code for block in blocks_of(page))
         assert tested.count(">>>") == text.count(">>>"), page.name
         assert "+SKIP" not in text, page.name

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import inspect
+import os
 import re
 import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -111,6 +113,26 @@ def test_the_commands_take_what_the_documentation_gives_them(module: str) -> Non
     )
     assert helped.returncode == 0, helped.stderr
     assert options - {"--help"} <= set(re.findall(r"--[a-z][\w-]*", helped.stdout))
+
+
+def test_the_test_that_is_shown_passes_and_finds_a_leak(tmp_path: Path) -> None:
+    shown = (DOCS / "programs" / "test_numbers.py").read_text(encoding="utf-8")
+    leaking = shown.replace("with ", "if numbers := ").replace(" as numbers:", ":")
+    (tmp_path / "test_shown.py").write_text(shown, encoding="utf-8")
+    (tmp_path / "test_leaking.py").write_text(leaking, encoding="utf-8")
+    plugins = ["-p", "emheap.pytest_plugin", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *plugins],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
+    )
+    assert "2 passed, 1 error" in done.stdout, done.stdout + done.stderr
+    assert "ERROR test_leaking.py::test_frees_what_it_allocates - emheap" in done.stdout
+    assert "1 block of 40 bytes is live" in done.stdout
+    assert "test_leaking.py:7 in test_frees_what_it_allocates" in done.stdout
 
 
 def test_the_rows_that_are_named_are_measured() -> None:

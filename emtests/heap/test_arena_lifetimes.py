@@ -218,6 +218,29 @@ def test_the_chunk_goes_back_with_the_last_detached_block() -> None:
     assert allocator.available_byte_size == room
 
 
+def test_the_blocks_of_an_arena_that_is_dropped_before_its_end_live_on() -> None:
+    heap, allocator = counting_heap(1 << 16)
+    room = allocator.available_byte_size
+    for free in (lambda block: block.free(), lambda block: heap.free(block.address)):
+        scratch = heap.arena()
+        small = [scratch.alloc(int32, index) for index in range(100)]
+        del scratch
+        gc.collect()
+        assert [block.value for block in small] == list(range(100))
+        assert len(heap.live()) == 100
+        for block in small:
+            assert allocator.available_byte_size < room
+            free(block)
+        assert allocator.available_byte_size == room
+    scratch = heap.arena()
+    scratch.alloc(int32)
+    del scratch
+    gc.collect()
+    assert [block.byte_size for block in heap.live()] == [4]
+    heap.free_all()
+    assert allocator.available_byte_size == room
+
+
 def test_a_detached_block_that_is_freed_first_keeps_no_chunk() -> None:
     heap, allocator = counting_heap(1 << 16)
     room = allocator.available_byte_size
