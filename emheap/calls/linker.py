@@ -16,7 +16,7 @@ from emheap.allocators.base import Allocator
 from emheap.calls.temporaries import Temporaries
 from emheap.errors import UseAfterFreeError
 from emheap.memories.base import Memory
-from emheap.types.abi import ABI
+from emheap.types.abi import ABI, WASM32, WASM64
 
 __all__ = [
     "UNCAUGHT",
@@ -54,6 +54,12 @@ class Convention:
             wide, narrow = ("q", "i") if format == "n" else ("Q", "I")
             return wide if self.abi.pointer_size == 8 else narrow
         return format
+
+    @property
+    def passes_as_wasm(self) -> bool:
+        """Whether what is no single number of up to 8 bytes goes as in WebAssembly: in Pyodide's
+        own process, too."""
+        return self.abi in (WASM32, WASM64)
 
     @property
     def address(self) -> str:

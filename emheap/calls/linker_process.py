@@ -13,6 +13,7 @@ from typing import Any
 from emheap._util.elf import exported_functions, loaded_files
 from emheap._util.platform import IN_PYODIDE, c_runtime
 from emheap.calls.linker import CallbackEntry, Convention, Linker, Wire
+from emheap.calls.system_v import IS_SYSTEM_V, halves, in_last_register
 from emheap.calls.verifying import contradiction
 from emheap.errors import OutOfBoundsError
 from emheap.types.abi import native_abi
@@ -121,6 +122,14 @@ class ProcessLinker(Linker):
     def raw(self, symbol: Any, wire: Wire) -> Callable[..., Any]:
         result = _C_TYPES.get(wire.result, wire.result)
         params = [_PARAMETER_TYPES.get(letter, letter) for letter in wire.params]
+        split = in_last_register(wire.params, wire.result) if IS_SYSTEM_V else None
+        if split is None:
+            return self._bound(symbol, result, params)
+        params[split : split + 1] = [ctypes.c_uint64, ctypes.c_double]
+        call = self._bound(symbol, result, params)
+        return lambda *given: call(*given[:split], *halves(given[split]), *given[split + 1 :])
+
+    def _bound(self, symbol: Any, result: Any, params: list[Any]) -> Callable[..., Any]:
         if isinstance(symbol, _Function):
             return ctypes.CFUNCTYPE(result, *params)(symbol.address)
         symbol.argtypes, symbol.restype = params, result

@@ -185,7 +185,7 @@ def compile_call(
     linker = services.linker
     wire = wire_of(signature, services)
     if returns_by_address(signature, services):
-        writer.add_place_of_result(services.by_value(signature.result))  # type: ignore[arg-type]
+        writer.add_place_of_result(services.by_value(signature.result).as_result())  # type: ignore[arg-type]
     for number, kind in enumerate(signature.params):
         letter = wire_letter(kind, services)
         if isinstance(kind, (Number, Enumeration)):

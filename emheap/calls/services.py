@@ -107,7 +107,7 @@ class Services(Conversions):
         if isinstance(kind, (Buffer, Reference)):
             return self._pointer(PointerTo(getattr(kind, "target", None)))
         if isinstance(kind, StructureValue):
-            made = self.by_value(kind)
+            made = self.by_value(kind).as_result()
             return made.lift_address if made.comes_by_address else made.lift
         if isinstance(kind, Owned):
             return self._owned(kind, described)

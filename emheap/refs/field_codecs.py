@@ -278,8 +278,22 @@ class Codec:
                 f"the union {self.kind.__name__} differs between the two heaps, and which of its "
                 "fields is meant is not known: store the field"
             )
+        if self.kind._declaration.union:
+            return self._encode_union(value, notes)
         fields = {name: getattr(value, name) for name in self.names}
         return self.encode_fields(fields, notes, partly=True)
+
+    def _encode_union(self, value: Any, notes: Notes) -> bytes:
+        """The bytes as they are: of the fields, which lie over each other, the last one would be
+        left. Those with pointers are looked at, for what they point to."""
+        pointing = {
+            entry.name: getattr(value, entry.name)
+            for entry in self.entries
+            if isinstance(entry.kind, PointerTo)
+            or (isinstance(entry.kind, StructType) and entry.kind._declaration.has_pointers)
+        }
+        self.encode_fields(pointing, notes, partly=True)
+        return _bytes_of(value, self.layout.size)
 
     def _refusal(self, value: Any) -> TypeError:
         return TypeError(

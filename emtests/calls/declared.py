@@ -231,8 +231,8 @@ class Shapes(Library, prefix="of_"):
     pointing: Function[[Pointing], Pointing]
 
 
-class WasmShapes(Library, prefix="of_"):
-    """What ctypes does not pass."""
+class UnlikeShapes(Library, prefix="of_"):
+    """What ctypes has no structures like."""
 
     few_bits: Function[[FewBits], FewBits]
     either: Function[[Either], Either]

@@ -451,6 +451,42 @@ def test_packed_structures_in_arrays(scratch: Any) -> None:
     assert row[0].to_tuple() == (1, -5, (1, 2), 7, 9)
 
 
+class Two(Struct):
+    first: int32
+    second: int32
+
+
+class Sparse(Struct):
+    first: uint8
+    to: Pointer[int32]
+
+
+class Overlaid(Union):
+    two: Two
+    sparse: Sparse
+
+
+def test_a_union_with_pointers_is_copied_with_every_byte(heap: Any) -> None:
+    """Also with those that are padding in the field that has the pointer."""
+    with (
+        heap.alloc(Overlaid) as union,
+        heap.alloc(Overlaid) as other,
+        heap.alloc(int32, 7) as seven,
+    ):
+        union.two = (0x12345678, -9)
+        heap.write(Overlaid, other.address, union)
+        assert other.two.to_tuple() == (0x12345678, -9)
+        union.sparse.to = seven
+        heap.write(Overlaid, other.address, union)
+        assert other.sparse.to.target == 7
+        seven_too = heap.alloc(int32, 7)
+        union.sparse.to = seven_too
+        heap.write(Overlaid, other.address, union)
+        seven_too.free()
+        with pytest.raises(UseAfterFreeError):
+            other.sparse.to.target  # noqa: B018
+
+
 def test_unions_are_equal_if_their_bytes_are(scratch: Any) -> None:
     assert Same(number=7) == Same(number=7)
     assert Same(number=7) != Same(number=263)
