@@ -183,8 +183,9 @@ def _check_views(memory: Memory, address: int) -> None:
         assert stored == _encoded(scalar, value), _differ(f"{what} set to {value!r}", stored)
         memory.write_bytes(address + 64, stored * 4)
         assert view.tobytes() == stored * 4, f"{what} does not show what was stored beside it"
+        view[1] = _values(scalar)[0]
         part = view[1:3]
-        assert part.tolist() == view.tolist()[1:3], f"a slice of {what} shows other elements"
+        assert part.tolist() == [view[1], view[2]], f"a slice of {what} shows other elements"
         view.release()
         _refuses(ValueError, f"released {what} could be used", view.__getitem__, 0)
         assert exporter() is not None, f"the exporter of {what} died before a slice of it did"
