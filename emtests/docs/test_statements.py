@@ -11,10 +11,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import emheap
+import emheap.allocators.base
+import emheap.c
+import emheap.memories.base
+import emheap.testing
+from emheap.types import scalar_types
+from emheap.types.abi import ABIS
 from emtests.conftest import skip_for_gap
 from emtests.heaps import KINDS
 from emtests.runtimes.pyodide_releases import NEWEST, RELEASES
@@ -81,6 +88,69 @@ def test_the_extras() -> None:
     named = re.findall(r'pip install (?:-e )?"\.\[([\w,]+)\]"', README.read_text(encoding="utf-8"))
     for extra in ",".join(named).split(","):
         assert re.search(rf"(?m)^{extra} = \[", project()), extra
+
+
+# Names and numbers
+
+REFERENCES = [
+    emheap.HeapRef,
+    emheap.ScalarRef,
+    emheap.ArrayRef,
+    emheap.StringRef,
+    emheap.StructArrayRef,
+    emheap.Struct,
+    emheap.Pointer,
+]
+OWNERS: dict[str, list[Any]] = {
+    "heap": [emheap.HeapManager],
+    "emheap": [emheap],
+    "c": [emheap.c],
+    "library": [emheap.Library],
+    "before": [emheap.Snapshot],
+    **dict.fromkeys(("ref", "array", "structure", "pointer", "samples", "pixels"), REFERENCES),
+    "pointer_array": [emheap.ArrayRef],
+}
+"""What the documentation calls things of emheap's."""
+OTHERS = {
+    *("alloc", "dealloc", "malloc", "free", "new", "pin", "init", "allocate", "sqlite3InitModule"),
+    *("from_address", "string_at", "_Alignas", "pack", "input", "print"),
+    *("Header", "Newer", "Packet", "Pixel", "Sqlite", "bytearray", "bytes", "memoryview"),
+    "reset",
+}
+"""Functions and classes of others, and of examples, that the documentation calls."""
+
+
+def quoted() -> Iterator[tuple[str, str]]:
+    """What stands in backquotes, by the file's name; blocks of code are run by other tests."""
+    for file in [README, ROOT / "CHANGELOG.md", *pages()]:
+        text = re.sub(r"(?ms)^```.*?^```$", "", file.read_text(encoding="utf-8"))
+        for code in re.findall(r"`([^`\n]+)`", text):
+            yield file.name, code
+
+
+def test_the_members_that_are_named_exist() -> None:
+    seen = set()
+    for file, code in quoted():
+        for owner, name in re.findall(r"(?<![\w./])([a-z_]\w*)\.(\w+)", code):
+            if owner in OWNERS and name == name.lower():  # the original's names are no others
+                assert any(hasattr(each, name) for each in OWNERS[owner]), f"{file}: {code}"
+                seen.add(owner)
+    assert seen == OWNERS.keys()
+
+
+def test_the_functions_that_are_named_exist() -> None:
+    known = OTHERS.union(*(dir(each) for owners in OWNERS.values() for each in owners))
+    for file, code in quoted():
+        for name in re.findall(r"(?<![\w.\"'/@<-])([A-Za-z_]\w*)\(", code):
+            assert name in known or re.search("[a-z][A-Z]", name), f"{file}: {code}"
+
+
+def test_the_numbers_of_the_changes() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert len(scalar_types) == 14
+    assert "Fourteen scalar types" in text
+    assert len(ABIS) == 10
+    assert len(re.findall("ten ABIs", text)) == 2
 
 
 # Commands

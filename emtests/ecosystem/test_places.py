@@ -33,6 +33,7 @@ def answer_of(page: Page, address: str) -> str:
 def test_pyscript(page: Page, pyscript: Path, address: str, name: str) -> None:
     answer = answer_of(page, f"{address}/pyscript/{name}")
     assert answer == "[0, 128, 255, 0] in a Uint8ClampedArray"
+    assert f"`{answer}`" in (PROGRAMS.parent / "pyscript.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", ["micropip.html", "lock_file.html"])

@@ -337,14 +337,21 @@ def test_a_view_lives_on_when_a_reference_to_it_ends(heap: HeapManager) -> None:
     ref.free()
 
 
+def packed_ints(*values: int) -> bytes:
+    return b"".join(packed(int32, value) for value in values)
+
+
 @pytest.mark.needs("zero copy")
 def test_an_array_is_a_buffer_where_python_allows_it(heap: HeapManager) -> None:
     ref: Any = heap.alloc_array(int32, [1, 2, 3])
     if not PYTHON_HAS_BUFFER_METHODS:
         with pytest.raises(TypeError, match="a bytes-like object is required"):
             memoryview(ref)
+        assert bytearray(ref) == b"\1\2\3"
+        assert bytes(ref) == packed_ints(1, 2, 3)
         ref.free()
         return
+    assert bytearray(ref) == bytes(ref) == packed_ints(1, 2, 3)
     view = memoryview(ref)
     assert (view.format, view.tolist(), view.readonly) == ("i", [1, 2, 3], False)
     view[0] = 9
