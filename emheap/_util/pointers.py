@@ -8,7 +8,7 @@ from typing import Any
 
 from emheap.errors import NullPointerError
 
-__all__ = ["Pinned", "address_of", "address_or_none", "is_reference"]
+__all__ = ["Pinned", "address_of", "address_or_none", "is_reference", "pin_of"]
 
 _POINTERS = (
     ctypes._Pointer,
@@ -61,16 +61,22 @@ def is_reference(value: Any) -> bool:
     return hasattr(type(value), "_address_now")
 
 
+def pin_of(place: Any) -> Any:
+    """What keeps the block of a reference, or of a pointer, from being freed until its
+    ``release()``; None for an address."""
+    if type(place) is int or not hasattr(type(place), "_pin"):
+        return None
+    return place._pin()[1]
+
+
 class Pinned:
-    """``with Pinned(place):`` keeps the block of a reference from being freed; an address names
-    none."""
+    """``with Pinned(place):`` keeps the block of a reference from being freed, or that of a pointer
+    which knows it; an address names none."""
 
     __slots__ = ("_pin",)
 
     def __init__(self, place: Any) -> None:
-        self._pin: Any = None
-        if type(place) is not int and is_reference(place):
-            self._pin = place._pin()[1]
+        self._pin: Any = pin_of(place)
 
     def __enter__(self) -> None:
         pass

@@ -280,15 +280,13 @@ class GuardedMemory(Memory):
         return read
 
     def writer(self, scalar: type[Scalar[T]]) -> Writer[T]:
-        write_inside, check = self._inner.cached_writer(scalar), self.check_extent
+        encoded, writer, check = self.encoded, self._inner.cached_writer, self.check_extent
         what, size = f"write of {scalar.name}", scalar.size
 
         def write(address: int, value: T) -> None:
-            if type(address) is int:
-                write_inside(check(address, size, what), value)
-                return
+            stored, number = encoded(scalar, value)  # first, for it may run the user's code
             with Pinned(address):
-                write_inside(check(address, size, what), value)
+                writer(stored)(check(address, size, what), number)
 
         return write
 

@@ -13,6 +13,7 @@ from typing import Any
 from emheap._util.c_memory import memmove
 from emheap._util.checks import check_count, check_integer
 from emheap._util.messages import count_of
+from emheap._util.pointers import pin_of
 from emheap.blocks.table import BlockTable
 from emheap.errors import (
     NotAllocatedError,
@@ -129,8 +130,13 @@ class BulkVerbs:
     def _hold(self, place: HeapRef[Any] | int, size: int | None, what: str) -> _Held:
         """`size` bytes from a place, or all of its block, which cannot be freed meanwhile."""
         if not isinstance(place, HeapRef):
-            count = size or 0
-            return _Held(self._memory.check_extent(place, count, what), count, None)
+            count, pinned = size or 0, pin_of(place)
+            try:
+                return _Held(self._memory.check_extent(place, count, what), count, pinned)
+            except Exception:
+                if pinned is not None:
+                    pinned.release()
+                raise
         if place._block[2].table is not self._table:
             raise NotAllocatedError(f"{place!r} belongs to another heap than the one named")
         block, pinned = place._pin()

@@ -323,6 +323,13 @@ class Memory(ABC):
             value = value._address_for(self)
         return scalar.encode(value)
 
+    def encoded(self, scalar: type[Scalar[Any]], value: Any) -> tuple[type[Scalar[Any]], Any]:
+        """The type that stores the number for a value, and the number: what may run the user's
+        code is over then. Raises what `encode` raises; the writer of the type what is left."""
+        if type(value) in (int, float):
+            return scalar, value
+        return scalar.storage or scalar, self.encode(scalar, value)
+
     def from_host_address(self, address: int) -> int:
         """The address here of a byte at an address in the process that runs Python; where that
         is no byte of this memory, what lies outside of it too."""

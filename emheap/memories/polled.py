@@ -93,15 +93,12 @@ class PolledMemory(Memory):
 
     def writer(self, scalar: type[Scalar[T]]) -> Writer[T]:
         def write(address: int, value: T) -> None:
-            stored: type[Scalar[Any]] = scalar
-            if type(value) not in (int, float):
-                value = self.encode(scalar, value)  # may run the user's code: before the look
-                stored = scalar.storage or scalar  # not every type takes what it encoded
+            stored, number = self.encoded(scalar, value)  # first, for it may run the user's code
             with Pinned(address):
                 start = address
                 if type(address) is not int:
                     start = self.start_of(address, scalar.size, f"write of {scalar.name}")
-                self._at(start, scalar.size).cached_writer(stored)(start, value)
+                self._at(start, scalar.size).cached_writer(stored)(start, number)
 
         return write
 

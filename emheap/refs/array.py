@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from emheap.refs.edit import Edit
 
-__all__ = ["ArrayRef", "array_ref_class"]
+__all__ = ["ArrayRef", "array_ref_class", "with_numbers"]
 
 T = TypeVar("T")
 
@@ -188,7 +188,7 @@ class ArrayRef(HeapRef[T], Sequence[T]):
     # Many elements
 
     def _read_slice(self, index: slice) -> list[T]:
-        index = _with_numbers(index)
+        index = with_numbers(index)
         return self._retry(lambda elements: _slice_of(elements, index))  # type: ignore[no-any-return]
 
     def _copy_elements(self) -> memoryview | None:
@@ -211,7 +211,7 @@ class ArrayRef(HeapRef[T], Sequence[T]):
 
     def _store_slice(self, index: slice, numbers: Any) -> None:
         """Store numbers that memoryview refused, or elements that are not numbers."""
-        index = _with_numbers(index)
+        index = with_numbers(index)
         data = memoryview(numbers)
         given = data.nbytes // self._unit.size
 
@@ -472,7 +472,7 @@ def array_ref_class(scalar: type[Scalar[Any]], owning: bool) -> Any:
     return OwningArrayRef if owning else ArrayRef
 
 
-def _with_numbers(index: slice) -> slice:
+def with_numbers(index: slice) -> slice:
     """A slice whose bounds are ints; of an object's own ``__index__`` they are asked for here."""
     parts = (index.start, index.stop, index.step)
     try:

@@ -455,7 +455,12 @@ class HeapRef(Generic[T]):
         holder = getattr(self, "_holder", None)  # only where garbage is collected
         if holder is not None:
             holder.follow(block)
-        self._elements, self._block = block[0], block
+        # The elements last: whoever has the new ones then has the block, too.
+        self._block, self._elements = block, block[0]
+
+    def _move_to(self, block: Block) -> None:
+        """Refer to a block to which the contents of this one, which has ended, were copied."""
+        self._hold(block)
 
     def __enter__(self: Self) -> Self:
         self._check_alive()

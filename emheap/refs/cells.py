@@ -107,7 +107,7 @@ class Cells:
 
     def write(self, offset: int, data: bytes) -> None:
         """Store bytes."""
-        if len(data) == self.length:
+        if not offset and len(data) == self.length:
             # Through JavaScript that is one crossing, where any part of them takes several.
             store_all = getattr(self.B, "store_all", None)
             if store_all is not None:

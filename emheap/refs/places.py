@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from emheap._util.checks import check_aligned
+from emheap._util.messages import count_of, format_address
 from emheap._util.pointers import Pinned
 from emheap._util.released import is_released
-from emheap.blocks.block import Block, Layout
+from emheap.blocks.block import Block, Layout, describe_block, end_of
 from emheap.blocks.table import BlockTable
+from emheap.errors import OutOfBoundsError
 from emheap.refs import make, struct_make
 from emheap.refs.array import ArrayRef, EncodingArrayRef
 from emheap.refs.cells import Cells
 from emheap.refs.classes import array_ref_class
 from emheap.refs.lifetime import make_ref
 from emheap.refs.pointees import Pointees
-from emheap.refs.pointer import PointerArrayRef, address_of, pointer_at
+from emheap.refs.pointer import Pointer, PointerArrayRef, address_of, pointer_at
 from emheap.refs.shaped import Shaped
 from emheap.refs.structured import StructureLayout
 from emheap.refs.variants import variants_of
@@ -33,6 +35,7 @@ class Places:
     def __init__(self, table: BlockTable) -> None:
         self._table = table
         self._layouts: dict[tuple[Any, int], Layout] = {}
+        self._sizes: dict[Any, int] = {}
         self.pointees = Pointees()
 
     def ref_of(self, block: Block) -> Any:
@@ -47,10 +50,16 @@ class Places:
 
     def size_of(self, kind: Any) -> int:
         """The bytes of one value of a kind."""
+        known = self._sizes.get(kind)
+        if known is not None:
+            return known
         _check_not_void(kind)
-        if isinstance(kind, type) and not isinstance(kind, StructType) and issubclass(kind, Text):
-            return kind.size
-        return size_and_alignment(kind, self._table.memory.abi)[0]
+        if isinstance(kind, (StructType, PointerTo)):  # which would be kept alive
+            return size_and_alignment(kind, self._table.memory.abi)[0]
+        size: int = kind.size
+        if not issubclass(kind, Text):
+            size = size_and_alignment(kind, self._table.memory.abi)[0]
+        return self._sizes.setdefault(kind, size)
 
     def read_at(self, kind: Any, address: int, block: Block | None) -> Any:
         """What lies at an address: a number, a string, a pointer, or a reference to a
@@ -58,6 +67,8 @@ class Places:
         _check_not_void(kind)
         if isinstance(kind, StructType):
             return self._struct_at(kind, address, block)
+        if block is not None:
+            _check_inside(block, address, self.size_of(kind))
         memory = self._table.raw_memory
         if isinstance(kind, PointerTo):
             return self.read_pointer(kind, address, block)
@@ -65,31 +76,39 @@ class Places:
             return memory.cached_text_reader(kind)(address)
         return memory.cached_reader(kind.for_abi(memory.abi))(address)
 
-    def write_at(self, kind: Any, address: int, value: Any, block: Block | None) -> None:
-        """Store a value of a kind at an address."""
+    def write_at(self, kind: Any, address: int, value: Any, pointer: Pointer[Any]) -> None:
+        """Store a value of a kind at an address that lies where a pointer points to."""
         _check_not_void(kind)
-        table = self._table
+        table, block = self._table, pointer._block
         memory = table.raw_memory
+        if block is not None:
+            _check_inside(block, address, self.size_of(kind))
         if isinstance(kind, StructType):
-            struct_make.write_struct(table, kind, address, value)
+            struct_make.write_struct(table, kind, address, value, pointer)
         elif isinstance(kind, PointerTo):
-            self.write_pointer(kind, address, value, block)
+            self.write_pointer(kind, address, value, pointer)
         elif issubclass(kind, Text):
             raise TypeError(f"what a {name_of(PointerTo(kind))} points to is not replaced in place")
         else:
-            memory.cached_writer(kind.for_abi(memory.abi))(address, value)
+            stored, number = memory.encoded(kind.for_abi(memory.abi), value)
+            with Pinned(pointer):
+                memory.cached_writer(stored)(address, number)
 
     def array_at(self, kind: Any, address: int, count: Any, block: Block | None) -> Any:
         """A reference to several values of a kind."""
         _check_not_void(kind)
         table = self._table
-        if isinstance(kind, StructType):
-            return struct_make.wrap_struct_array(table, kind, address, count)
+        made: Any
         abi = table.memory.abi
-        if not isinstance(kind, PointerTo):
-            return make.wrap_array(table, kind.for_abi(abi), address, count)
-        made = make.wrap_array(table, kind.scalar(abi), address, count)
-        self.let_know(made, address, block)
+        if isinstance(kind, StructType):
+            made = struct_make.wrap_struct_array(table, kind, address, count)
+        elif isinstance(kind, PointerTo):
+            made = make.wrap_array(table, kind.scalar(abi), address, count)
+            self.let_know(made, address, block)
+        else:
+            made = make.wrap_array(table, kind.for_abi(abi), address, count)
+        if block is not None:
+            _check_lent(block, made)
         return made
 
     # Pointers by their address
@@ -106,16 +125,17 @@ class Places:
         return pointer_at(self._table, kind, stored, known)
 
     def write_pointer(
-        self, kind: PointerTo, address: int, value: Any, block: Block | None = None
+        self, kind: PointerTo, address: Any, value: Any, inside: Pointer[Any] | None = None
     ) -> None:
-        """Store a pointer at an address."""
+        """Store a pointer at an address, which may be one that a pointer points to."""
         table, memory = self._table, self._table.raw_memory
         scalar = kind.scalar(memory.abi)
         target, known = address_of(value, kind, table, scalar.name, scalar.maximum)
-        with Pinned(address):
+        with Pinned(address if inside is None else inside):
             place = memory.address_of(address)
             memory.cached_writer(scalar)(place, target)
-            around = block or table.find(place) or table.owner_of(place)
+            known_block = None if inside is None else inside._block
+            around = known_block or table.find(place) or table.owner_of(place)
             if around is not None:
                 self.pointees.note(around[0], place - around[1], known)
 
@@ -128,15 +148,22 @@ class Places:
     def _struct_at(self, kind: Any, address: int, block: Block | None) -> Any:
         table = self._table
         found = block if block is not None else table.find(address)
-        if found is None or found[2].borrowed or is_released(found[0]):
-            return struct_make.wrap_struct(table, kind, address)
-        layout: Any = found[2]
-        if not isinstance(found[0], Cells):
-            return struct_make.wrap_struct(table, kind, address)
+        layout: Any = None if found is None else found[2]
+        if (
+            found is None
+            or layout.borrowed
+            or is_released(found[0])
+            or not isinstance(found[0], Cells)
+        ):
+            made = struct_make.wrap_struct(table, kind, address)
+            if block is not None:
+                _check_lent(block, made)
+            return made
         parent = self.ref_of(found)
         if layout.kind is kind and layout.count is None and address == found[1]:
             return parent
         variants = variants_of(kind, table.memory)
+        _check_inside(found, address, variants.layout.size)
         check_aligned(address, variants.layout.alignment, f"a {kind.__name__}")
         made = object.__new__(variants.inner)
         made._elements, made._base, made._parent = found[0], address - found[1], parent
@@ -190,6 +217,26 @@ def _class_of(scalar: type[Scalar[Any]], shape: tuple[int, ...] | None) -> Any:
     if issubclass(scalar, PointerScalar):
         return ShapedPointerArrayRef
     return ShapedEncodingArrayRef if scalar.encodes else ShapedArrayRef
+
+
+def _check_lent(block: Block, made: Any) -> None:
+    """Raise UseAfterFreeError or OutOfBoundsError if the block that a pointer is known to point
+    into was freed while a reference to its bytes was made, or has not got all of them. Who frees it
+    from now on ends the reference."""
+    if is_released(block[0]):
+        raise block[2].table.use_after_free(block)
+    _check_inside(block, made.address, made.allocated_byte_size)
+
+
+def _check_inside(block: Block, address: int, size: int) -> None:
+    """Raise OutOfBoundsError if the block that a pointer is known to point into has not got these
+    bytes."""
+    if not block[2].borrowed and not block[1] <= address <= end_of(block) - size:
+        raise OutOfBoundsError(
+            f"{count_of(size, 'byte')} at {format_address(address)} are not inside of "
+            f"{describe_block(block)}, which the pointer points to; use another index, or allocate "
+            "more"
+        )
 
 
 def _check_not_void(kind: Any) -> None:

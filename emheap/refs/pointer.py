@@ -5,11 +5,13 @@ from __future__ import annotations
 import operator
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, overload
 
+from emheap._util.checks import check_integer
 from emheap._util.messages import format_address
 from emheap._util.released import is_released
 from emheap.blocks.block import Block
 from emheap.errors import NotAllocatedError, NullPointerError, ValueOutOfRangeError
-from emheap.refs.array import ArrayRef
+from emheap.memories.elements import Pin, pin
+from emheap.refs.array import ArrayRef, with_numbers
 from emheap.refs.atomic import Atomic, AtomicElements
 from emheap.refs.base import HeapRef
 from emheap.refs.lifetime import Owner
@@ -64,7 +66,7 @@ class Pointer(Generic[K_co]):
     It is an address of its heap: true if it is not null, equal to another of the same address.
     `target` is what it points to, ``pointer[i]`` the one of several, `array` all of them. One
     that was stored in a field by Python remembers the block that it points to, so that using it
-    after that was freed raises UseAfterFreeError.
+    after that was freed raises UseAfterFreeError, and an index beyond its ends OutOfBoundsError.
 
     >>> import emheap
     >>> class Node(emheap.Struct):
@@ -122,7 +124,7 @@ class Pointer(Generic[K_co]):
 
         def array(self, count: int, /) -> Any:
             """A reference to `count` of what it points to."""
-            return self._heap().array_at(self._kind.of, self._position(0), count, self._block)
+            return self._heap().array_at(self._kind.of, self.address, count, self._block)
 
     @property
     def target(self: Pointer[_Kind[T]]) -> T:
@@ -134,11 +136,20 @@ class Pointer(Generic[K_co]):
         return self[0] if self.address else None
 
     def __getitem__(self: Pointer[_Kind[T]], index: int) -> T:
-        value: T = self._heap().read_at(self._kind.of, self._position(index), self._block)
-        return value
+        number = operator.index(index)  # may run the user's code: before the block is looked at
+        places, address = self._heap(), self._position(number)
+        if isinstance(self._kind.of, StructType):  # a reference to one is as good as a pin
+            return places.read_at(self._kind.of, address, self._block)  # type: ignore[no-any-return]
+        block, pinned = self._pin()
+        try:
+            return places.read_at(self._kind.of, address, block)  # type: ignore[no-any-return]
+        finally:
+            if pinned is not None:
+                pinned.release()
 
     def __setitem__(self, index: int, value: Any) -> None:
-        self._heap().write_at(self._kind.of, self._position(index), value, self._block)
+        number = operator.index(index)
+        self._heap().write_at(self._kind.of, self._position(number), value, self)
 
     def cast(self, kind: type[Pointer[T]], /) -> Pointer[T]:
         """The same address as a pointer to another kind: ``pointer.cast(Pointer[Node])``."""
@@ -164,13 +175,22 @@ class Pointer(Generic[K_co]):
         if self._block is not None and is_released(self._block[0]):
             raise self._block[2].table.use_after_free(self._block)
 
-    def _position(self, index: int) -> int:
+    def _pin(self) -> tuple[Block | None, Pin | None]:
+        """The block that it is known to point to, and what keeps it from being freed."""
+        block = self._block
+        if block is None:
+            return None, None
+        try:
+            return block, pin(block[0])
+        except ValueError:
+            raise block[2].table.use_after_free(block) from None
+
+    def _position(self, number: int) -> int:
         """The address of one of several things it points to."""
-        position = operator.index(index)
-        if not position:
+        if not number:
             return self.address
         size: int = self._table.places.size_of(self._kind.of)
-        return self.address + position * size
+        return self.address + number * size
 
     def __bool__(self) -> bool:
         return self.address != 0
@@ -266,6 +286,11 @@ def pointer_at(table: Any, kind: PointerTo, address: int, block: Block | None) -
 
 
 # References to pointers
+
+
+def _number_of(index: Any) -> int:
+    """An index as a number. As with a list, True is 1."""
+    return int(index) if isinstance(index, bool) else check_integer(index, "index")
 
 
 class _Pointers(HeapRef[Any], abstract=True):
@@ -389,22 +414,31 @@ class PointerArrayRef(_Pointers, ArrayRef[Any]):
     __slots__ = ("_noted",)
     __hash__ = None
 
+    # An index of the user's is asked for its number once: it may give another the next time.
+
     def __getitem__(self, index: Any) -> Any:
-        found = super().__getitem__(index)
-        if not isinstance(found, list):
-            return self._open(operator.index(index) % len(self), found)
-        return list(map(self._open, range(len(self))[index], found))
+        if isinstance(index, slice):
+            numbers = with_numbers(index)
+            found = super().__getitem__(numbers)
+            return list(map(self._open, range(len(self))[numbers], found))
+        number = _number_of(index)
+        return self._open(self._positive(number), super().__getitem__(number))
 
     def __setitem__(self, index: Any, value: Any) -> None:
         if not isinstance(index, slice):
+            number = _number_of(index)
             address, block = self._address_of(value)
-            super().__setitem__(index, address)
-            self._note(operator.index(index) % len(self), block)
+            super().__setitem__(number, address)
+            self._note(self._positive(number), block)
             return
+        numbers = with_numbers(index)
         stored = [self._address_of(each) for each in value]
-        super().__setitem__(index, [address for address, _ in stored])
-        for position, (_, block) in zip(range(len(self))[index], stored, strict=True):
+        super().__setitem__(numbers, [address for address, _ in stored])
+        for position, (_, block) in zip(range(len(self))[numbers], stored, strict=False):
             self._note(position, block)
+
+    def _positive(self, index: int) -> int:
+        return index if index >= 0 else index + len(self)
 
     def read_at(self, index: int) -> Any:
         """The element at `index`. Raises OutOfBoundsError, UseAfterFreeError."""
@@ -424,9 +458,11 @@ class PointerArrayRef(_Pointers, ArrayRef[Any]):
 
     def resize(self, count: int) -> None:
         """Make the array `count` elements long: it keeps what fits, and what is new is null."""
-        kept = self._elements
         super().resize(count)
-        self._table.places.pointees.copy(kept, self._elements)
+
+    def _move_to(self, block: Block) -> None:
+        self._table.places.pointees.copy(self._elements, block[0])
+        super()._move_to(block)
 
 
 class OwningPointerArrayRef(Owner, PointerArrayRef):

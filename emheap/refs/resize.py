@@ -38,7 +38,7 @@ def resize(ref: HeapRef[Any], count: int, unit: type[Scalar[Any]], site: Site) -
             memory.fill(moved[1] + kept, larger.byte_size - kept)
         # Not before the old block is out of reach: another thread may take a view at any time, and
         # one of each block would let neither of them go.
-        table.release(block, site, partial(ref._hold, moved))
+        table.release(block, site, partial(ref._move_to, moved))
     except Exception as error:
         if ref._block is moved:  # the allocator refused to take the old block back
             ref._hold(table.revival_of(block) or moved)

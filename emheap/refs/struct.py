@@ -200,8 +200,8 @@ class Struct(StructuredRef[Any], metaclass=StructType):
         is among what the table knows to be lent now, so that who frees the block later ends it."""
         block = self._block
         gone = is_released(block[0]) if block[2].borrowed else not self._table.is_live(block)
-        if gone and not self._find_again():
-            raise self._table.use_after_free(block)
+        if gone or block[0] is not self._elements:
+            self._check_lost(block)
 
     def _hold_with(self, ref: Any) -> Any:
         """Let a reference to a part keep the block alive, where the heap collects garbage."""

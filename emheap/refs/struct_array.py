@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from emheap._util.checks import check_count, check_integer
 from emheap._util.messages import count_of, format_address
@@ -27,6 +27,8 @@ from emheap.types.structs import layout_of
 
 if TYPE_CHECKING:
     import numpy
+
+    from emheap.refs.cells import Cells
 
 __all__ = ["StructArrayRef", "open_struct_array", "open_struct_array_inside"]
 
@@ -96,9 +98,10 @@ class StructArrayRef(StructuredRef[S], Sequence[S]):
     def __getitem__(self, index: tuple[int, ...]) -> S: ...
     def __getitem__(self, index: Any) -> Any:
         # Of exactly int: another number's product with the stride may wrap, as numpy's do.
+        cells = self._elements  # before the length, which another thread may change with them
         if type(index) is int and 0 <= index < self._count:
             made = _new(self._item)
-            made._elements = self._elements
+            made._elements = cells
             made._base = self._base + index * self._stride
             made._parent = self
             return made
@@ -302,11 +305,18 @@ class StructArrayRef(StructuredRef[S], Sequence[S]):
         """
         unit: Any = self._variants.layout
         number = check_count(count, "count", unit.size, self._memory.largest_block)
-        kept = self._elements
         resize(self, number, unit, caller_site())
-        self._count = number
-        for at in list(kept.pointees):
-            self._elements.note(at, kept.pointee(at))
+
+    def _move_to(self, block: Block) -> None:
+        before, after = self._elements, cast("Cells", block[0])
+        for at in list(before.pointees):
+            after.note(at, before.pointee(at))
+        super()._move_to(block)
+
+    def _hold(self, block: Block) -> None:
+        # The elements go last: whoever has the new ones then has the length, too.
+        self._count = block[2].count or 0
+        super()._hold(block)
 
     def _content(self) -> str:
         return f"of {count_of(self._count, 'element')}"

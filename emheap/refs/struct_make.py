@@ -353,8 +353,10 @@ def adopt_struct_array(
     return open_struct_array(ref, ref._block)
 
 
-def write_struct(table: BlockTable, kind: Any, address: Any, value: Any) -> None:
-    """Store a whole structure at an address."""
+def write_struct(
+    table: BlockTable, kind: Any, address: Any, value: Any, inside: Any = None
+) -> None:
+    """Store a whole structure at an address, which may be one that a pointer points to."""
     variants = variants_of(kind, table.memory)
     notes = Notes(table)
     data = variants.codec.encode_value(value, notes)
@@ -362,7 +364,7 @@ def write_struct(table: BlockTable, kind: Any, address: Any, value: Any) -> None
     if flexible is not None:  # padding at the end may be the place of elements, which are not given
         end = variants.layout.fields[flexible.name].offset
         data = data[: end + (notes.tail or 0) * _element_size(variants, flexible)]
-    with Pinned(address):
+    with Pinned(address if inside is None else inside):
         start = table.raw_memory.check_extent(address, len(data), f"write of {kind.__name__}")
         table.raw_memory.write_bytes(start, data)
     if not variants.codec.has_pointers:

@@ -7,10 +7,11 @@ of those that lie inside of one, and of these also for the case that they are no
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 from emheap.errors import NotAllocatedError
 from emheap.memories.base import Memory
+from emheap.memories.elements import Pin, pin
 from emheap.refs.cells import is_direct
 from emheap.refs.field_access import Place, make_property, make_whole
 from emheap.refs.field_codecs import Codec, codec_of
@@ -94,6 +95,7 @@ class Inside:
     __slots__ = ()
 
     _parent: Any
+    _elements: Any
 
     @property
     def _block(self) -> Any:
@@ -102,6 +104,32 @@ class Inside:
     @property
     def _holder(self) -> Any:
         return self._parent._holder
+
+    # The elements are those of the block that this lies in. `resize` gives the array around this
+    # another block, which this does not lie in.
+
+    def _pin(self) -> tuple[Any, Pin]:
+        block, elements = self._block, self._elements
+        try:
+            pinned = pin(elements) if block[0] is elements else None
+        except ValueError:
+            pinned = None
+        if pinned is None:
+            self._check_lost(block)
+        return block, pinned
+
+    def _check_lost(self, block: Any) -> NoReturn:
+        self._find_again()
+        table = block[2].table
+        freed = table.freed.get(self._elements.address)
+        if freed is not None and freed[0][0] is self._elements:
+            block = freed[0]
+        raise table.use_after_free(block) from None
+
+    def _find_again(self) -> bool:
+        # What is around this may be live again, where it could not be freed after all.
+        self._parent._find_again()
+        return False
 
     def _alone(self, what: str) -> NotAllocatedError:
         return NotAllocatedError(

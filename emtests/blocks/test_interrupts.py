@@ -27,8 +27,11 @@ from emheap import (
     HeapManager,
     OutOfMemoryError,
     PageAllocator,
+    Pointer,
     PoolAllocator,
     QuotaAllocator,
+    Struct,
+    UseAfterFreeError,
     int32,
     uint8,
     wrap_buffer,
@@ -310,6 +313,41 @@ def test_an_arena_ends_what_an_interrupt_left_of_one_inside_it(open_heap: OpenHe
             assert moment > 10
             break
     subject.close()
+
+
+class Named(Struct):
+    number: int32
+    target: Pointer[int32]
+
+
+@pytest.mark.parametrize("length", [2, 20])
+def test_an_array_knows_its_length_and_pointers_after_an_interrupt(
+    open_heap: OpenHeap, length: int
+) -> None:
+    heap = open_heap()
+    for moment in count():
+        hook = CallHook(moment)
+        target = heap.alloc(int32, 5)
+        structures = heap.alloc_array(Named, [(index, target) for index in range(8)])
+        pointers = heap.alloc_array(Pointer[int32], [target] * 8)
+        with quietly(), suppress(KeyboardInterrupt), hook:
+            structures.resize(length)
+            pointers.resize(length)
+        target.free()
+        if heap._table.is_live(structures._block):
+            assert len(structures.tolist()) * structures.bytes_per_element == len(bytes(structures))
+            for index, each in enumerate(structures[: min(8, length)]):
+                assert each.number == index
+                with pytest.raises(UseAfterFreeError):
+                    _ = each.target.target
+        if heap._table.is_live(pointers._block):
+            for pointer in pointers[: min(8, length)]:
+                with pytest.raises(UseAfterFreeError):
+                    _ = pointer.target
+        heap.free_all()
+        if not hook.struck:
+            assert moment > 10
+            break
 
 
 # By signals

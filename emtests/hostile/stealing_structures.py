@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from emheap import Pointer, int32, uint8, utf8
+from emheap.types.pointers import pointer_to as kind_of_pointers
 from emtests.hostile.stealing import Call
 from emtests.structures.kinds import Node, Packed, Vec
 
 __all__ = ["structure_targets"]
 
+PACKED = {"tag": 1, "value": 2, "bits": 3, "last": 4}
 NODE_CALLS: dict[str, Call] = {
     "field =": lambda heap, ref, w: setattr(ref, "id", w(5)),
     "int64 field =": lambda heap, ref, w: setattr(ref, "big", w(5)),
@@ -64,13 +66,60 @@ POINTER_CALLS: dict[str, Call] = {
 }
 
 
+def pointer_to(heap: Any, ref: Any, kind: Any = None) -> Any:
+    """A pointer that knows the block of a reference."""
+    with heap.alloc(kind_of_pointers(kind or ref.kind), ref) as holder:
+        return holder.value
+
+
+TARGET_CALLS: dict[str, Call] = {
+    "[i]": lambda heap, ref, w: pointer_to(heap, ref)[w(1)],
+    "[i] =": lambda heap, ref, w: pointer_to(heap, ref).__setitem__(w(1), w(5)),
+    "[0] =": lambda heap, ref, w: pointer_to(heap, ref).__setitem__(0, w(5)),
+    "array": lambda heap, ref, w: pointer_to(heap, ref).array(w(2))[:],
+    "heap.read": lambda heap, ref, w: heap.read(int32, pointer_to(heap, ref)),
+    "heap.write": lambda heap, ref, w: heap.write(int32, pointer_to(heap, ref), w(5)),
+    "heap.wrap": lambda heap, ref, w: heap.wrap(int32, pointer_to(heap, ref)).value,
+    "heap.wrap_array": lambda heap, ref, w: heap.wrap_array(int32, pointer_to(heap, ref), w(2))[:],
+    "heap.view": lambda heap, ref, w: heap.view(int32, pointer_to(heap, ref), w(2)).tolist(),
+    "heap.fill": lambda heap, ref, w: heap.fill(pointer_to(heap, ref), w(5), w(4)),
+    "heap.find": lambda heap, ref, w: heap.find(pointer_to(heap, ref), 1, w(4)),
+    "heap.copy_to": lambda heap, ref, w: heap.copy_to(heap, pointer_to(heap, ref), ref, w(4)),
+}
+NODE_TARGET_CALLS: dict[str, Call] = {
+    "[i].field": lambda heap, ref, w: pointer_to(heap, ref)[w(0)].id,
+    "[i].field =": lambda heap, ref, w: setattr(pointer_to(heap, ref)[w(0)], "id", w(5)),
+    "[i] =": lambda heap, ref, w: pointer_to(heap, ref).__setitem__(w(0), {"id": w(5)}),
+    "array": lambda heap, ref, w: pointer_to(heap, ref).array(w(1)).tolist(),
+    "heap.read": lambda heap, ref, w: heap.read(Node, pointer_to(heap, ref)).id,
+    "heap.wrap": lambda heap, ref, w: heap.wrap(Node, pointer_to(heap, ref)).id,
+}
+PACKED_TARGET_CALLS: dict[str, Call] = {
+    "[i].field =": lambda heap, ref, w: setattr(pointer_to(heap, ref)[w(0)], "value", w(5)),
+    "heap.write": lambda heap, ref, w: heap.write(
+        Packed, pointer_to(heap, ref), (1, w(2), (3, 4), 5, w(6))
+    ),
+}
+POINTER_TARGET_CALLS: dict[str, Call] = {
+    "[i]": lambda heap, ref, w: int(pointer_to(heap, ref, Pointer[uint8])[w(1)]),
+    "[i] =": lambda heap, ref, w: pointer_to(heap, ref, Pointer[uint8]).__setitem__(w(1), w(16)),
+    "array": lambda heap, ref, w: list(
+        map(int, pointer_to(heap, ref, Pointer[uint8]).array(w(2))[:])
+    ),
+}
+
+
 def structure_targets() -> list[tuple[str, Any, Any, Call]]:
     """The name of each case, the type, the contents and the call."""
     kinds: list[tuple[str, Any, Any, dict[str, Call]]] = [
         ("Node", Node, {"id": 1}, NODE_CALLS),
         ("Vec array", Vec, [(1, 2)] * 4, VEC_CALLS),
-        ("Packed", Packed, {"tag": 1, "value": 2, "bits": 3, "last": 4}, PACKED_CALLS),
+        ("Packed", Packed, PACKED, PACKED_CALLS),
         ("Pointer array", Pointer[uint8], [0] * 4, POINTER_CALLS),
+        ("Pointer to int32", int32, [1, 2, 3, 4], TARGET_CALLS),
+        ("Pointer to Node", Node, {"id": 1}, NODE_TARGET_CALLS),
+        ("Pointer to Packed", Packed, PACKED, PACKED_TARGET_CALLS),
+        ("Pointer to Pointer", Pointer[uint8], [0] * 4, POINTER_TARGET_CALLS),
     ]
     return [
         (f"{name} {verb}", kind, contents, call)

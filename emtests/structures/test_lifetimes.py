@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -57,6 +58,26 @@ def parts_of(node: Node) -> dict[str, Callable[[], Any]]:
     }
 
 
+def parts_by_bytes(heap: HeapManager, node: Node) -> dict[str, Callable[[], Any]]:
+    """Uses of the bytes of structures and arrays of them that lie inside of another."""
+    parts: dict[str, Any] = {"it": node, "at": node.at, "corners": node.corners}
+    parts["corner"] = node.corners[1]
+    uses: dict[str, Callable[[], Any]] = {}
+    for name, part in parts.items():
+        uses |= {
+            f"bytes of {name}": partial(bytes, part),
+            f"{name}.clear": part.clear,
+            f"{name}.edit": partial(part.edit().__enter__),
+            f"{name}.js_view": lambda part=part: part.js_view,  # type: ignore[misc]
+            f"fill {name}": partial(heap.fill, part, 0),
+            f"find in {name}": partial(heap.find, part, 0x7B),
+            f"copy {name}": partial(heap.copy_to, heap, part, part),
+            f"address of {name}": lambda part=part: part._as_parameter_,  # type: ignore[misc]
+            f"a pointer to {name}": partial(heap.write, Pointer[Any], 64, part),
+        }
+    return uses
+
+
 def test_every_part_of_a_freed_structure_raises(heap: HeapManager) -> None:
     node = heap.alloc(Node, id=1)
     parts = parts_of(node)
@@ -71,6 +92,22 @@ def test_every_part_of_a_freed_structure_raises(heap: HeapManager) -> None:
     assert node.is_freed
     with pytest.raises(emheap.DoubleFreeError):
         node.free()
+
+
+def test_every_part_of_a_resized_array_raises(heap: HeapManager) -> None:
+    array = heap.alloc_array(Node, 2)
+    size = array.allocated_byte_size
+    node = array[1]
+    parts = parts_of(node) | parts_by_bytes(heap, node)
+    array.resize(9)
+    with heap.alloc_array(uint8, bytes([0x7B]) * size) as other:  # where they were, say
+        for name, use in parts.items():
+            with pytest.raises(UseAfterFreeError) as caught:
+                use()
+            assert "the Node array of" in str(caught.value), name
+        assert set(other) == {0x7B}
+    assert array[1].id == 0
+    array.free()
 
 
 def test_every_part_of_a_freed_array_raises(heap: HeapManager) -> None:

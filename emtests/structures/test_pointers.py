@@ -7,6 +7,7 @@ import gc
 import operator
 import pickle
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from weakref import ref as WeakReference  # noqa: N812 (a class with a name like a function's)
 
@@ -17,6 +18,7 @@ from emheap import (
     Arena,
     Array,
     HeapManager,
+    OutOfBoundsError,
     Pointer,
     Struct,
     UseAfterFreeError,
@@ -26,6 +28,7 @@ from emheap import (
     uint64,
     utf8,
 )
+from emheap.types.pointers import pointer_to
 from emtests.structures.kinds import Vec
 
 
@@ -152,6 +155,73 @@ def test_what_was_allocated_with_pointers_knows_them(heap: HeapManager) -> None:
         assert [bool(each) for each in many] == [True, False, True, False, False]
         many.free(free_elements=False)
     kept.free()
+
+
+class Changing:
+    """An index that is another one each time."""
+
+    def __init__(self, *numbers: int) -> None:
+        self._numbers = iter(numbers)
+
+    def __index__(self) -> int:
+        return next(self._numbers)
+
+
+def test_an_index_is_asked_for_its_number_once(heap: HeapManager) -> None:
+    vec = heap.alloc(Vec, x=1, y=2)
+    many: Any
+    with heap.alloc_array(Pointer[Vec], 4) as many:
+        many[Changing(0, 1)] = vec
+        many[Changing(2) : Changing(4)] = [None, vec]
+        many[Changing(-3, 9)] = vec
+        assert many[Changing(0, 9)].target.x == 1
+        assert many[Changing(3) :][0].target.x == 1
+        assert many[True] == vec
+        vec.free()
+        for index in (0, 1, 3):
+            with pytest.raises(UseAfterFreeError):
+                _ = many[index].target
+        with pytest.raises(TypeError, match=r"index must be an int, not float 1\.5"):
+            _ = many[1.5]
+
+
+def test_a_pointer_stays_inside_of_the_block_that_it_knows(heap: HeapManager) -> None:
+    arrays: tuple[tuple[Any, Any], ...] = (
+        (int32, [1, 2, 3]),
+        (Vec, [(1, 2), (3, 4), (5, 6)]),
+        (Pointer[Vec], [None, None, None]),
+    )
+    for kind, values in arrays:
+        array = heap.alloc_array(kind, values)
+        pointer_kind: Any = pointer_to(kind)
+        with array, heap.alloc(pointer_kind, array) as place:
+            pointer: Any = place.value
+            before = bytes(array)
+            uses: list[Callable[[], Any]] = [partial(pointer.array, 4)]
+            uses.append(partial(pointer.cast(Pointer[Table]).array, 1))
+            uses.append(partial(pointer.cast(Pointer[Table]).__getitem__, 0))
+            for index in (-1, 3, 1000):
+                uses.append(partial(pointer.__getitem__, index))
+                uses.append(partial(pointer.__setitem__, index, values[0]))
+            for use in uses:
+                with pytest.raises(OutOfBoundsError, match=r"array of .* bytes at"):
+                    use()
+            assert bytes(array) == before
+            pointer[2] = values[1]
+            assert array[2] == array[1] == pointer[2]
+            assert list(pointer.array(3)) == list(array)
+            assert len(pointer.array(0)) == 0
+
+
+def test_a_pointer_of_another_block_goes_where_it_is_told(heap: HeapManager) -> None:
+    with heap.alloc_array(int32, [1, 2, 3]) as array:
+        wrapped = heap.wrap(int32, array.address)
+        first: Any
+        with heap.alloc(Pointer[int32], wrapped) as first:
+            assert first.value[2] == 3
+            first.value = array.address + 4  # as C would say it
+            again: Any = first.value
+            assert again[-1] == 1
 
 
 def test_pointers_free_what_they_point_to(heap: HeapManager) -> None:
