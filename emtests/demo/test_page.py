@@ -92,6 +92,12 @@ def test_every_panel_shows_the_module_that_it_runs_with_numbered_lines(
         ]
 
 
+def test_nothing_is_painted_again_and_again_while_python_starts(seen: dict[str, Any]) -> None:
+    # These are changed by the compositor alone. The browsers' own bar without an end is not.
+    assert seen["animated"] == {"flash": ["opacity"], "slide": ["transform"]}
+    assert seen["bar"] == [True, "none"]
+
+
 def test_colours_of_the_systems_choice_tell_what_is_selected(seen: dict[str, Any]) -> None:
     tabs = seen["forced"]["tabs"]
     (selected,) = {colour for is_selected, colour in tabs if is_selected == "true"}

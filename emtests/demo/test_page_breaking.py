@@ -38,5 +38,10 @@ def test_what_is_bare_is_silent(seen: dict[str, Any], name: str, lane: str) -> N
     assert account["where"] == ""
 
 
+@pytest.mark.parametrize("width", ["390", "1280"])
+def test_no_code_is_cut_off(seen: dict[str, Any], width: str) -> None:
+    assert seen["hidden"][width] == [0, 0, 0]
+
+
 def test_nothing_is_left_on_the_heap(seen: dict[str, Any]) -> None:
     assert seen["blocks"] == "3"  # the picture's own

@@ -14,12 +14,20 @@ from pyodide_demo.program import run
 pytestmark = pytest.mark.once
 
 LARGE = 1600, 1200
+LARGE_MODULE = bytes.fromhex(
+    "0061736d01000000"
+    "0505 01 00 808001"  # a memory of 16,384 pages
+    "070a 01 06 6d656d6f7279 02 00"  # exported
+    "0b17 02 00 4108 0b 04 6c6f7765"  # with bytes at address 8
+    "00 41 f0ffffff03 0b 04 68696768"  # and 16 before its end
+)
 
 
 @pytest.fixture(scope="module")
 def seen(drive: Drive, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("map")
     write_png(folder / "large.png", *LARGE, bytes(LARGE[0] * LARGE[1] * 4))
+    (folder / "large.wasm").write_bytes(LARGE_MODULE)
     return drive("map", folder)
 
 
@@ -62,6 +70,16 @@ def test_what_is_under_the_pointer_is_told(seen: dict[str, Any]) -> None:
 def test_blocks_what_was_written_and_what_never_was_are_told_apart(seen: dict[str, Any]) -> None:
     # Of all of the memory, with the outlines of blocks and cells.
     assert seen["colours"] >= 3
+
+
+def test_a_memory_of_gigabytes_is_read_piece_by_piece(seen: dict[str, Any]) -> None:
+    extent = "From 0x0 to 0x40000000; a cell is 699,051 bytes."
+    assert seen["extents"][-1] == extent
+    assert any(words.startswith(f"{extent} Still reading: ") for words in seen["extents"])
+    first, middle, last = seen["cells"]
+    assert first.endswith("not ours: the program's, or freed")
+    assert middle.endswith("never written to")
+    assert last.endswith("not ours: the program's, or freed")
 
 
 def test_neighbours_of_one_type_stay_apart(seen: dict[str, Any]) -> None:

@@ -56,6 +56,11 @@ def test_a_return_goes_on_from_the_memory_that_the_first_visit_kept(seen: dict[s
     assert seen["first"]["memories"] == seen["second"]["memories"]
 
 
+def test_the_memory_is_kept_when_the_visitor_is_quiet(seen: dict[str, Any]) -> None:
+    assert seen["first"]["early"] == []
+    assert seen["second"]["early"] == seen["second"]["memories"]
+
+
 def test_a_memory_that_cannot_be_used_is_replaced(seen: dict[str, Any]) -> None:
     spoilt = seen["spoilt"]
     [complaint] = spoilt["complaints"]

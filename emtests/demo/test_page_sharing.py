@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import struct
 from typing import Any
 
@@ -63,6 +64,17 @@ def test_before_python_runs_what_was_recorded_is_shown(seen: dict[str, Any]) -> 
     assert seen["recorded mistake"] == ["UseAfterFreeError", "silent", "silent"]
     assert seen["recorded words"].startswith("Recorded in CPython when this page was built")
     assert next(iter(MISTAKES)) == "use-after-free"
+
+
+def test_an_error_names_lines_by_the_numbers_that_they_have(seen: dict[str, Any]) -> None:
+    recorded = {int(number): code for number, code in seen["recorded numbers"].items()}
+    assert recorded == {at: step["code"] for at, step in enumerate(STEPS, 1)}
+    lines = re.findall(r"(allocated|freed) at line (\d+):1 in", seen["hero error"])
+    assert [what for what, _ in lines] == ["allocated", "freed"]
+    assert [seen["hero numbers"][line] for _, line in lines] == [
+        "lost = heap.alloc(int8)",
+        "lost.free()",
+    ]
 
 
 def test_the_first_screen_leads_on(seen: dict[str, Any]) -> None:
@@ -136,6 +148,11 @@ def test_a_sample_can_be_called_and_its_heap_is_on_the_map(seen: dict[str, Any])
     assert seen["called"] == "b'in the module'\n"
     assert seen["address"] == "module?sample=harfbuzz-subset.wasm"
     assert seen["mapped"] == "harfbuzz-subset.wasm"
+
+
+def test_the_sample_that_is_open_is_marked(seen: dict[str, Any]) -> None:
+    assert seen["chosen sample"] == ["harfbuzz-subset.wasm"]
+    assert seen["no sample"] == []
 
 
 def test_a_module_of_the_visitors_own_can_be_called(seen: dict[str, Any]) -> None:

@@ -51,6 +51,13 @@ def test_the_tone_can_be_heard_and_its_pitch_be_read(seen: dict[str, Any]) -> No
     assert {"100 Hz", "1 kHz", "10 kHz"} <= set(seen["axis"])
 
 
+def test_no_label_of_the_axis_is_cut_off(seen: dict[str, Any]) -> None:
+    frame = seen["frame"]
+    for label in seen["labels"]:
+        assert frame["y"] <= label["y"]
+        assert label["y"] + label["height"] <= frame["y"] + frame["height"]
+
+
 def test_it_is_drawn_where_it_belongs(seen: dict[str, Any]) -> None:
     bins = bins_of_rows(256, 2048, 48_000)[seen["brightest"]]
     assert bins.start <= round(3000 * 2048 / 48_000) < bins.stop

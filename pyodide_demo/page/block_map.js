@@ -49,7 +49,7 @@ export class BlockMap {
    */
   draw(report, chosen) {
     this.#report = report;
-    const { survey, low, high, written, guards } = report;
+    const { survey, low, high, written, looked, guards } = report;
     const scale = devicePixelRatio;
     const cell = (this.#canvas.clientWidth / COLUMNS) * scale;
     this.#canvas.width = Math.round(cell * COLUMNS);
@@ -90,7 +90,8 @@ export class BlockMap {
     }
     if (!survey.rows.length && high - low <= CELLS) return "No block is live.";
     const each = Math.ceil(this.#perCell());
-    return `From ${hexadecimal(low)} to ${hexadecimal(high)}; a cell is ${bytesOf(each)}.`;
+    const extent = `From ${hexadecimal(low)} to ${hexadecimal(high)}; a cell is ${bytesOf(each)}.`;
+    return looked < 1 ? `${extent} Still reading: ${Math.floor(100 * looked)} %.` : extent;
   }
 
   #perCell() {
@@ -134,7 +135,8 @@ export class BlockMap {
       const [first, last] = this.#cellsOf(each);
       return first <= cell && cell <= last;
     });
-    const state = report.written[cell] ? "not ours: the program's, or freed" : "never written to";
+    const untouched = report.looked < 1 ? "nothing is found there yet" : "never written to";
+    const state = report.written[cell] ? "not ours: the program's, or freed" : untouched;
     return `${hexadecimal(start)}: ${guard?.kind ?? state}`;
   }
 }

@@ -22,6 +22,8 @@ export function startHero(python, site) {
   let playing = !STILL.matches;
   let timer = 0;
 
+  const doneLines = () => /** @type {HTMLLIElement[]} */ ([...lines.querySelectorAll("[data-done=true]")]);
+
   /**
    * @param {{ language: string, code: string, note: string }} step
    * @param {SceneMoment} moment
@@ -30,15 +32,19 @@ export function startHero(python, site) {
   function show({ language, code, note }, moment, done = true) {
     const said = make("span", { className: moment.error ? "hero-error" : "hero-shown" });
     said.textContent = moment.error ? `${moment.error}: ${moment.shown}` : moment.shown;
+    const what = make("span", { className: "hero-what" }, make("code", {}, code));
     const line = make(
       "li",
       { className: moment.error ? "failed" : language === "ctypes" ? "silent" : "" },
       make("span", { className: "hero-language" }, language),
-      make("code", {}, code),
+      what,
     );
     line.dataset.done = String(done);
-    if (moment.shown) line.append(said);
-    if (note) line.append(make("span", { className: "hero-note" }, note));
+    if (moment.error) line.append(said);
+    else if (moment.shown) what.append(said);
+    if (note) what.append(make("span", { className: "hero-note" }, note));
+    // As Python counts them, for its errors name lines: one that did not end is not counted.
+    if (done) line.value = (doneLines().at(-1)?.value ?? 0) + 1;
     lines.append(line);
     while (lines.children.length > site.scene.length + 6) lines.firstElementChild?.remove();
     lines.scrollTop = lines.scrollHeight;
@@ -96,11 +102,14 @@ export function startHero(python, site) {
     async started() {
       // The heap is brought to where the lines are, the visitor's own included; but one that never ended would
       // keep this Python as it kept the last. Nothing else is run before: it would find half of them.
-      const done = [...lines.querySelectorAll("[data-done=true] code")].map(({ textContent }) => textContent ?? "");
+      const done = doneLines();
       clearTimeout(timer);
       button("hero-play").disabled = true;
       let moment = await python.call("scene.restart", {});
-      for (const code of done) moment = await python.call("scene.step", { code });
+      for (const [at, line] of done.entries()) {
+        line.value = at + 1;
+        moment = await python.call("scene.step", { code: line.querySelector("code")?.textContent ?? "" });
+      }
       bytes.show(moment);
       live = true;
       element("hero-live").textContent = "live, in this page";

@@ -4,6 +4,7 @@ import { showModules } from "./code.js";
 import { showCondition } from "./condition.js";
 import { element, wordsOf } from "./dom.js";
 import { startHero } from "./hero.js";
+import { idle } from "./idle.js";
 import { isolate, keep } from "./keeping.js";
 import { Loading } from "./loading.js";
 import { startBreaking } from "./panels/breaking.js";
@@ -71,12 +72,20 @@ async function start() {
     element("runtime").textContent = `Running on ${runtime}, in a worker.`;
     loading.end();
     await Promise.all(panels.map((panel) => panel.started()));
+    void keepMemory();
   } catch (error) {
     if (!(error instanceof Restarted)) loading.fail(wordsOf(error));
   }
 }
 
+/** For the next visit: it takes a second of the processor, which the visitor of this one is not to miss. */
+async function keepMemory() {
+  await idle();
+  await python.call("keep", {}).catch(() => {}); // that Python was restarted, and will be asked again
+}
+
 if (!(await isolate())) {
   await start();
+  await idle();
   await keep(site);
 }

@@ -112,6 +112,8 @@ export interface MapReport {
   low: number;
   high: number;
   written: Uint8Array;
+  /** How much of the memory was read for that, from 0 to 1: one of gigabytes takes several reports. */
+  looked: number;
   /** Of a debug heap: what surrounds and follows its blocks. */
   guards: { kind: "red zone" | "quarantine"; address: number; byte_size: number }[];
   block: Block | undefined;
@@ -188,6 +190,8 @@ export interface Started {
 /** The tasks, with what each is given and what it gives. */
 export interface Tasks {
   start: { details: { site: Site; base: string; shared: SharedArrayBuffer | undefined }; result: Started };
+  /** Begin to write the memory that the next start goes on from. */
+  keep: { details: object; result: void };
   /** Nothing but to answer. */
   beat: { details: object; result: void };
 

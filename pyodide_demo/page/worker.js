@@ -54,6 +54,7 @@ function run({ task, details }) {
   if (task === "start") return start(details);
   if (task === "beat") return undefined;
   if (python === undefined) throw new Problem("Python has not started.");
+  if (task === "keep") return python.keep();
   const [panel = "", name = ""] = task.split(".");
   const found = panels[panel]?.[name];
   if (found === undefined) throw new Problem(`There is no task ${task}.`);

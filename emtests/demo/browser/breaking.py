@@ -31,6 +31,12 @@ def drive(visit: Visit) -> None:
                 }
                 for card in page.locator("#accounts .account").all()
             }
+    seen = visit.seen["hidden"] = {}
+    for width in (390, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        seen[str(width)] = page.locator("#accounts .code").evaluate_all(
+            "codes => codes.map((code) => code.scrollWidth - code.clientWidth)"
+        )
     page.get_by_role("tab", name="Picture").click()
     page.locator("#panel-picture label", has_text="invert").click()
     page.locator("#caption", has_text="invert").wait_for()

@@ -23,6 +23,12 @@ from emtests.demo.browser.visit import SECONDS
 
 SECONDS_TO_WRITE = 5
 """Firefox keeps compiled code a while after the last of it was compiled."""
+IS_KEPT = """
+const [done] = arguments;
+caches.open("emheap").then((cache) => cache.keys()).then(
+    (kept) => done(kept.some(({ url }) => url.includes("/memory?"))));
+"""
+"""Whether the page has kept the memory of its Python."""
 
 
 class Relay:
@@ -73,6 +79,7 @@ def visit(browser: str, relay: Relay, profile: str) -> dict[str, Any]:
         seconds = driver.execute_script("return performance.now() / 1000")
         received = relay.received
         driver.execute_async_script(f"setTimeout(arguments[0], {SECONDS_TO_WRITE * 1000})")
+        walk.until(lambda: driver.execute_async_script(IS_KEPT), "the memory was not kept")
     return {"seconds": seconds, "received": received}
 
 

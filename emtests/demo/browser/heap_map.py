@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from emtests.demo.browser.visit import Visit
 
 
+NOTE_EXTENTS = """() => {
+    const place = document.getElementById("map-extent");
+    window.extents = [];
+    new MutationObserver(() => extents.push(place.textContent)).observe(place, { childList: true });
+}"""
+
+
 def drive(visit: Visit) -> None:
     seen = visit.seen
     page = visit.started("map")
@@ -58,6 +65,7 @@ def drive(visit: Visit) -> None:
         "paths => paths.map((path) => path.getAttribute('d'))"
     )
     _debug(page, seen)
+    _large(page, visit)
 
 
 def _state(page: Page) -> dict[str, Any]:
@@ -133,3 +141,24 @@ def _debug(page: Page, seen: dict[str, Any]) -> None:
     seen["corruption"] = page.locator("#debug-said").text_content()
     expect(page.locator("#map-heap")).to_have_value("A debug heap")
     page.locator("#legend-guards").wait_for()
+
+
+def _large(page: Page, visit: Visit) -> None:
+    """A memory of a gigabyte: the system takes seconds to give it its pages."""
+    page.get_by_role("tab", name="Your .wasm").click()
+    page.locator("#module-file").set_input_files(visit.folder / "large.wasm")
+    page.locator("#module-name", has_text="large.wasm").wait_for()
+    page.evaluate(NOTE_EXTENTS)
+    page.locator("#module-map").click()
+    expect(page.locator("#map-extent")).to_have_text(re.compile(r"to 0x40000000; a cell is .*s\.$"))
+    visit.seen["extents"] = page.evaluate("extents")
+    box = page.locator("#map-canvas").bounding_box()
+    assert box is not None
+    visit.seen["cells"] = []
+    for x, y in (
+        (4, 4),
+        (box["width"] / 2, box["height"] / 2),
+        (box["width"] - 4, box["height"] - 4),
+    ):
+        page.locator("#map-canvas").hover(position={"x": x, "y": y})
+        visit.seen["cells"].append(page.locator("#map-tip").text_content())

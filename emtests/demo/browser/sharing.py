@@ -39,6 +39,7 @@ def _recorded(visit: Visit) -> None:
             [id, document.getElementById(id).getBoundingClientRect().bottom]))"""
     )
     visit.seen["recorded"] = page.locator("#hero-lines li").all_text_contents()
+    visit.seen["recorded numbers"] = _numbers(page)
     visit.seen["badge"] = page.locator("#hero-live").text_content()
     page.get_by_role("tab", name="Break it").click()
     page.locator("#accounts .account").first.wait_for()
@@ -55,8 +56,22 @@ def _hero(page: Page, seen: dict[str, Any]) -> None:
     _say(page, "mine = heap.alloc(uint32, 0xfeedbeef)")
     _say(page, "hex(mine.value)")
     seen["hero line"] = page.locator("#hero-lines li").last.text_content()
+    _say(page, "lost = heap.alloc(int8)")
+    _say(page, "lost.free()")
+    _say(page, "lost.value")
+    seen["hero error"] = page.locator("#hero-lines .hero-error").last.text_content()
+    seen["hero numbers"] = _numbers(page)
     seen["hero bytes"] = page.locator("#hero-bytes").text_content()
     seen["hero label"] = page.locator("#hero-bytes").get_attribute("aria-label")
+
+
+def _numbers(page: Page) -> dict[str, str]:
+    """The lines that were run, by their numbers as they are shown."""
+    found: dict[str, str] = page.evaluate(
+        """() => Object.fromEntries([...document.querySelectorAll("#hero-lines li")].map(
+            (line) => [line.value, line.querySelector("code").textContent]))"""
+    )
+    return found
 
 
 def _say(page: Page, code: str) -> None:
@@ -114,6 +129,7 @@ def _module(page: Page, visit: Visit) -> None:
         page, "block = heap.alloc_array(uint8, b'in the module')\nbytes(block)"
     )
     seen["address"] = page.url.partition("#")[2]
+    seen["chosen sample"] = page.locator("#samples [aria-pressed=true]").all_text_contents()
     page.locator("#module-map").click()
     page.locator("#map-rows tr", has_text="uint8 array").wait_for()
     page.locator("#map-rows button").first.click()
@@ -126,6 +142,7 @@ def _module(page: Page, visit: Visit) -> None:
     seen["no module"] = page.locator("#module-error").text_content()
     page.locator("#module-file").set_input_files(visit.folder / "own.wasm")
     page.locator("#module-name", has_text="own.wasm").wait_for()
+    seen["no sample"] = page.locator("#samples [aria-pressed=true]").all_text_contents()
     seen["own"] = [
         row.locator("th, td").all_text_contents()
         for row in page.locator("#module-exports tr, #module-imports tr").all()

@@ -44,6 +44,8 @@ def drive(visit: Visit) -> None:
     seen["tone"] = _state(page)
     seen["audible"] = page.evaluate("self.heard")
     seen["axis"] = page.locator("#frequencies li").all_text_contents()
+    seen["frame"] = page.locator(".spectrogram").bounding_box()
+    seen["labels"] = [label.bounding_box() for label in page.locator("#frequencies li").all()]
     before = _brightest_row(page)
     page.locator("#frequency").fill(str(STEP_OF_3000))
     expect(page.locator("#peak-bin")).to_have_text("128 of 1,024")

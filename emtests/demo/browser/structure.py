@@ -25,6 +25,17 @@ SIZES: dict[str, ViewportSize] = {
 }
 
 
+ANIMATED = """() => {
+    const rulesOf = ({ cssRules }) => [...cssRules].flatMap((rule) =>
+        rule.styleSheet ? rulesOf(rule.styleSheet) : rule);
+    const keyframes = [...document.styleSheets].flatMap(rulesOf)
+        .filter((rule) => rule instanceof CSSKeyframesRule);
+    return Object.fromEntries(keyframes.map(({ name, cssRules }) =>
+        [name, [...cssRules].flatMap(({ style }) => [...style])]));
+}"""
+"""What each animation of the page changes."""
+
+
 def drive(visit: Visit) -> None:
     seen = visit.seen
     page = visit.page()
@@ -56,6 +67,10 @@ def drive(visit: Visit) -> None:
     seen["modules"] = {
         name: _module_of(page, name) for name in seen["tabs"] if name not in WITHOUT_A_MODULE
     }
+    seen["animated"] = page.evaluate(ANIMATED)
+    seen["bar"] = page.locator("#tests-progress").evaluate(
+        "(bar) => [bar.matches(':indeterminate'), getComputedStyle(bar).appearance]"
+    )
     page.emulate_media(forced_colors="active")
     seen["forced"] = _forced(page)
     page.emulate_media(forced_colors="none")

@@ -27,6 +27,8 @@ import {
 const MILLISECONDS = 500;
 /** A map of gigabytes takes long: Python is to be free for most of the time. */
 const MOST_OF_THE_TIME = 0.2;
+/** The same until all of the memory was read. */
+const MOST_OF_THE_TIME_AT_FIRST = 0.4;
 const NARROW = matchMedia("(max-width: 40rem)");
 const DEBUG_HEAP = "A debug heap";
 const ACTIONS = /** @type {const} */ (["open", "overrun", "verify", "free"]);
@@ -55,18 +57,22 @@ export function startHeapMap(python, state) {
     if (asking || !ready || panel.hidden) return;
     asking = true;
     const begun = performance.now();
+    let reading = false;
     try {
       const { heap, range } = state.of("map");
       const perLine = NARROW.matches ? 8 : 16;
       const details = { heap, range: range === "memory" ? "memory" : "blocks", cells: CELLS, chosen, perLine };
-      show(await python.call("map.report", /** @type {Tasks["map.report"]["details"]} */ (details)));
+      const report = await python.call("map.report", /** @type {Tasks["map.report"]["details"]} */ (details));
+      reading = report.looked < 1;
+      show(report);
       showError("map-error");
     } catch (error) {
       showError("map-error", wordsOf(error));
     }
     asking = false;
     clearTimeout(timer);
-    const pause = Math.max(MILLISECONDS, (performance.now() - begun) / MOST_OF_THE_TIME);
+    const spent = performance.now() - begun;
+    const pause = reading ? spent / MOST_OF_THE_TIME_AT_FIRST : Math.max(MILLISECONDS, spent / MOST_OF_THE_TIME);
     if (ready) timer = setTimeout(look, pause);
   }
 

@@ -95,7 +95,7 @@ export function startModule(python, state, site) {
 
   element("samples").append(
     ...site.samples.map(({ name, words }) => {
-      const made = make("button", { type: "button", title: words, disabled: true }, name);
+      const made = make("button", { type: "button", title: words, ariaPressed: "false", disabled: true }, name);
       made.addEventListener("click", () => {
         sample = "";
         state.choose("module", { sample: name });
@@ -114,7 +114,12 @@ export function startModule(python, state, site) {
       if (kind === "drop") void openFile(/** @type {DragEvent} */ (event).dataTransfer?.files[0]);
     });
   }
-  state.listen("module", () => void openSample());
+  state.listen("module", (chosen) => {
+    for (const each of element("samples").querySelectorAll("button")) {
+      each.setAttribute("aria-pressed", String(each.textContent === chosen.sample));
+    }
+    void openSample();
+  });
   panel.addEventListener("shown", () => void openSample());
 
   return {

@@ -38,7 +38,7 @@ export function report(python, { heap: name, range, cells, chosen, perLine }) {
       history: toPlain(python.observer.history(shown)),
       low,
       high,
-      written: writtenCells(shown, low, high, cells),
+      ...writtenCells(shown, low, high, cells),
       guards,
       block,
       dump: block && map.hexdump(heap, block.address, Math.min(block.byte_size, MOST_BYTES), perLine),

@@ -17,7 +17,7 @@ const PROGRAM = "/program";
  * @param {(stage: News["stage"]) => void} report
  */
 export async function startPython(site, base, report) {
-  const pyodide = await startPyodide(site, base, report);
+  const { pyodide, keep } = await startPyodide(site, base, report);
 
   /** @type {Map<string, PyProxy>} */
   const modules = new Map();
@@ -36,6 +36,7 @@ export async function startPython(site, base, report) {
     pyodide,
     program: module,
     heap,
+    keep,
     observer,
     runtime: /** @type {string} */ (module("program").runtime()),
   };
@@ -46,15 +47,16 @@ export async function startPython(site, base, report) {
  * @param {Site} site
  * @param {string} base
  * @param {(stage: News["stage"]) => void} report
+ * @returns {Promise<{ pyodide: Pyodide, keep: () => void }>} with what keeps its memory for the next start
  */
 async function startPyodide(site, base, report) {
   const memory = new KeptMemory(site, base);
   const kept = memory.read();
   try {
     const pyodide = await loadPyodide(site, base, report, kept);
-    if ((await kept) === undefined) prepare(pyodide, memory);
-    else pyodide.pyimport("pyodide_demo.compiled").start_again();
-    return pyodide;
+    if ((await kept) === undefined) return { pyodide, keep: prepare(pyodide, memory) };
+    pyodide.pyimport("pyodide_demo.compiled").start_again();
+    return { pyodide, keep() {} };
   } catch (error) {
     if (error instanceof Problem) throw error;
     if ((await kept) === undefined) throw new Problem(`Python could not be started: ${lastLine(error)}`);
@@ -65,21 +67,28 @@ async function startPyodide(site, base, report) {
 }
 
 /**
- * Compile the programs in a Python that never ran before, and keep its memory.
+ * Compile the programs in a Python that never ran before, and copy its memory, which they change as they run.
  * @param {Pyodide} pyodide
  * @param {KeptMemory} memory
+ * @returns {() => void} what begins to write the copy: the browser needs a second for that
  */
 function prepare(pyodide, memory) {
   pyodide.runPython(`import sys; sys.path.insert(0, "${PROGRAM}")`);
-  if (!("caches" in self)) return;
+  if (!("caches" in self)) return () => {};
   pyodide.pyimport("pyodide_demo.compiled").compile_all(PROGRAM);
   // With this option Python would see proxies in the place of JavaScript's objects. It is set for this moment alone,
   // in which Python has none of them.
   pyodide._api.config._makeSnapshot = true;
   try {
-    void memory.write(pyodide.makeMemorySnapshot());
+    /** @type {Uint8Array<ArrayBuffer> | undefined} */
+    let copy = pyodide.makeMemorySnapshot();
+    return () => {
+      if (copy !== undefined) void memory.write(copy);
+      copy = undefined;
+    };
   } catch (error) {
     console.warn(`The memory of Python cannot be kept: ${lastLine(error)}`); // and this start goes on
+    return () => {};
   } finally {
     pyodide._api.config._makeSnapshot = false;
   }
