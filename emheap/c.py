@@ -51,10 +51,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "address", "bool", "buffer", "callback", "char", "data", "double", "float", "int", "int8",
-    "int16", "int32", "int64", "long", "longlong", "out", "owned", "pointer", "ref", "short",
-    "size_t",
-    "ssize_t", "stored", "string", "text", "uchar", "uint", "uint8", "uint16", "uint32", "uint64",
-    "ulong", "ulonglong", "ushort", "value", "vararg",
+    "int16", "int32", "int64", "int128", "long", "longdouble", "longlong", "out", "owned",
+    "pointer", "ref", "short", "size_t", "ssize_t", "stored", "string", "text", "uchar", "uint",
+    "uint8", "uint16", "uint32", "uint64", "uint128", "ulong", "ulonglong", "ushort", "value",
+    "vararg",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -75,6 +75,8 @@ size_t: TypeAlias = Annotated[builtins.int, Number("size_t", "N")]
 ssize_t: TypeAlias = Annotated[builtins.int, Number("ssize_t", "n")]
 float: TypeAlias = Annotated[builtins.float, Number("float", "f")]
 double: TypeAlias = Annotated[builtins.float, Number("double", "d")]
+longdouble: TypeAlias = Annotated[builtins.float, Number("long double", "g")]
+"""Its values pass as floats: those of C are rounded to the nearest, and one beyond raises."""
 int8: TypeAlias = Annotated[builtins.int, Number("int8_t", "b")]
 uint8: TypeAlias = Annotated[builtins.int, Number("uint8_t", "B")]
 int16: TypeAlias = Annotated[builtins.int, Number("int16_t", "h")]
@@ -83,6 +85,8 @@ int32: TypeAlias = Annotated[builtins.int, Number("int32_t", "i")]
 uint32: TypeAlias = Annotated[builtins.int, Number("uint32_t", "I")]
 int64: TypeAlias = Annotated[builtins.int, Number("int64_t", "q")]
 uint64: TypeAlias = Annotated[builtins.int, Number("uint64_t", "Q")]
+int128: TypeAlias = Annotated[builtins.int, Number("__int128", "t")]
+uint128: TypeAlias = Annotated[builtins.int, Number("unsigned __int128", "T")]
 address: TypeAlias = Annotated[builtins.int, Number("uintptr_t", "N")]
 """An address as a number: what `ref.address` is."""
 
@@ -176,7 +180,14 @@ else:
         known = isinstance(argument, (PointerTo, StructType)) or argument is Any
         if known or (isinstance(argument, type) and issubclass(argument, Type)):
             return argument
-        return kind_of(argument, "what is pointed to")
+        kind = kind_of(argument, "what is pointed to")
+        if isinstance(kind, Number) and kind.format in "gtT":
+            raise TypeError(
+                f"what is pointed to is {kind}, of which emheap has no type of memory: pass "
+                "c.buffer, and bytes that are aligned to 16, as heap.alloc_array(uint8, 16, "
+                "align=16) has them"
+            )
+        return kind
 
     out = _Generic(lambda argument: Reference(_target(argument), "out"))
     pointer = _Generic(lambda argument: Reference(_target(argument), "pointer"))

@@ -11,6 +11,7 @@ from emheap.calls.linker import Convention
 from emheap.types import Scalar, Text
 from emheap.types.pointers import PointerTo
 from emheap.types.structs import StructType
+from emheap.types.wide import WideInteger
 
 __all__ = ["accepts_target", "array_test", "describe_target", "is_row_of_bytes"]
 
@@ -51,6 +52,8 @@ def _accepts_pointer(target: PointerTo, convention: Convention) -> Test:
 
 
 def _accepts_scalar(target: Any, convention: Convention) -> Test:
+    if issubclass(target, WideInteger):
+        return lambda kind: kind is target
     if issubclass(target, Text):
         size = target.size
         return lambda kind: not isinstance(kind, (StructType, PointerTo)) and kind.size == size

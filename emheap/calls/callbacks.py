@@ -18,7 +18,7 @@ from emheap.calls.arguments import Converter
 from emheap.calls.conversions import Conversions
 from emheap.calls.kinds import Enumeration, Kind, Number, Signature, StructureValue, Void
 from emheap.calls.linker import Linker
-from emheap.calls.lowering import wire_of
+from emheap.calls.lowering import wide_of, wire_letters, wire_of
 from emheap.calls.ranges import checked_number, number_test
 from emheap.calls.traps import GENERATED
 from emheap.errors import NotSupportedError, UseAfterFreeError
@@ -215,17 +215,25 @@ def _compile_adapter(
         "__name__": __name__,
         **services.template_names,
     }
-    if isinstance(signature.result, StructureValue):
-        raise NotSupportedError(f"a callback cannot return {signature.result} by value")
+    if isinstance(signature.result, StructureValue) or wide_of(signature.result, services):
+        raise NotSupportedError(
+            f"a callback cannot return {signature.result} by value, for ctypes returns no more "
+            "than 8 bytes; let C take what it gives at an address that it passes"
+        )
+    arguments = [f"a{number}" for number in range(len(wire.params))]
+    lowered = iter(
+        linker.callback_argument_templates.get(letter, "{}").format(argument)
+        for argument, letter in zip(arguments, wire.params, strict=True)
+    )
     given = []
-    for number, (kind, letter) in enumerate(zip(signature.params, wire.params, strict=True)):
-        value = linker.callback_argument_templates.get(letter, "{}").format(f"a{number}")
-        if not isinstance(kind, Number):
+    for number, kind in enumerate(signature.params):
+        value = ", ".join(next(lowered) for _ in wire_letters(kind, services))
+        if not isinstance(kind, Number) or wide_of(kind, services):
             names[f"lift{number}"] = services.lifter(kind, f"parameter {number + 1} of a callback")
             value = f"lift{number}({value})"
         given.append(value)
     body = [
-        f"def adapter({', '.join(f'a{number}' for number in range(len(given)))}):",
+        f"def adapter({', '.join(arguments)}):",
         " try:",
         "  if pending and is_ending(): return error_result",
         f"  r = function({', '.join(given)})",

@@ -6,6 +6,7 @@ numbers by `lowering` and `arguments`, in the same way for every backend.
 
 from __future__ import annotations
 
+import ctypes
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -53,6 +54,9 @@ class Convention:
         if format in "nN":
             wide, narrow = ("q", "i") if format == "n" else ("Q", "I")
             return wide if self.abi.pointer_size == 8 else narrow
+        long_double: type = ctypes.c_longdouble  # which is c_double where C has it so
+        if format == "g" and long_double is ctypes.c_double and not self.passes_as_wasm:
+            return "d"
         return format
 
     @property

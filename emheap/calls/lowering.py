@@ -8,6 +8,7 @@ argument is checked before anything is called or copied that another argument co
 
 from __future__ import annotations
 
+import struct
 from types import FunctionType
 from typing import Any
 
@@ -31,45 +32,56 @@ from emheap.calls.kinds import (
 from emheap.calls.linker import Wire
 from emheap.calls.ranges import checked_number, number_test
 from emheap.calls.traps import GENERATED
+from emheap.calls.wide import WIDE, lift_wide, split_wide, wide_letters
 
-__all__ = ["compile_call", "wire_letter", "wire_of"]
+__all__ = ["compile_call", "wide_of", "wire_letters", "wire_of"]
 
 _GENERATED_NAME = "generated"
 """What no function of C needs to be called: its own name may be one that its code uses."""
 _ADDRESSES = (Address, Buffer, Callback, Owned, Reference, String, Text)
 
 
-def wire_letter(kind: Kind, services: Conversions) -> Any:
-    """The letter that a kind travels as; nothing for void."""
+def wide_of(kind: Kind, services: Conversions) -> str:
+    """The letter of a number of 16 bytes; empty for anything else."""
+    letter = services.convention.letter(kind.format) if isinstance(kind, Number) else ""
+    return letter if letter and letter in WIDE else ""
+
+
+def wire_letters(kind: Kind, services: Conversions) -> tuple[Any, ...]:
+    """What a kind travels as: one letter, or two words of a wide number; nothing for void."""
     convention = services.convention
     if isinstance(kind, Void):
-        return ""
+        return ()
+    if wide := wide_of(kind, services):
+        return wide_letters(wide, convention)
     if isinstance(kind, Number):
-        return convention.letter(kind.format)
+        return (convention.letter(kind.format),)
     if isinstance(kind, Enumeration):
-        return convention.letter(kind.number.format)
+        return (convention.letter(kind.number.format),)
     if isinstance(kind, _ADDRESSES):
-        return convention.address
+        return (convention.address,)
     assert isinstance(kind, StructureValue)
-    return services.by_value(kind).letter
+    return (services.by_value(kind).letter,)
 
 
 def wire_of(signature: Signature, services: Conversions) -> Wire:
     """A signature of numbers and addresses as the machine sees it."""
     convention = services.convention
-    params = [wire_letter(kind, services) for kind in signature.params]
+    params = [letter for kind in signature.params for letter in wire_letters(kind, services)]
     if signature.variadic and convention.is_wasm:  # the rest lies in memory, at an address
         params.append(convention.address)
-    result = wire_letter(signature.result, services)
+    results = wire_letters(signature.result, services)
     if returns_by_address(signature, services):
         params.insert(0, convention.address)
-        result = ""
-    return Wire(tuple(params), result, signature.variadic)
+        results = ()
+    return Wire(tuple(params), results[0] if results else "", signature.variadic)
 
 
 def returns_by_address(signature: Signature, services: Conversions) -> bool:
-    """Whether the result is a structure that is stored where the caller says."""
+    """Whether the result is stored where the caller says."""
     kind = signature.result
+    if wide_of(kind, services):
+        return services.convention.passes_as_wasm
     return isinstance(kind, StructureValue) and services.by_value(kind).comes_by_address
 
 
@@ -94,6 +106,8 @@ class _Writer:
         self.passed: list[str] = []
         self.holds: list[str] = []
         self.after: list[str] = []
+        self.ends: dict[str, str] = {}
+        """How what is held ends, where it is not released."""
 
     def describe(self, number: int, kind: Kind) -> str:
         return f"parameter {number + 1} of {self.name}() ({kind})"
@@ -108,15 +122,41 @@ class _Writer:
             self.names[check] = checked_number(letter, described)
             test = number_test(letter, variable)
             self.checks.append(f"if not ({test}): {variable} = {check}({variable})")
-        self._pass(variable, letter)
+        if wide_of(kind, self.services):
+            self.add_wide(number, letter)
+        else:
+            self._pass(variable, letter)
+
+    def add_wide(self, number: int, letter: str) -> None:
+        """Pass a number that was checked as two words, or as an object of ctypes."""
+        self.names[f"split{number}"] = split_wide(letter, self.convention)
+        letters = wide_letters(letter, self.convention)
+        variables = [f"a{number}", f"b{number}"][: len(letters)]
+        self.checks.append(f"{', '.join(variables)} = split{number}(a{number})")
+        for variable, each in zip(variables, letters, strict=True):
+            self._pass(variable, each)
 
     def add_place_of_result(self, structure: ByValue) -> None:
         """Pass the address of a block for the result, and give what C stored there."""
         self.names.update(reserve=structure.reserve, lift=structure.lift_block)
+        self._pass_place("free", "r = lift(place)")
+
+    def add_place_of_wide(self, letter: str) -> None:
+        """The same for a wide number."""
+        temporaries = self.services.temporaries
+        self.names.update(
+            reserve=lambda: temporaries.reserve(16),
+            words=lambda place: struct.unpack("<QQ", temporaries.memory.read_bytes(place, 16)),
+            lift=lift_wide(letter, self.convention, f"the result of {self.name}()"),
+        )
+        self._pass_place("release", "r = lift(*words(place.address))")
+
+    def _pass_place(self, end: str, lifting: str) -> None:
         self.checks.append("place = reserve()")
         self.holds.append("place")
+        self.ends["place"] = end
         self._pass("place.address", self.convention.address)
-        self.after.append("r = lift(place)")
+        self.after.append(lifting)
 
     def add_address(self, number: int, kind: Kind, letter: Any) -> None:
         """What is most often passed is converted in line: a str natively, a reference to a value
@@ -153,9 +193,9 @@ class _Writer:
             return "\n ".join([*body, *_lines(inner)])
         body.append(f"{' = '.join(self.holds)} = None")
         body += ["try:", *(f" {line}" for line in _lines(inner)), "finally:"]
-        ends = {"place": "free"}
         body += [
-            f" if {hold} is not None: {hold}.{ends.get(hold, 'release')}()" for hold in self.holds
+            f" if {hold} is not None: {hold}.{self.ends.get(hold, 'release')}()"
+            for hold in self.holds
         ]
         return "\n ".join(body)
 
@@ -185,10 +225,13 @@ def compile_call(
     linker = services.linker
     wire = wire_of(signature, services)
     if returns_by_address(signature, services):
-        writer.add_place_of_result(services.by_value(signature.result).as_result())  # type: ignore[arg-type]
+        _add_place(writer, signature.result)
     for number, kind in enumerate(signature.params):
-        letter = wire_letter(kind, services)
-        if isinstance(kind, (Number, Enumeration)):
+        if isinstance(kind, Number):
+            writer.add_number(number, kind, services.convention.letter(kind.format))
+            continue
+        (letter,) = wire_letters(kind, services)
+        if isinstance(kind, Enumeration):
             writer.add_number(number, kind, letter)
         else:
             writer.add_address(number, kind, letter)
@@ -210,12 +253,19 @@ def compile_call(
     return function
 
 
+def _add_place(writer: _Writer, kind: Kind) -> None:
+    if isinstance(kind, StructureValue):
+        writer.add_place_of_result(writer.services.by_value(kind).as_result())
+    else:
+        writer.add_place_of_wide(wide_of(kind, writer.services))
+
+
 def _result(writer: _Writer, kind: Kind, letter: Any) -> str:
     """The template of the result; what must wait until callbacks are settled goes `after`."""
     if isinstance(kind, Void):
         return ""
     template = writer.services.linker.result_templates.get(letter, "{}")
-    if not isinstance(kind, Number):
+    if not isinstance(kind, Number) or wide_of(kind, writer.services):
         writer.names["lift"] = writer.services.lifter(kind, f"the result of {writer.name}()")
         writer.after.append("r = lift(r)")
     return template

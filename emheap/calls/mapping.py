@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sized
 from typing import Any
 
 from emheap.calls.conversions import Conversions
-from emheap.calls.kinds import VOID, Number, Signature, Void
+from emheap.calls.kinds import VOID, Kind, Number, Signature, Void
 from emheap.calls.linker import Wire
 from emheap.calls.lowering import compile_call, wire_of
 from emheap.refs import ArrayRef
@@ -53,9 +53,9 @@ def make_map(
 ) -> Callable[..., Any]:
     """The method ``map`` of one function of a library."""
     wire = wire_of(signature, services)
-    numbers = all(isinstance(kind, Number) for kind in signature.params)
-    numbers = numbers and isinstance(signature.result, (Number, Void))
-    if not numbers or "?" in (*wire.params, wire.result) or not wire.params or wire.variadic:
+    taken = all(_is_element(kind, services) for kind in signature.params)
+    given = isinstance(signature.result, Void) or _is_element(signature.result, services)
+    if not (taken and given) or not wire.params or wire.variadic:
         return _refusal(name, signature)
     loop = services.linker.loop_over(symbol, wire)
     if loop is None:
@@ -66,9 +66,16 @@ def make_map(
     return _Mapping(name, wire, run, services).call_loop
 
 
+def _is_element(kind: Kind, services: Conversions) -> bool:
+    return isinstance(kind, Number) and services.convention.letter(kind.format) in _SCALARS
+
+
 def _refusal(name: str, signature: Signature) -> Callable[..., Any]:
     def map(*_: Any, **__: Any) -> Any:  # noqa: A001 (as it is called)
-        raise TypeError(f"{name}{signature} cannot be mapped: it takes or gives more than numbers")
+        raise TypeError(
+            f"{name}{signature} cannot be mapped: it takes or gives more than numbers of up to 8 "
+            "bytes"
+        )
 
     return map
 

@@ -13,7 +13,7 @@ from emheap.types.scalars import is_real, is_truth
 __all__ = ["checked_number", "limits_of", "number_test"]
 
 _FLOAT32 = 3.4028234663852886e38
-_BITS = {"b": 8, "B": 8, "h": 16, "H": 16, "i": 32, "I": 32, "q": 64, "Q": 64}
+_BITS = {"b": 8, "B": 8, "h": 16, "H": 16, "i": 32, "I": 32, "q": 64, "Q": 64, "t": 128, "T": 128}
 
 
 def limits_of(letter: str) -> tuple[int, int]:
@@ -27,7 +27,7 @@ def checked_number(letter: str, described: str) -> Callable[[Any], Any]:
     Python's own protocols allow, and says what is wrong with the rest."""
     if letter == "?":
         return lambda value: _checked_bool(value, described)
-    if letter in "fd":
+    if letter in "fdg":
         return lambda value: _checked_float(value, letter, described)
     low, high = limits_of(letter)
 
@@ -81,7 +81,7 @@ def number_test(letter: str, variable: str) -> str:
     subclass of int may lie about its value."""
     if letter == "?":
         return f"type({variable}) is bool"
-    if letter == "d":
+    if letter in "dg":
         return f"type({variable}) is float"
     if letter == "f":
         return f"type({variable}) is float and {-_FLOAT32!r} <= {variable} <= {_FLOAT32!r}"

@@ -31,6 +31,7 @@ from emheap.calls.lowering import compile_call
 from emheap.calls.ranges import checked_number
 from emheap.calls.traps import CallState
 from emheap.calls.variable import VariableArguments
+from emheap.calls.wide import lift_wide
 from emheap.errors import NotSupportedError, NullPointerError
 from emheap.refs.pointer import Pointer
 from emheap.types import utf8
@@ -98,6 +99,8 @@ class Services(Conversions):
 
     def lifter(self, kind: Kind, described: str) -> Callable[[Any], Any]:
         """What turns a number that C gave into a value of one kind."""
+        if isinstance(kind, Number):
+            return lift_wide(kind.format, self.convention, described)
         if isinstance(kind, Text):
             return self._text(kind, described)
         if isinstance(kind, Enumeration):

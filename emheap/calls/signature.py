@@ -107,6 +107,8 @@ def enumeration_of(members: type[enum.Enum], number: Number | None = None) -> En
     if number is None:
         flags = issubclass(members, enum.Flag)
         number = Number("unsigned int", "I") if flags else Number("int", "i")
+    if number.format in "gtT":
+        raise TypeError(f"{members.__name__} cannot be stored as {number}, of 16 bytes")
     for member in members:
         if not isinstance(member.value, int):
             raise TypeError(f"{member} is {member.value!r:.60}, and C's enumerations are integers")
@@ -167,7 +169,7 @@ _NAMES_IN_C = {
     "pointer64": "uint64",
 }
 """What `emheap.c` calls a number of another name."""
-_BY_ADDRESS_ONLY = {"float16", "wchar", "uint128", "uint256", "pointer53"}
+_BY_ADDRESS_ONLY = {"float16", "wchar", "uint256", "pointer53"}
 """The numbers that it has no name for."""
 
 

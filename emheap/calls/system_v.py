@@ -20,7 +20,14 @@ from emheap.types.abi import ABI
 from emheap.types.pointers import PointerTo
 from emheap.types.structs import StructType, layout_of, size_and_alignment
 
-__all__ = ["IS_SYSTEM_V", "Unpassable", "halves", "in_last_register", "same_registers"]
+__all__ = [
+    "IS_SYSTEM_V",
+    "TwoWords",
+    "Unpassable",
+    "halves",
+    "in_last_register",
+    "same_registers",
+]
 
 IS_SYSTEM_V = (
     platform.machine().lower() in ("x86_64", "amd64")
@@ -42,6 +49,20 @@ _ALIGNED_TO_16 = ctypes.c_longdouble * 0
 
 class Unpassable(Exception):  # noqa: N818 (it is no error of the caller's)
     """Says why a structure cannot be passed."""
+
+
+class TwoWords(ctypes.Structure):
+    """An __int128: two general registers, or a place on the stack that is aligned to 16 bytes."""
+
+    registers = ("integer", "integer")
+    _fields_ = [
+        ("aligned", _ALIGNED_TO_16),
+        ("low", ctypes.c_uint64),
+        ("high", ctypes.c_uint64),
+    ]
+
+    def __init__(self, low: int = 0, high: int = 0) -> None:
+        super().__init__(low=low, high=high)
 
 
 def same_registers(kind: Any, abi: ABI) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 from emheap.calls.conversions import Conversions
 from emheap.calls.kinds import Buffer, String
 from emheap.calls.ranges import checked_number
+from emheap.errors import NotSupportedError
 from emheap.refs.pointer import Pointer
 from emheap.types.scalars import dtype_kind, is_truth
 
@@ -20,7 +21,7 @@ __all__ = ["VariableArguments"]
 
 _CTYPES = {
     "i": ctypes.c_int, "I": ctypes.c_uint, "q": ctypes.c_longlong, "Q": ctypes.c_ulonglong,
-    "d": ctypes.c_double,
+    "d": ctypes.c_double, "g": ctypes.c_longdouble,
 }  # fmt: skip
 _PROMOTED = {"?": "i", "b": "i", "B": "i", "h": "i", "H": "i", "f": "d"}
 """What C makes of small types here."""
@@ -82,6 +83,7 @@ class VariableArguments:
     def _classify(self, value: Any, held: _Held) -> tuple[str, Any]:
         if hasattr(value, "number") and hasattr(value, "value") and not hasattr(value, "address"):
             letter = self._convention.letter(value.number.format)
+            self._check_wide(letter, value.number)
             number = checked_number(letter, f"{self._described} ({value.number})")(value.value)
             return _PROMOTED.get(letter, letter), number
         if isinstance(value, bool):
@@ -101,6 +103,18 @@ class VariableArguments:
         if hold is not None:
             held.holds.append(hold)
         return self._convention.address, address
+
+    def _check_wide(self, letter: str, number: Any) -> None:
+        if letter in "tT":
+            raise NotSupportedError(
+                f"{self._described} cannot be {number}: pass two of c.uint64 to a function that "
+                "takes them so"
+            )
+        if letter == "g" and self._convention.passes_as_wasm:
+            raise NotSupportedError(
+                f"{self._described} cannot be {number}: compilers for WebAssembly do not agree "
+                "where it lies there; pass a double to a function that takes one"
+            )
 
     def _scalar_of_numpy(self, value: Any) -> tuple[str, Any]:
         if is_truth(value):

@@ -118,6 +118,40 @@ class FixedSizes(Library, prefix="same_"):
     size: Function[[c.address], c.address]
 
 
+OnNumbers = c.callback[
+    Callable[[c.int, c.int128, c.longdouble, c.uint128, c.int, c.int128, c.double], c.int]
+]
+
+
+class WideNumbers(Library):
+    """Numbers of 16 bytes."""
+
+    same_longdouble: Function[[c.longdouble], c.longdouble]
+    same_int128: Function[[c.int128], c.int128]
+    same_uint128: Function[[c.uint128], c.uint128]
+    huge: Function[[], c.longdouble]
+    tiny: Function[[], c.longdouble]
+    third: Function[[], c.longdouble]
+    pick: Function[[c.int, c.longdouble, c.double, c.longdouble, c.int, c.longdouble], c.longdouble]
+    sum_wide: Function[
+        [
+            c.int,
+            c.int128,
+            c.int,
+            c.int128,
+            c.longlong,
+            c.int128,
+            c.int,
+            c.uint128,
+            c.int,
+            c.int128,
+        ],
+        c.int128,
+    ]
+    apply_huge: Function[[c.callback[Callable[[c.longdouble], c.int]]], c.int]
+    apply_numbers: Function[[OnNumbers, c.int, c.int128, c.longdouble], c.int]
+
+
 class Limits(enum.Enum):
     LOW = -(1 << 31)
     NONE = 0
