@@ -13,7 +13,7 @@ __all__ = ["BumpAllocator"]
 class BumpAllocator(Allocator):
     """Allocates the bytes from `start` to `end` one after the other.
 
-    The fastest way to give out memory, and one that never reclaims it: freeing the newest block
+    The simplest way to give out memory, and one that never reclaims it: freeing the newest block
     moves back over it, freeing any other does nothing until `reset`.
     """
 

@@ -66,7 +66,7 @@ class Library:
     `HeapManager.library` binds them: to a shared library, a module of wasmtime's or of
     JavaScript's, or to the heap's own program. Then they are called as methods are. ``prefix=``
     is what C's names have before those of the class; a keyword, or a name that every library has,
-    is declared with an underscore behind it (``raise_``). ``lazy=True``, or a list of names, lets
+    is declared with an underscore at its end (``raise_``). ``lazy=True``, or a list of names, lets
     functions be missing until they are called.
 
     >>> import emheap
@@ -219,7 +219,7 @@ def _check_name(cls: type[Library], name: str) -> None:
 
 
 def _name_in_c(cls: type[Library], name: str) -> str:
-    """C's name of a function, which has an underscore behind it where Python has the name."""
+    """C's name of a function, with an underscore at its end where Python has the name."""
     stem = name.removesuffix("_")
     taken = stem in _RESERVED or keyword.iskeyword(stem)
     return cls._prefix + (stem if taken else name)

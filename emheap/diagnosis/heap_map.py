@@ -18,7 +18,7 @@ _REGIONS = 16
 _ROW = 64
 _MOST_CELLS = 16 * _ROW
 _FILLINGS = ".-+#"
-_LEGEND = "in use: # all of a character's bytes, + more than half, - fewer, . none"
+_LEGEND = "in use: # all of a cell's bytes, + more than half, - fewer, . none"
 _PIXELS = 10
 
 
@@ -76,7 +76,7 @@ class Region:
             f"{format_address(self.start)} to {format_address(self.end)}: "
             f"{count_of(self.block_count, 'block')} of {count_of(self.used, 'byte')} in {whole}, "
             f"{100 * self.used // max(whole, 1)} % in use, largest gap {self.largest_gap}; "
-            f"{self.cell_size} bytes each"
+            f"cells of {count_of(self.cell_size, 'byte')}"
         )
 
     def rows(self) -> Iterator[str]:

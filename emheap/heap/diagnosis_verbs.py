@@ -58,9 +58,9 @@ class DiagnosisVerbs:
         >>> blocks[1].free()
         >>> print(heap.map())
         the buffer: 3 blocks of 120 bytes in 1 region
-        0x10 to 0xa0: 3 blocks of 120 bytes in 144, 83 % in use, largest gap 24; 16 bytes each
+        0x10 to 0xa0: 3 blocks of 120 bytes in 144, 83 % in use, largest gap 24; cells of 16 bytes
           ##-.#####
-        in use: # all of a character's bytes, + more than half, - fewer, . none
+        in use: # all of a cell's bytes, + more than half, - fewer, . none
         >>> heap.free_all()
         """
         from emheap.diagnosis.heap_map import draw_map

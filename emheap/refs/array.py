@@ -336,7 +336,7 @@ class ArrayRef(HeapRef[T], Sequence[T]):
         to go first: all or nothing. Null pointers are passed over.
 
         Raises what `HeapRef.free` raises; NotAllocatedError, having freed nothing, if an element
-        is no block of this heap or stands twice.
+        is no block of this heap or occurs twice.
         """
         if free_elements:
             self._free_pointed()

@@ -83,7 +83,7 @@ class Atomic(Generic[T]):
         return self._modify("or", value)
 
     def xor(self, value: T) -> T:
-        """Turn those bits of the number round that `value` has."""
+        """Flip the bits of the number that `value` has."""
         return self._modify("xor", value)
 
     def _modify(self, name: str, value: T) -> T:

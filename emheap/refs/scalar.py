@@ -56,14 +56,14 @@ class ScalarRef(SingleRef[T]):
         self._retry(lambda elements: elements.__setitem__(0, number))
 
     def read(self) -> T:
-        """`value`, as a method; in a loop the faster of the two."""
+        """`value`, as a method."""
         try:
             return self._elements[0]  # type: ignore[no-any-return]
         except ValueError:
             return self._retry(_first)  # type: ignore[no-any-return]
 
     def write(self, value: T) -> None:
-        """Set `value`, as a method; in a loop the faster of the two."""
+        """Set `value`, as a method."""
         try:
             self._elements[0] = value
             return
