@@ -52,6 +52,19 @@ def test_every_width_and_offset(size: int, signed: bool, pack: int | None) -> No
             check(heap, make(before, width, kind, pack), width, signed)
 
 
+@pytest.mark.slow
+@pytest.mark.once
+@pytest.mark.parametrize("pack", [None, 1])
+@pytest.mark.parametrize("size", [8, 16, 32, 64])
+def test_every_width_at_every_offset(size: int, pack: int | None) -> None:
+    heap = emheap.wrap_buffer(bytearray(4096))
+    for width in range(1, size + 1):
+        for before in range(size + 1):
+            signed = bool((width + before) % 2)
+            kind = (SIGNED if signed else UNSIGNED)[size]
+            check(heap, make(before, width, kind, pack), width, signed)
+
+
 def check(heap: HeapManager, made: Any, width: int, signed: bool) -> None:
     layout = heap.layout(made)
     start, length = layout.placed.bits["value"]
