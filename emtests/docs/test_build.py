@@ -6,11 +6,17 @@ import zlib
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
 import emheap
+import emheap.allocators.base
+import emheap.c
+import emheap.memories.base
+import emheap.testing
 from emheap.heap.flat_names import FLAT_NAMES
 from emtests.conftest import skip_for_gap
 from pyodide_demo.docs_blocks import DOCS, blocks_of, pages
@@ -88,6 +94,45 @@ def test_the_reference_has_every_public_name(built: dict[Path, _Page]) -> None:
     assert {"emheap.open", "emheap.ascii"} <= documented  # a star import leaves these out
     public = {f"emheap.{name}" for name in emheap.__all__ if name != "__version__"}
     assert public - documented == set()
+
+
+@pytest.mark.parametrize(
+    "module",
+    [emheap.c, emheap.testing, emheap.memories.base, emheap.allocators.base],
+    ids=lambda module: module.__name__,
+)
+def test_the_reference_has_every_name_of_a_public_module(
+    built: dict[Path, _Page], module: ModuleType
+) -> None:
+    documented = set(_documented(_root(built)))
+    public = {name for name in module.__all__ if name != "is_ours"}  # which is for our classes only
+    missing = {
+        name for name in public if not {f"{module.__name__}.{name}", f"emheap.{name}"} & documented
+    }
+    assert missing == set()
+
+
+def _members(cls: type[Any]) -> Iterator[str]:
+    """The public methods and properties of a class that have a docstring."""
+    for base in cls.__mro__:
+        for name, value in vars(base).items():
+            known = base.__module__.startswith("emheap.") and not name.startswith("_")
+            if known and (callable(value) or isinstance(value, property)) and value.__doc__:
+                yield name
+
+
+def test_the_reference_has_every_member(built: dict[Path, _Page]) -> None:
+    documented = set(_documented(_root(built)))
+    missing = []
+    for name in emheap.__all__:
+        cls = getattr(emheap, name)
+        if not isinstance(cls, type) or issubclass(cls, (emheap.Type, Exception)):
+            continue
+        for member in _members(cls):
+            names = {f"emheap.{base.__name__}.{member}" for base in cls.__mro__}
+            if not names & documented:
+                missing.append(f"{name}.{member}")
+    assert missing == ["DebugAllocator.lock"]  # which arenas and tables take
 
 
 def test_the_reference_has_every_flat_name(built: dict[Path, _Page]) -> None:
