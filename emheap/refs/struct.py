@@ -105,10 +105,13 @@ class Struct(StructuredRef[Any], metaclass=StructType):
 
     else:
 
-        def __new__(cls, /, **fields: Any) -> Any:  # noqa: D102 (the class tells)
+        def __new__(cls, /, *values: Any, **fields: Any) -> Any:  # noqa: D102 (the class tells)
+            if values:
+                names = ", ".join(f"{each.name}=..." for each in cls._declaration.named)
+                raise TypeError(f"{cls.__name__} takes its fields by name: {cls.__name__}({names})")
             return make_value(cls, fields)
 
-        def __init__(self, /, **fields: Any) -> None:
+        def __init__(self, /, *values: Any, **fields: Any) -> None:
             pass
 
     @classmethod
@@ -150,6 +153,17 @@ class Struct(StructuredRef[Any], metaclass=StructType):
     def read(self) -> Self:
         """A copy of the structure that is on no heap."""
         return make_value(self._variants.kind, self)  # type: ignore[no-any-return]
+
+    def __copy__(self) -> Self:
+        if self._table.for_values:
+            return self.read()
+        raise TypeError(
+            "a reference cannot be copied: there is only one block; read() gives a copy of the "
+            "structure that is on no heap"
+        )
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return self.__copy__()
 
     def write(self, value: Self | tuple[Any, ...] | Mapping[str, Any]) -> None:
         """Store all fields: those of another structure of the kind, of a tuple, or of a mapping.

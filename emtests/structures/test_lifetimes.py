@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy as copying
 import gc
 from collections.abc import Callable
 from functools import partial
@@ -373,6 +374,27 @@ def test_values_compare_and_copy() -> None:
     assert copy.x == 1
     with pytest.raises(TypeError, match="unhashable"):
         hash(vec)
+
+
+@pytest.mark.parametrize("copy", [copying.copy, copying.deepcopy])
+def test_the_module_copy_copies_values_and_no_references(heap: HeapManager, copy: Any) -> None:
+    value = Node(id=2, at=Vec(x=1, y=2))
+    found, nested = copy(value), copy(value.at)
+    value.id = 9
+    value.at.x = 9
+    assert (found.id, found.at.x, nested.x) == (2, 1, 1)
+    with heap.alloc(Node, id=1) as node:
+        for each in (node, node.at):
+            with pytest.raises(TypeError, match=r"only one block; read\(\) gives a copy of"):
+                copy(each)
+
+
+def test_fields_are_given_by_name() -> None:
+    kind: Any = Vec
+    with pytest.raises(
+        TypeError, match=r"^Vec takes its fields by name: Vec\(x=\.\.\., y=\.\.\.\)$"
+    ):
+        kind(1, 2)
 
 
 def test_a_value_remembers_the_blocks_of_its_pointers(heap: HeapManager) -> None:
