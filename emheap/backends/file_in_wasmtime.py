@@ -13,7 +13,7 @@ from emheap.backends.wasmtime import open_wasmtime_heap
 from emheap.blocks.options import Options
 from emheap.calls.host_functions import HeapGrowth, find_imports, host_function
 from emheap.calls.linker import weakly
-from emheap.calls.linker_wasmtime import explain
+from emheap.calls.linker_wasmtime import explain, text_of
 from emheap.calls.module_types import Import, ModuleTypes
 from emheap.calls.starting import run_at_start
 from emheap.calls.traps import ProgramExitError
@@ -118,7 +118,7 @@ def _make_engine(cache: bool) -> wasmtime.Engine:
     import wasmtime
 
     configuration = wasmtime.Config()
-    for name in ("wasm_memory64", "wasm_threads"):
+    for name in ("wasm_memory64", "wasm_threads", "wasm_exceptions"):
         setattr(configuration, name, True)
     if cache:
         configuration.cache = True
@@ -157,12 +157,14 @@ def _compile_module(engine: wasmtime.Engine, binary: bytes) -> wasmtime.Module:
     try:
         return wasmtime.Module(engine, binary)
     except wasmtime.WasmtimeError as error:
-        text = f"wasmtime does not take the module: {' '.join(str(error).split())}"
+        text = f"wasmtime does not take the module: {' '.join(text_of(error).split())}"
         if "legacy_exceptions" in text:
             text += (
                 "; it throws C++ exceptions in the older way, which browsers alone have: link it "
                 "with emcc -sWASM_LEGACY_EXCEPTIONS=0, or clang -mllvm -wasm-use-legacy-eh=false"
             )
+        elif "exceptions proposal not enabled" in text:
+            text += "; this release of wasmtime has no exceptions: pip install --upgrade wasmtime"
         raise ValueError(text) from error
 
 

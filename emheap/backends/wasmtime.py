@@ -119,7 +119,7 @@ def _find_module(parts: tuple[Any, ...]) -> _Module:
     if isinstance(given, wasmtime.Instance):
         _check_owner(store, given, "the instance")
         return _Module(store, given.exports(store), instance=given)
-    if isinstance(given, _memory_kinds()):
+    if isinstance(given, (wasmtime.Memory, wasmtime.SharedMemory)):
         _check_owner(store, given, "the memory")
         return _Module(store, {}, given)
     if isinstance(given, Mapping):
@@ -127,13 +127,6 @@ def _find_module(parts: tuple[Any, ...]) -> _Module:
     raise TypeError(
         f"instance must be a wasmtime.Instance, its exports or a bare Memory, not {given!r:.60}"
     )
-
-
-def _memory_kinds() -> tuple[type, ...]:
-    import wasmtime
-
-    shared: Any = getattr(wasmtime, "SharedMemory", None)  # wasmtime has it from 30 on
-    return (wasmtime.Memory, shared) if shared else (wasmtime.Memory,)
 
 
 def _check_owner(store: Any, thing: Any, what: str) -> None:
@@ -158,7 +151,9 @@ def _store_id(handle: Any) -> int:
 
 
 def _find_memory(module: _Module, memory: Any) -> Any:
-    kinds = _memory_kinds()
+    import wasmtime
+
+    kinds = wasmtime.Memory, wasmtime.SharedMemory
     if isinstance(memory, kinds):
         _check_owner(module.store, memory, "the memory")
         return memory

@@ -28,7 +28,7 @@ from emheap.types.abi import WASM32, WASM64
 if TYPE_CHECKING:
     import wasmtime
 
-__all__ = ["WasmtimeLinker", "explain"]
+__all__ = ["WasmtimeLinker", "explain", "text_of"]
 
 _EMSCRIPTEN_STACK = ("emscripten_stack_get_current", "_emscripten_stack_restore")
 _TO_SIGNED = {
@@ -170,10 +170,16 @@ def explain(error: BaseException) -> TrapReport | None:
     if isinstance(error, wasmtime.ExitTrap):
         return exited(error.code)
     if isinstance(error, (wasmtime.Trap, wasmtime.WasmtimeError)):
-        last = str(error).strip().splitlines()[-1]
+        last = text_of(error).splitlines()[-1]
         if "thrown Wasm exception" in last:
             return UNCAUGHT
         frames = error.frames if isinstance(error, wasmtime.Trap) else []
         function = frames[0].func_name if frames else None
         return trapped(last.rpartition("wasm trap: ")[2].strip(), function or "")
     return None
+
+
+def text_of(error: wasmtime.Trap | wasmtime.WasmtimeError) -> str:
+    """The message of an error of wasmtime's, without the frames of Rust that older releases put
+    behind it where ``RUST_BACKTRACE`` is set."""
+    return str(error).partition("\n\nStack backtrace:")[0].strip()

@@ -10,9 +10,10 @@ from pathlib import Path
 from emtests.runtimes import debian
 from emtests.runtimes.base import Job, Outcome
 from emtests.runtimes.events import judge
+from emtests.runtimes.extras import oldest
 from emtests.runtimes.find_chromium import bring_chromium
 from emtests.runtimes.find_firefox import bring_firefox
-from emtests.runtimes.interpreters import RUNNING, find_interpreter
+from emtests.runtimes.interpreters import RUNNING, SUPPORTED, find_interpreter
 from emtests.runtimes.processes import Command, run
 from emtests.runtimes.selection import NOT_AGAIN, NOT_SLOW, ON_MEMORY, SLOW
 from pyodide_demo.environment import (
@@ -31,7 +32,10 @@ _SECONDS_WITHOUT_NEWS = 300
 
 @dataclass(frozen=True)
 class Native:
-    """pytest under one CPython; the running one is measured by coverage, which doubles its time."""
+    """pytest under one CPython; the running one is measured by coverage, which doubles its time.
+
+    The oldest one has the oldest wasmtime that the extra admits, every other one the newest.
+    """
 
     version: str
     given: Path | None = None
@@ -107,10 +111,13 @@ def python_with_tests(version: str, job: Job, given: Path | None = None) -> Path
             + (", not by the py launcher" if sys.platform == "win32" else "")
             + "; --python gives the path of another one"
         )
-    requirements = [checkout_with_extras("test")]
+    requirements, name = [checkout_with_extras("test")], f"cpython{version}"
+    if version == SUPPORTED[0]:
+        requirements.append(oldest("wasmtime"))
+        name = f"{name}-oldest"
     if version.endswith("t"):
         requirements.append(_HYPOTHESIS_WITHOUT_RUST)
-    return virtual_environment(f"cpython{version}", requirements, python=base, say=job.say)
+    return virtual_environment(name, requirements, python=base, say=job.say)
 
 
 def native_arguments(job: Job) -> Sequence[str]:

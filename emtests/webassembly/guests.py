@@ -88,16 +88,10 @@ class Guest:
         raise NotImplementedError
 
 
-_USUAL = {"wasm_memory64": True, "wasm_threads": True, "shared_memory": True}
-
-
 def _make_engine(settings: tuple[tuple[str, Any], ...]) -> Any:
-    import wasmtime
+    from emtests.webassembly.engines import make_engine
 
-    configuration = wasmtime.Config()
-    for name, value in settings:
-        setattr(configuration, name, value)
-    return wasmtime.Engine(configuration)
+    return make_engine(**dict(settings))
 
 
 @cache
@@ -127,7 +121,7 @@ class WasmtimeGuest(Guest):
     def _run(self, name: str) -> None:
         import wasmtime
 
-        settings = tuple({**_USUAL, **self._settings}.items())
+        settings = tuple(self._settings.items())
         self.store = wasmtime.Store(_make_engine(settings))
         self._prepare(self.store)
         module = wasmtime.Module.deserialize(self.store.engine, _compile(name, settings))

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import wasmtime
 
+from emtests.webassembly.engines import make_engine
+
 
 class Running(NamedTuple):
     """An instance in its store."""
@@ -17,11 +19,7 @@ class Running(NamedTuple):
 
 def make_store(**settings: Any) -> wasmtime.Store:
     """A store whose engine has everything on that the tests need, and these settings."""
-    configuration = wasmtime.Config()
-    usual = {"wasm_memory64": True, "wasm_threads": True, "shared_memory": True}
-    for name, value in {**usual, **settings}.items():
-        setattr(configuration, name, value)
-    return wasmtime.Store(wasmtime.Engine(configuration))
+    return wasmtime.Store(make_engine(**settings))
 
 
 def run_module(text: str, *imports: Any, store: wasmtime.Store | None = None) -> Running:

@@ -10,6 +10,7 @@ import wasmtime
 from emheap import NotSupportedError, int32, wrap_wasm_instance
 from emtests.calls.declared import Calls
 from emtests.calls.ways import open_guest
+from emtests.webassembly.engines import make_engine
 from emtests.webassembly.guests import WasmtimeGuest
 from emtests.webassembly.modules import SmallModule
 
@@ -17,10 +18,7 @@ WRAP_ONLY: dict[str, Any] = {"wrap_only": True}
 
 
 def test_a_shared_memory_is_not_opened_by_a_caller() -> None:
-    configuration = wasmtime.Config()
-    for name in ("wasm_threads", "shared_memory"):
-        setattr(configuration, name, True)
-    store = wasmtime.Store(wasmtime.Engine(configuration))
+    store = wasmtime.Store(make_engine())
     raised: list[BaseException] = []
 
     def receive(caller: wasmtime.Caller) -> None:

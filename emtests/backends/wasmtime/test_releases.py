@@ -4,7 +4,6 @@ comes of it is the same."""
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 
 from emtests.conftest import skip_for_gap
+from emtests.runtimes.extras import oldest
 from pyodide_demo.environment import CHECKOUT, EnvironmentProblem, virtual_environment
 
 _SECONDS = 120
@@ -51,12 +51,6 @@ print(json.dumps([wasmtime_call.calls_directly(), outcomes]))
 """
 
 
-def _oldest() -> str:
-    table = (CHECKOUT / "pyproject.toml").read_text(encoding="utf-8")
-    (version,) = re.findall(r'^wasmtime = \["wasmtime>=(\d+)"\]$', table, re.MULTILINE)
-    return f"wasmtime=={version}.*"
-
-
 def _outcomes(python: Path, direct: bool | None) -> Any:
     program = _PROGRAM.format(direct=direct)
     ended = subprocess.run(
@@ -68,7 +62,7 @@ def _outcomes(python: Path, direct: bool | None) -> Any:
 
 @pytest.mark.parametrize("release", ["oldest", "newest"])
 def test_both_ways_to_call_give_the_same(release: str) -> None:
-    wanted = _oldest() if release == "oldest" else "wasmtime"
+    wanted = oldest("wasmtime") if release == "oldest" else "wasmtime"
     try:
         python = virtual_environment(f"wasmtime-{release}", [wanted])
     except EnvironmentProblem as problem:

@@ -10,7 +10,7 @@ import wasmtime
 
 import emheap
 from emheap import HeapCorruptionError, HeapManager, OutOfMemoryError, int32, uint8
-from emtests.backends.wasmtime.running import run_module
+from emtests.backends.wasmtime.running import make_store, run_module
 from emtests.webassembly.guests import WasmtimeGuest
 
 LARGE = 2000
@@ -173,10 +173,7 @@ CALLING = """
 @pytest.mark.parametrize("moves", [False, True])
 def test_the_heap_in_a_callback_while_the_memory_grows(moves: bool) -> None:
     reserve: dict[str, Any] = {"memory_reservation_for_growth": 0, "memory_guard_size": 0}
-    configuration = wasmtime.Config()
-    for name, value in ({"memory_reservation": 65536, **reserve} if moves else {}).items():
-        setattr(configuration, name, value)
-    store = wasmtime.Store(wasmtime.Engine(configuration))
+    store = make_store(**({"memory_reservation": 65536, **reserve} if moves else {}))
     seen: list[Any] = []
 
     def called(step: int) -> None:
