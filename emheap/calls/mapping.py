@@ -93,7 +93,8 @@ class _Mapping:
 
     def call_each(self, *arrays: Any, out: Any = None) -> Any:
         """By a loop in Python, where C is as near as that."""
-        columns = self._columns(arrays)
+        self._check_count(arrays)
+        columns = [self._column(array) for array in arrays]
         self._check_out(out, _one_length(self._name, columns))
         results = list(map(self._function, *columns))
         if out is None:
@@ -105,9 +106,10 @@ class _Mapping:
         """By a loop in WebAssembly."""
         # All that may run the user's code comes before any block is looked at. What is looked at is
         # pinned until the loop is over, which may call back.
+        self._check_count(arrays)
         columns = [
-            column if self._is_ours(scalar, column) else _Encoded(scalar, column)
-            for scalar, column in zip(self._params, self._columns(arrays), strict=True)
+            array if self._is_ours(scalar, array) else _Encoded(scalar, self._column(array))
+            for scalar, array in zip(self._params, arrays, strict=True)
         ]
         held: list[Any] = []
         try:
@@ -143,10 +145,11 @@ class _Mapping:
         return memoryview(data).cast(scalar.format).tolist()
 
     def _is_ours(self, scalar: Any, array: Any) -> bool:
-        if not isinstance(array, ArrayRef) or array._block[2].table is not self._table:
+        if not isinstance(array, ArrayRef):
             return False
-        kind: Any = array.kind
-        return bool(kind.format == scalar.format)
+        placement = array._block[2]
+        kind: Any = placement.kind
+        return placement.table is self._table and bool(kind.format == scalar.format)
 
     def _check_out(self, out: Any, count: int) -> None:
         scalar = self._result
@@ -158,15 +161,14 @@ class _Mapping:
             raise TypeError(f"out must be an array of {count} {scalar.name} on the library's heap")
         out._check_alive()
 
-    def _columns(self, arrays: tuple[Any, ...]) -> list[Any]:
-        """What was given for each parameter, as something that has a length."""
+    def _check_count(self, arrays: tuple[Any, ...]) -> None:
         if len(arrays) != len(self._params):
             raise TypeError(
                 f"{self._name}.map() takes {len(self._params)} arrays, not {len(arrays)}"
             )
-        return [self._column(array) for array in arrays]
 
     def _column(self, array: Any) -> Any:
+        """What was given for a parameter, as something that has a length."""
         if isinstance(array, Sized):
             return array
         if isinstance(array, Iterable):
@@ -190,7 +192,7 @@ class _Encoded:
 
 def _one_length(name: str, columns: list[Any]) -> int:
     """The length of all columns, of which there is one at least."""
-    counts: set[int] = {len(column) for column in columns}
-    if len(counts) != 1:
-        raise ValueError(f"{name}.map() takes arrays of one length, not of {sorted(counts)}")
-    return counts.pop()
+    counts = [len(column) for column in columns]
+    if counts.count(counts[0]) != len(counts):
+        raise ValueError(f"{name}.map() takes arrays of one length, not of {sorted({*counts})}")
+    return counts[0]

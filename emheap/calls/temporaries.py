@@ -18,6 +18,8 @@ CELL = 256
 """The bytes of a cell."""
 _KEPT = 16
 """How many cells are kept: each serves one argument of one call that is under way."""
+_LARGE = 1 << 14
+"""The most bytes of the larger block that is kept, which the results of `mapping` go to."""
 
 
 class Temporary:
@@ -54,6 +56,8 @@ class Temporaries:
         self.memory = memory
         self._allocator = allocator
         self.cells: list[Temporary] = []
+        self._large: list[Temporary] = []
+        """None or one."""
 
     def store_text(self, text: str) -> Temporary | None:
         """A str as a short null-terminated string in UTF-8, by a way that is quick here; None for
@@ -69,11 +73,15 @@ class Temporaries:
 
     def reserve(self, size: int) -> Temporary:
         """Bytes that hold anything."""
-        if size <= CELL:
-            try:
-                return self.cells.pop()
-            except IndexError:
-                size = CELL
+        small = size <= CELL
+        try:
+            kept = self.cells.pop() if small else self._large.pop()
+        except IndexError:
+            size = CELL if small else size
+        else:
+            if kept.size >= size:
+                return kept
+            self._allocator.free(kept.address)
         address = self._allocator.allocate(size)
         if not address:
             raise OutOfMemoryError(f"no room for {size} bytes of an argument in {self.memory.name}")
@@ -83,6 +91,8 @@ class Temporaries:
         """Keep a cell for the next call, and free everything else."""
         if made.size == CELL and len(self.cells) < _KEPT:
             self.cells.append(made)
+        elif CELL < made.size <= _LARGE and not self._large:
+            self._large.append(made)
         else:
             self._allocator.free(made.address)
 

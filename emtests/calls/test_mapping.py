@@ -11,6 +11,7 @@ import pytest
 from emheap import (
     ArrayRef,
     BufferInUseError,
+    CountingAllocator,
     ForeignTrapError,
     Function,
     HeapManager,
@@ -25,6 +26,7 @@ from emheap import (
     uint8,
     uint16,
 )
+from emheap.calls.temporaries import Temporaries
 from emtests.calls.declared import Calls
 from emtests.calls.ways import Way
 
@@ -198,3 +200,19 @@ def test_arrays_stay_while_the_loop_calls_back(way: Way, c_heap: HeapManager) ->
     values.free()
     out.free()
     library.keep(None)
+
+
+def test_one_larger_copy_of_an_argument_stays_for_the_next(c_heap: HeapManager) -> None:
+    allocator = CountingAllocator(c_heap.allocator)
+    temporaries = Temporaries(c_heap.memory, allocator)
+    for size in (300, 5000, 4000, 5000, 1 << 14):
+        temporaries.reserve(size).release()
+    assert allocator.total_blocks == 3
+    both = temporaries.reserve(1000), temporaries.reserve(1000)
+    assert both[0].address != both[1].address
+    for one in both:
+        one.release()
+    temporaries.reserve(1 << 15).release()
+    assert allocator.live_byte_size == 0
+    temporaries.reserve(1000).release()
+    assert allocator.live_byte_size == 1000
