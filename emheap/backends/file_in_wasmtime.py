@@ -18,6 +18,7 @@ from emheap.calls.module_types import Import, ModuleTypes
 from emheap.calls.starting import run_at_start
 from emheap.calls.traps import ProgramExitError
 from emheap.calls.wasi import WASI_MODULES, Wasi
+from emheap.calls.wasmtime_call import expect_callbacks
 from emheap.heap.manager import HeapManager
 
 if TYPE_CHECKING:
@@ -195,6 +196,7 @@ def _function(store: wasmtime.Store, one: Import, function: Callable[..., Any]) 
 
     assert one.type is not None
     params, results = ([getattr(wasmtime.ValType, name)() for name in side] for side in one.type)
+    expect_callbacks(store)
     return wasmtime.Func(store, wasmtime.FuncType(params, results), function)
 
 

@@ -124,7 +124,7 @@ def find_imports(
             if place in left:
                 found[place] = one
             else:
-                unused.append(".".join(filter(None, place)))
+                unused.append(".".join(map(str, filter(None, place))))
     missing = [one for place, one in left.items() if place not in found]
     if missing:
         raise NotSupportedError(

@@ -19,7 +19,7 @@ from emheap.calls.linker import (
 )
 from emheap.calls.loops import loop_module
 from emheap.calls.verifying import contradiction
-from emheap.calls.wasmtime_call import bind_function
+from emheap.calls.wasmtime_call import bind_function, expect_callbacks
 from emheap.calls.wasmtime_types import type_of_wasmtime_function
 from emheap.errors import OutOfBoundsError
 from emheap.memories.wasmtime_lifetime import is_open
@@ -124,6 +124,7 @@ class WasmtimeLinker(Linker):
         )
         kind = wasmtime.FuncType(params, results)
         function = wasmtime.Func(self._store, kind, weakly(adapter))
+        expect_callbacks(self._store)
         return CallbackEntry(self._table.add(function), adapter)
 
     def _raw_table(self) -> wasmtime.Table:

@@ -18,18 +18,24 @@ written after it.
 from __future__ import annotations
 
 import ctypes
+import functools
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
+from weakref import WeakKeyDictionary
 
 from emheap.memories.wasmtime_lifetime import Hold
 
 if TYPE_CHECKING:
     import wasmtime
 
-__all__ = ["bind_function", "calls_directly"]
+__all__ = ["bind_function", "calls_directly", "expect_callbacks"]
 
 _SLOT = 16
 """The bytes of a ``wasmtime_val_raw_t``."""
+_FRAMES = 6 if sys.version_info >= (3, 12) else 12
+"""What wasmtime-py takes to call back, and then to say that it could not, and some more to be sure.
+Before CPython 3.12 the conversions of ctypes count as frames, too."""
 
 
 def bind_function(
@@ -45,6 +51,37 @@ def bind_function(
     return bind(store, function, params, result)
 
 
+# Callbacks
+
+# wasmtime-py calls a Python function by some of its own. Where one of these has no room for its
+# frame, ctypes leaves whatever was there as the result. That is taken for the address of a trap,
+# which ends the process. So there must be room before a module is called that may call back.
+
+_calling_back: WeakKeyDictionary[Any, list[bool]] = WeakKeyDictionary()
+
+
+def expect_callbacks(store: Any) -> None:
+    """Let calls into a store raise RecursionError where there is no room for a callback."""
+    _flag_of(store)[:] = [True]
+
+
+def _flag_of(store: Any) -> list[bool]:
+    """One list for each store: empty as long as nothing in it calls Python."""
+    return _calling_back.setdefault(store, [])
+
+
+def _calling(function: Callable[[], None]) -> Callable[[], None]:
+    return lambda: function()
+
+
+def _no_more() -> None:
+    pass
+
+
+_need_frames = functools.reduce(lambda inner, _: _calling(inner), range(_FRAMES), _no_more)
+"""Raises RecursionError unless there is room for so many frames."""
+
+
 # The slow way
 
 
@@ -53,8 +90,11 @@ def _bind_slowly(
 ) -> Callable[..., Any]:
     convert = [_TO_SIGNED.get(letter) for letter in params]
     lift = _FROM_SIGNED.get(result)
+    calls_back = _flag_of(store)
 
     def call(*arguments: Any) -> Any:
+        if calls_back:
+            _need_frames()
         given = [
             value if one is None else one(value)
             for one, value in zip(convert, arguments, strict=True)
@@ -110,6 +150,8 @@ def _bind_directly(
         "trap_place": ctypes.addressof(trap),
         "fail": _failure(trap),
         "kept": (_hold(store), function, slots),
+        "calls_back": _flag_of(store),
+        "need_frames": _need_frames,
     }
     for letter in {*letters, result} - {""}:
         names[f"view_{ord(letter)}"] = memoryview(slots).cast("B").cast(letter)  # type: ignore[call-overload]
@@ -119,7 +161,7 @@ def _bind_directly(
         return f"{name}[{number * _SLOT // names[name].itemsize}]"
 
     arguments = [f"a{number}" for number in range(len(params))]
-    lines = [f"def run({', '.join(arguments)}):"]
+    lines = [f"def run({', '.join(arguments)}):", " if calls_back: need_frames()"]
     lines += [f" {place(n, letter)} = a{n}" for n, letter in enumerate(letters)]
     lines += [f" error = call(context, handle, slots, {count}, trap_place)"]
     lines += [" if error or trap.value: fail(error)"]
