@@ -188,6 +188,8 @@ class IndirectElements:
     )
 
     stored = None
+    typed = False
+    """Whether a typed array of JavaScript's has the items as they are."""
 
     def __init__(self, memory: Memory, scalar: type[Scalar[Any]], address: int, count: int) -> None:
         self._memory = memory

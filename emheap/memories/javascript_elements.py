@@ -43,6 +43,8 @@ class TypedElements(IndirectElements):
 
     __slots__ = ("_array", "_assign", "_highest", "_lowest", "_name", "_owner", "_used")
 
+    typed = True  # see `emheap.refs.typed_array`
+
     def __init__(
         self, memory: Any, scalar: type[Scalar[Any]], address: int, count: int, limits: Any
     ) -> None:
@@ -112,6 +114,7 @@ class TypedFloats(TypedElements):
     """Floats: whole ones come from JavaScript as ints, zeros without their sign."""
 
     __slots__ = ()
+    typed = False
 
     def __getitem__(self, index: Any) -> Any:
         try:

@@ -14,6 +14,7 @@ from emheap.allocators.base import Allocator
 from emheap.blocks.block import Block, Layout
 from emheap.blocks.region import Region
 from emheap.blocks.table import BlockTable
+from emheap.memories.base import Elements
 from emheap.refs.array import ArrayRef
 from emheap.refs.classes import array_ref_class, owning_scalar_ref, wrapping_scalar_ref
 from emheap.refs.lifetime import Holder, make_ref
@@ -208,12 +209,22 @@ def own(cls: Any, block: Block) -> Any:
     region = layout.source if isinstance(layout.source, Region) else None
     # An arena frees what was dropped, so nobody is warned.
     silent = region is not None or options.enable_garbage_collection or not layout.tracked
+    cls = _class_for(cls, block[0])
     ref = make_ref(cls._borrowed_class if silent else cls, block)
     if options.enable_garbage_collection:
         ref._holder = layout.table.holders[id(block)] = Holder(block)
         if region is not None:
             region.held[address] = ref._holder
     return ref
+
+
+def _class_for(cls: Any, elements: Elements) -> Any:
+    """The class of references to elements, in place of `cls`."""
+    if type(elements) is memoryview or not getattr(elements, "typed", False):
+        return cls
+    from emheap.refs.typed_array import typed_array_class
+
+    return typed_array_class(cls)
 
 
 def ref_of(block: Block) -> Any:
@@ -224,7 +235,7 @@ def ref_of(block: Block) -> Any:
         cls = string_ref_class(False)
     else:
         cls = wrapping_scalar_ref(kind) if layout.count is None else array_ref_class(kind, False)
-    ref = make_ref(cls, block)
+    ref = make_ref(_class_for(cls, block[0]), block)
     holder = layout.table.holders.get(id(block))
     if holder is not None:
         ref._holder = holder
@@ -244,6 +255,8 @@ def wrap_array(table: BlockTable, scalar: type[Scalar[T]], address: Any, count: 
     layout = Layout(table, scalar, number, number * scalar.size, borrowed=True)
     cls = array_ref_class(scalar, False)
     ref: ArrayRef[T] = _borrow(cls, layout, scalar, address, number, scalar.alignment)
+    if type(ref._elements) is not memoryview:
+        ref.__class__ = _class_for(cls, ref._elements)
     return ref
 
 

@@ -9,8 +9,19 @@ import js
 import pytest
 
 import emheap
-from emheap import float32, float64, int8, int32, uint8, uint16, uint32
+from emheap import (
+    clamped_uint8,
+    float32,
+    float64,
+    int8,
+    int32,
+    int64,
+    uint8,
+    uint16,
+    uint32,
+)
 from emheap.memories.javascript_elements import TypedElements
+from emheap.refs.typed_array import TypedArrayRef
 from emtests.backends.javascript.buffers import wasm_memory
 from emtests.structures.kinds import Vec
 
@@ -120,6 +131,26 @@ def test_an_array_is_kept_from_the_second_access_on(heap: emheap.HeapManager, me
         assert unaligned.value == turn
     assert heap.memory.read_bytes(ref.address + 1, 4) == b"\2\0\0\0"
     ref.free()
+
+
+def test_whole_numbers_are_reached_with_no_function_of_the_elements_in_between(
+    heap: emheap.HeapManager,
+) -> None:
+    ref = heap.alloc_array(int32, 4)
+    for made in (ref, heap.wrap_array(int32, ref.address, 4), heap.allocated_heap_refs[0]):
+        assert isinstance(made, TypedArrayRef)
+        assert type(made).__name__ == "ArrayRef"
+    kind: Any
+    for kind in (float32, clamped_uint8, int64):
+        with heap.alloc_array(kind, 4) as other:
+            assert not isinstance(other, TypedArrayRef)
+    heap.free_all()
+    assert isinstance(ref, TypedArrayRef)
+    for _ in range(ROUNDS):
+        with pytest.raises(emheap.UseAfterFreeError):
+            ref[0]
+        with pytest.raises(emheap.UseAfterFreeError):
+            ref[0] = 1
 
 
 def test_a_buffer_that_another_replaces_is_forgotten_with_its_arrays() -> None:
