@@ -205,6 +205,46 @@ def test_the_test_that_is_shown_passes_and_finds_a_leak(tmp_path: Path) -> None:
     assert "test_leaking.py:7 in test_frees_what_it_allocates" in done.stdout
 
 
+def test_how_warnings_of_dropped_blocks_are_shown(tmp_path: Path) -> None:
+    leaks = (DOCS / "leaks.md").read_text(encoding="utf-8")
+    assert "`python -X dev` shows them, and so does `-W default::ResourceWarning`" in leaks
+    program = (
+        "import emheap\nheap = emheap.open()\ndef test_it():\n    heap.alloc(emheap.int32, 5)\n"
+    )
+    (tmp_path / "test_dropping.py").write_text(program + "test_it()\n", encoding="utf-8")
+    alone, in_pytest = ["test_dropping.py"], ["-m", "pytest", "-p", "no:cacheprovider"]
+    warned = ["-W", "default::ResourceWarning"]
+    shown = [
+        "dropped and not freed" in _output_of(options, tmp_path)
+        for options in (
+            alone,
+            ["-X", "dev", *alone],
+            [*warned, *alone],
+            in_pytest,
+            ["-X", "dev", *in_pytest],
+            [*in_pytest, *warned],
+        )
+    ]
+    assert shown == [False, True, True, False, True, True]
+
+
+def _output_of(options: list[str], folder: Path) -> str:
+    """What a Python with these options prints, and none that the environment gives it."""
+    environment = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
+    environment |= {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    done = subprocess.run(
+        [sys.executable, *options],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
 def test_the_rows_that_are_named_are_measured() -> None:
     files = (ROOT / "emtests" / "bench").rglob("*.py")
     trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
