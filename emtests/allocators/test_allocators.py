@@ -50,6 +50,34 @@ def run_steps(allocator: Allocator, steps: Any, start: int, end: int) -> dict[in
     return live
 
 
+class Noting(FreeListAllocator):
+    """One that notes the sizes that it is asked for, and those of what comes back."""
+
+    def __init__(self, start: int, end: int) -> None:
+        super().__init__(start, end)
+        self.asked: list[int] = []
+        self.returned: list[int] = []
+
+    def allocate(self, size: int) -> int:
+        self.asked.append(size)
+        return super().allocate(size)
+
+    def free_sized(self, address: int, size: int) -> None:
+        self.returned.append(size)
+        super().free_sized(address, size)
+
+
+def test_an_allocator_gets_blocks_back_with_the_sizes_that_it_was_asked_for() -> None:
+    allocator = Noting(16, 4096)
+    heap = emheap.wrap_buffer(bytearray(4096), allocator=allocator, debug=False)
+    allocator.asked.clear()
+    for count in (0, 1, 7, 300):
+        heap.alloc_array(emheap.uint8, count).free()
+    heap.alloc(emheap.utf8, "").free()
+    assert allocator.asked == [1, 1, 7, 300, 1]
+    assert allocator.returned == allocator.asked
+
+
 # The free list
 
 

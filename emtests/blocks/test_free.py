@@ -114,6 +114,14 @@ def test_an_address_inside_a_block_is_refused(heap: HeapManager) -> None:
     ref.free()
 
 
+def test_an_address_beside_an_empty_block_is_not_inside_of_it() -> None:
+    heap = emheap.wrap_buffer(bytearray(256), debug=False)
+    empty = heap.alloc_array(int32, 0)
+    with pytest.raises(emheap.NotAllocatedError, match="was not allocated by this heap"):
+        heap.free(empty.address + 1)
+    empty.free()
+
+
 def test_an_address_that_was_never_handed_out_is_refused(heap: HeapManager) -> None:
     ref = heap.alloc_array(int32, 4)
     for address in (ref.address + 2**20, 2**31, 2**32 + 16, 2**53, 2**64, -8, -(2**31)):

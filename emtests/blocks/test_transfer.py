@@ -28,6 +28,8 @@ from emheap import (
     utf16,
     wrap_buffer,
 )
+from emheap.blocks.options import check_options
+from emheap.memories.buffer import BufferMemory
 from emtests.conftest import OpenHeap
 
 # Handing over, and taking
@@ -99,6 +101,34 @@ def test_a_block_of_an_arena_is_copied_out(heap: HeapManager) -> None:
     owned = heap.adopt(int32, address, 3)
     assert owned[:] == [1, 2, 3]
     owned.free()
+
+
+class Interrupted(BufferMemory):
+    """A memory in which the next write may fail."""
+
+    fails = False
+
+    def write_bytes(self, address: int, data: bytes | memoryview) -> None:
+        if self.fails:
+            raise KeyboardInterrupt
+        super().write_bytes(address, data)
+
+
+def test_the_copy_is_freed_where_the_block_was_not_copied() -> None:
+    memory, allocator = Interrupted(bytearray(1 << 16)), FreeListAllocator(16, 1 << 16)
+    heap = HeapManager(memory, allocator, check_options({"debug": False}))
+    with heap.arena() as scratch:
+        ref = scratch.alloc_array(int32, [1, 2, 3])
+        room = allocator.available_byte_size
+        memory.fails = True
+        with pytest.raises(KeyboardInterrupt):
+            ref.detach()
+        memory.fails = False
+        assert allocator.available_byte_size == room
+        assert ref[:] == [1, 2, 3]
+        address = ref.detach()
+        assert allocator.available_byte_size < room
+    heap.adopt(int32, address, 3, free=allocator.free).free()
 
 
 def test_adopted_blocks_are_freed_by_the_function_given(heap: HeapManager) -> None:

@@ -71,6 +71,29 @@ def test_what_an_imported_function_of_floats_cannot_return() -> None:
         load_passing(root=lambda _: None).root(0)
 
 
+class Counting(Library):
+    narrow: Function[[], c.int]
+    wide: Function[[], c.longlong]
+
+
+COUNTING = SmallModule([("env", "narrow", ([], ["i32"])), ("env", "wide", ([], ["i64"]))])
+
+
+@pytest.mark.parametrize(("name", "bits"), [("narrow", 32), ("wide", 64)])
+def test_what_an_imported_function_of_integers_can_return(name: str, bits: int) -> None:
+    results: list[int] = []
+    functions = {"narrow": lambda: results[0], "wide": lambda: results[0]}
+    call = getattr(load_wasm(COUNTING.binary(), functions, wrap_only=True).library(Counting), name)
+    half = 1 << bits - 1
+    for result, got in ((-half, -half), (half - 1, half - 1), (half, -half), (2 * half - 1, -1)):
+        results[:] = [result]
+        assert call() == got
+    for wrong in (-half - 1, 2 * half):
+        results[:] = [wrong]
+        with pytest.raises(OverflowError, match=f"the result of the imported function {name} take"):
+            call()
+
+
 def test_an_imported_function_without_a_result_may_return_anything() -> None:
     seen: list[Any] = []
 

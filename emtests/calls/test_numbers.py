@@ -84,6 +84,10 @@ def test_integers_beyond_the_limits_raise(integer: Integer) -> None:
             integer.same(value)
     with pytest.raises(OverflowError, match="an int of 2001 bits does not fit"):
         integer.same(1 << 2000)
+    with pytest.raises(OverflowError, match="an int of 512 bits does not fit"):
+        integer.same(1 << 511)
+    with pytest.raises(OverflowError, match=f"and {(1 << 511) - 1} does not fit"):
+        integer.same((1 << 511) - 1)
 
 
 class Index:

@@ -79,6 +79,31 @@ def test_every_kind_of_value_is_told(heap: HeapManager) -> None:
         assert lines_of(hexdump(scratch.alloc_array(int32, 0)))[1:] == []
 
 
+def test_the_beginning_of_a_long_text_is_shown(heap: HeapManager) -> None:
+    for length, shown in ((60, "x" * 60 + "'"), (61, "x" * 60 + "'...")):
+        with heap.alloc(utf8, "x" * length) as text:
+            assert lines_of(hexdump(text))[0].endswith(f": '{shown}")
+
+
+def test_freed_blocks_are_shown_where_nothing_else_lies_now() -> None:
+    heap = emheap.wrap_buffer(bytearray(256), allocator=emheap.FreeListAllocator, debug=False)
+    blocks = [heap.alloc_array(uint8, [byte] * 16) for byte in range(3)]
+    start = blocks[0].address
+
+    def heads() -> list[str]:
+        lines = lines_of(hexdump(heap, start, 48))
+        return [line.partition(" at 0x")[0] for line in lines if not line.startswith("  ")]
+
+    for old in blocks[1:]:
+        old.free()
+    size = "uint8 array of 16 bytes"
+    assert heads() == [f"the {size}", f"freed: the {size}", f"freed: the {size}"]
+    over_both = heap.alloc_array(uint8, [4] * 24)
+    assert over_both.address == start + 16
+    assert heads() == [f"the {size}", "the uint8 array of 24 bytes", "no known block"]
+    heap.free_all()
+
+
 def test_a_stretch_of_the_heap_is_divided_by_blocks(heap: HeapManager) -> None:
     block = heap.alloc_array(uint8, [7] * 12, align=64)
     inside = hexdump(heap, block.address + 4, 8)

@@ -56,6 +56,7 @@ def test_statistics_group_what_is_live(heap: HeapManager) -> None:
 
 def test_counts_are_kept_on_request(open_heap: OpenHeap) -> None:
     heap = open_heap(count_allocations=True)
+    assert heap.statistics().counts == (0, 0, 0, 0)
     for _ in range(5):
         with heap.alloc_array(uint8, 100), heap.alloc_int32(1), heap.arena() as scratch:
             scratch.alloc(float64)

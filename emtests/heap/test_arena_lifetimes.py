@@ -207,6 +207,22 @@ def test_a_detached_block_outlives_the_arena(heap: HeapManager) -> None:
     kept.free()
 
 
+@pytest.mark.parametrize("collected", [False, True])
+def test_a_block_that_is_kept_warns_as_any_of_the_heap_when_it_is_dropped(
+    open_heap: OpenHeap, collected: bool
+) -> None:
+    heap = open_heap(enable_garbage_collection=collected)
+    with heap.arena() as scratch:
+        kept = scratch.keep(scratch.alloc_array(uint8, [7, 8]))
+    with warnings.catch_warnings(record=True) as records:
+        warnings.simplefilter("always", ResourceWarning)
+        del kept
+        gc.collect()
+    assert [record.category for record in records] == [ResourceWarning] * (not collected)
+    assert heap.total_allocated_byte_size == (0 if collected else 2)
+    heap.free_all()
+
+
 def test_the_chunk_goes_back_with_the_last_detached_block() -> None:
     heap, allocator = counting_heap(1 << 16)
     room = allocator.available_byte_size

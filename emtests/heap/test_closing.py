@@ -184,6 +184,8 @@ def test_a_memory_stays_for_another_heap_in_it() -> None:
     limited.close()
     assert another.is_freed
     assert number.value == 5
+    with heap.alloc(int32, 6) as later:
+        assert [heap.read_int32(each.address) for each in (number, later)] == [5, 6]
     heap.close()
 
 

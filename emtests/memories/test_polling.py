@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -34,6 +35,23 @@ def grown(source: Source, size: int = 8192) -> bytearray:
     larger = bytearray(size)
     larger[: len(source.buffer)] = source.buffer
     return larger
+
+
+def test_writing_leaves_nothing_behind() -> None:
+    heap = open_on(Source(bytearray(4096)))
+    numbers, number = heap.alloc_array(int32, 4), heap.alloc(int32)
+
+    def write() -> None:
+        for index in range(1000):
+            numbers[index % 4] = number.value = index
+            numbers[1:3] = numbers[:2]
+
+    write()
+    before = sys.getallocatedblocks()
+    write()
+    assert sys.getallocatedblocks() - before < 500
+    assert numbers[:] == [996, 996, 996, 999]
+    heap.free_all()
 
 
 # always

@@ -8,7 +8,7 @@ from html import unescape
 import pytest
 
 import emheap
-from emheap import HeapManager
+from emheap import HeapManager, Struct, bits, boolean, int16, uint16
 from emtests.structures.kinds import Access, Color, Node, Vec
 
 
@@ -40,6 +40,30 @@ def test_a_dump_names_the_fields(heap: HeapManager) -> None:
     freed = str(emheap.hexdump(heap, node.address, 16))
     assert freed.startswith("freed: the Node of ")
     assert "id=7 at.x=1.5 at.y=2.0" in freed
+
+
+class Switches(Struct):
+    count: int = bits(uint16, 3)
+    level: int = bits(int16, 3)
+    wide: bool = bits(int16, 1)
+    lit: bool = bits(boolean, 1)
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ((7, -1, True, True), "count=7 level=-1 wide=True lit=True"),
+        ((4, -4, True, False), "count=4 level=-4 wide=True lit=False"),
+        ((3, 3, False, True), "count=3 level=3 wide=False lit=True"),
+    ],
+)
+def test_a_dump_shows_bits_as_their_fields_read_them(
+    heap: HeapManager, values: tuple[int, int, bool, bool], shown: str
+) -> None:
+    names = ("count", "level", "wide", "lit")
+    with heap.alloc(Switches, **dict(zip(names, values, strict=True))) as switches:
+        assert (switches.count, switches.level, switches.wide, switches.lit) == values
+        assert str(emheap.hexdump(switches)).endswith(f"  {shown}")
 
 
 def test_a_dump_of_an_array_names_the_fields_of_each(heap: HeapManager) -> None:

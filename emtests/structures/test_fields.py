@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import emheap
-from emheap import Arena, HeapManager, NotSupportedError, ValueOutOfRangeError, uint8
+from emheap import Arena, HeapManager, NotSupportedError, ValueOutOfRangeError, float64, uint8
 from emtests.structures.kinds import (
     Access,
     Color,
@@ -321,6 +321,16 @@ def test_javascript_sees_columns(scratch: Arena) -> None:
         NotSupportedError, match=r"Packed\.value does not lie at multiples of its 4"
     ):
         packed.js_column(Packed.value)
+
+
+def test_only_an_array_of_several_dimensions_has_a_shape(heap: HeapManager) -> None:
+    with heap.alloc(Node) as node:
+        assert ["shape" in dir(each) for each in (node.grid, node.pos, node.corners)] == [
+            True,
+            False,
+            False,
+        ]
+        assert type(node.pos) is type(heap.wrap_array(float64, node.pos.address, 2))
 
 
 def test_columns_where_javascript_is_not_or_the_block_is_gone(heap: HeapManager) -> None:

@@ -163,6 +163,10 @@ def test_a_gigantic_integer_is_named_by_its_bits(heap: HeapManager, scratch: Are
     words = "an int of 100001 bits does not fit"
     for scalar in (int32, float64, float32):
         check_refused(heap, scratch, scalar, 1 << 100000, OverflowError, words)
+    check_refused(heap, scratch, int32, 1 << 511, OverflowError, "an int of 512 bits does not fit")
+    check_refused(
+        heap, scratch, int32, (1 << 511) - 1, OverflowError, f"{(1 << 511) - 1!s:.160} does not fit"
+    )
 
 
 def test_what_is_no_integer_is_refused(heap: HeapManager, scratch: Arena) -> None:
