@@ -124,9 +124,11 @@ class Arguments(ABC):
                     raise TypeError(f"{described} does not take {value!r:.80}")
                 if not isinstance(value, StructuredRef):  # these know their address by themselves
                     good.add(kind)
-            if needs_room and not value.allocated_byte_size:
+            address, pinned = self._hold(value, described)
+            if needs_room and not value.allocated_byte_size:  # not before: it could be resized
+                pinned.release()
                 raise _no_room(described)
-            return self._hold(value, described)
+            return address, pinned
 
         return Converter(convert, _ROOM if needs_room else _REFERENCE, names)
 

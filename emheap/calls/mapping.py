@@ -136,7 +136,9 @@ class _Mapping:
             self._function(*places, count)
             return None
         if out is not None:
-            self._function(*places, self._place(out, held), count)
+            place = self._place(out, held)
+            self._check_out(out, count)  # which another thread may have resized until it was pinned
+            self._function(*places, place, count)
             return out
         held.append(self._temporaries.reserve(max(count, 1) * scalar.size))
         address = held[-1].address

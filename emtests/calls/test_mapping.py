@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import array
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import count
 from typing import Any
 
 import pytest
@@ -16,6 +19,7 @@ from emheap import (
     Function,
     HeapManager,
     Library,
+    ShapeError,
     UseAfterFreeError,
     c,
     float32,
@@ -29,6 +33,7 @@ from emheap import (
 from emheap.calls.temporaries import Temporaries
 from emtests.calls.declared import Calls
 from emtests.calls.ways import Way
+from emtests.threads import need_threads
 
 
 class Divide(Library):
@@ -176,6 +181,49 @@ def test_an_array_that_another_one_frees_as_it_is_read(calls: Calls, c_heap: Hea
         calls.add.map(block, Stealing())
     assert stolen[0][:] == [100] * 3
     stolen[0].free()
+
+
+class Resizing:
+    """Resizes an array at the n-th call, or return, of any function, as another thread may."""
+
+    def __init__(self, heap: HeapManager, moment: int) -> None:
+        self._heap = heap
+        self._left = moment
+        self.array = heap.alloc_array(int32, 200)
+        self.neighbours: list[ArrayRef[int]] = []
+
+    @property
+    def struck(self) -> bool:
+        return self._left <= 0
+
+    def __call__(self, *_: object) -> None:
+        self._left -= 1
+        if self._left == 0:
+            sys.setprofile(None)
+            with suppress(BufferInUseError):
+                self.array.resize(2)
+                self.neighbours += [self._heap.alloc_array(int32, [9] * 40) for _ in range(8)]
+
+    def check(self) -> None:
+        assert all(set(each) == {9} for each in self.neighbours)
+        for each in (self.array, *self.neighbours):
+            each.free()
+
+
+def test_results_that_another_thread_resizes(calls: Calls, c_heap: HeapManager) -> None:
+    need_threads()
+    values = range(200)
+    calls.add.map(values, values)
+    for moment in count(1):
+        resizing = Resizing(c_heap, moment)
+        sys.setprofile(resizing)
+        with suppress(TypeError, ShapeError, UseAfterFreeError):
+            calls.add.map(values, values, out=resizing.array)
+        sys.setprofile(None)
+        resizing.check()
+        if not resizing.struck:
+            assert moment > 10
+            break
 
 
 def test_arrays_stay_while_the_loop_calls_back(way: Way, c_heap: HeapManager) -> None:
