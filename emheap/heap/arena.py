@@ -94,7 +94,9 @@ class Arena(AllocVerbs, TextAllocVerbs):
 
     def _block_of(self, ref: Any) -> Block | None:
         """The block of a reference, if it is a live one of this arena."""
-        block: Block | None = ref._block if isinstance(ref, HeapRef) else None
+        # A part of a structure has the block of what it lies in.
+        whole = isinstance(ref, HeapRef) and not hasattr(ref, "_parent")
+        block: Block | None = ref._block if whole else None
         if block is None or self._region.blocks.get(block[1]) is not block:
             return None
         return block

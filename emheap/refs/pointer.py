@@ -361,7 +361,7 @@ class AtomicPointer(Atomic[Any]):
 
     @property
     def _position(self) -> int:
-        return 0 if self._index is None else self._index % len(self._ref)
+        return 0 if self._index is None else self._ref._positive(self._index)
 
 
 class PointerRef(_Pointers, ScalarRef[Any]):

@@ -130,10 +130,11 @@ class StructArrayRef(StructuredRef[S], Sequence[S]):
     def _check_index(self, index: Any) -> int:
         # As with a list, True is 1.
         position = int(index) if isinstance(index, bool) else check_integer(index, "index")
-        if -self._count <= position < self._count:
-            return position % self._count
+        count = self._count
+        if -count <= position < count:
+            return position % count
         self._check_alive()
-        among = count_of(self._count, "element")
+        among = count_of(count, "element")
         raise OutOfBoundsError(f"index {position} is outside the {among} of {self._describe()}")
 
     def _describe(self) -> str:

@@ -141,6 +141,9 @@ class Inside:
         """Raise NotAllocatedError: a part of a block is not freed alone."""
         raise self._alone("freed")
 
+    def _free_pooled(self, depth: int) -> bool:
+        return False  # the block is not this one's
+
     def _free_at(self, site: Any) -> None:
         raise self._alone("freed")
 

@@ -17,12 +17,18 @@ from emheap import (
     NotAllocatedError,
     NullPointerError,
     Pointer,
+    Struct,
     UseAfterFreeError,
+    field,
     int32,
     uint8,
 )
 from emtests.conftest import OpenHeap
 from emtests.structures.kinds import Node, Number, Pixel, Vec
+
+
+class Small(Struct):
+    at: Vec = field()
 
 
 def parts_of(node: Node) -> dict[str, Callable[[], Any]]:
@@ -155,8 +161,12 @@ def test_a_freed_structure_is_no_source(heap: HeapManager, scratch: Arena) -> No
 
 
 def test_a_part_of_a_block_is_not_freed_alone(heap: HeapManager) -> None:
-    with heap.alloc_array(Vec, 2) as array, heap.alloc(Node, id=1) as node:
-        for part in (array[0], node.at, node.corners):
+    with (
+        heap.alloc_array(Vec, 2) as array,
+        heap.alloc(Node, id=1) as node,
+        heap.alloc(Small) as small,
+    ):
+        for part in (array[0], node.at, node.corners, small.at):
             with pytest.raises(
                 NotAllocatedError, match="lies inside of a block and cannot be freed"
             ):
@@ -175,6 +185,20 @@ def test_a_part_of_a_block_is_not_freed_alone(heap: HeapManager) -> None:
         with array[1] as element:
             element.x = 1
         assert not array.is_freed
+        assert not small.is_freed
+
+
+def test_a_part_of_a_block_is_not_kept_alone(heap: HeapManager) -> None:
+    with heap.arena() as scratch:
+        array, node = scratch.alloc_array(Vec, 2), scratch.alloc(Node, id=1)
+        for part in (array[0], node.at, node.corners):
+            with pytest.raises(NotAllocatedError, match="inside a block> is no live block of the"):
+                scratch.keep(part)
+        kept, element = scratch.keep(array), array[1]
+    assert element.to_tuple() == (0, 0)
+    with pytest.raises(UseAfterFreeError):
+        _ = node.at.x
+    kept.free()
 
 
 def test_a_borrowed_structure_ends_with_the_block_under_it(heap: HeapManager) -> None:

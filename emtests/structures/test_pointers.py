@@ -254,6 +254,10 @@ def test_pointers_are_exchanged_in_one_step(heap: HeapManager, scratch: Arena) -
             place.add(8)
         with pytest.raises(TypeError, match="takes a reference, a pointer, an address or None"):
             place.store("x")
+    none: Any = scratch.alloc_array(Pointer[Vec], 0)
+    for use in (none.atomic[0].load, partial(none.atomic[-1].exchange, None)):
+        with pytest.raises(OutOfBoundsError, match="outside the 0 elements"):
+            use()
     single.write_atomic(second)
     first.free()
     for pointer in (many[1], many.read_atomic_at(1), many.atomic[1].exchange(None)):
