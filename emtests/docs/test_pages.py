@@ -106,6 +106,9 @@ NEEDED = {(), ("native",), ("numpy",), ("native", "numpy"), ("wasmtime",), ("cff
 def test_no_block_is_passed_over() -> None:
     """What is in Python is in a block that is tested, and nothing in it is left out."""
     assert {block.needs for block in _BLOCKS} == NEEDED
+    tutorial = DOCS / "tutorial.md"
+    assert "Every example runs here" in tutorial.read_text(encoding="utf-8")
+    assert all(block.runs_in_page for block in blocks_of(tutorial))
     for page in [*pages(), _ROOT / "README.md"]:
         text = page.read_text(encoding="utf-8")
         languages = re.findall(r"(?m)^ *`{3,}(\S+)", text)
