@@ -9,6 +9,7 @@ from typing import Any
 from emheap.calls.kinds import Address, Number, Reference, type_name
 from emheap.calls.linker import Convention
 from emheap.types import Scalar, Text
+from emheap.types.c_scalars import boolean
 from emheap.types.pointers import PointerTo
 from emheap.types.structs import StructType
 from emheap.types.wide import WideInteger
@@ -61,6 +62,9 @@ def _accepts_scalar(target: Any, convention: Convention) -> Test:
 
 
 def _accepts_letter(letter: str, convention: Convention) -> Test:
+    if letter == "?":  # which is stored as a byte
+        return lambda kind: kind is boolean
+
     def accepts(kind: Any) -> bool:
         if isinstance(kind, (StructType, PointerTo)) or not issubclass(kind, Scalar):
             return False

@@ -16,12 +16,14 @@ from typing import Any, Generic, TypeVar
 
 from emheap.calls.arguments import Converter
 from emheap.calls.conversions import Conversions
-from emheap.calls.kinds import Enumeration, Kind, Number, Signature, StructureValue, Void
+from emheap.calls.kinds import Callback, Enumeration, Kind, Number, Signature, StructureValue, Void
 from emheap.calls.linker import Linker
 from emheap.calls.lowering import wide_of, wire_letters, wire_of
 from emheap.calls.ranges import checked_number, number_test
 from emheap.calls.traps import GENERATED
 from emheap.errors import NotSupportedError, UseAfterFreeError
+from emheap.refs.base import HeapRef
+from emheap.refs.pointer import Pointer
 
 __all__ = ["CallbackTable", "ScopedCallback"]
 
@@ -271,7 +273,19 @@ def _result_check(
     if isinstance(kind, Enumeration):
         return services.enumeration_value(kind, letter, described)
     convert = services.converter(kind, described).convert
-    return lambda value: convert(value)[0]
+    if isinstance(kind, Callback):
+        return lambda value: convert(value)[0]
+
+    def check(value: Any) -> Any:
+        if value is None or isinstance(value, (HeapRef, Pointer)):
+            return convert(value)[0]
+        raise TypeError(
+            f"{described} takes a reference, a pointer or None, not {type(value).__name__} "
+            f"{value!r:.60}: C has the address when the callback is over, so allocate on the heap "
+            "what lies there"
+        )
+
+    return check
 
 
 def _error_result(kind: Kind, letter: str, value: Any, template: str, names: dict[str, Any]) -> Any:

@@ -34,7 +34,24 @@ from emheap.calls.variable import VariableArguments
 from emheap.calls.wide import lift_wide
 from emheap.errors import NotSupportedError, NullPointerError
 from emheap.refs.pointer import Pointer
-from emheap.types import utf8
+from emheap.types import (
+    boolean,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    long,
+    size_t,
+    ssize_t,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+    ulong,
+    utf8,
+)
 from emheap.types.pointers import PointerTo
 
 if TYPE_CHECKING:
@@ -108,7 +125,7 @@ class Services(Conversions):
         if isinstance(kind, Address):
             return self._pointer(kind.pointer)
         if isinstance(kind, (Buffer, Reference)):
-            return self._pointer(PointerTo(getattr(kind, "target", None)))
+            return self._pointer(PointerTo(_type_of_target(kind)))
         if isinstance(kind, StructureValue):
             made = self.by_value(kind).as_result()
             return made.lift_address if made.comes_by_address else made.lift
@@ -168,6 +185,20 @@ class Services(Conversions):
         signature = Signature((Number("void *", "N"),), VOID)
         free = compile_call(name, signature, symbol, self)
         return self.linker.unless_closed(free)
+
+
+def _type_of_target(kind: Buffer | Reference) -> Any:
+    """The type of memory of what is pointed to; None for ``void``."""
+    target = getattr(kind, "target", None)
+    return _TYPES[target.format] if isinstance(target, Number) else target
+
+
+_TYPES: dict[str, Any] = {
+    "?": boolean, "b": int8, "B": uint8, "h": int16, "H": uint16, "i": int32, "I": uint32,
+    "l": long, "L": ulong, "q": int64, "Q": uint64, "n": ssize_t, "N": size_t, "f": float32,
+    "d": float64,
+}  # fmt: skip
+"""By the letter of a number of C's."""
 
 
 def _member(members: type[enum.Enum], described: str) -> Callable[[int], enum.Enum]:
