@@ -21,6 +21,7 @@ from emheap.calls.wasi import WASI_MODULES, Wasi
 from emheap.heap.manager import HeapManager
 from emheap.javascript.bridge import big_int
 from emheap.javascript.exports import data_member
+from emheap.javascript.trampolines import trampoline
 
 __all__ = ["load_in_javascript"]
 
@@ -110,4 +111,4 @@ def _function(one: Import, function: Callable[..., Any]) -> Any:
         result = function(*given)
         return big_int(result) if wide else result
 
-    return create_proxy(call)
+    return trampoline(one.type, call) if float in convert else create_proxy(call)

@@ -45,8 +45,7 @@ _LOCAL_GET, _LOCAL_TEE, _CALL, _GLOBAL_SET, _END = b"\x20", b"\x22", b"\x10", b"
 
 def _module(shape: str, kind: FunctionType) -> Any:
     if (shape, kind) not in _modules:
-        binary = _passing(kind) if shape == "pass" else _keeping_sign(kind)
-        _modules[shape, kind] = js.WebAssembly.Module.new(to_js(binary))
+        _modules[shape, kind] = js.WebAssembly.Module.new(to_js(_SHAPES[shape](kind)))
     return _modules[shape, kind]
 
 
@@ -57,6 +56,37 @@ def _passing(kind: FunctionType) -> bytes:
         section(2, vector([import_of("e", "f", _FUNCTION + unsigned(0))])),
         section(7, vector([wasm_text("f") + _FUNCTION + unsigned(0)])),
     )
+
+
+def _giving_signs(kind: FunctionType) -> bytes:
+    """Exports a function that calls the imported one with one argument more: the sign bits of those
+    that are floats."""
+    params, results = kind
+    code = bytearray(unsigned(0))
+    for index in range(len(params)):
+        code += _LOCAL_GET + unsigned(index)
+    code += b"\x41\x00"
+    for bit, index in enumerate(_floats(params)):
+        wide = params[index] == "f64"
+        code += (
+            _LOCAL_GET
+            + unsigned(index)
+            + (b"\xbd\x42\x3f\x88\xa7" if wide else b"\xbc\x41\x1f\x76")
+        )
+        code += b"\x41" + unsigned(bit) + b"\x74\x72"  # ... shifted left, combined
+    code += _CALL + unsigned(0) + _END
+    return module_of(
+        section(1, vector([function_type((*params, "i32"), results), function_type(*kind)])),
+        section(2, vector([import_of("e", "f", _FUNCTION + unsigned(0))])),
+        section(3, vector([unsigned(1)])),
+        section(7, vector([wasm_text("f") + _FUNCTION + unsigned(1)])),
+        section(10, vector([unsigned(len(code)) + bytes(code)])),
+    )
+
+
+def _floats(params: Sequence[str]) -> list[int]:
+    """The places of the floats, of as many as an i32 has bits for."""
+    return [index for index, one in enumerate(params) if one[0] == "f"][:32]
 
 
 def _keeping_sign(kind: FunctionType) -> bytes:
@@ -89,6 +119,13 @@ def _keeping_sign(kind: FunctionType) -> bytes:
     )
 
 
+_SHAPES: dict[str, Callable[[FunctionType], bytes]] = {
+    "pass": _passing,
+    "sign": _keeping_sign,
+    "signs": _giving_signs,
+}
+
+
 def _exports_with(module: Any, function: Any) -> Any:
     imports = js.Object.new()
     imports.e = js.Object.new()
@@ -107,8 +144,23 @@ def instantiate(binary: bytes, members: dict[str, Any]) -> Any:
 
 
 def trampoline(kind: FunctionType, function: Callable[..., Any]) -> Any:
-    """A WebAssembly function that calls a Python function, for a table's entry."""
-    return _exports_with(_module("pass", kind), create_proxy(function)).f
+    """A WebAssembly function that calls a Python function, for a table's entry.
+
+    Floats that are whole reach it as integers, but for -0.0.
+    """
+    floats = _floats(kind[0])
+    if not floats:
+        return _exports_with(_module("pass", kind), create_proxy(function)).f
+
+    def call(*arguments: Any) -> Any:
+        *given, signs = arguments
+        if signs:
+            for bit, index in enumerate(floats):
+                if not given[index] and signs >> bit & 1:
+                    given[index] = -0.0
+        return function(*given)
+
+    return _exports_with(_module("signs", kind), create_proxy(call)).f
 
 
 def keep_sign(kind: FunctionType, function: Any) -> tuple[Any, Any]:

@@ -60,6 +60,13 @@ def test_imported_functions_of_floats() -> None:
     assert load_passing(root=lambda x: 7).root(0) == 7.0
 
 
+def test_imported_functions_of_floats_see_which_zero_it_is() -> None:
+    library = load_passing(root=lambda x: math.copysign(2, x), halve=lambda x: math.copysign(3, x))
+    for value in (0.0, -0.0, 1.0, -1.0, -math.inf):
+        assert library.root(value) == math.copysign(2, value)
+        assert library.halve(value) == math.copysign(3, value)
+
+
 def test_what_an_imported_function_of_floats_cannot_return() -> None:
     for result, error, words in (
         (1e39, OverflowError, "imported function halve takes a float of 4 bytes, whose largest is"),
