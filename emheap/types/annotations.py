@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import builtins
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 from typing import Any, ForwardRef
 
@@ -28,19 +28,23 @@ class Scope:
     def __getitem__(self, name: str) -> Any:
         if name == self._cls.__name__:
             return self._cls
+        inner = vars(self._cls).get(name)
+        if isinstance(inner, type):  # one of the class's own; whatever else is there is a field
+            return inner
         local = {} if self._frame is None else self._frame.f_locals
         for names in (local, self._globals, vars(builtins)):
             if name in names:
                 return names[name]
         raise KeyError(name)
 
-    def evaluate(self, text: str) -> Any:
-        """The value of an annotation; names that are not there yet are each a `Later`.
+    def evaluate(self, text: str, known: Mapping[str, Any]) -> Any:
+        """The value of an annotation; names that are not there yet are each a `Later`. Some are
+        `known` to it alone.
 
         Raises TypeError for what is none.
         """
         found: Any = text
-        names = _Names(self)
+        names = _Names(self, known)
         try:
             while isinstance(found, str):  # one in quotes, in a module that defers all of them
                 found = eval(found, {"__builtins__": builtins}, names)  # type: ignore[arg-type]
@@ -56,11 +60,14 @@ class Scope:
 class _Names:
     """The names of a scope for ``eval``, none of which is ever missing."""
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: Scope, known: Mapping[str, Any]) -> None:
         self._scope = scope
+        self._known = known
         self.missing: list[str] = []
 
     def __getitem__(self, name: str) -> Any:
+        if name in self._known:
+            return self._known[name]
         try:
             return self._scope[name]
         except KeyError:
@@ -71,14 +78,18 @@ class _Names:
 class Later:
     """A type that is looked up when it is needed."""
 
-    def __init__(self, text: str, scope: Scope | None = None) -> None:
+    def __init__(
+        self, text: str, scope: Scope | None = None, known: Mapping[str, Any] | None = None
+    ) -> None:
         self.text = text
         self.scope = scope
+        self.known = known or {}
+        """What Python 3.14 calls by names of its own in the text, such as type variables."""
 
     def resolve(self) -> Any:
         """The type; raises NameError if there is none of the name by now."""
         if self.scope is not None:
-            found = self.scope.evaluate(self.text)
+            found = self.scope.evaluate(self.text, self.known)
             if not isinstance(found, Later):
                 return found
         if self.scope is None:
@@ -93,7 +104,9 @@ def as_later(note: Any) -> Any:
     """What stands for a type that is not known yet, as a `Later`; anything else as it is."""
     if isinstance(note, str):
         return Later(note)
-    return Later(note.__forward_arg__) if isinstance(note, ForwardRef) else note
+    if not isinstance(note, ForwardRef):
+        return note
+    return Later(note.__forward_arg__, known=getattr(note, "__extra_names__", None))
 
 
 def read_annotations(cls: type[Any], scope: Scope) -> Iterator[tuple[str, Any]]:
@@ -104,7 +117,7 @@ def read_annotations(cls: type[Any], scope: Scope) -> Iterator[tuple[str, Any]]:
         later = as_later(note)
         if isinstance(later, Later):
             try:
-                note = scope.evaluate(later.text)
+                note = scope.evaluate(later.text, later.known)
             except TypeError as error:
                 raise TypeError(f"{cls.__name__}.{name}: {error}") from None
         yield name, note
@@ -173,7 +186,9 @@ if sys.version_info >= (3, 14):
 
         notes = annotationlib.get_annotations(cls, format=annotationlib.Format.FORWARDREF)
         annotate = annotationlib.get_annotate_from_class_namespace(vars(cls))
-        if annotate is not None:
+        # Of some that stand under a condition, not all are meant.
+        under = "__conditional_annotations__"
+        if annotate is not None and under not in annotate.__code__.co_freevars:
             from opcode import opmap
 
             stores = annotate.__code__.co_code[::2].count(opmap["STORE_SUBSCR"])

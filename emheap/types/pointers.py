@@ -53,14 +53,22 @@ class _Compound:
     _word = ""
 
     def __init__(self, of: Any) -> None:
-        self._of = as_later(declared(of))
+        self._of = declared(of)
 
     @property
     def of(self) -> Any:
         """The other kind; raises NameError if it is still not known."""
-        if isinstance(self._of, Later):
-            self._of = declared(self._of.resolve())
+        found = self._latest()
+        if isinstance(found, Later):
+            self._of = found = declared(found.resolve())
             self.check()
+        return found
+
+    def _latest(self) -> Any:
+        """The other kind, or a `Later` for the name of one."""
+        # Not when this was made: what stands for a name while Python 3.14 evaluates deferred
+        # annotations becomes a ForwardRef only when it has evaluated them.
+        self._of = as_later(self._of)
         return self._of
 
     def check(self) -> None:
@@ -76,14 +84,15 @@ class _Compound:
 
     def bind(self, scope: Scope) -> None:
         """Look the other kind up in a scope, where it was given by its name."""
-        if isinstance(self._of, Later):
-            self._of.scope = self._of.scope or scope
-        elif isinstance(self._of, _Compound):
-            self._of.bind(scope)
+        found = self._latest()
+        if isinstance(found, Later):
+            found.scope = found.scope or scope
+        elif isinstance(found, _Compound):
+            found.bind(scope)
 
     @property
     def __name__(self) -> str:
-        return f"{self._word}[{name_of(self._of)}]"
+        return f"{self._word}[{name_of(self._latest())}]"
 
     def __or__(self, other: Any) -> Alternatives:
         return Alternatives(self, other)
@@ -105,7 +114,7 @@ class _Compound:
         return self is other or bool(self.of_if_known == other.of_if_known)
 
     def __hash__(self) -> int:
-        return hash((self._word, name_of(self._of)))
+        return hash((self._word, name_of(self._latest())))
 
     def __repr__(self) -> str:
         return self.__name__

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+import sys
+import textwrap
 from collections.abc import Callable
 from typing import Annotated, Any, Generic, Optional, TypeVar
 
@@ -283,3 +285,90 @@ def test_a_generic_structure_is_one_at_run_time(scratch: Arena) -> None:
     for use in uses:
         with pytest.raises(TypeError, match=r"generic to type checkers alone: pass Chain$"):
             use()
+
+
+_DEFERRED = ["from __future__ import annotations\n"]
+if sys.version_info >= (3, 14):  # where annotations are deferred without it, in another way
+    _DEFERRED.append("")
+_LINKED = """
+class Before(Struct):
+    id: int32
+    me: Pointer[Before] = field()
+    next: Pointer[After] = field()
+    many: Array[Pointer[After]] = array(2)
+    deep: Pointer[Pointer[After]] = field()
+
+class After(Struct):
+    id: int32
+    first: Before = field()
+    both: Array[Before] = array(2)
+
+    class Inner(Struct):
+        x: int32
+
+    inner: Inner = field()
+"""
+
+
+@pytest.mark.parametrize("first", _DEFERRED, ids=["future", "deferred"][: len(_DEFERRED)])
+@pytest.mark.parametrize("where", ["module", "function"])
+def test_names_that_are_not_there_yet(scratch: Arena, first: str, where: str) -> None:
+    names: dict[str, Any] = {**vars(emheap), "__name__": __name__}
+    source = _LINKED
+    if where == "function":
+        body = textwrap.indent(source, "    ")
+        source = f"def declare():{body}    return Before, After\nBefore, After = declare()\n"
+    exec(compile(first + source, "<names>", "exec", dont_inherit=True), names)
+    before, after = names["Before"], names["After"]
+    last: Any = scratch.alloc(after, id=2, inner=(5,))
+    made: Any = scratch.alloc(before, id=1, next=last, many=[last, None])
+    made.me = made
+    last.both[1] = made
+    assert made.me.target.next.target.both[1].many[0].target.inner.x == 5
+    kinds = [before.next.kind, before.many.kind, before.deep.kind]
+    assert str(kinds) == "[Pointer[After], Pointer[After][2], Pointer[Pointer[After]]]"
+
+
+@pytest.mark.parametrize("first", _DEFERRED, ids=["future", "deferred"][: len(_DEFERRED)])
+@pytest.mark.parametrize(
+    ("note", "value", "text"),
+    [
+        ("Bad", "", "a structure cannot contain itself; it can have a Pointer[Bad]"),
+        ("Array[Bad]", " = array(2)", "a structure cannot contain itself; it can have a Pointer"),
+        ("Array[Late]", " = array(2)", "Late is not declared; a structure inside of another"),
+        ("Pointer[Bad] | None", "", "Pointer[Bad] | None is no type of memory; a pointer may be"),
+        ("Pointer[nowhere.Late]", "", "cannot be evaluated: there is no nowhere"),
+    ],
+)
+def test_bad_names_that_are_not_there_yet(first: str, note: str, value: str, text: str) -> None:
+    source = f"{first}class Bad(Struct):\n    x: {note}{value}\n"
+    with pytest.raises(TypeError) as caught:
+        exec(compile(source, "<bad>", "exec", dont_inherit=True), {**vars(emheap)})
+    assert str(caught.value).startswith("Bad.x: ")
+    assert text in str(caught.value)
+
+
+@pytest.mark.parametrize("first", ["", "from __future__ import annotations\n"])
+def test_fields_under_a_condition(first: str) -> None:
+    source = """
+class Chosen(Struct):
+    x: int32
+    if wide:
+        y: int64 = field()
+    else:
+        y: int32 = field()
+"""
+    for wide in (True, False):
+        names: dict[str, Any] = {**vars(emheap), "wide": wide}
+        exec(compile(first + source, "<chosen>", "exec", dont_inherit=True), names)
+        assert names["Chosen"].y.size == (8 if wide else 4)
+
+
+@pytest.mark.parametrize("first", _DEFERRED, ids=["future", "deferred"][: len(_DEFERRED)])
+def test_a_generic_structure_that_points_to_itself(scratch: Arena, first: str) -> None:
+    source = "class Link(Struct, Generic[T]):\n    n: int32\n    next: Pointer[Link[T]] = field()\n"
+    names: dict[str, Any] = {**vars(emheap), "Generic": Generic, "T": T}
+    exec(compile(first + source, "<generic>", "exec", dont_inherit=True), names)
+    link: Any = scratch.alloc(names["Link"], n=4)
+    link.next = link
+    assert link.next.target.n == 4
