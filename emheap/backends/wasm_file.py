@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from emheap._util.platform import IN_PYODIDE
 from emheap.backends.functions import AllocatorChoice
 from emheap.blocks.options import check_options
-from emheap.calls.module_types import read_module_types
+from emheap.calls.module_types import read_module_types, with_growing_tables
 from emheap.calls.wasi import Wasi
 from emheap.errors import NotSupportedError
 from emheap.heap.manager import HeapManager
@@ -50,7 +50,8 @@ def load_wasm(
     to ``sys.stdout`` and ``sys.stderr``, tells the time, gets random numbers, `arguments` and
     `environ`. It sees no files but, natively, the folders in `preopens`, by the names that it has
     for them. What else it imports are Python functions, given in `imports` by name, or by module
-    and name; they get and give WebAssembly's numbers.
+    and name; they get and give WebAssembly's numbers. A table that it exports may grow, whatever
+    its linker wrote, so that C can call Python's functions.
 
     Natively compiled modules are kept in wasmtime's cache unless `cache` is false, and `progress`
     is called every tenth of a second while one is compiled, with the seconds so far. `memory`,
@@ -69,6 +70,7 @@ def load_wasm(
             "the module is a program, which runs once from its main to its end; link it as a "
             "library: clang -mexec-model=reactor, or emcc --no-entry"
         )
+    binary = with_growing_tables(binary)
     wasi = Wasi(arguments, environ)
     choice = AllocatorChoice(malloc, free, sized_free, aligned, wrap_only).check()
     if not IN_PYODIDE:

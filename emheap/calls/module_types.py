@@ -9,14 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from emheap._util.wasm_binary import section, unsigned, vector
 from emheap.calls.verifying import FunctionType, show_type
 from emheap.errors import NotSupportedError
 
-__all__ = ["Import", "Limits", "ModuleTypes", "read_module_types"]
+__all__ = ["Import", "Limits", "ModuleTypes", "read_module_types", "with_growing_tables"]
 
 _VALUE_TYPES = {0x7F: "i32", 0x7E: "i64", 0x7D: "f32", 0x7C: "f64", 0x7B: "v128"}
 _TYPED_REFERENCES = (0x63, 0x64)
 """References that may be null or not, followed by what they refer to."""
+_PLAIN_REFERENCES = (0x70, 0x6F)
 _KINDS = ("function", "table", "memory", "global", "tag")
 
 
@@ -64,6 +66,18 @@ def read_module_types(binary: bytes) -> ModuleTypes:
         raise ValueError("the file ends in the middle of a section: it is not whole") from None
 
 
+def with_growing_tables(binary: bytes) -> bytes:
+    """The same module with no maximum for its own tables, for functions of Python's to be added.
+
+    Linkers give one that leaves no room, and that of ziglang cannot be told otherwise. Tables that
+    have more to them stay as they are.
+    """
+    try:
+        return _Reader(binary).with_growing_tables()
+    except (IndexError, ValueError):  # the engine says what is wrong
+        return binary
+
+
 class _Reader:
     def __init__(self, binary: bytes) -> None:
         self._data = binary
@@ -83,6 +97,18 @@ class _Reader:
             if number == 7:
                 break
         return self._found
+
+    def with_growing_tables(self) -> bytes:
+        while self._at < len(self._data):
+            start, number = self._at, self._byte()
+            end = self._number() + self._at
+            if number == 4:
+                tables = [self._growing_table() for _ in range(self._number())]
+                if self._at == end:
+                    made = section(4, vector(tables))
+                    return self._data[:start] + made + self._data[end:]
+            self._at = end
+        return self._data
 
     # Sections
 
@@ -127,6 +153,12 @@ class _Reader:
         if flags & 8:  # pages of another size
             self._number()
         return Limits(minimum, maximum, bool(flags & 2), bool(flags & 4))
+
+    def _growing_table(self) -> bytes:
+        kind, flags = self._byte(), self._data[self._at]
+        if kind not in _PLAIN_REFERENCES or flags & ~5:
+            raise ValueError("a table with more to it than a type and limits")
+        return bytes([kind, flags & 4]) + unsigned(self._limits().minimum)
 
     def _read_export(self) -> None:
         self._found.exports.add(self._name())

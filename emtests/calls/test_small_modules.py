@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import operator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,8 +18,10 @@ from emheap import (
     c,
     load_wasm,
     uint32,
+    wrap_wasm_instance,
 )
 from emheap._util.platform import IN_PYODIDE
+from emheap.calls.module_types import with_growing_tables
 from emtests.calls.declared import OnInt
 from emtests.calls.ways import WAYS, skip_without_big_ints
 from emtests.conftest import skip_for_gap
@@ -47,15 +51,42 @@ class CallingBack(Library):
     same: Function[[OnInt], c.int]
 
 
-@pytest.mark.parametrize("table", [None, b"\1\1\1", b"\0\0"], ids=["none", "full", "growable"])
+def instance_of(binary: bytes) -> tuple[Any, ...]:
+    """A module as another library runs it: nothing in it is changed."""
+    if IN_PYODIDE:
+        import js
+
+        module = js.WebAssembly.Module.new(js.Uint8Array.new(binary))
+        return (js.WebAssembly.Instance.new(module),)
+    import wasmtime
+
+    store = wasmtime.Store()
+    return store, wasmtime.Instance(store, wasmtime.Module(store.engine, binary), [])
+
+
+@pytest.mark.parametrize("table", [None, b"\1\1\1"], ids=["none", "full"])
 def test_a_callback_needs_a_table_that_grows(table: bytes | None) -> None:
-    library = load(SmallModule(written=[TAKES_AND_GIVES], table=table)).library(CallingBack)
-    if table == b"\0\0":
-        assert library.same(abs) > 0  # the index 0 would be a null pointer
-        return
+    binary = SmallModule(written=[TAKES_AND_GIVES], table=table).binary()
+    heap = wrap_wasm_instance(*instance_of(binary), wrap_only=True)
+    library = heap.library(CallingBack)
     with pytest.raises(NotSupportedError, match=r"cannot take a callback: its table .* not expo"):
         library.same(abs)
     assert library.same(None) == 0
+
+
+@pytest.mark.parametrize("table", [b"\1\1\1", b"\1\0\0", b"\0\0", b"\1\x81\1\x81\1"])
+def test_a_module_that_is_loaded_has_tables_that_grow(table: bytes) -> None:
+    module = SmallModule(written=[TAKES_AND_GIVES], table=table)
+    library = load(module).library(CallingBack)
+    addresses = [library.same(partial(operator.add, step)) for step in range(20)]
+    assert len({*addresses}) == 20
+    assert 0 not in addresses  # it would be a null pointer
+
+
+@pytest.mark.parametrize("table", [b"\3\1\1", b"\1", b"\1\xff"], ids=["shared", "cut", "long"])
+def test_a_table_that_no_linker_writes_is_left_to_the_engine(table: bytes) -> None:
+    binary = SmallModule(written=[TAKES_AND_GIVES], table=table).binary()
+    assert with_growing_tables(binary) == binary
 
 
 def test_a_table_is_found_by_what_it_is() -> None:
