@@ -76,22 +76,21 @@ class ArrayRef(HeapRef[T], Sequence[T]):
     def __getitem__(self, index: tuple[int, ...]) -> T: ...
     def __getitem__(self, index: Any) -> Any:
         if type(index) is slice:
-            start, stop = index.start, index.stop
-            if (
-                (start is None or type(start) is int)
-                and (stop is None or type(stop) is int)
-                and index.step is None
-            ):
-                # A slice of a memoryview does not end with it. It is read before another thread
-                # can run, for this one gives way between two lines only, or after a call; and
-                # what a profiler or a finalizer may have freed in between is noticed.
-                elements = self._elements
-                try:
-                    values = elements[index].tolist()
-                    len(elements)
-                    return values
-                except ValueError:
-                    pass
+            start = index.start
+            if type(start) is int or start is None:
+                stop = index.stop
+                if (type(stop) is int or stop is None) and index.step is None:
+                    # A slice of a memoryview does not end with it. It is read before another
+                    # thread can run, for this one gives way between two lines only, or after a
+                    # call; and what a profiler or a finalizer may have freed in between is noticed:
+                    # to ask whether there are elements takes less than to ask how many.
+                    elements = self._elements
+                    try:
+                        values = elements[index].tolist()
+                        if elements:
+                            return values
+                    except ValueError:
+                        pass
             return self._read_slice(index)
         try:
             return self._elements[index]

@@ -210,7 +210,7 @@ def _rows() -> Iterator[Row]:
         ("wrap an int32 and read it", "ctypes from_address().value", _wrap, 4.0, 4.0),
         ("array.read_at(i)", f"{array} item", _read_at, 1.3, 1.3),
         ("array.write_at(i, x)", f"{array} item", _write_at, 1.3, 1.3),
-        ("for x in array", array, _iterate, 0.5, 0.5),
+        ("for x in array", array, _iterate, 0.25, 0.25),
         ("float32 array from a list", "ctypes (c_float * n)(*l)", _floats, 0.5, 0.2),
         ("clamped_uint8 array from a list", "bytes(l)", _clamped, 2.0, 2.0),
         ("10,000 names to char** and back", "ctypes (c_char_p * n)", _strings, 1.5, 1.5),

@@ -223,6 +223,11 @@ def _rows() -> Iterator[Row]:
             2.0,
         ),
         "set an element": ("ctypes array", partial(_on_array, put, put), 2.0),
+        "get a slice": (
+            "ctypes array",
+            partial(_on_array, "result = array[0:1].tolist()", "result = array[0:1]"),
+            2.0,
+        ),
         "read_at": (
             "ctypes array item",
             partial(_on_array, "result = array.read_at(500)", item),

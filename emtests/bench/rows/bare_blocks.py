@@ -214,7 +214,7 @@ BARE_BLOCK_ROWS: list[Row] = [
     Row(
         "bare: bytes of a live int32 ref, of 100,000",
         "c_int32.from_address in a dict by address",
-        {NATIVE: 2.0},
+        {NATIVE: 1.42},
         _bytes,
         quick=False,
     ),
