@@ -226,6 +226,13 @@ mistakes("Pointer.target", UseAfterFreeError=follow_a_freed_target)
 mistakes("Pointer", UseAfterFreeError=follow_a_freed_target)
 
 
+@mistake("Pointer", "OutOfBoundsError")
+def follow_a_pointer_beyond_its_block(heap: Any) -> None:
+    with heap.alloc(Node) as target, heap.alloc(Node) as node:
+        node.next = target
+        node.next[1]
+
+
 def in_bytes() -> HeapManager:
     """A heap whose memory JavaScript does not share."""
     return emheap.wrap_buffer(bytearray(256))
