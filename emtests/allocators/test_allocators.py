@@ -78,6 +78,44 @@ def test_an_allocator_gets_blocks_back_with_the_sizes_that_it_was_asked_for() ->
     assert allocator.returned == allocator.asked
 
 
+class Zeroing(Noting):
+    """One that has zeros."""
+
+    def allocate_zeroed(self, size: int) -> int | None:
+        return self.allocate(size)
+
+
+def test_a_pool_asks_once_for_a_block_that_it_gets() -> None:
+    allocator = Zeroing(16, 16384)
+    pool = PoolAllocator(allocator)
+    pool.free_sized(pool.allocate(16), 16)
+    room = allocator.available_byte_size
+    for allocate in (pool.allocate, pool.allocate_zeroed):
+        allocator.asked.clear()
+        address = allocate(5000)
+        assert address
+        assert allocator.asked == [5000]
+        pool.free(address)
+        assert allocator.available_byte_size == room
+    # Of the sizes that it keeps it has no zeros, and so asks for none.
+    allocator.asked.clear()
+    assert pool.allocate_zeroed(1024) is None
+    assert allocator.asked == []
+
+
+def test_a_pool_gives_what_it_keeps_for_a_block_that_has_no_room_otherwise() -> None:
+    allocator = Zeroing(16, 16384)
+    pool = PoolAllocator(allocator)
+    whole = allocator.available_byte_size
+    for allocate in (pool.allocate, pool.allocate_zeroed):
+        pool.free_sized(pool.allocate(16), 16)
+        assert allocator.available_byte_size < whole
+        address = allocate(whole)
+        assert address == 16
+        pool.free(address)
+        assert allocator.available_byte_size == whole
+
+
 # The free list
 
 

@@ -60,6 +60,18 @@ def test_random_blocks_are_found_while_they_live() -> None:
     heap.free_all()
 
 
+def test_blocks_that_are_gone_are_forgotten() -> None:
+    heap = wrap_buffer(bytearray(1 << 18), debug=False)
+    for _ in range(2):
+        refs = [heap.alloc(int32) for _ in range(3000)]
+        assert owner_of(heap, refs[-1].address + 1) == refs[-1].address
+        assert len(heap._table._extents._known) >= 3000
+        heap.free_all()
+        with heap.alloc(int32) as one:
+            assert owner_of(heap, one.address + 1) == one.address
+            assert len(heap._table._extents._known) == 1
+
+
 def test_a_block_that_could_not_be_freed_hides_no_newer_one(heap: HeapManager) -> None:
     old = heap.alloc_array(uint8, 100)
     assert owner_of(heap, old.address + 1) == old.address  # it is known from now on
