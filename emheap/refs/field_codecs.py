@@ -17,7 +17,7 @@ from emheap.types.abi import ABI
 from emheap.types.arrays import encode_elements
 from emheap.types.c_scalars import char
 from emheap.types.pointers import PointerTo
-from emheap.types.scalars import BYTE_ORDER, FloatingPoint, Scalar
+from emheap.types.scalars import BYTE_ORDER, FloatingPoint, Scalar, is_truth
 from emheap.types.struct_fields import REQUIRED, Entry, range_of
 from emheap.types.structs import StructType, layout_of, size_and_alignment
 from emheap.types.text import Text
@@ -126,8 +126,8 @@ class ScalarCodec:
 
 
 def _encode_bool(value: Any) -> int:
-    if value is True or value is False or (type(value) is int and 0 <= value <= 1):
-        return int(value)
+    if type(value) is bool or (type(value) is int and 0 <= value <= 1) or is_truth(value):
+        return int(bool(value))
     raise TypeError(f"it takes a bool, not {type(value).__name__} {value!r:.60}")
 
 

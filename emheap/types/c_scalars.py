@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from emheap.errors import ValueOutOfRangeError
 from emheap.types.abi import ABI, native_abi
-from emheap.types.scalars import Integer, Scalar, to_float, uint8, uint16, uint32
+from emheap.types.scalars import Integer, Scalar, is_truth, to_float, uint8, uint16, uint32
 
 __all__ = [
     "boolean",
@@ -43,7 +43,7 @@ class boolean(Scalar[bool], code="B", js_array="Uint8Array"):
         try:
             number = operator.index(value)
         except TypeError:
-            number = -1
+            number = int(bool(value)) if is_truth(value) else -1
         if number not in (0, 1):
             raise TypeError(f"boolean takes a bool, not {type(value).__name__} {value!r:.60}")
         return number

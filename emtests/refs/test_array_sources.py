@@ -14,6 +14,7 @@ from emheap import (
     Arena,
     ArrayRef,
     HeapManager,
+    boolean,
     clamped_uint8,
     float32,
     float64,
@@ -259,6 +260,14 @@ def test_bools_of_numpy_are_integers_too(heap: HeapManager) -> None:
         check_source(heap, scalar, list(numpy.array([True, False])), [1, 0])
         with heap.alloc(scalar, numpy.True_) as number:
             assert number.value == 1
+    check_source(heap, boolean, list(numpy.array([True, False])), [True, False])
+    true: Any = numpy.True_
+    truth: Any
+    with heap.alloc(boolean, true) as truth:
+        truth.value = numpy.array(False)
+        assert truth.value is False
+        with pytest.raises(TypeError, match="boolean takes a bool, not MaskedConstant"):
+            truth.value = numpy.ma.masked
 
 
 def test_bools_are_integers(heap: HeapManager) -> None:

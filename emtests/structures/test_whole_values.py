@@ -122,6 +122,18 @@ def test_integers_of_16_and_32_bytes(scratch: Any) -> None:
     assert bytes(wide) == before
 
 
+@pytest.mark.needs("numpy")
+def test_bools_of_numpy_are_bools(scratch: Any) -> None:
+    import numpy
+
+    tagged = scratch.alloc(Tagged, tag=b"ab", on=numpy.True_, level=3, flag=numpy.True_)
+    assert (tagged.on, tagged.flag) == (True, True)
+    tagged.on = tagged.flag = numpy.array(False)
+    assert (tagged.on, tagged.flag) == (False, False)
+    with pytest.raises(TypeError, match=r"Tagged\.flag: it takes a bool, not int64"):
+        tagged.flag = numpy.int64(2)
+
+
 def test_bytes_bools_and_clamped_numbers(scratch: Any) -> None:
     tagged = scratch.alloc(Tagged, tag=b"ab", on=True, level=300, flag=True)
     assert bytes(tagged)[:6] == b"ab\0\0\1\xff"
