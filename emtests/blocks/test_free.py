@@ -9,7 +9,17 @@ from typing import Any
 import pytest
 
 import emheap
-from emheap import FreeListAllocator, HeapManager, int8, int32, uint8, utf8
+from emheap import (
+    FreeListAllocator,
+    HeapManager,
+    PoolAllocator,
+    int8,
+    int32,
+    uint8,
+    uint256,
+    utf8,
+)
+from emheap.allocators.base import most_spare
 from emtests.heaps import HeapKind
 
 
@@ -268,3 +278,15 @@ def test_freed_bytes_go_back_to_the_allocator() -> None:
         for ref in refs:
             ref.free()
         assert allocator.available_byte_size == allocator.largest_gap == room
+
+
+@pytest.mark.parametrize("kind", [int32, uint256])
+def test_no_more_than_some_freed_blocks_are_kept_for_later_ones(kind: Any) -> None:
+    beneath = FreeListAllocator(16, 1 << 20)
+    room = beneath.available_byte_size
+    heap = emheap.wrap_buffer(bytearray(1 << 20), allocator=PoolAllocator(beneath), debug=False)
+    refs = [heap.alloc(kind) for _ in range(6000)]
+    for ref in refs:
+        ref.free()
+    size = max(kind.size, PoolAllocator.GRANULE)
+    assert room - beneath.available_byte_size <= most_spare(size) * size

@@ -343,6 +343,13 @@ def test_the_squares_of_a_map_are_as_strong_as_their_bytes_are_used() -> None:
     half.free()
 
 
+def test_a_square_names_its_first_blocks() -> None:
+    for count, rest in ((8, ""), (9, "\n... and 1 more")):
+        drawn = HeapMap("x", [(16 + n, 17 + n, f"number {n}") for n in range(count)])
+        names = "".join(f"\nnumber {n}" for n in range(8))
+        assert f"<title>0x10{names}{rest}</title>" in drawn._repr_html_()
+
+
 def test_heaps_and_reports_in_a_notebook(open_heap: OpenHeap) -> None:
     heap = open_heap(count_allocations=True)
     before = heap.snapshot()
