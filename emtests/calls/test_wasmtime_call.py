@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import struct
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,10 @@ import wasmtime
 
 from emheap.calls import wasmtime_call
 from emheap.calls.wasmtime_call import bind_function, calls_directly
+from emtests.blocks.long import LONG, report
+from emtests.blocks.test_soak import resident_pages
+
+CALLS = 1_000_000 if LONG else 20_000
 
 TYPES = {"b": "i32", "h": "i32", "i": "i32", "q": "i64", "f": "f32", "d": "f64", "?": "i32"}
 """What is passed for a letter of `struct`; a large letter is unsigned."""
@@ -71,6 +76,24 @@ def test_arguments_of_every_size(bind: Bind) -> None:
 def test_a_trap_is_raised(bind: Bind) -> None:
     with pytest.raises(wasmtime.Trap, match="unreachable"):
         bind("trap", "", "")()
+
+
+def test_calls_and_traps_leave_no_memory_behind(bind: Bind) -> None:
+    mixed, trap = bind("mixed", "iqfd", "d"), bind("trap", "", "")
+
+    def call(times: int) -> int:
+        for turn in range(times):
+            mixed(1, 2, 3.0, 4.0)
+            if turn % 10 == 0:
+                with pytest.raises(wasmtime.Trap):
+                    trap()
+        gc.collect()
+        return resident_pages()
+
+    before = call(4_000)
+    grown = call(CALLS) - before
+    report(f"{CALLS:,} calls, {CALLS // 10:,} of them traps: {grown} pages more resident")
+    assert grown < 100
 
 
 @pytest.mark.parametrize("lack", ["_has_the_function", "_try_out"])
