@@ -24,7 +24,7 @@ from emheap.refs.field_codecs import Notes
 from emheap.refs.values import make_value
 from emheap.refs.variants import variants_of
 from emheap.types.abi import ABI, native_abi
-from emheap.types.c_scalars import float16
+from emheap.types.c_scalars import boolean, float16
 from emheap.types.pointers import PointerTo
 from emheap.types.structs import StructType, layout_of
 from emheap.types.text import Text
@@ -53,8 +53,12 @@ def single_number(kind: Any, abi: ABI) -> str:
         return ""
     inner = entries[0].kind
     letter = single_number(inner, abi) if isinstance(inner, StructType) else _letter(inner, abi)
-    same = letter and struct.calcsize(f"={letter}") == layout_of(kind, abi).size
-    return letter if same else ""
+    layout = layout_of(kind, abi)
+    if not letter or struct.calcsize(f"={letter}") != layout.size:
+        return ""
+    if inner is boolean and layout.placed.bits[entries[0].name][0]:
+        raise _not_by_value(kind, "clang loses a bool that is not in the first bit")
+    return letter
 
 
 def _letter(kind: Any, abi: ABI) -> str:
@@ -143,10 +147,11 @@ class ByValue:
         self._table = table
         self._temporaries = temporaries
         self._variants = variants_of(kind.structure, table.memory)
-        self._letter = single_number(kind.structure, convention.abi)
-        self._native = (
-            None if convention.passes_as_wasm else ctypes_structure(kind.structure, convention.abi)
-        )
+        self._letter, self._native = "", None
+        if convention.passes_as_wasm:
+            self._letter = single_number(kind.structure, convention.abi)
+        else:
+            self._native = ctypes_structure(kind.structure, convention.abi)
 
     def as_result(self) -> ByValue:
         """This, if what C gives can be a value of Python's, which lies in this process's memory.

@@ -259,7 +259,7 @@ class Struct(StructuredRef[Any], metaclass=StructType):
         if isinstance(kind, StructType):
             variants = self._variants.of(kind)
             address = cells.address + base
-            packed = bool(address % variants.layout.alignment) or self._is_packed(variants)
+            packed = bool((address | base) % variants.layout.alignment) or self._is_packed(variants)
             return open_struct_array_inside(
                 self, variants, base, count, packed=packed, shape=entry.shape
             )

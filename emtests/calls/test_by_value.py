@@ -393,6 +393,29 @@ def test_types_that_compilers_pass_differently_are_refused(way: Way, c_heap: Hea
             way.bind(cls, c_heap)
 
 
+class SecondBit(Struct):
+    _: bool = bits(boolean, 1)
+    on: bool = bits(boolean, 1)
+
+
+class AroundIt(Struct):
+    inner: SecondBit
+
+
+def test_a_bool_that_clang_loses_is_refused(way: Way, c_heap: HeapManager) -> None:
+    for kind in (SecondBit, AroundIt):
+        declared = {"same_uchar": declare[[kind], kind]}
+        cls: Any = type("Same", (Library,), {"__annotations__": declared})
+        if way.is_wasm:
+            words = "SecondBit cannot be passed by value, for clang loses a bool that is not in the"
+            with pytest.raises(NotSupportedError, match=words):
+                way.bind(cls, c_heap)
+        elif IS_SYSTEM_V:
+            library: Any = way.bind(cls, c_heap)
+            given = SecondBit(on=True) if kind is SecondBit else AroundIt(inner=SecondBit(on=True))
+            assert library.same_uchar(given) == given
+
+
 class Address(Union):
     place: Pointer[Any]
     number: uint32

@@ -372,3 +372,29 @@ def test_a_generic_structure_that_points_to_itself(scratch: Arena, first: str) -
     link: Any = scratch.alloc(names["Link"], n=4)
     link.next = link
     assert link.next.target.n == 4
+
+
+class Inmost(Struct):
+    number: int64
+
+
+class Inner(Struct):
+    first: int64
+    row: Array[Inmost] = array(2)
+
+
+class Packed(Struct, pack=1):
+    tag: uint8
+    inner: Array[Inner] = array(1)
+
+
+def test_a_packed_structure_at_an_odd_address(heap: Any) -> None:
+    """Where what is inside of it is aligned in the memory, and not within the structure."""
+    with heap.alloc_array(uint8, 48, align=8) as room:
+        packed = heap.wrap(Packed, room.address + 7)
+        for index, each in enumerate(packed.inner[0].row):
+            each.number = 1000 + index
+        packed.inner[0].first = -1
+        at = room.address + 8
+        assert [heap.read(int64, at + 8 * n) for n in range(3)] == [-1, 1000, 1001]
+        assert [each.number for each in packed.inner[0].row] == [1000, 1001]
