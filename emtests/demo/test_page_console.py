@@ -103,6 +103,11 @@ def test_a_program_can_be_interrupted(seen: dict[str, Any]) -> None:
     assert seen["after"] == "'alive'\n"
 
 
+def test_enter_runs_what_is_whole(seen: dict[str, Any]) -> None:
+    assert seen["whole"]["a class and its use"] == ["'B'\n"]
+    assert "".join(seen["whole"]["examples"]) == "5\n0\n1\n'last'\n"
+
+
 def test_micropip_installs_from_an_address(seen: dict[str, Any]) -> None:
     assert seen["installed"] == "True\n"
 

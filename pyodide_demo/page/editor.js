@@ -82,18 +82,20 @@ export async function loadCodeMirror() {
 }
 
 /**
- * Whether Enter runs a text: it is a statement as a whole, or ends in an empty line.
+ * Whether Enter runs a text: it is whole, and its last line is in no block, or empty.
  * @param {string} text
  */
 export function isWhole(text) {
   const lines = text.split("\n");
-  if (lines.length > 1) return lines.at(-1)?.trim() === "";
-  const line = text
+  const last = (lines.at(-1) ?? "").replace(/^>>> /, "");
+  if (lines.length > 1 && last.trim() === "") return true;
+  if (lines.length > 1 && /^(\s|\.\.\. )/.test(last)) return false;
+  const code = text
     .replace(/(["'])(?:\\.|(?!\1).)*\1/g, "_")
-    .replace(/#.*/, "")
+    .replace(/#.*/g, "")
     .trimEnd();
-  if (/[:\\,([{]$/.test(line) || line.startsWith("@")) return false;
-  const count = (/** @type {RegExp} */ signs) => line.match(signs)?.length ?? 0;
+  if (/[:\\,([{]$/.test(code) || last.startsWith("@")) return false;
+  const count = (/** @type {RegExp} */ signs) => code.match(signs)?.length ?? 0;
   // An open string of three quotes has lost two of them above.
   return count(/["']/g) === 0 && count(/[([{]/g) <= count(/[)\]}]/g);
 }
@@ -163,6 +165,15 @@ function promptOf(codemirror, wishes, set) {
     { key: "ArrowUp", run: recall(-1) },
     { key: "ArrowDown", run: recall(1) },
     { key: "Tab", run: codemirror.acceptCompletion },
+    {
+      key: "Tab", // where it does not indent
+      run(/** @type {EditorView} */ view) {
+        const { doc, selection } = view.state;
+        const { from, text } = doc.lineAt(selection.main.head);
+        const isAfterName = selection.main.empty && /[\w.]$/.test(text.slice(0, selection.main.head - from));
+        return isAfterName && codemirror.startCompletion(view);
+      },
+    },
   ];
   return [
     codemirror.Prec.highest(codemirror.keymap.of(keys)),

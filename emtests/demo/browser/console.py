@@ -33,6 +33,13 @@ LINES = {
     "the end": "raise SystemExit",
     "a missing package": "import numpy",
 }
+WHOLE = {
+    "a class and its use": "class B:\n    one = 1\n\n    two = 'B'\n\nB.two",
+    "examples": ">>> 2 + 3\n5\n>>> for i in range(2):\n...     print(i)\n...\n0\n1\n>>> 'last'",
+}
+"""What is run by Enter alone at the end of it."""
+PARTS = ("def f():\n    return 1", "numbers = [\n1,", "def f(): return 1\n@property")
+"""After which Enter begins a new line."""
 
 
 def drive(visit: Visit) -> None:
@@ -86,12 +93,29 @@ def _type(page: Page, seen: dict[str, Any]) -> None:
     for _ in range(4):
         editor(page).press("ArrowUp")
     seen["before that"] = page.locator("#prompt .cm-content").text_content()
-    editor(page).fill("kep")
-    editor(page).press("Control+Space")
-    page.locator("#prompt .cm-tooltip-autocomplete").wait_for()
-    editor(page).press("Tab")
-    expect(editor(page)).to_have_text("kept")
+    for key in ("Control+Space", "Tab"):
+        editor(page).fill("kep")
+        editor(page).press(key)
+        page.locator("#prompt .cm-tooltip-autocomplete").wait_for()
+        editor(page).press("Tab")
+        expect(editor(page)).to_have_text("kept")
+    for text in PARTS:
+        editor(page).fill(text)
+        editor(page).press("Enter")
+        expect(page.locator("#prompt .cm-line")).to_have_count(text.count("\n") + 2)
+    seen["whole"] = {name: _enter_alone(page, text) for name, text in WHOLE.items()}
     editor(page).fill("")
+
+
+def _enter_alone(page: Page, text: str) -> list[str]:
+    before = page.locator("#console-log .entry").count()
+    editor(page).fill(text)
+    editor(page).press("Enter")
+    entry = page.locator("#console-log .entry").nth(before)
+    entry.locator(".answered").last.wait_for()
+    expect(page.locator("#console-run")).to_be_enabled()
+    shown: list[str] = entry.locator(".answered").all_text_contents()
+    return shown
 
 
 def _paste_the_readme(page: Page, seen: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
 // What the page uses of CodeMirror. It is bundled for itself, and fetched when an editor is first shown.
 
-export { autocompletion, acceptCompletion, completionStatus } from "@codemirror/autocomplete";
+export { autocompletion, acceptCompletion, completionStatus, startCompletion } from "@codemirror/autocomplete";
 export { defaultKeymap, history, historyKeymap, indentWithTab, insertNewlineAndIndent } from "@codemirror/commands";
 export { pythonLanguage } from "@codemirror/lang-python";
 export {
