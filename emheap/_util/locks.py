@@ -1,4 +1,4 @@
-"""Locks that a forked child can take."""
+"""The lock that heaps share, which a forked child can take."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import os
 import sys
 from _thread import RLock
 from operator import methodcaller
-from typing import Any, Protocol, TypeVar
-from weakref import WeakSet
+from typing import Any, ClassVar, TypeVar
 
-__all__ = ["Lock", "renew_after_fork", "value_of"]
+__all__ = ["Lock", "Locked", "value_of"]
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -44,25 +43,25 @@ def value_of(values: dict[K, V], key: K) -> V | None:
         return None
 
 
-class _Owner(Protocol):
-    _lock: Lock
+class Locked:
+    """What takes the one lock that all heaps share.
+
+    A finalizer may run wherever Python collects garbage, in a thread that has the lock too, and
+    free a block of any heap. With a lock for each table and allocator, two threads could wait for
+    each other, each in a finalizer.
+    """
+
+    __slots__ = ()
+    _lock: ClassVar[Lock] = Lock()
 
 
-_owners: WeakSet[_Owner] = WeakSet()
-
-
-def renew_after_fork(owner: _Owner) -> None:
-    """Give an object a new `_lock` in every child that this process forks.
+def _renew() -> None:
+    """Make another lock in a child that this process forked.
 
     The thread that had the lock at that moment does not exist in the child and would never
     release it. What it left half done is like what an interrupt leaves: see `emheap.blocks`.
     """
-    _owners.add(owner)
-
-
-def _renew() -> None:
-    for owner in _owners:
-        owner._lock = Lock()
+    Locked._lock = Lock()
 
 
 if hasattr(os, "register_at_fork"):  # on Windows there is no fork

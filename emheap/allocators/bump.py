@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from emheap._util.checks import align_up, check_alignment, check_integer
-from emheap._util.locks import Lock, renew_after_fork
+from emheap._util.locks import Locked
 from emheap.allocators.base import Allocator
 from emheap.errors import OutOfBoundsError
 
 __all__ = ["BumpAllocator"]
 
 
-class BumpAllocator(Allocator):
+class BumpAllocator(Allocator, Locked):
     """Allocates the bytes from `start` to `end` one after the other.
 
     The simplest way to give out memory, and one that never reclaims it: freeing the newest block
@@ -28,8 +28,6 @@ class BumpAllocator(Allocator):
             raise OutOfBoundsError(f"no room between start {start} and end {end}")
         self._next = self._start
         self._newest = 0
-        self._lock = Lock()
-        renew_after_fork(self)
 
     @property
     def available_byte_size(self) -> int:

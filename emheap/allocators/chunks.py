@@ -7,13 +7,13 @@ from functools import partial
 
 from emheap._util.checks import align_up
 from emheap._util.free_each import problem_of
-from emheap._util.locks import Lock, renew_after_fork
+from emheap._util.locks import Locked
 from emheap.allocators.base import Allocator
 
 __all__ = ["ChunkAllocator"]
 
 
-class ChunkAllocator(Allocator):
+class ChunkAllocator(Allocator, Locked):
     """Takes chunks from another allocator, each larger than the last, and cuts blocks off them.
 
     Freed blocks are kept for the next of their size until `close`: then each chunk goes back, at
@@ -42,8 +42,6 @@ class ChunkAllocator(Allocator):
         """The free blocks, by their bytes."""
         self._left: dict[int, set[int]] = {}
         """The blocks that stay after the end, by the address of their chunk."""
-        self._lock = Lock()
-        renew_after_fork(self)
 
     @property
     def native(self) -> Allocator:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from emheap._util.locks import Lock, renew_after_fork
+from emheap._util.locks import Locked
 from emheap._util.messages import format_address
 from emheap._util.sites import Site, caller_stack, describe_site
 from emheap.allocators.base import Allocator
@@ -43,7 +43,7 @@ class _Record:
         return f"{named}, freed at {describe_site(self.freed)}" if self.freed else named
 
 
-class DebugAllocator(WrappingAllocator):
+class DebugAllocator(WrappingAllocator, Locked):
     """Puts a red zone of `zone` bytes before and after each block, and looks at both when the
     block is freed and when `verify` is called. Fresh blocks are filled with 0xCD and freed ones
     with 0xDD; freed ones wait, up to `quarantine` bytes of them, before their memory is used
@@ -76,13 +76,6 @@ class DebugAllocator(WrappingAllocator):
         self._depth = site_depth
         self._live: dict[int, _Record] = {}
         self._waiting: deque[_Record] = deque()
-        self._lock = Lock()
-        renew_after_fork(self)
-
-    @property
-    def lock(self) -> Lock:
-        """Lets one thread at a time into the records."""
-        return self._lock
 
     def allocate(self, size: int) -> int:
         zone = self._zone

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 
 from emheap._util.checks import align_up, check_alignment, check_integer
-from emheap._util.locks import Lock, renew_after_fork
+from emheap._util.locks import Locked
 from emheap._util.messages import format_address
 from emheap.allocators.base import Allocator
 from emheap.errors import HeapCorruptionError, OutOfBoundsError
@@ -14,7 +14,7 @@ from emheap.errors import HeapCorruptionError, OutOfBoundsError
 __all__ = ["FreeListAllocator"]
 
 
-class FreeListAllocator(Allocator):
+class FreeListAllocator(Allocator, Locked):
     """Allocates from the bytes from `start` to `end`, best fit first, and joins free neighbours.
 
     Its records are Python objects, not headers in the memory, so a program that writes past its
@@ -46,8 +46,6 @@ class FreeListAllocator(Allocator):
         """Whether the gaps are being changed; or were, when an interrupt or a fork came."""
         self._calls = 0
         """How often a call has begun to change the gaps, or found them again."""
-        self._lock = Lock()
-        renew_after_fork(self)
         self.add(self._start, self._end)
 
     @property

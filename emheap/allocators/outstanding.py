@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 
-from emheap._util.locks import Lock, renew_after_fork
+from emheap._util.locks import Locked
 from emheap._util.messages import count_of, format_address
 from emheap.errors import HeapCorruptionError
 
@@ -30,7 +30,7 @@ class OverlapError(HeapCorruptionError):
         """The start of the other block."""
 
 
-class OutstandingBlocks:
+class OutstandingBlocks(Locked):
     """The blocks that an allocator handed out and has not had back: they never overlap.
 
     A sorted list of all starts would be moved by each block that is added. So there is one for
@@ -44,8 +44,6 @@ class OutstandingBlocks:
         """Where the blocks that start in each 64 KiB do, in order."""
         self._reaching: dict[int, int] = {}
         """The start of the block that covers the first byte of each 64 KiB from below."""
-        self._lock = Lock()
-        renew_after_fork(self)
 
     def add(self, start: int, size: int) -> None:
         """Note a block. Raises OverlapError, and notes nothing, if it overlaps another one."""

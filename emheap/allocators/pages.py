@@ -23,7 +23,8 @@ class PageAllocator(FreeListAllocator):
     ``grow(pages)`` does what the instruction ``memory.grow`` does: it adds pages at the end and
     returns how many there were before, or -1 if there can be no more. Only that number says which
     pages are ours, for a module in another thread may grow a shared memory at the same time.
-    Nothing grows until the first block is asked for.
+    Nothing grows until the first block is asked for. It is called with the lock that all heaps
+    share, so it must not wait for another thread that uses a heap.
     """
 
     trusted = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from emheap._util.locks import Lock, renew_after_fork
+from emheap._util.locks import Locked
 from emheap.allocators.base import Allocator, is_ours
 from emheap.allocators.functions import checked_address
 from emheap.allocators.outstanding import OutstandingBlocks
@@ -119,11 +119,11 @@ def checked(allocator: Allocator, pointer_size: int = 8) -> Allocator:
     return allocator if is_ours(type(allocator)) else CheckedAllocator(allocator, pointer_size)
 
 
-class SizingAllocator(WrappingAllocator):
+class SizingAllocator(WrappingAllocator, Locked):
     """Knows the bytes that each live block was asked for with, and their sum.
 
-    Its lock is not held while the other allocator is asked, which has a lock of its own: two
-    threads could wait for each other, one of them in a finalizer.
+    The lock is not held while the other allocator is asked, which may be a program's and have a
+    lock of its own: two threads could wait for each other, one of them in a finalizer.
     """
 
     def __init__(self, allocator: Allocator) -> None:
@@ -134,8 +134,6 @@ class SizingAllocator(WrappingAllocator):
         """The bytes of the blocks that are being allocated now."""
         self._sum: int | None = 0
         """Of the sizes; None while they change, so that an interrupt leaves no wrong sum."""
-        self._lock = Lock()
-        renew_after_fork(self)
 
     @property
     def live_byte_size(self) -> int:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from itertools import tee
 
-from emheap._util.locks import Lock, renew_after_fork
+from emheap._util.locks import Locked
 from emheap._util.platform import HAS_GIL
 from emheap.blocks.block import Block
 
@@ -27,7 +27,7 @@ _OFTEN = 32
 _Tables = Iterable[dict[int, Block]]
 
 
-class ExtentIndex:
+class ExtentIndex(Locked):
     """The blocks of one heap, by the bytes that they cover.
 
     A block is entered at a scale, a power of two that is not less than its size: so it lies in
@@ -40,8 +40,6 @@ class ExtentIndex:
         self._buckets: dict[tuple[int, int], list[Block]] = {}
         self._scales: set[int] = set()
         self._updates = 0
-        self._lock = Lock()
-        renew_after_fork(self)
 
     def forget(self) -> None:
         """Begin again, because a block that was known has become the last one of its table."""

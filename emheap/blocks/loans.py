@@ -13,7 +13,7 @@ from sys import getrefcount
 from typing import Any
 from weakref import ref as WeakReference  # noqa: N812 (a class with a name like a function's)
 
-from emheap._util.locks import Lock, renew_after_fork
+from emheap._util.locks import Locked
 from emheap._util.released import is_released
 from emheap.errors import BufferInUseError
 from emheap.memories.base import Elements, Loan
@@ -38,7 +38,7 @@ call it. A wrapped number is entered as its block. It is over when nothing else 
 block; a build without the interpreter's lock does not count that, and enters none."""
 
 
-class LoanTable:
+class LoanTable(Locked):
     """What is lent by address on one heap.
 
     Freeing a block looks at its neighbourhood only: entries lie in buckets of one page, those over
@@ -55,8 +55,6 @@ class LoanTable:
         self._indexed = 0
         self._looks = 0
         """How often blocks were freed since the entries that are over were last taken out."""
-        self._lock = Lock()
-        renew_after_fork(self)
 
     def add(self, start: int, size: int, loan: Loan[Any], what: str) -> None:
         """Remember a view handed to the user, until all that uses it is gone."""

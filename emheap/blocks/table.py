@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakSet, WeakValueDictionary
 
 from emheap._util.free_each import problem_of
-from emheap._util.locks import Lock, renew_after_fork, value_of
+from emheap._util.locks import Locked, value_of
 from emheap._util.platform import HAS_GIL
 from emheap._util.released import is_released
 from emheap._util.sites import Origin, Site
@@ -44,7 +44,7 @@ _MOST_LAYOUTS = 4096
 """The layouts that are kept for the next arrays and strings of the same length."""
 
 
-class BlockTable(Messages):
+class BlockTable(Messages, Locked):
     """The live blocks of one heap."""
 
     for_values: ClassVar[bool] = False
@@ -86,9 +86,6 @@ class BlockTable(Messages):
         self.holders: WeakValueDictionary[int, Any] = WeakValueDictionary()
         """What keeps a block alive, by the block's id, where garbage is collected."""
         self._extents = ExtentIndex()
-        self._lock = Lock()
-        if not HAS_GIL:
-            renew_after_fork(self)
         _tables.add(self)
 
     @cached_property

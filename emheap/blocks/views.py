@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from weakref import ref as WeakReference  # noqa: N812 (a class with a name like a function's)
 
-from emheap._util.locks import Lock, renew_after_fork
+from emheap._util.locks import Locked
 from emheap.errors import BufferInUseError
 from emheap.memories.base import Elements
 from emheap.memories.elements import stored_in
@@ -33,7 +33,7 @@ class _NamedReference(WeakReference[memoryview]):
     what: str
 
 
-class ViewTable:
+class ViewTable(Locked):
     """The views that users have of the blocks of one heap.
 
     A view is noted in a list, which is all that is done for most of them: they are gone before
@@ -47,8 +47,6 @@ class ViewTable:
         """By the id of the memoryview that they are exports of, which lives while one of them
         does. Later another may have that id; then all that is filed is gone or released."""
         self._sweep_at = _FEW
-        self._lock = Lock()
-        renew_after_fork(self)
 
     def add(self, view: memoryview) -> None:
         """Remember a view of a block."""

@@ -15,7 +15,6 @@ from functools import cached_property
 from typing import Any, Protocol, TypeVar
 from weakref import WeakSet
 
-from emheap._util.locks import renew_after_fork
 from emheap._util.messages import count_of, format_address
 from emheap._util.pointers import Pinned
 from emheap._util.sites import Site, caller_stack, describe_site
@@ -52,12 +51,9 @@ class GuardedTable(BlockTable):
         self.raw_memory = GuardedMemory(memory, self)
         guard = find_debug_allocator(allocator)
         assert guard is not None, "a debug heap has a debug allocator"
-        # Its lock is for the records here too: with one each, two threads could wait for each
-        # other, each in a finalizer.
         self._guard = guard
         self._starts: list[int] = []
         """The addresses of the live blocks, sorted; an interrupt may leave some too many."""
-        renew_after_fork(self)
         watch(self)
 
     @cached_property
@@ -92,7 +88,7 @@ class GuardedTable(BlockTable):
     # Live blocks by address
 
     def register(self, block: Block) -> None:
-        with self._guard.lock:
+        with self._lock:
             position = bisect_left(self._starts, block[1])
             if self._starts[position : position + 1] != [block[1]]:
                 self._starts.insert(position, block[1])
@@ -109,7 +105,7 @@ class GuardedTable(BlockTable):
         return claimed
 
     def _forget_start(self, address: int) -> None:
-        with self._guard.lock:
+        with self._lock:
             position = bisect_left(self._starts, address)
             if self._starts[position : position + 1] == [address]:
                 del self._starts[position]
@@ -130,7 +126,7 @@ class GuardedTable(BlockTable):
         return found
 
     def _find_around(self, address: int, size: int) -> Block | None:
-        with self._guard.lock:
+        with self._lock:
             position = bisect_right(self._starts, address)
             block = self.find(self._starts[position - 1]) if position else None
         if block is not None and address + size <= end_of(block):

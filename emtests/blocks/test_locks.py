@@ -6,7 +6,9 @@ import _thread
 import ast
 import signal
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from operator import methodcaller
 from pathlib import Path
@@ -16,8 +18,10 @@ from typing import Any
 import pytest
 
 import emheap
+from emheap import PageAllocator, uint8
 from emheap._util.locks import Lock
 from emtests.heaps import IN_PYODIDE
+from emtests.threads import need_threads, run_in_threads
 from emtests.unmeasured import unmeasured
 
 ROOT = Path(emheap.__file__).parent
@@ -114,3 +118,34 @@ def test_an_interrupt_in_a_loop_beneath_the_block_releases_the_lock() -> None:
     with pytest.raises(Interrupt), lock:
         loop()
     assert not is_taken(lock)
+
+
+def test_threads_that_free_blocks_of_each_others_heaps_do_not_wait_for_each_other() -> None:
+    """As a finalizer does that runs within an allocator, here in the function that adds pages."""
+    need_threads()
+    both_within = threading.Barrier(2)
+    others: dict[str, Any] = {}
+
+    def open_heap(name: str) -> Any:
+        size = 0
+
+        def grow(pages: int) -> int:
+            nonlocal size
+            if name in others:
+                with suppress(threading.BrokenBarrierError):  # a thread came alone, as it should
+                    both_within.wait(0.2)
+                others.pop(name).free()
+            before, size = size, size + pages
+            return before
+
+        return emheap.wrap_buffer(bytearray(1 << 20), allocator=PageAllocator(grow))
+
+    first, second = open_heap("first"), open_heap("second")
+    others |= {"second": first.alloc_array(uint8, 300), "first": second.alloc_array(uint8, 300)}
+
+    def allocate(heap: Any) -> None:
+        heap.alloc_array(uint8, 200_000).free()  # so large that it takes more pages
+
+    run_in_threads([partial(allocate, first), partial(allocate, second)])
+    assert others == {}
+    assert [heap._table.block_count for heap in (first, second)] == [0, 0]
