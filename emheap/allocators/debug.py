@@ -188,10 +188,10 @@ class DebugAllocator(WrappingAllocator, Locked):
         low, high = _changed(before, RED_ZONE), _changed(after, RED_ZONE)
         damage = []
         if high:
-            damage.append(f"overrun: bytes {high[0]} to {high[-1]} after its end were written")
+            damage.append(f"overrun: {_written(high[0], high[-1], 'after its end')}")
         if low:
             nearest, farthest = self._zone - low[-1], self._zone - low[0]
-            damage.append(f"underrun: bytes {nearest} to {farthest} before its start were written")
+            damage.append(f"underrun: {_written(nearest, farthest, 'before its start')}")
         if not damage:
             return ""
         self._draw_zones(record)
@@ -207,6 +207,12 @@ class DebugAllocator(WrappingAllocator, Locked):
             f"{record.describe()}, was written to after it was freed: "
             f"bytes {written[0]} to {written[-1]}"
         )
+
+
+def _written(first: int, last: int, where: str) -> str:
+    if first == last:
+        return f"byte {first} {where} was written"
+    return f"bytes {first} to {last} {where} were written"
 
 
 def _changed(data: bytes, expected: int) -> list[int]:

@@ -34,11 +34,11 @@ def test_overruns_are_found_when_the_block_is_freed(heap: HeapManager) -> None:
     heap.memory.write_bytes(ref.address + 12, b"\1")
     with pytest.raises(HeapCorruptionError, match=SITE) as caught:
         ref.free()
-    assert "was overrun: bytes 2 to 2 after its end" in str(caught.value)
+    assert "was overrun: byte 2 after its end was written" in str(caught.value)
     ref.free()  # it was reported once
     low = guarded.alloc(int32, 5)
     heap.memory.write_bytes(low.address - 1, b"\0")
-    with pytest.raises(HeapCorruptionError, match="was underrun: bytes 1 to 1 before its start"):
+    with pytest.raises(HeapCorruptionError, match="byte 1 before its start was written"):
         low.free()
     assert low.value == 5
     low.free()

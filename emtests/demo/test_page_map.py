@@ -88,7 +88,7 @@ def test_neighbours_of_one_type_stay_apart(seen: dict[str, Any]) -> None:
 
 
 def test_a_debug_heap_finds_an_overrun(seen: dict[str, Any]) -> None:
-    assert "was overrun: bytes 0 to 0 after its end were written" in seen["corruption"]
+    assert "was overrun: byte 0 after its end was written" in seen["corruption"]
 
 
 def test_growth_is_told_with_its_cause(seen: dict[str, Any]) -> None:

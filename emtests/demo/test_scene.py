@@ -77,7 +77,7 @@ def test_an_overrun_of_the_debug_heap_is_found(guarded: GuardedHeap) -> None:
     guarded.act("overrun")
     found = guarded.act("verify")
     assert found["error"] == "HeapCorruptionError"
-    assert "was overrun: bytes 0 to 0 after its end were written" in found["text"]
+    assert "was overrun: byte 0 after its end was written" in found["text"]
 
 
 def test_red_zones_and_quarantine_are_told(guarded: GuardedHeap) -> None:

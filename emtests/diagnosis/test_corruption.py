@@ -62,12 +62,16 @@ class Overrunner:
     def _write_after(self, length: int) -> None:
         ref, size = self._block()
         self._write(ref.address + size, length, unlike=0xFD)
-        self._expect(ref, f"was overrun: bytes 0 to {length - 1} after its end were written")
+        several = f"bytes 0 to {length - 1} after its end were"
+        written = several if length > 1 else "byte 0 after its end was"
+        self._expect(ref, f"was overrun: {written} written")
 
     def _write_before(self, length: int) -> None:
         ref, _ = self._block()
         self._write(ref.address - length, length, unlike=0xFD)
-        self._expect(ref, f"was underrun: bytes 1 to {length} before its start were written")
+        several = f"bytes 1 to {length} before its start were"
+        written = several if length > 1 else "byte 1 before its start was"
+        self._expect(ref, f"was underrun: {written} written")
 
     def _expect(self, ref: Any, words: str) -> None:
         named = rf"{size_of(ref)} bytes at 0x{ref.address:x}, allocated at .*\n?.*{words}"

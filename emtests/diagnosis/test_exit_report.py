@@ -27,7 +27,7 @@ def test_what_is_live_and_what_is_damaged_is_told(capsys: pytest.CaptureFixture[
     errors = capsys.readouterr().err
     assert "emheap at exit: the buffer: 1 block of 10 bytes is live; free it:" in errors
     assert "emheap at exit: the buffer: the block of 10 bytes at " in errors
-    assert "was overrun: bytes 0 to 0 after its end were written" in errors
+    assert "was overrun: byte 0 after its end was written" in errors
     heap.memory.write_bytes(block.address + 10, heap.memory.read_bytes(block.address + 11, 1))
     block.free()
     report()
