@@ -188,10 +188,12 @@ class DebugAllocator(WrappingAllocator, Locked):
         low, high = _changed(before, RED_ZONE), _changed(after, RED_ZONE)
         damage = []
         if high:
-            damage.append(f"overrun: {_written(high[0], high[-1], 'after its end')}")
+            verb = "was" if len(high) == 1 else "were"
+            damage.append(f"overrun: {_span(high[0], high[-1])} after its end {verb} written")
         if low:
             nearest, farthest = self._zone - low[-1], self._zone - low[0]
-            damage.append(f"underrun: {_written(nearest, farthest, 'before its start')}")
+            verb = "was" if len(low) == 1 else "were"
+            damage.append(f"underrun: {_span(nearest, farthest)} before its start {verb} written")
         if not damage:
             return ""
         self._draw_zones(record)
@@ -205,14 +207,12 @@ class DebugAllocator(WrappingAllocator, Locked):
         self._draw_zones(record)
         return (
             f"{record.describe()}, was written to after it was freed: "
-            f"bytes {written[0]} to {written[-1]}"
+            f"{_span(written[0], written[-1])}"
         )
 
 
-def _written(first: int, last: int, where: str) -> str:
-    if first == last:
-        return f"byte {first} {where} was written"
-    return f"bytes {first} to {last} {where} were written"
+def _span(first: int, last: int) -> str:
+    return f"byte {first}" if first == last else f"bytes {first} to {last}"
 
 
 def _changed(data: bytes, expected: int) -> list[int]:

@@ -36,6 +36,14 @@ def test_every_overrun_is_found(kind: HeapKind, open_heap: OpenHeap) -> None:
         neighbour.free()
 
 
+def _span(first: int, last: int) -> str:
+    return f"byte {first}" if first == last else f"bytes {first} to {last}"
+
+
+def _verb(length: int) -> str:
+    return "was" if length == 1 else "were"
+
+
 class Overrunner:
     """Writes where nobody may, and sees to it that this is found, with the block named."""
 
@@ -62,23 +70,21 @@ class Overrunner:
     def _write_after(self, length: int) -> None:
         ref, size = self._block()
         self._write(ref.address + size, length, unlike=0xFD)
-        several = f"bytes 0 to {length - 1} after its end were"
-        written = several if length > 1 else "byte 0 after its end was"
-        self._expect(ref, f"was overrun: {written} written")
+        written = f"{_span(0, length - 1)} after its end {_verb(length)} written"
+        self._expect(ref, f"was overrun: {written}")
 
     def _write_before(self, length: int) -> None:
         ref, _ = self._block()
         self._write(ref.address - length, length, unlike=0xFD)
-        several = f"bytes 1 to {length} before its start were"
-        written = several if length > 1 else "byte 1 before its start was"
-        self._expect(ref, f"was underrun: {written} written")
+        written = f"{_span(1, length)} before its start {_verb(length)} written"
+        self._expect(ref, f"was underrun: {written}")
 
     def _expect(self, ref: Any, words: str) -> None:
         named = rf"{size_of(ref)} bytes at 0x{ref.address:x}, allocated at .*\n?.*{words}"
         find = self._chance.choice((ref.free, self.heap.verify))
         with pytest.raises(HeapCorruptionError, match=re.compile(named, re.DOTALL)) as caught:
             find()
-        assert str(caught.value).count("was ") == 1
+        assert len(re.findall("was (?:overrun|underrun): ", str(caught.value))) == 1
         ref.free()  # it was reported, and repaired
 
     def _write_freed(self, length: int) -> None:
@@ -89,7 +95,7 @@ class Overrunner:
         self._write(ref.address + start, length, unlike=0xDD)
         named = (
             rf"{size} bytes at 0x{ref.address:x}, allocated at .*, freed at .*, was written to "
-            rf"after it was freed: bytes {start} to {start + length - 1}\n"
+            rf"after it was freed: {_span(start, start + length - 1)}\n"
         )
         with pytest.raises(HeapCorruptionError, match=re.compile(named, re.DOTALL)) as caught:
             self.heap.verify()
