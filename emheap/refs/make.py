@@ -15,7 +15,7 @@ from emheap.blocks.block import Block, Layout
 from emheap.blocks.region import Region
 from emheap.blocks.table import BlockTable
 from emheap.memories.base import Elements
-from emheap.refs.array import ArrayRef
+from emheap.refs.array import ArrayRef, OwningArrayRef
 from emheap.refs.classes import array_ref_class, owning_scalar_ref, wrapping_scalar_ref
 from emheap.refs.lifetime import Holder, make_ref
 from emheap.refs.scalar import ScalarRef
@@ -220,7 +220,9 @@ def own(cls: Any, block: Block) -> Any:
 
 def _class_for(cls: Any, elements: Elements) -> Any:
     """The class of references to elements, in place of `cls`."""
-    if type(elements) is memoryview or not getattr(elements, "typed", False):
+    if type(elements) is memoryview or (cls is not ArrayRef and cls is not OwningArrayRef):
+        return cls
+    if not getattr(elements, "typed", False):
         return cls
     from emheap.refs.typed_array import typed_array_class
 
