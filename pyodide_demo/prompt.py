@@ -12,9 +12,10 @@ from pyodide.console import ConsoleFuture, PyodideConsole, repr_shorten
 
 import emheap
 from emheap import HeapManager, Type
+from pyodide_demo.interrupts import PREFIX, Programs
 from pyodide_demo.statements import session_of
 
-__all__ = ["Outcome", "Prompt", "scope_of"]
+__all__ = ["Outcome", "Prompt", "end_programs", "scope_of"]
 
 MOST_OF_A_RESULT = 20_000
 """Characters of a value that are shown; a console that draws more of them stands still."""
@@ -32,6 +33,9 @@ class Outcome(TypedDict):
     """The class of the error that ended it; empty where there was none."""
 
 
+_INTERRUPTED = {"KeyboardInterrupt", "CancelledError"}
+
+
 class _EndedError(Exception):
     """A program that was ended: by an interrupt, by a cancellation, by itself."""
 
@@ -40,16 +44,34 @@ class _Console(PyodideConsole):  # type: ignore[misc,unused-ignore]
     """Keeps what would end the event loop's task away from it, for it is reported there as well."""
 
     task: asyncio.Task[Any] | None = None
+    is_ended = False
+    """Whether the statements that have not begun are not to begin."""
 
     async def runcode(self, source: str, code: Any) -> Any:
         """Execute a code object, and raise _EndedError where it was ended."""
         self.task = asyncio.current_task()
         try:
+            if self.is_ended:
+                raise KeyboardInterrupt
             return await super().runcode(source, code)
         except (KeyboardInterrupt, SystemExit, asyncio.CancelledError) as end:
             raise _EndedError(type(end).__name__) from None
         finally:
             self.task = None
+
+    def end(self) -> None:
+        """End what runs at its next ``await``, and begin no more."""
+        self.is_ended = True
+        if self.task is not None:
+            self.task.cancel()
+
+
+_programs = Programs(_Console.runcode.__code__)
+
+
+def end_programs() -> None:
+    """End the programs that wait for something; a signal ends what computes."""
+    _programs.end()
 
 
 class Prompt:
@@ -60,45 +82,54 @@ class Prompt:
     """
 
     def __init__(
-        self, scope: dict[str, Any], write: Write, read: Callable[[], str] | None = None
+        self, scope: dict[str, Any], write: Write, read: Callable[[], str | None] | None = None
     ) -> None:
         self._write = write
+        self._read = read
         self._count = 0
         self._console = _Console(
             scope,
-            stdin_callback=None if read is None else lambda _: read(),
+            stdin_callback=None if read is None else lambda _: self._read_line(),
             stdout_callback=lambda text: self._tell("out", text),
             stderr_callback=lambda text: self._tell("error", text),
         )
 
     async def run(self, text: str) -> Outcome:
         """Run a text; what it shows goes to `write` as it comes."""
-        filename = f"<python-input-{self._count}>"
+        filename = f"{PREFIX}{self._count}>"
         self._count += 1
+        self._console.is_ended = False
+        _programs.ends.append(self._console.end)
         try:
-            session = session_of(text)
-        except SyntaxError as problem:
-            problem.filename = filename
-            self._tell("error", self._console.formatsyntaxerror(problem))
-            return {"filename": filename, "error": "SyntaxError"}
-        lines = session.code.splitlines(keepends=True)
-        linecache.cache[filename] = (len(session.code), None, lines, filename)
-        self._console.filename = filename
-        for statement in session.statements:
-            error = await self._run_statement(statement, filename)
-            if error and not session.goes_on:
-                return {"filename": filename, "error": error}
-        return {"filename": filename, "error": ""}
-
-    def cancel(self) -> None:
-        """End what waits for something; what computes is ended by an interrupt."""
-        if self._console.task is not None:
-            self._console.task.cancel()
+            error = await self._run(text, filename)
+        except KeyboardInterrupt:  # it came as a statement began or ended
+            error = "KeyboardInterrupt"
+            self._tell("error", f"{error}\n")
+        finally:
+            _programs.ends.remove(self._console.end)
+        return {"filename": filename, "error": error}
 
     def complete(self, text: str) -> tuple[list[str], int]:
         """The names that the end of a text may become, and where in it they start."""
         names, start = self._console.complete(text)
         return names, start
+
+    async def _run(self, text: str, filename: str) -> str:
+        """Run a text; return the class of the error that ended it, or an empty text."""
+        try:
+            session = session_of(text)
+        except SyntaxError as problem:
+            problem.filename = filename
+            self._tell("error", self._console.formatsyntaxerror(problem))
+            return "SyntaxError"
+        lines = session.code.splitlines(keepends=True)
+        linecache.cache[filename] = (len(session.code), None, lines, filename)
+        self._console.filename = filename
+        for statement in session.statements:
+            error = await self._run_statement(statement, filename)
+            if error and (error in _INTERRUPTED or not session.goes_on):
+                return error
+        return ""
 
     async def _run_statement(self, source: str, filename: str) -> str:
         """Run one statement; return the class of its error, or an empty text."""
@@ -117,6 +148,12 @@ class Prompt:
             builtins._ = value  # type: ignore[attr-defined]
             self._tell("result", f"{repr_shorten(value, limit=MOST_OF_A_RESULT)}\n")
         return ""
+
+    def _read_line(self) -> str:
+        line = None if self._read is None else self._read()
+        if line is None:
+            raise KeyboardInterrupt
+        return line
 
     def _tell(self, kind: str, text: str) -> None:
         self._write(kind, text)

@@ -37,6 +37,7 @@ _PROGRAM = (
     "guarded.py",
     "heap_map.py",
     "fft.py",
+    "interrupts.py",
     "opened.py",
     "prompt.py",
     "same_bytes.py",

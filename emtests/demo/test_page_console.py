@@ -99,7 +99,9 @@ def test_what_is_entered_meanwhile_runs_afterwards(seen: dict[str, Any]) -> None
     assert seen["condition of a program that waits"] is False
 
 
-def test_a_program_can_be_interrupted(seen: dict[str, Any]) -> None:
+def test_a_program_can_be_interrupted_whatever_it_does(seen: dict[str, Any]) -> None:
+    assert seen["interrupted"].pop("asks") == "begunKeyboardInterrupt\n"
+    assert set(seen["interrupted"].values()) == {"begun\nKeyboardInterrupt\n"}
     assert seen["after"] == "'alive'\n"
 
 

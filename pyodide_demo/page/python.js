@@ -10,6 +10,9 @@ const MILLISECONDS_UNTIL_BUSY = 600;
  * than a second, in which the page is to say that Python is busy. */
 const MILLISECONDS_BETWEEN_BEATS = 200;
 const SIGINT = 2;
+/** What an input line becomes, which a program waits for. */
+const ANSWERED = 1;
+const INTERRUPTED = 2;
 /** The shared bytes: the interrupt, then the state and length of an input line, and its text. */
 export const SHARED_BYTES = 4096;
 
@@ -113,8 +116,10 @@ export class Python extends EventTarget {
 
   /** End the program that runs, as Ctrl-C does in a terminal. */
   interrupt() {
-    if (this.#shared !== undefined) new Uint8Array(this.#shared)[0] = SIGINT;
-    // What only waits looks at no signal, and has room for a message.
+    if (this.#shared === undefined) return;
+    Atomics.store(new Uint8Array(this.#shared), 0, SIGINT);
+    this.#wake(INTERRUPTED);
+    // What waits while other tasks go on looks at no signal, and has room for a message.
     this.call("console.cancel", {}).catch(() => {});
   }
 
@@ -128,7 +133,17 @@ export class Python extends EventTarget {
     new Uint8Array(this.#shared, 12).set(bytes);
     const words = new Int32Array(this.#shared, 4, 2);
     words[1] = bytes.length;
-    Atomics.store(words, 0, 1);
+    this.#wake(ANSWERED);
+  }
+
+  /**
+   * Wake a program that waits for a line of input.
+   * @param {number} why
+   */
+  #wake(why) {
+    if (this.#shared === undefined) return;
+    const words = new Int32Array(this.#shared, 4, 1);
+    Atomics.store(words, 0, why);
     Atomics.notify(words, 0);
   }
 

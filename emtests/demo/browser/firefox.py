@@ -31,6 +31,13 @@ LINKS = (
     ("break?mistake=overflow", "accounts", "index 6 is outside"),
     ("structures?example=union", "structure-title", "Number: 4 bytes"),
 )
+WAITING = (
+    "import asyncio, time; print('begun'); time.sleep(1000)",
+    "print('begun'); await asyncio.sleep(1000)",
+    "input('begun\\n')",
+)
+"""What ends at an interrupt alone."""
+ENDED = "begun\nKeyboardInterrupt\n"
 LEAVE = """
     const [done] = arguments;
     caches.open("emheap").then((cache) =>
@@ -263,7 +270,13 @@ def _restart(walk: Walk, seen: dict[str, Any]) -> None:
     walk.wait_for("condition-words", "Python is busy")
     walk.click("interrupt")
     seen["interrupted"] = walk.wait_for("console-log", "KeyboardInterrupt")
-    # So can what prints without an end.
+    # So can what waits,
+    for text in WAITING:
+        walk.wait_for_editor("prompt").send_keys(text, Keys.CONTROL, Keys.ENTER)
+        walk.until(lambda: walk.text("console-log").endswith("begun\n"), "it does not begin")
+        walk.click("interrupt")
+        walk.until(lambda: walk.text("console-log").endswith(ENDED), f"{text} does not end")
+    # and what prints without an end.
     walk.wait_for_editor("prompt").send_keys("while True: print('flood')", Keys.CONTROL, Keys.ENTER)
     walk.wait_for("console-log", "What follows is not shown")
     walk.click("interrupt")

@@ -238,6 +238,7 @@ export function startConsole(python, state) {
   prompt.running = (now) => {
     button("console-run").disabled = now || !ready;
     button("interrupt").hidden = !now || !python.canBeInterrupted;
+    if (!now) element("input-form").hidden = true; // an interrupt came in the place of a line
   };
 
   async function show() {

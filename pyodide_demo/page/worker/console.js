@@ -16,11 +16,11 @@ const MILLISECONDS_OF_A_WHILE = 100;
 /** @type {Map<ScopeName, PyProxy>} */
 const prompts = new Map(); // the Prompt of prompt.py, proxies
 /** @type {Uint8Array | undefined} */
-let interrupts;
+let interrupts; // one byte, which Python sets back as it takes the signal
 /** @type {Tell} */
 let tell;
-/** @type {(() => string) | undefined} */
-let readLine;
+/** @type {(() => string | undefined) | undefined} */
+let readLine; // undefined where an interrupt came in its place
 
 /**
  * @param {Surroundings} python
@@ -30,14 +30,17 @@ let readLine;
 export function start(python, shared, say) {
   tell = say;
   if (shared !== undefined) {
-    interrupts = new Uint8Array(shared, 0, 1);
-    python.pyodide.setInterruptBuffer(interrupts);
+    const signals = new Uint8Array(shared, 0, 1);
+    interrupts = signals;
+    python.pyodide.setInterruptBuffer(signals);
     const words = new Int32Array(shared, 4, 2);
     readLine = () => {
       sendOutput();
       Atomics.store(words, 0, 0);
       tell("input", {});
-      Atomics.wait(words, 0, 0);
+      // The page sets the signal first, and wakes then.
+      if (Atomics.load(signals, 0) === 0) Atomics.wait(words, 0, 0);
+      if (Atomics.exchange(signals, 0, 0) !== 0) return undefined;
       const bytes = new Uint8Array(shared, 12, words[1]).slice();
       return `${new TextDecoder().decode(bytes)}\n`;
     };
@@ -106,10 +109,13 @@ export function complete(_python, { text, scope }) {
   return { names, start };
 }
 
-/** End what waits for something. The interrupt that came with it is for what computes. */
-export function cancel() {
-  if (interrupts !== undefined) interrupts[0] = 0;
-  for (const prompt of prompts.values()) prompt.cancel();
+/**
+ * End what waits. What computes took the signal before this message, which is not for the next program then.
+ * @param {Surroundings} python
+ */
+export function cancel(python) {
+  if (interrupts !== undefined && Atomics.exchange(interrupts, 0, 0) === 0) return;
+  python.program("prompt").end_programs();
 }
 
 /** @param {ScopeName} scope */
