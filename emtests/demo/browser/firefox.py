@@ -208,9 +208,13 @@ def _panels(walk: Walk, address: str, seen: dict[str, Any]) -> None:
         slider.dispatchEvent(new Event("input", { bubbles: true }));"""
     )
     seen["second peak"] = walk.wait_for("peak-bin", "128 of")
+
     # It is cleared for each sound: wait for a few columns, which a busy machine draws slowly.
-    WebDriverWait(walk.driver, SECONDS).until(lambda _: walk.columns("spectrogram") > 2)
-    seen["columns"] = walk.columns("spectrogram")
+    def columns(_: Any) -> int:
+        number = walk.columns("spectrogram")
+        return number if number > 2 else 0
+
+    seen["columns"] = WebDriverWait(walk.driver, SECONDS).until(columns)
     seen["spectrum error"] = walk.text("spectrum-error")
     walk.type("tab-spectrum", Keys.ARROW_RIGHT)
     seen["blocks"] = walk.wait_for("map-rows", "utf8 string")
