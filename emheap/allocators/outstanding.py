@@ -64,8 +64,11 @@ class OutstandingBlocks(Locked):
         for number in range(first, last + 1):
             starts = self._starts.get(number, ())
             before = bisect_left(starts, end)
-            near = starts[before - 1] if before else self._reaching.get(number, -1)
-            if self._ends.get(near, 0) > start:
+            try:
+                near = starts[before - 1] if before else self._reaching.get(number, -1)
+            except IndexError:  # a finalizer freed blocks after the search
+                return self._find(start, end, first, last)
+            if near < end and self._ends.get(near, 0) > start:
                 return near
         return None
 
@@ -86,6 +89,8 @@ class OutstandingBlocks(Locked):
         position = bisect_left(starts, start)
         if starts[position : position + 1] == [start]:
             del starts[position]
+        elif start in starts:  # a finalizer freed blocks after the search
+            starts.remove(start)
         if not starts:
             self._starts.pop(first, None)
         for number in range(first + 1, last + 1):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import atexit
 import sys
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
@@ -91,7 +91,7 @@ class GuardedTable(BlockTable):
         with self._lock:
             position = bisect_left(self._starts, block[1])
             if self._starts[position : position + 1] != [block[1]]:
-                self._starts.insert(position, block[1])
+                insort(self._starts, block[1])  # one step, where `position` may be old by now
             hold(self)
         super().register(block)
 
@@ -109,6 +109,8 @@ class GuardedTable(BlockTable):
             position = bisect_left(self._starts, address)
             if self._starts[position : position + 1] == [address]:
                 del self._starts[position]
+            elif address in self._starts:  # a finalizer freed blocks after the search
+                self._starts.remove(address)
             if not self._starts:
                 forget(self)
 
@@ -128,10 +130,13 @@ class GuardedTable(BlockTable):
     def _find_around(self, address: int, size: int) -> Block | None:
         with self._lock:
             position = bisect_right(self._starts, address)
-            block = self.find(self._starts[position - 1]) if position else None
-        if block is not None and address + size <= end_of(block):
+            try:
+                block = self.find(self._starts[position - 1]) if position else None
+            except IndexError:  # a finalizer freed blocks after the search
+                block = None
+        if block is not None and block[1] <= address and address + size <= end_of(block):
             return block
-        # An adopted block may lie inside of another.
+        # An adopted block may lie inside of another; or a finalizer freed blocks after the search.
         for block in self:
             if block[1] <= address and address + size <= end_of(block):
                 return block

@@ -14,6 +14,7 @@ import pytest
 import emheap
 from emheap import Allocator, BumpAllocator, DebugAllocator, FreeListAllocator, PoolAllocator
 from emheap.allocators.chunks import ChunkAllocator
+from emheap.allocators.wrapping import CheckedAllocator
 
 ROOM = 1 << 16
 WITHIN = str(Path(emheap.__file__).with_name("allocators"))
@@ -30,6 +31,7 @@ ALLOCATORS: dict[str, Callable[[], Allocator]] = {
     "chunks": lambda: ChunkAllocator(FreeListAllocator(16, ROOM)),
     "pool": lambda: PoolAllocator(FreeListAllocator(16, ROOM)),
     "debug": debug_allocator,
+    "checked": lambda: CheckedAllocator(FreeListAllocator(16, ROOM), 8),
 }
 
 
