@@ -61,6 +61,12 @@ def test_an_address_carries_a_panel_and_what_was_chosen_in_it(seen: dict[str, An
         assert shown["scrolled"] == 0
 
 
+def test_python_can_be_restarted_where_a_program_waits_in_spite_of_an_interrupt(
+    seen: dict[str, Any],
+) -> None:
+    assert seen["restarted"] == "'restarted'\n"
+
+
 def test_the_browser_goes_back_from_panel_to_panel(seen: dict[str, Any]) -> None:
     assert seen["back"] == ["panel-map", "panel-spectrum", "panel-picture"]
     assert seen["still there"]

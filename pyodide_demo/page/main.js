@@ -40,7 +40,7 @@ const python = new Python(site, {
 });
 
 startTabs(element("tabs"), state);
-const console_ = startConsole(python, state);
+const console_ = startConsole(python, state, restart);
 const module_ = startModule(python, state, site);
 /** @type {Panel[]} */
 const panels = [
@@ -57,10 +57,12 @@ const panels = [
 ];
 state.open();
 showModules();
-showCondition(python, () => {
+showCondition(python, restart);
+
+function restart() {
   for (const panel of panels) panel.restarting?.();
   void start();
-});
+}
 
 async function start() {
   loading.begin();

@@ -8,6 +8,12 @@ while True:
         while True: pass
     except KeyboardInterrupt: pass"""
 """Prints when it begins, and then computes for ever, whatever interrupts it."""
+DEAF = """import asyncio
+print('waiting', flush=True)
+while True:
+    try: await asyncio.sleep(1000)
+    except BaseException: pass"""
+"""Waits for ever, whatever interrupts it, in a Python that answers meanwhile."""
 FATAL = """import ctypes, time
 print('begun', flush=True)
 time.sleep(0.2)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from playwright.sync_api import expect
 
-from emtests.demo.browser.condition import FATAL, NOTE_TIMES, STUBBORN
+from emtests.demo.browser.condition import DEAF, FATAL, NOTE_TIMES, STUBBORN
 from emtests.demo.browser.console import editor, enter
 from emtests.demo.browser.visit import started
 
@@ -68,6 +68,14 @@ def _restart(visit: Visit) -> None:
     expect(caption).to_contain_text("served.png, 48 × 36: original → sepia → mirror → invert")
 
     page.get_by_role("tab", name="Console").click()
+    _run_and_leave(page, DEAF)
+    expect(page.locator("#console-log .answered").last).to_contain_text("waiting")
+    page.locator("#interrupt").click()
+    page.locator("#console-restart").click()
+    _restarted(page)
+    expect(page.locator("#console-restart")).to_be_hidden()
+    seen["restarted"] = enter(page, "'restarted'")
+
     _run_and_leave(page, FATAL)
     page.locator("#condition.dead").wait_for()
     seen["dead"] = _condition(page)

@@ -19,6 +19,8 @@ const CHARACTERS_IN_VIEW = 1_000;
 const MOST_OF_A_KIND = 200_000;
 /** How often what is shown reaches the log: a program may print thousands of times a second. */
 const MILLISECONDS_BETWEEN_LINES = 30;
+/** How long a program may take to end after an interrupt, before a restart is offered. */
+const MILLISECONDS_FOR_AN_INTERRUPT = 1_000;
 /** The oldest entries go where there are more. */
 const MOST_ENTRIES = 400;
 
@@ -225,8 +227,9 @@ export class Prompt {
 /**
  * @param {Python} python
  * @param {State} state
+ * @param {() => void} restart
  */
-export function startConsole(python, state) {
+export function startConsole(python, state, restart) {
   const panel = element("panel-console");
   const prompt = new Prompt(python, {
     scope: "page",
@@ -235,11 +238,24 @@ export function startConsole(python, state) {
     label: "Python",
   });
   let ready = false;
+  let interrupted = 0;
   prompt.running = (now) => {
     button("console-run").disabled = now || !ready;
     button("interrupt").hidden = !now || !python.canBeInterrupted;
-    if (!now) element("input-form").hidden = true; // an interrupt came in the place of a line
+    if (now) return;
+    element("input-form").hidden = true; // an interrupt came in the place of a line
+    clearTimeout(interrupted);
+    button("console-restart").hidden = true;
   };
+
+  function interrupt() {
+    python.interrupt();
+    clearTimeout(interrupted);
+    // A program may catch it and wait again: then Python answers, and nothing says that it is busy.
+    interrupted = setTimeout(() => {
+      button("console-restart").hidden = false;
+    }, MILLISECONDS_FOR_AN_INTERRUPT);
+  }
 
   async function show() {
     await prompt.open();
@@ -265,7 +281,8 @@ export function startConsole(python, state) {
     show().catch((error) => showError("console-error", wordsOf(error)));
   });
   state.listen("console", () => void runLinked());
-  button("interrupt").addEventListener("click", () => python.interrupt());
+  button("interrupt").addEventListener("click", interrupt);
+  button("console-restart").addEventListener("click", restart);
   button("console-run").addEventListener("click", () => void run());
   button("console-link").addEventListener("click", async () => {
     state.choose("console", { code: prompt.text });
