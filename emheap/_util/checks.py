@@ -34,6 +34,11 @@ def check_integer(value: Any, what: str) -> int:
         raise TypeError(f"{what} must be an int, not {type(value).__name__} {shown}") from None
 
 
+def check_index(value: Any) -> int:
+    """Return `value` as an index: an int, or a bool, for True is 1 to a list as well."""
+    return int(value) if isinstance(value, bool) else check_integer(value, "index")
+
+
 def check_count(value: Any, what: str, element_size: int, limit: int) -> int:
     """Return `value` as a count of elements of at most `limit` bytes together.
 

@@ -188,12 +188,10 @@ class DebugAllocator(WrappingAllocator, Locked):
         low, high = _changed(before, RED_ZONE), _changed(after, RED_ZONE)
         damage = []
         if high:
-            verb = "was" if len(high) == 1 else "were"
-            damage.append(f"overrun: {_span(high[0], high[-1])} after its end {verb} written")
+            damage.append(f"overrun: {_written(high[0], high[-1], 'after its end')}")
         if low:
             nearest, farthest = self._zone - low[-1], self._zone - low[0]
-            verb = "was" if len(low) == 1 else "were"
-            damage.append(f"underrun: {_span(nearest, farthest)} before its start {verb} written")
+            damage.append(f"underrun: {_written(nearest, farthest, 'before its start')}")
         if not damage:
             return ""
         self._draw_zones(record)
@@ -213,6 +211,11 @@ class DebugAllocator(WrappingAllocator, Locked):
 
 def _span(first: int, last: int) -> str:
     return f"byte {first}" if first == last else f"bytes {first} to {last}"
+
+
+def _written(first: int, last: int, where: str) -> str:
+    verb = "was" if first == last else "were"
+    return f"{_span(first, last)} {where} {verb} written"
 
 
 def _changed(data: bytes, expected: int) -> list[int]:

@@ -14,34 +14,10 @@ from emheap.calls.kinds import VOID, Kind, Number, Signature, Void
 from emheap.calls.linker import Wire
 from emheap.calls.lowering import compile_call, wire_of
 from emheap.refs import ArrayRef
-from emheap.types import (
-    float32,
-    float64,
-    int8,
-    int16,
-    int32,
-    int64,
-    uint8,
-    uint16,
-    uint32,
-    uint64,
-)
+from emheap.types import stored_types
 from emheap.types.arrays import encode_elements
 
 __all__ = ["make_map"]
-
-_SCALARS: dict[str, Any] = {
-    "b": int8,
-    "B": uint8,
-    "h": int16,
-    "H": uint16,
-    "i": int32,
-    "I": uint32,
-    "q": int64,
-    "Q": uint64,
-    "f": float32,
-    "d": float64,
-}
 
 
 def make_map(
@@ -67,7 +43,7 @@ def make_map(
 
 
 def _is_element(kind: Kind, services: Conversions) -> bool:
-    return isinstance(kind, Number) and services.convention.letter(kind.format) in _SCALARS
+    return isinstance(kind, Number) and services.convention.letter(kind.format) in stored_types
 
 
 def _refusal(name: str, signature: Signature) -> Callable[..., Any]:
@@ -88,8 +64,8 @@ class _Mapping:
         self._function = function
         self._table = services.arguments.table
         self._temporaries = services.temporaries
-        self._params = [_SCALARS[letter] for letter in wire.params]
-        self._result = _SCALARS[wire.result] if wire.result else None
+        self._params: list[Any] = [stored_types[letter] for letter in wire.params]
+        self._result: Any = stored_types[wire.result] if wire.result else None
 
     def call_each(self, *arrays: Any, out: Any = None) -> Any:
         """By a loop in Python, where C is as near as that."""

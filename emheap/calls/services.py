@@ -34,24 +34,7 @@ from emheap.calls.variable import VariableArguments
 from emheap.calls.wide import lift_wide
 from emheap.errors import NotSupportedError, NullPointerError
 from emheap.refs.pointer import Pointer
-from emheap.types import (
-    boolean,
-    float32,
-    float64,
-    int8,
-    int16,
-    int32,
-    int64,
-    long,
-    size_t,
-    ssize_t,
-    uint8,
-    uint16,
-    uint32,
-    uint64,
-    ulong,
-    utf8,
-)
+from emheap.types import boolean, long, size_t, ssize_t, stored_types, ulong, utf8
 from emheap.types.pointers import PointerTo
 
 if TYPE_CHECKING:
@@ -194,9 +177,7 @@ def _type_of_target(kind: Buffer | Reference) -> Any:
 
 
 _TYPES: dict[str, Any] = {
-    "?": boolean, "b": int8, "B": uint8, "h": int16, "H": uint16, "i": int32, "I": uint32,
-    "l": long, "L": ulong, "q": int64, "Q": uint64, "n": ssize_t, "N": size_t, "f": float32,
-    "d": float64,
+    **stored_types, "?": boolean, "l": long, "L": ulong, "n": ssize_t, "N": size_t,
 }  # fmt: skip
 """By the letter of a number of C's."""
 

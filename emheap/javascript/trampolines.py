@@ -40,6 +40,8 @@ _modules: dict[tuple[str, FunctionType], Any] = {}
 """One compiled module for each type."""
 
 _FUNCTION, _GLOBAL = b"\x00", b"\x03"
+_SIGN_BIT = {"f32": b"\xbc\x41\x1f\x76", "f64": b"\xbd\x42\x3f\x88\xa7"}
+"""Takes a float as an integer of its size, and shifts that right."""
 _LOCAL_GET, _LOCAL_TEE, _CALL, _GLOBAL_SET, _END = b"\x20", b"\x22", b"\x10", b"\x24", b"\x0b"
 
 
@@ -67,12 +69,7 @@ def _giving_signs(kind: FunctionType) -> bytes:
         code += _LOCAL_GET + unsigned(index)
     code += b"\x41\x00"
     for bit, index in enumerate(_floats(params)):
-        wide = params[index] == "f64"
-        code += (
-            _LOCAL_GET
-            + unsigned(index)
-            + (b"\xbd\x42\x3f\x88\xa7" if wide else b"\xbc\x41\x1f\x76")
-        )
+        code += _LOCAL_GET + unsigned(index) + _SIGN_BIT[params[index]]
         code += b"\x41" + unsigned(bit) + b"\x74\x72"  # ... shifted left, combined
     code += _CALL + unsigned(0) + _END
     return module_of(
@@ -94,11 +91,10 @@ def _keeping_sign(kind: FunctionType) -> bytes:
     params, (result,) = kind
     wide = result == "f64"
     number = unsigned(len(params))
-    reinterpret = b"\xbd\x42\x3f\x88\xa7" if wide else b"\xbc\x41\x1f\x76"  # ... shifted right
     code = (
         vector([unsigned(1) + (b"\x7c" if wide else b"\x7d")])
         + b"".join(_LOCAL_GET + unsigned(index) for index in range(len(params)))
-        + _CALL + unsigned(0) + _LOCAL_TEE + number + reinterpret
+        + _CALL + unsigned(0) + _LOCAL_TEE + number + _SIGN_BIT[result]
         + _GLOBAL_SET + unsigned(0) + _LOCAL_GET + number + _END
     )  # fmt: skip
     return module_of(

@@ -10,15 +10,11 @@ from emheap._util.messages import count_of
 from emheap.errors import NotSupportedError
 from emheap.memories.base import Loan, Memory
 from emheap.memories.window import empty_elements
-from emheap.types import Scalar, scalar_types
+from emheap.types import Scalar, stored_types
 
 __all__ = ["HeapView", "lend_indirectly"]
 
 T = TypeVar("T")
-
-_STORED: dict[str, type[Scalar[Any]]] = {kind.format: kind for kind in reversed(scalar_types)}
-"""The type of what is stored, by its format. Views hold the numbers as they are stored, so here
-are none that decode or convert: where two have one format, the plainer stands first."""
 
 
 class _Exporter:
@@ -177,9 +173,11 @@ class HeapView(Sequence[T]):
         Raises TypeError if the bytes do not divide into elements, or are not contiguous.
         """
         self._check_alive()
-        scalar = _STORED.get(format.removeprefix("@"))
+        scalar = stored_types.get(format.removeprefix("@"))
         if scalar is None:
-            raise ValueError(f"cast takes one of the formats {' '.join(_STORED)}, not {format!r}")
+            raise ValueError(
+                f"cast takes one of the formats {' '.join(stored_types)}, not {format!r}"
+            )
         if scalar.size > 1 and self._scalar.size > 1:
             raise TypeError("memoryview: cannot cast between two non-byte formats")
         if not self.contiguous:
@@ -295,5 +293,5 @@ def lend_indirectly(
 ) -> Loan[HeapView[Any]]:
     """A view on `count` elements at an address that was checked."""
     exporter = _Exporter()
-    stored = _STORED.get(scalar.format, scalar)
+    stored = stored_types.get(scalar.format, scalar)
     return Loan(HeapView(memory, stored, address, range(count), exporter), exporter)

@@ -455,7 +455,7 @@ class HeapRef(Generic[T]):
         holder = getattr(self, "_holder", None)  # only where garbage is collected
         if holder is not None:
             holder.follow(block)
-        # The elements last: whoever has the new ones then has the block, too.
+        # The elements go last: a thread that sees the new ones sees the block, too.
         self._block, self._elements = block, block[0]
 
     def _move_to(self, block: Block) -> None:

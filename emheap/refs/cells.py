@@ -14,35 +14,18 @@ from emheap._util.platform import HAS_GIL
 from emheap.memories.base import Elements, Memory
 from emheap.memories.elements import Pin, pin
 from emheap.memories.window import WindowMemory
-from emheap.types import (
-    Scalar,
-    float32,
-    float64,
-    int8,
-    int16,
-    int32,
-    int64,
-    uint8,
-    uint16,
-    uint32,
-    uint64,
-)
+from emheap.types import Scalar, stored_types
 
 _RECORDS: dict[str, Callable[[], Any]] = {"pointees": dict, "tail": int, "origin": type(None)}
 
 __all__ = ["Cells", "WindowCells", "borrowed_cells", "cells_class", "is_direct"]
-
-_SCALARS: dict[str, type[Scalar[Any]]] = {
-    kind.format: kind
-    for kind in (int8, uint8, int16, uint16, int32, uint32, int64, uint64, float32, float64)
-}
 
 
 class Cells:
     """The elements of one block, by format, each made when it is first used."""
 
     __slots__ = (
-        *_SCALARS,
+        *stored_types,
         "__weakref__",
         "_kept",
         "address",
@@ -70,7 +53,7 @@ class Cells:
 
     def __getattr__(self, name: str) -> Any:
         """Make what is not there yet: the elements of a format, or the records of pointers."""
-        scalar = _SCALARS.get(name)
+        scalar = stored_types.get(name)
         if scalar is None:
             return self._make_record(name)
         length = self.length

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, overload
 
-from emheap._util.checks import check_integer
+from emheap._util.checks import check_index
 from emheap._util.messages import format_address
 from emheap._util.released import is_released
 from emheap.blocks.block import Block
@@ -288,11 +288,6 @@ def pointer_at(table: Any, kind: PointerTo, address: int, block: Block | None) -
 # References to pointers
 
 
-def _number_of(index: Any) -> int:
-    """An index as a number. As with a list, True is 1."""
-    return int(index) if isinstance(index, bool) else check_integer(index, "index")
-
-
 class _Pointers(HeapRef[Any], abstract=True):
     """What references to one pointer and to many have in common."""
 
@@ -421,12 +416,12 @@ class PointerArrayRef(_Pointers, ArrayRef[Any]):
             numbers = with_numbers(index)
             found = super().__getitem__(numbers)
             return list(map(self._open, range(len(self))[numbers], found))
-        number = _number_of(index)
+        number = check_index(index)
         return self._open(self._positive(number), super().__getitem__(number))
 
     def __setitem__(self, index: Any, value: Any) -> None:
         if not isinstance(index, slice):
-            number = _number_of(index)
+            number = check_index(index)
             address, block = self._address_of(value)
             super().__setitem__(number, address)
             self._note(self._positive(number), block)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
-from emheap._util.checks import check_count, check_integer
+from emheap._util.checks import check_count, check_index
 from emheap._util.messages import count_of, format_address
 from emheap._util.released import is_released
 from emheap._util.sites import caller_site
@@ -128,8 +128,7 @@ class StructArrayRef(StructuredRef[S], Sequence[S]):
         self._store(position * self._stride, data, notes.pointees)
 
     def _check_index(self, index: Any) -> int:
-        # As with a list, True is 1.
-        position = int(index) if isinstance(index, bool) else check_integer(index, "index")
+        position = check_index(index)
         count = self._count
         if -count <= position < count:
             return position % count
@@ -316,7 +315,7 @@ class StructArrayRef(StructuredRef[S], Sequence[S]):
         super()._move_to(block)
 
     def _hold(self, block: Block) -> None:
-        # The elements go last: whoever has the new ones then has the length, too.
+        # The elements go last: a thread that sees the new ones sees their number, too.
         self._count = block[2].count or 0
         super()._hold(block)
 

@@ -31,6 +31,7 @@ from emheap.types.scalars import pointer32 as pointer32
 from emheap.types.scalars import pointer53 as pointer53
 from emheap.types.scalars import pointer64 as pointer64
 from emheap.types.scalars import scalar_types as scalar_types
+from emheap.types.scalars import stored_types as stored_types
 from emheap.types.scalars import uint8 as uint8
 from emheap.types.scalars import uint16 as uint16
 from emheap.types.scalars import uint32 as uint32

@@ -32,6 +32,7 @@ __all__ = [
     "pointer53",
     "pointer64",
     "scalar_types",
+    "stored_types",
     "to_float",
     "uint8",
     "uint16",
@@ -323,6 +324,10 @@ scalar_types: tuple[type[Scalar[Any]], ...] = (
     pointer64,
 )
 """The types that have every flat name, in the order of wasm-heap-manager's documentation."""
+
+stored_types: dict[str, type[Scalar[Any]]] = {kind.format: kind for kind in reversed(scalar_types)}
+"""The type of what is stored, by its format. Here are none that decode or convert: where two have
+one format, the plainer stands first in `scalar_types`."""
 
 BYTE_ORDER = "<" if sys.byteorder == "little" else ">"
 """The prefix for ``struct``: emheap reads the byte order of the machine it runs on."""
