@@ -105,9 +105,11 @@ class HeapCorruptionError(HeapError):
 
 class ForeignTrapError(HeapError, RuntimeError):
     """Raised when a library's function did not return: it trapped, aborted or ended its program;
-    and when a module did so as it started, or could not start.
+    when a module's malloc or free did so; and when a module did so as it started, or could not
+    start.
 
-    `reason` says what happened, `function` names the C function.
+    `reason` says what happened, `function` names the C function. The error of wasmtime or of
+    JavaScript is its ``__cause__``.
     """
 
     reason: str = ""

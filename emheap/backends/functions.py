@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from emheap._util.checks import check_choice
 from emheap.allocators.base import Allocator
 from emheap.allocators.functions import FunctionsAllocator
 from emheap.allocators.pool import PoolAllocator
-from emheap.errors import NotSupportedError
+from emheap.errors import ForeignTrapError, NotSupportedError
+
+if TYPE_CHECKING:
+    from emheap.calls.linker import TrapReport
 
 __all__ = [
     "AllocatorChoice",
@@ -18,6 +21,8 @@ __all__ = [
     "make_allocator",
     "missing_function",
     "pages_refusal",
+    "reporting_traps",
+    "trap_error",
     "wrong_signature",
     "wrong_type",
 ]
@@ -71,6 +76,40 @@ def wrong_signature(
     )
 
 
+def reporting_traps(
+    name: str,
+    function: Callable[..., Any],
+    kinds: tuple[type[BaseException], ...],
+    explain: Callable[[BaseException], TrapReport | None],
+) -> Callable[..., Any]:
+    """`function`, which raises a ForeignTrapError for an error of one of `kinds`, if `explain`
+    knows what it means."""
+
+    def call(*arguments: int) -> Any:
+        try:
+            return function(*arguments)
+        except kinds as error:
+            report = explain(error)
+            if report is None:
+                raise
+            raise trap_error(name, arguments, report) from error
+
+    return call
+
+
+def trap_error(name: str, arguments: Iterable[int], report: TrapReport) -> ForeignTrapError:
+    """The error for one of the two functions, which did not return."""
+    text = (
+        f"the module's {name}({', '.join(map(str, arguments))}), which the heap called, did not "
+        f"return: {report.reason}"
+    )
+    if report.closes:
+        text += "; the module cannot go on: make a new one, and open that"
+    made = ForeignTrapError(text)
+    made.reason, made.function = report.reason, name
+    return made
+
+
 def make_allocator(
     choice: AllocatorChoice, malloc: Function, free: Function, pointer_size: int, *, pool: bool
 ) -> Allocator:
@@ -81,6 +120,8 @@ def make_allocator(
 
     Raises NotSupportedError for functions that cannot be called as the heap would.
     """
+    if malloc.name in _PINNED and malloc.takes == 2:
+        raise NotSupportedError(_advice(malloc, free))
     for what, function in (("malloc", malloc), ("free", free)):
         parameters = choice.parameters(what)
         if function.takes is not None and function.takes != len(parameters):
@@ -107,12 +148,14 @@ _CONVENTIONS = {
     (2, 3): "if {malloc} takes an alignment after the size, and {free} both after the address, as "
     "wasm-bindgen's functions do, pass sized_free=True, aligned=True",
 }
+_PINNED = ("__new", "__alloc")
+"""AssemblyScript's: of a size and the number of a class, which looks like an alignment."""
 
 
 def _advice(malloc: Function, free: Function) -> str:
     """How to have two functions called as they take their arguments."""
     names = {"malloc": repr(malloc.name), "free": repr(free.name)}
-    if malloc.name in ("__new", "__alloc"):
+    if malloc.name in _PINNED:
         return (
             f"{names['malloc']} is AssemblyScript's, whose garbage collector frees what is not "
             "pinned: pass functions, malloc=lambda size: pin(new(size, 1)), free=unpin"
@@ -123,11 +166,9 @@ def _advice(malloc: Function, free: Function) -> str:
     return f"name others, or {_OWN_FUNCTIONS}"
 
 
-_ALLOCATORS = """
-malloc calloc realloc free alloc dealloc allocate deallocate sbrk memalign alignedalloc
-wbindgenmalloc wbindgenfree cabirealloc opamalloc opafree sqlite3malloc sqlite3free
-"""
-"""Names of an allocator's functions, in small letters and without underscores."""
+_ALLOCATORS = ["free", "libcfree", "sbrk", "memalign", "delete"]
+"""Names of an allocator's functions, in small letters and without underscores, beside those that
+have "alloc" in them."""
 _RUNTIMES = """
 __new __pin __unpin __alloc __retain __release __collect __rtti_base getsp resume go_scheduler
 _initialize _start
@@ -141,7 +182,11 @@ def allocator_exports(names: Iterable[str]) -> list[str]:
 
 
 def _shows_allocator(name: str) -> bool:
-    return name in _RUNTIMES.split() or name.replace("_", "").lower() in _ALLOCATORS.split()
+    plain = name.replace("_", "").lower()
+    # Those that wasm-bindgen makes are for Rust, whose own allocator its later releases export
+    # as __wbindgen_export_0 and the like.
+    known = name in _RUNTIMES.split() or name.startswith("__wbindgen_")
+    return known or "alloc" in plain or plain in _ALLOCATORS
 
 
 def pages_refusal(names: list[str]) -> NotSupportedError:

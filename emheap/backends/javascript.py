@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +22,14 @@ from emheap.backends.functions import (
     make_allocator,
     missing_function,
     pages_refusal,
+    reporting_traps,
+    trap_error,
     wrong_signature,
     wrong_type,
 )
 from emheap.backends.process import open_own_linker
 from emheap.blocks.options import Options
-from emheap.errors import NotSupportedError, OutOfMemoryError
+from emheap.errors import ForeignTrapError, NotSupportedError, OutOfMemoryError
 from emheap.heap.manager import HeapManager
 from emheap.javascript.bridge import tag_of
 from emheap.javascript.capture import CapturedMemory
@@ -48,7 +51,7 @@ from emheap.memories.polled import PolledMemory
 from emheap.memories.process import ProcessMemory
 
 if TYPE_CHECKING:
-    from emheap.calls.linker import Linker
+    from emheap.calls.linker import Linker, TrapReport
 
 __all__ = [
     "make_grow",
@@ -109,11 +112,26 @@ def _is_javascript(function: Any) -> bool:
 def _given(what: str, function: Any, pointer_size: int, name: str = "") -> Function:
     """A function that was passed, or found under a name."""
     if not _is_javascript(function):
-        return Function(what, function, None)
+        call = reporting_traps(what, function, (JsException,), _explain)
+        return Function(what, call, None)
     named = name or str(function.name) or what
+    if named.isdecimal():  # an export's own name, which is its number in the module
+        named = what
     if is_exported_function(function):
         _check_type(what, named, function, f"i{8 * pointer_size}")
-    return Function(named, adapt_function(function), parameter_count(function))
+
+    def failed(error: JsException, arguments: tuple[int, ...]) -> BaseException:
+        return trap_error(named, arguments, _explain(error))
+
+    return Function(named, adapt_function(function, failed), parameter_count(function))
+
+
+def _explain(error: BaseException) -> TrapReport:
+    from emheap.calls.linker_javascript import explain
+
+    report = explain(error)
+    assert report is not None  # of a JsException it always says something
+    return report
 
 
 def _check_type(what: str, name: str, function: Any, integer: str) -> None:
@@ -295,22 +313,25 @@ def _named_function(module: Any, name: Any) -> tuple[Any, str]:
     return None, ""
 
 
+_NO_ROOM = re.compile(r"OOM|enlarge memory|out of memory", re.IGNORECASE)
+"""What a module of Emscripten's aborts with where its memory cannot grow."""
+
+
 def _noticing_exhaustion(malloc: Callable[..., Any]) -> Callable[..., Any]:
     """`malloc`, for modules that abort or throw where there is no room."""
 
     def call(size: int, *more: int) -> Any:
         try:
             return malloc(size, *more)
-        except JsException as error:
-            text = str(error)
-            if "Failed to allocate" in text:  # sqlite.org's, which goes on
+        except ForeignTrapError as error:
+            if "Failed to allocate" in error.reason:  # sqlite.org's, which goes on
                 return 0
-            if "memory" not in text.lower() and "OOM" not in text:
+            if not _NO_ROOM.search(error.reason):
                 raise
             raise OutOfMemoryError(
                 f"the module aborted for want of {size} bytes, and is unusable now; link it with "
                 "emcc -sALLOW_MEMORY_GROWTH, or -sABORTING_MALLOC=0 to have it refuse instead"
-            ) from error
+            ) from error.__cause__
 
     return call
 

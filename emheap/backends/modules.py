@@ -161,7 +161,8 @@ def wrap_wasm_instance(
     the store open; ``store.close()`` takes effect when the last of them is gone.
 
     Raises ImportError without wasmtime, NotSupportedError where an export is missing or takes
-    other arguments, and TypeError. A trap in the module's own functions is passed on as it is.
+    other arguments, and TypeError. Where one of the two functions traps, allocating or freeing
+    raises ForeignTrapError; what was freed is live still.
     """
     checked = check_options(options, "memory", *AllocatorChoice._fields)
     choice = AllocatorChoice(malloc, free, sized_free, aligned, wrap_only).check()

@@ -6,7 +6,6 @@ import ctypes
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from emheap._util.messages import add_note
 from emheap.allocators.base import Allocator
 from emheap.allocators.pages import PageAllocator
 from emheap.allocators.pool import PoolAllocator
@@ -18,6 +17,7 @@ from emheap.backends.functions import (
     make_allocator,
     missing_function,
     pages_refusal,
+    reporting_traps,
     wrong_signature,
     wrong_type,
 )
@@ -32,7 +32,7 @@ from emheap.memories.wasmtime_lifetime import is_open
 if TYPE_CHECKING:
     import wasmtime
 
-    from emheap.calls.linker import Linker
+    from emheap.calls.linker import Linker, TrapReport
 
 __all__ = ["open_wasmtime_heap"]
 
@@ -211,7 +211,7 @@ def _find_function(
         _check_owner(module.store, given, f"the function given as {what}")
         return _check_function(module, what, what, given, pointer_size)
     if callable(given):
-        return Function(what, given, None)
+        return Function(what, _reporting(what, given), None)
     raise wrong_type(what, given)
 
 
@@ -225,22 +225,20 @@ def _check_function(
         raise wrong_signature(what, name, takes, gives, integer)
     letter = "I" if pointer_size == 4 else "Q"  # unsigned, as Python's sizes and addresses are
     run = bind_function(module.store, function, letter * len(takes), letter * len(gives))
-    return Function(name, _noting(name, run), len(takes))
+    return Function(name, _reporting(name, run), len(takes))
 
 
-def _noting(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function`, which says of a trap where it came from."""
+def _reporting(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, of which a trap is a ForeignTrapError."""
     import wasmtime
 
-    def call(*arguments: int) -> Any:
-        try:
-            return function(*arguments)
-        except (wasmtime.Trap, wasmtime.WasmtimeError) as error:
-            numbers = ", ".join(map(str, arguments))
-            add_note(error, f"in the module's {name}({numbers}), which the heap called")
-            raise
+    return reporting_traps(name, function, (wasmtime.Trap, wasmtime.WasmtimeError), _explain)
 
-    return call
+
+def _explain(error: BaseException) -> TrapReport | None:
+    from emheap.calls.linker_wasmtime import explain
+
+    return explain(error)
 
 
 def _unless_closed(store: Any, free: Callable[..., Any]) -> Callable[..., Any]:

@@ -120,11 +120,15 @@ def parameter_count(function: Any) -> int | None:
     return count if count or is_exported_function(function) else None
 
 
-def adapt_function(function: Any) -> Callable[..., Any]:
+def adapt_function(
+    function: Any,
+    failed: Callable[[JsException, tuple[int, ...]], BaseException] | None = None,
+) -> Callable[..., Any]:
     """A JavaScript function of addresses and sizes, as a Python function.
 
     A module with 64-bit memory may take BigInts or, through Emscripten's wrappers, numbers: which
-    it is shows at the first call, for the others are refused before anything happens.
+    it is shows at the first call, for the others are refused before anything happens. What the
+    function throws is raised as it is, or as what `failed` makes of it and the arguments.
     """
     if not isinstance(function, JsProxy):
         return function  # type: ignore[no-any-return]
@@ -135,10 +139,12 @@ def adapt_function(function: Any) -> Callable[..., Any]:
         try:
             result = function(*map(convert, values))
         except JsException as error:
-            if convert is big_int or error.name != "TypeError" or "BigInt" not in str(error):
+            if convert is int and error.name == "TypeError" and "BigInt" in str(error):
+                convert = big_int
+                return call(*values)
+            if failed is None:
                 raise
-            convert = big_int
-            result = function(*map(big_int, values))
+            raise failed(error, values) from error
         return int(result) if isinstance(result, int) else result
 
     return call

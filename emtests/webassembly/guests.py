@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,10 @@ class Guest:
     def _call(self, name: str, arguments: list[tuple[str, Any]]) -> Any:
         raise NotImplementedError
 
+    def function(self, name: str) -> Callable[..., Any]:
+        """A Python function that calls an export, with numbers of 32 bits."""
+        raise NotImplementedError
+
     def grow_memory(self, pages: int) -> int:
         """Grow the memory from outside the module; gives the pages of before."""
         raise NotImplementedError
@@ -134,6 +138,9 @@ class WasmtimeGuest(Guest):
     def _call(self, name: str, arguments: list[tuple[str, Any]]) -> Any:
         return self.exports[name](self.store, *(value for _, value in arguments))
 
+    def function(self, name: str) -> Callable[..., Any]:
+        return partial(self.exports[name], self.store)
+
     def grow_memory(self, pages: int) -> int:
         import wasmtime
 
@@ -162,6 +169,10 @@ class JavaScriptGuest(Guest):
     def _call(self, name: str, arguments: list[tuple[str, Any]]) -> Any:
         function = getattr(self.instance.exports, name)
         return function(*(self._convert(*argument) for argument in arguments))
+
+    def function(self, name: str) -> Callable[..., Any]:
+        export = getattr(self.instance.exports, name)
+        return lambda *numbers: export(*numbers)
 
     def _convert(self, kind: str, value: Any) -> Any:
         from emheap.javascript.bridge import big_int

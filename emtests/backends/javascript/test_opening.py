@@ -8,9 +8,10 @@ import emtests_modules
 import js
 import pytest
 from pyodide.code import run_js
+from pyodide.ffi import JsException
 
 import emheap
-from emheap import HeapManager, NotSupportedError, OutOfMemoryError, int32, uint8
+from emheap import ForeignTrapError, HeapManager, NotSupportedError, OutOfMemoryError, int32, uint8
 from emheap.backends.javascript import make_grow
 from emheap.javascript.bridge import big_int
 from emtests.backends.javascript.buffers import js_object, memory64, wasm_memory
@@ -138,11 +139,21 @@ def test_a_module_that_throws_for_want_of_memory_and_goes_on(exports: Any) -> No
         heap.alloc_array(uint8, 5000)
 
 
-def test_other_errors_of_malloc_are_passed_on(exports: Any) -> None:
-    broken = run_js("(size) => { throw new WebAssembly.RuntimeError('unreachable'); }")
-    heap = wrap_module(js_object(wasmMemory=exports.memory, _malloc=broken, _free=exports.free))
-    with pytest.raises(Exception, match="unreachable"):
-        heap.alloc(int32)
+def test_other_errors_of_malloc_are_no_want_of_memory(exports: Any) -> None:
+    for thrown, closes in (
+        ("unreachable", False),
+        ("memory access out of bounds", False),
+        ("Aborted(Assertion failed: heap is whole)", True),
+    ):
+        throw = f"(size) => {{ throw new WebAssembly.RuntimeError({thrown!r}); }}"
+        module = js_object(wasmMemory=exports.memory, _malloc=run_js(throw), _free=exports.free)
+        with pytest.raises(ForeignTrapError) as caught:
+            wrap_module(module).alloc_array(uint8, 3000)
+        assert caught.value.function == "_malloc"
+        assert "the module's _malloc(3000), which the heap called" in str(caught.value)
+        assert caught.value.reason.startswith(thrown)
+        assert str(caught.value).endswith("make a new one, and open that") is closes
+        assert isinstance(caught.value.__cause__, JsException)
 
 
 def test_functions_can_be_others(exports: Any) -> None:

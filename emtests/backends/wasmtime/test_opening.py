@@ -353,6 +353,28 @@ def test_pages_of_a_single_byte(size: int) -> None:
         ref.free()
 
 
+ALLOCATORS = (
+    "malloc", "my_alloc", "allocateBytes", "cabi_realloc", "__libc_free", "free", "_sbrk",
+    "__wbindgen_export_0", "__unpin", "go_scheduler",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ALLOCATORS)
+def test_no_pages_are_added_beside_what_looks_like_an_allocator(name: str) -> None:
+    running = run_module(f'(module (memory (export "memory") 1) (func (export "{name}")))')
+    words = rf"for modules that never allocate, and this one exports {name}: .*wrap_only=True"
+    with pytest.raises(NotSupportedError, match=words):
+        open_running(running, malloc=None, free=None)
+    assert open_running(running, wrap_only=True).read_int32(64) == 0
+
+
+@pytest.mark.parametrize("name", ["freeze", "local", "wbindgen", "news"])
+def test_pages_are_added_beside_functions_of_other_names(name: str) -> None:
+    running = run_module(f'(module (memory (export "memory") 1) (func (export "{name}")))')
+    with open_running(running, malloc=None, free=None).alloc(int32, 5) as number:
+        assert number.address >= 65536
+
+
 # Addresses
 
 
