@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -114,22 +115,29 @@ def test_looking_changes_neither_the_blocks_nor_their_order() -> None:
     assert owner_of(heap, refs[0].address) is None
 
 
-class _Exhausted(dict[int, Any]):
-    """A table that finds no memory for what enters it again, once."""
+class _Table(dict[int, Any]):
+    def __init__(self, blocks: dict[int, Any], index: ExtentIndex) -> None:
+        super().__init__(blocks)
+        self.index = index
 
-    failed = False
+
+class _Exhausted(_Table):
+    """A table that finds no memory for what enters it again, until the index gives its own back."""
+
+    updates = 0
 
     def update(self, *given: Any) -> None:
-        if self.failed:
+        self.updates += 1
+        if self.updates > 1:
+            assert self.updates > 2 or not self.index._known, "there is no memory still"
             super().update(*given)
             return
-        self.failed = True
         super().update((address, None) for address, _ in given[0])
         super().popitem()
         raise MemoryError
 
 
-class _Emptied(dict[int, Any]):
+class _Emptied(_Table):
     """A table whose last block another thread frees after it was found not to be empty."""
 
     def __bool__(self) -> bool:
@@ -140,12 +148,38 @@ class _Emptied(dict[int, Any]):
 def test_no_block_is_lost_where_closing_gaps_fails(heap: HeapManager, kind: Any) -> None:
     refs = [heap.alloc_array(uint8, 40) for _ in range(3)]
     blocks = {block[1]: block for block in heap._table if kind is _Exhausted}
-    table, index = kind(blocks), ExtentIndex()
+    index = ExtentIndex()
+    table = kind(blocks, index)
     for _ in range(100):
         found = index.containing(refs[-1].address + 1, [table], heap._table.is_live)
         assert found is blocks.get(refs[-1].address)
     assert list(table.items()) == list(blocks.items())
     heap.free_all()
+
+
+class _LayoutAskedOnce:
+    """Runs a function when its size is asked for first, as a finalizer may run at any moment."""
+
+    def __init__(self, function: Callable[[], object]) -> None:
+        self._functions = [function]
+
+    @property
+    def byte_size(self) -> int:
+        while self._functions:
+            self._functions.pop()()
+        return 16
+
+
+def test_an_index_that_is_begun_again_while_it_is_brought_up_to_date_is_complete() -> None:
+    index = ExtentIndex()
+    layouts = [_LayoutAskedOnce(lambda: None) for _ in range(3)]
+    layouts[1] = _LayoutAskedOnce(index.forget)  # once the first block is entered
+    table: dict[int, Any] = {
+        start: (None, start, layout, None, 0)
+        for start, layout in zip((16, 32, 48), layouts, strict=True)
+    }
+    for start in table:
+        assert index.containing(start + 15, [table], lambda block: True) is table[start]
 
 
 def test_of_blocks_in_each_other_the_innermost_is_found(heap: HeapManager) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import struct
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import wasmtime
+from wasmtime import _bindings
 
 from emheap.calls import wasmtime_call
 from emheap.calls.wasmtime_call import bind_function, calls_directly
@@ -105,4 +108,34 @@ def test_what_wasmtime_may_lack(monkeypatch: pytest.MonkeyPatch, lack: str) -> N
 
     monkeypatch.setattr(wasmtime_call, "_direct", None)
     monkeypatch.setattr(wasmtime_call, lack, fail)
+    assert not calls_directly()
+
+
+class _WideSlot(ctypes.Structure):
+    _fields_ = [("bytes", ctypes.c_byte * 24)]
+
+
+@pytest.mark.parametrize(
+    ("place", "declared"),
+    [
+        (0, ctypes.POINTER(ctypes.c_int)),
+        (1, ctypes.POINTER(ctypes.c_int)),
+        (2, ctypes.POINTER(_WideSlot)),
+        (3, ctypes.c_int),
+        (4, ctypes.POINTER(ctypes.POINTER(ctypes.c_int))),
+    ],
+)
+def test_a_function_with_another_argument_is_not_called(
+    monkeypatch: pytest.MonkeyPatch, place: int, declared: Any
+) -> None:
+    """A release whose function takes something else in one place is called the slow way, and
+    not tried: that would end the process."""
+    function: Any = getattr(_bindings, "_wasmtime_func_call_unchecked")  # noqa: B009
+    takes = list(function.argtypes)
+    assert len(takes) == 5
+    takes[place] = declared
+    changed = SimpleNamespace(argtypes=takes)
+    monkeypatch.setattr(_bindings, "_wasmtime_func_call_unchecked", changed)
+    monkeypatch.setattr(wasmtime_call, "_direct", None)
+    monkeypatch.setattr(wasmtime_call, "_try_out", lambda: pytest.fail("it was tried"))
     assert not calls_directly()

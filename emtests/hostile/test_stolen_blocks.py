@@ -40,6 +40,8 @@ by_kind = pytest.mark.parametrize(
 )
 TAKEN_AT_EVERY_CALL = ("int32", "utf8", "Node", "Vec", "Packed", "Pointer")
 RIGHT = (UseAfterFreeError, BufferInUseError)
+FREED = 0xDD
+"""What a debug heap writes over a block that is freed."""
 
 
 def judge(name: str, thief: Thief, call: Callable[[], Any]) -> None:
@@ -52,9 +54,11 @@ def judge(name: str, thief: Thief, call: Callable[[], Any]) -> None:
         # A resized block is shorter; a view made before ends with its block.
         views = type(error) is ValueError and ("view" in name or "edit" in name)
         assert thief.resizes or views, f"{name}: {error!r}"
-    assert str(MARK * 0x01010101) not in repr(result), f"{name}: another's bytes were read"
-    if isinstance(result, bytes):
-        assert MARK not in result, f"{name}: another's bytes were read"
+    for byte, whose in (MARK, "another's"), (FREED, "freed"):
+        number = int.from_bytes(bytes([byte] * 4), "little", signed=True)
+        assert str(number) not in repr(result), f"{name}: {whose} bytes were read"
+        if isinstance(result, bytes):
+            assert byte not in result, f"{name}: {whose} bytes were read"
     if not thief.struck:
         assert error is None, f"{name}: {error!r}"
     del error, around

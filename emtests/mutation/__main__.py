@@ -10,14 +10,15 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from queue import SimpleQueue
 
 from emtests.mutation.mutants import Mutant, find_mutants
-from emtests.mutation.trial import Copy, Verdict
+from emtests.mutation.trial import Copy
 from pyodide_demo.environment import CHECKOUT
 
 AREAS = (
@@ -56,51 +57,101 @@ def judgements() -> dict[str, str]:
     return dict(line.split(" | ", 1) for line in lines if " | " in line)
 
 
-def try_out(
-    mutants: Sequence[Mutant], jobs: int, limit: float, pytest_arguments: Sequence[str]
-) -> list[Verdict]:
-    """The verdicts, each printed as it comes."""
-    with tempfile.TemporaryDirectory() as scratch:
-        copies: SimpleQueue[Copy] = SimpleQueue()
+class Trials:
+    """Tries mutants out, several at a time, and keeps what it finds out in a folder."""
+
+    def __init__(
+        self, results: Path, scratch: Path, jobs: int, limit: float, pytest_arguments: Sequence[str]
+    ) -> None:
+        self._limit = limit
+        self._jobs = jobs
+        self._copies: SimpleQueue[Copy] = SimpleQueue()
         for number in range(jobs):
-            copies.put(Copy(Path(scratch) / str(number), pytest_arguments))
-        copy = copies.get()
+            self._copies.put(Copy(scratch / str(number), pytest_arguments))
+        self._file = results / "verdicts"
+        self._killers = _read_verdicts(self._file)
         print("Looking which test runs which line ...", flush=True)
-        tests = copy.measure()
-        copies.put(copy)
+        with self._a_copy() as copy:
+            self._tests = copy.measure(results)
 
-        def try_one(mutant: Mutant) -> Verdict:
-            copy = copies.get()
-            try:
-                verdict = Verdict(mutant, copy.try_out(mutant, tests, limit))
-            finally:
-                copies.put(copy)
-            print(f"{verdict.killer or 'SURVIVED'}\n    {_describe(mutant)}", flush=True)
-            return verdict
+    def try_out(self, mutants: Sequence[Mutant]) -> dict[Mutant, str]:
+        """What notices each mutant, and "" where nothing does; printed as it is found out.
 
-        with ThreadPoolExecutor(jobs) as executor:
-            return [*executor.map(try_one, mutants)]
+        A test that fails without any mutant, too, as some do on a busy machine, notices nothing:
+        what it seemed to notice is tried with the other tests.
+        """
+        trusted: set[str] = set()
+        while True:
+            with ThreadPoolExecutor(self._jobs) as executor:
+                killers = [*executor.map(self._killer_of, mutants)]
+            doubtful = {name for name in killers if "::" in name} - trusted
+            with self._a_copy() as copy:
+                failing = {*copy.failing(sorted(doubtful))} if doubtful else set()
+            if not failing:
+                return dict(zip(mutants, killers, strict=True))
+            print(f"These fail without any mutant: {', '.join(sorted(failing))}", flush=True)
+            trusted |= doubtful - failing
+            self._tests.leave_out(failing)
+            self._killers = {
+                name: killer for name, killer in self._killers.items() if killer not in failing
+            }
+
+    def _killer_of(self, mutant: Mutant) -> str:
+        name = _describe(mutant)
+        if name not in self._killers:
+            with self._a_copy() as copy:
+                self._killers[name] = copy.try_out(mutant, self._tests, self._limit)
+            with self._file.open("a", encoding="utf-8") as file:
+                file.write(f"{name}\t{self._killers[name]}\n")
+            print(f"{self._killers[name] or 'SURVIVED'}\n    {name}", flush=True)
+        return self._killers[name]
+
+    @contextmanager
+    def _a_copy(self) -> Iterator[Copy]:
+        copy = self._copies.get()
+        try:
+            yield copy
+        finally:
+            self._copies.put(copy)
+
+
+def _read_verdicts(file: Path) -> dict[str, str]:
+    """What tests notice each mutant that an earlier run tried, and "" where none does."""
+    if not file.exists():
+        return {}
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return {name: killer for name, _, killer in (line.partition("\t") for line in lines)}
 
 
 def main() -> int:
     options, pytest_arguments = _parse()
     mutants = choose(options.count, options.seed, options.areas)
-    verdicts = try_out(mutants, options.jobs, options.seconds, pytest_arguments)
-    survivors = [verdict.mutant for verdict in verdicts if not verdict.killer]
+    known = {} if options.judged else judgements()
+    tried = [mutant for mutant in mutants if mutant.key(CHECKOUT) not in known]
+    with tempfile.TemporaryDirectory() as scratch:
+        results = options.results or Path(scratch) / "results"
+        results.mkdir(parents=True, exist_ok=True)
+        trials = Trials(results, Path(scratch), options.jobs, options.seconds, pytest_arguments)
+        killers = trials.try_out(tried)
+    return _tell([mutant for mutant in mutants if not killers.get(mutant)], len(mutants))
+
+
+def _tell(survivors: Sequence[Mutant], count: int) -> int:
+    """Print the outcome; whether nine of ten were noticed, and the others are judged."""
     known = judgements()
     print("\nSurvivors:")
     for mutant in survivors:
         print(f"{_describe(mutant)}\n    {known.get(mutant.key(CHECKOUT), 'not judged yet')}")
-    killed = len(verdicts) - len(survivors)
-    percent = 100 * killed / len(verdicts)
-    print(f"\n{killed} of {len(verdicts)} killed, {percent:.1f} %")
+    killed = count - len(survivors)
+    percent = 100 * killed / count
+    print(f"\n{killed} of {count} killed, {percent:.1f} %")
     unjudged = [mutant for mutant in survivors if mutant.key(CHECKOUT) not in known]
     print(f"{len(survivors) - len(unjudged)} survivors are judged, {len(unjudged)} are not")
     return int(percent < LEAST_PERCENT or bool(unjudged))
 
 
 def _describe(mutant: Mutant) -> str:
-    return f"{mutant.key(CHECKOUT)}  (line {mutant.line})"
+    return f"{mutant.key(CHECKOUT)}  (line {mutant.line}, byte {mutant.start})"
 
 
 def _parse() -> tuple[argparse.Namespace, Sequence[str]]:
@@ -118,6 +169,18 @@ def _parse() -> tuple[argparse.Namespace, Sequence[str]]:
         type=float,
         default=120,
         help="how long the tests for one mutant may take, the shortest first (default: 120)",
+    )
+    parser.add_argument(
+        "--results",
+        type=Path,
+        metavar="FOLDER",
+        help="keep in this folder which test runs which line and what was tried, and go on from "
+        "there; a changed checkout needs another one",
+    )
+    parser.add_argument(
+        "--judged",
+        action="store_true",
+        help="try those that are judged as well, which count as not noticed otherwise",
     )
     parser.add_argument(
         "--areas",

@@ -45,6 +45,12 @@ class CoveringTests:
         self._tests = {name: _Test(name, *rest) for name, rest in tests.items()}
         self._hiding = [test for test in self._tests.values() if test.hides]
 
+    def leave_out(self, names: Iterable[str]) -> None:
+        """Never choose these tests, for they fail without any mutant."""
+        for name in names:
+            self._tests.pop(name, None)
+        self._hiding = [test for test in self._hiding if test.name in self._tests]
+
     def of(self, mutant: Mutant, limit: float) -> Iterator[tuple[Sequence[str], float]]:
         """Names of tests that may notice a mutant, of `limit` seconds in all, and their seconds.
 

@@ -20,7 +20,7 @@ from emtests.mutation.recording import RECORD_VARIABLE
 from emtests.mutation.selecting import LIST_VARIABLE
 from pyodide_demo.environment import CHECKOUT, private_folder
 
-__all__ = ["Copy", "Verdict"]
+__all__ = ["Copy"]
 
 _PARTS = ("emheap", "emtests", "pyodide_demo", "README.md", "pyproject.toml", "CHANGELOG.md")
 
@@ -39,15 +39,6 @@ relative_files = true
 """
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What the tests said of a mutant."""
-
-    mutant: Mutant
-    killer: str
-    """The test that failed first, or how the run ended; empty where nothing was noticed."""
-
-
 class Copy:
     """A copy of the checkout, for one mutant after the other."""
 
@@ -62,23 +53,34 @@ class Copy:
             elif source.exists():
                 shutil.copy(source, folder / name)
 
-    def measure(self) -> CoveringTests:
-        """Run every test once, on the code as it is, and see what it runs."""
+    def measure(self, results: Path) -> CoveringTests:
+        """Run every test once, on the code as it is, and see what it runs.
+
+        What an earlier run left in the folder `results` is taken as it is.
+        """
         settings, data, record = (
-            self.folder / f"measured-{name}" for name in ("settings", "lines", "tests")
+            results / f"measured-{name}" for name in ("settings", "lines", "tests")
         )
-        settings.write_text(_COVERAGE_SETTINGS, encoding="utf-8")
-        command = ["-m", "coverage", "run", f"--rcfile={settings}", f"--data-file={data}"]
-        without = (f"--ignore=emtests/{name}" for name in _WITHOUT)
-        problem = self._run_pytest(
-            [*command, "-m", "pytest", "-p", "emtests.mutation.recording"],
-            ["-m", "not slow and not once", *without],
-            {RECORD_VARIABLE: str(record)},
-            _MEASURING_SECONDS,
-        )
-        if problem:
-            raise SystemExit(f"Without any mutant a test fails: {problem}")
+        if not record.exists():
+            settings.write_text(_COVERAGE_SETTINGS, encoding="utf-8")
+            command = ["-m", "coverage", "run", f"--rcfile={settings}", f"--data-file={data}"]
+            without = (f"--ignore=emtests/{name}" for name in _WITHOUT)
+            run = self._run_pytest(
+                [*command, "-m", "pytest", "-p", "emtests.mutation.recording"],
+                ["-m", "not slow and not once", *without],
+                {RECORD_VARIABLE: str(record)},
+                _MEASURING_SECONDS,
+            )
+            if run.exit_code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+                record.unlink(missing_ok=True)
+                raise SystemExit(f"The tests cannot be run: {run.killer()}")
+            for name in run.failed():
+                print(f"It fails without any mutant, and is left out: {name}", flush=True)
         return CoveringTests(CHECKOUT, data, record)
+
+    def failing(self, names: Sequence[str]) -> list[str]:
+        """Those of some tests that fail on the code as it is."""
+        return self._run_some(names, _MEASURING_SECONDS).failed()
 
     def try_out(self, mutant: Mutant, tests: CoveringTests, limit: float) -> str:
         """What notices the mutant: the first test that fails, or how the run ends."""
@@ -87,7 +89,8 @@ class Copy:
         file.write_bytes(mutant.apply(source))
         try:
             for names, seconds in tests.of(mutant, limit):
-                killer = self._run_some(names, _STARTING_SECONDS + _SLOWER * seconds)
+                run = self._run_some(names, _STARTING_SECONDS + _SLOWER * seconds, "-x")
+                killer = run.killer()
                 if killer:
                     return killer
         finally:
@@ -97,12 +100,12 @@ class Copy:
                 compiled.unlink()
         return ""
 
-    def _run_some(self, names: Sequence[str], seconds: float) -> str:
+    def _run_some(self, names: Sequence[str], seconds: float, *options: str) -> _Run:
         chosen = self.folder / "chosen-tests"
         chosen.write_text("\n".join(names), encoding="utf-8")
         return self._run_pytest(
             ["-m", "pytest", "-p", "emtests.mutation.selecting"],
-            [*dict.fromkeys(name.split("::")[0] for name in names)],
+            [*options, *dict.fromkeys(name.split("::")[0] for name in names)],
             {LIST_VARIABLE: str(chosen)},
             seconds,
         )
@@ -113,8 +116,8 @@ class Copy:
         selected: Sequence[str],
         variables: Mapping[str, str],
         seconds: float,
-    ) -> str:
-        options = ["-x", "-q", "--tb=no", "-p", "no:cacheprovider"]
+    ) -> _Run:
+        options = ["-q", "--tb=no", "-p", "no:cacheprovider"]
         process = subprocess.Popen(
             [sys.executable, *start, *options, *selected, *self._arguments],
             cwd=self.folder,
@@ -130,22 +133,40 @@ class Copy:
         try:
             output, _ = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
-            return f"it hangs: stopped after {seconds:.0f} s"
+            return _Run(None, f"it hangs: stopped after {seconds:.0f} s")
         finally:
             # A mutant may leave children behind.
             if sys.platform != "win32":
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-        return _killer(process.returncode, output)
+        return _Run(process.returncode, output.strip())
 
 
-def _killer(exit_code: int, output: str) -> str:
-    if exit_code in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
-        return ""
-    if exit_code < 0:
-        return f"the process ends by signal {-exit_code}"
-    for line in output.splitlines():
-        if line.startswith(("FAILED", "ERROR")):
-            return line.split(" - ")[0].split(maxsplit=1)[1]
-    return f"exit code {exit_code}: {output.strip().splitlines()[-1] if output.strip() else ''}"
+@dataclass(frozen=True)
+class _Run:
+    """How a run of pytest ended."""
+
+    exit_code: int | None
+    """None where it was stopped."""
+    output: str
+
+    def failed(self) -> list[str]:
+        """The tests that failed, and the files that could not be collected."""
+        return [
+            line.split(" - ")[0].split(maxsplit=1)[1]
+            for line in self.output.splitlines()
+            if line.startswith(("FAILED", "ERROR"))
+        ]
+
+    def killer(self) -> str:
+        """The test that failed first, or how the run ended; empty where all is well."""
+        if self.exit_code in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+            return ""
+        if self.exit_code is not None and self.exit_code < 0:
+            return f"the process ends by signal {-self.exit_code}"
+        failed = self.failed()
+        if failed:
+            return failed[0]
+        last = self.output.splitlines()[-1] if self.output else ""
+        return last if self.exit_code is None else f"exit code {self.exit_code}: {last}"
