@@ -16,6 +16,7 @@ _FENCE = re.compile(
     r"^(?P<fence>`{3,})python(?P<needs>[ \w]*)\n(?P<code>.*?)^(?P=fence)\s*$",
     re.DOTALL | re.MULTILINE,
 )
+_IN_PAGE = {"pyodide", "wasm"}
 
 
 class Block(NamedTuple):
@@ -30,12 +31,13 @@ class Block(NamedTuple):
     """Where its code starts, counted from 1."""
     code: str
     needs: tuple[str, ...]
-    """``native`` (CPython itself, not Pyodide), ``pyodide`` (which the page is), or a package."""
+    """``native`` (CPython itself, not Pyodide), ``pyodide`` (which the page is), ``wasm`` (wasmtime
+    or, in Pyodide, the browser), or a package."""
 
     @property
     def runs_in_page(self) -> bool:
         """Whether the site's page can run it."""
-        return set(self.needs) <= {"pyodide"}
+        return set(self.needs) <= _IN_PAGE
 
     @property
     def name(self) -> str:

@@ -8,6 +8,7 @@ import inspect
 import re
 import sys
 import textwrap
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,9 @@ def _skip_without(needed: str) -> None:
     elif needed == "pyodide":
         if find_spec("pyodide_js") is None:
             skip_for_gap("an example with JavaScript", "only Pyodide has it")
+    elif needed == "wasm":
+        if sys.platform != "emscripten":
+            _skip_without("wasmtime")
     elif find_spec(needed) is None:
         skip_for_gap(f"an example with {needed}", "it is not installed")
 
@@ -100,7 +104,36 @@ def is_python(text: str) -> bool:
     return True
 
 
-NEEDED = {(), ("native",), ("numpy",), ("native", "numpy"), ("wasmtime",), ("cffi",), ("pyodide",)}
+_NO_NUMPY = "neither PyPI nor npm has numpy for Pyodide, and the page asks no other host"
+NATIVE_ONLY: dict[str, list[tuple[tuple[str, ...], str]]] = {
+    "c_functions.md": [
+        (("cffi",), "neither PyPI nor npm has cffi for Pyodide, and the page asks no other host"),
+        (("wasmtime",), "wasmtime is a program of the machine's own; browsers have another engine"),
+    ],
+    "numpy.md": [
+        (("numpy",), _NO_NUMPY),
+        (("native", "numpy"), _NO_NUMPY),
+        (("numpy",), _NO_NUMPY),
+    ],
+    "shared_memory.md": [(("native",), "a browser has no processes")],
+    "structures.md": [(("numpy",), _NO_NUMPY)],
+    "threads.md": [(("native",), "Pyodide starts no threads")],
+    "using.md": [(("numpy",), _NO_NUMPY)],
+}
+"""The blocks without a Run button, by what they need, and why the page cannot have that."""
+
+
+def test_all_blocks_run_in_the_page_but_those_that_no_browser_can_run() -> None:
+    for page in pages():
+        native = [block for block in blocks_of(page) if not block.runs_in_page]
+        declared = NATIVE_ONLY.get(page.relative_to(DOCS).as_posix(), [])
+        assert [block.needs for block in native] == [needs for needs, _ in declared], page.name
+        for block, (_, reason) in zip(native, declared, strict=True):
+            sys.stdout.write(f"{block.name} has no Run button: {reason}\n")
+
+
+NEEDED = {(), ("native",), ("numpy",), ("native", "numpy"), ("wasm",), ("wasmtime",)}
+NEEDED |= {("cffi",), ("pyodide",)}
 
 
 def test_no_block_is_passed_over() -> None:
@@ -112,12 +145,26 @@ def test_no_block_is_passed_over() -> None:
     for page in [*pages(), _ROOT / "README.md"]:
         text = page.read_text(encoding="utf-8")
         languages = re.findall(r"(?m)^ *`{3,}(\S+)", text)
-        known = {"python", "sh", "{eval-rst}", "{include}", "{literalinclude}", "{toctree}"}
+        known = {"python", "sh", "wat", "{eval-rst}", "{include}", "{literalinclude}", "{toctree}"}
         assert set(languages) <= known, page.name
         assert not [text for text in indented_blocks(text) if is_python(text)], page.name
         tested = "".join(block.code for block in blocks_of(page))
         assert tested.count(">>>") == text.count(">>>"), page.name
         assert "+SKIP" not in text, page.name
+
+
+@pytest.mark.parametrize("name", ["c_functions.md", "libraries.md"])
+def test_a_module_in_hexadecimal_is_the_one_in_text(name: str) -> None:
+    if find_spec("wasmtime") is None:
+        skip_for_gap("the modules of the documentation", "wasmtime, which reads them, is absent")
+    wasmtime = import_module("wasmtime")
+    page = (DOCS / name).read_text(encoding="utf-8")
+    (module,) = re.findall(r"(?ms)^```wat\n(.*?)^```", page)
+    (code,) = [block.code for block in blocks_of(DOCS / name) if block.needs == ("wasm",)]
+    digits = "".join(re.findall(r'"([0-9a-f]{20,})"', code))
+    # The names that the text has for itself come last, in a section that does nothing.
+    whole, _, _ = bytes(wasmtime.wat2wasm(module)).partition(b"\x00\x0d\x04name")
+    assert bytes.fromhex(digits) == whole
 
 
 def test_the_options_are_listed_with_their_defaults() -> None:
