@@ -30,6 +30,8 @@ if TYPE_CHECKING or IN_PYODIDE:
 __all__ = ["ProcessMemory", "exported"]
 
 _LARGEST_VIEW = sys.maxsize
+_WIDE = ctypes.sizeof(ctypes.c_wchar)
+"""The bytes of an element of C's wide strings, in which it looks for a null, too."""
 _UPPER_BASE = 0x7FFF8000
 """The second window starts below 2 GiB, so that what crosses the line lies in it."""
 
@@ -53,6 +55,7 @@ class ProcessMemory(WindowMemory):
     # In WebAssembly all of the heap can be read. Natively one call finds the end and decodes, and
     # never reads a byte behind the terminator.
     looks_ahead = ON_EMSCRIPTEN
+    page_mask = 0 if ON_EMSCRIPTEN else PAGE - 1
 
     def __init__(self) -> None:
         pointer = ctypes.c_void_p
@@ -70,6 +73,9 @@ class ProcessMemory(WindowMemory):
         self.lowest_address = 1024 if ON_EMSCRIPTEN else 4096
         find = ctypes.PYFUNCTYPE(pointer, pointer, ctypes.c_int, ctypes.c_size_t)
         self._memchr = find(("memchr", c_runtime()))
+        if not ON_EMSCRIPTEN:  # where it may not be there
+            length = ctypes.PYFUNCTYPE(ctypes.c_size_t, pointer, ctypes.c_size_t)
+            self._wide_length = length(("wcsnlen", c_runtime()))
         decode = ctypes.PYFUNCTYPE(ctypes.py_object, pointer)
         self._from_utf8 = decode(("PyUnicode_FromString", ctypes.pythonapi))
         self._open_windows(self._measure())
@@ -156,15 +162,18 @@ class ProcessMemory(WindowMemory):
         return ON_EMSCRIPTEN or is_mapped(address & ~self._tags, size)
 
     def find_null(self, address: int, width: int, limit: int | None) -> int | None:
-        if width > 1:
+        if width > 1 and (ON_EMSCRIPTEN or width != _WIDE):
             return super().find_null(address, width, limit)
-        start = self.check_extent(address, 1, "read of a null-terminated string")
+        start = self.check_extent(address, width, "read of a null-terminated string")
         # memchr reads in order and stops at what it finds, so the end may lie beyond what is
         # mapped. Slices up to the end of a page are as safe, but cost more from three pages on.
-        size = self.size - (start & ~self._tags)
+        most = (self.size - (start & ~self._tags)) // width
         if limit is not None:
-            size = min(size, limit)
-        found = self._memchr(start, 0, size)
+            most = min(most, limit)
+        if width > 1:
+            length: int = self._wide_length(start, most)
+            return length if length < most else None
+        found = self._memchr(start, 0, most)
         return None if found is None else found - start
 
     def decode_string(self, address: int, codec: str, errors: str) -> str:

@@ -10,13 +10,13 @@ from emheap.errors import EmbeddedNullError, NotSupportedError
 from emheap.types.base import Type
 from emheap.types.scalars import Scalar, uint8, uint16, uint32
 
-__all__ = ["Text", "ascii", "find_zero", "text", "text_types", "utf8", "utf16", "utf32"]
+__all__ = ["LOW_BYTE", "Text", "ascii", "find_zero", "text", "text_types", "utf8", "utf16", "utf32"]
 
 _SUFFIX = "-le" if sys.byteorder == "little" else "-be"
 
 
 _WIDTHS = (2, 4, 8)
-_LOW_BYTE = {width: 0 if sys.byteorder == "little" else width - 1 for width in _WIDTHS}
+LOW_BYTE = {width: 0 if sys.byteorder == "little" else width - 1 for width in _WIDTHS}
 """Where the lowest byte of an element is."""
 _ZEROS = {width: bytes(width) for width in _WIDTHS}
 
@@ -97,7 +97,7 @@ def find_zero(chunk: bytes, width: int) -> int:
     if width == 1:
         return chunk.find(0)
     # The low bytes alone are searched in a tenth of the time: in most texts the others are 0.
-    lowest = chunk[_LOW_BYTE[width] :: width]
+    lowest = chunk[LOW_BYTE[width] :: width]
     found = lowest.find(0)
     while found >= 0:
         start = found * width

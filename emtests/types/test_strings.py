@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import emheap
-from emheap import Arena, HeapManager, Text, ascii, uint8, utf8, utf16, utf32  # noqa: A004
+from emheap import Arena, HeapManager, Text, ascii, uint8, uint16, utf8, utf16, utf32  # noqa: A004
 from emtests.types.texts import CODECS, encoded, fitting
 
 each_text = pytest.mark.parametrize("text", CODECS, ids=lambda kind: kind.name)
@@ -246,6 +246,45 @@ def test_invalid_bytes_raise_or_are_replaced(heap: HeapManager, scratch: Arena) 
         for read in (ref.read, lambda ref=ref, text=text: heap.read(text, ref.address)):
             with pytest.raises(UnicodeDecodeError, match=codec[:5]):
                 read()
+
+
+def test_invalid_bytes_in_a_long_string_raise_or_are_replaced(
+    heap: HeapManager, scratch: Arena
+) -> None:
+    """Also when the caller keeps the error: it must not keep the memory."""
+    lone = "\ud800".encode("utf-16-le", "surrogatepass")
+    lone = lone if CODECS[utf16][0].endswith("le") else lone[::-1]
+    for text, wrong in ((utf8, b"\xff"), (utf16, lone), (utf32, b"\xff" * 4)):
+        codec = CODECS[text][0]
+        for before in (0, 100, 3000):
+            data = ("x" * before).encode(codec) + wrong + ("y" * 3000).encode(codec)
+            ref = scratch.alloc(text, 7000)
+            heap.memory.write_bytes(ref.address, data + bytes(text.size))
+            for errors in ("replace", "ignore", "backslashreplace"):
+                expected = data.decode(codec, errors)
+                assert ref.read(errors) == heap.read(text, ref.address, errors=errors) == expected
+            with pytest.raises(UnicodeDecodeError, match=codec[:5]):
+                heap.read(text, ref.address)
+
+
+@pytest.mark.parametrize("before", [0, 1, 63, 64, 2047, 2048])
+def test_pairs_of_surrogates_are_read_wherever_they_lie(
+    heap: HeapManager, scratch: Arena, before: int
+) -> None:
+    """Across the pages of the memory, and of what is looked at first, too."""
+    for value in ("x" * before + "\U0001f600" * 5000, "x" * before + "\u0100\U0001f600"):
+        ref = scratch.alloc(utf16, value)
+        assert heap.read(utf16, ref.address) == ref.value == value
+
+
+def test_what_lies_behind_a_long_string_need_be_no_text(heap: HeapManager, scratch: Arena) -> None:
+    ref = scratch.alloc_array(uint16, [0xDC00] * 6000)  # halves of pairs of surrogates
+    for length in (1, 127, 128, 129, 2000, 4000, 5998):
+        value = "\u0100" * length
+        assert heap.write(utf16, ref.address, value) == length
+        assert heap.read(utf16, ref.address) == value
+        assert heap.read(utf16, ref.address, length) == value
+        assert ref[length + 1] == 0xDC00
 
 
 @each_text
