@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from emheap.errors import ValueOutOfRangeError
-from emheap.types.scalars import is_real, is_truth
+from emheap.types.scalars import as_real, is_truth
 
 __all__ = ["checked_number", "limits_of", "number_test"]
 
@@ -51,18 +51,18 @@ def checked_number(letter: str, described: str) -> Callable[[Any], Any]:
 
 def _checked_bool(value: Any, described: str) -> bool:
     # numpy's bool has neither a base class nor an index in common with Python's.
-    if type(value).__name__ in ("bool", "bool_") or (type(value) is int and value in (0, 1)):
+    if is_truth(value) or (isinstance(value, int) and operator.index(value) in (0, 1)):
         return bool(value)
     raise TypeError(f"{described} takes a bool, not {type(value).__name__} {value!r:.60}")
 
 
 def _checked_float(value: Any, letter: str, described: str) -> float:
-    if not isinstance(value, (float, int)) and not is_real(value):
-        raise TypeError(f"{described} takes a float, not {type(value).__name__} {value!r:.60}")
     try:
-        number = float(value)
+        number = as_real(value)
     except OverflowError:
         raise ValueOutOfRangeError(f"{described}: {_shorten(value)} is beyond any float") from None
+    if number is None:
+        raise TypeError(f"{described} takes a float, not {type(value).__name__} {value!r:.60}")
     if letter == "f" and number - number == 0 and not -_FLOAT32 <= number <= _FLOAT32:
         raise ValueOutOfRangeError(
             f"{described} takes a float of 4 bytes, whose largest is {_FLOAT32}, not {number!r}"

@@ -17,6 +17,7 @@ __all__ = [
     "FloatingPoint",
     "Integer",
     "Scalar",
+    "as_real",
     "clamped_uint8",
     "dtype_kind",
     "float32",
@@ -26,7 +27,6 @@ __all__ = [
     "int32",
     "int64",
     "is_masked",
-    "is_real",
     "is_truth",
     "pointer32",
     "pointer53",
@@ -142,19 +142,40 @@ def _to_integer(kind: type[Integer], value: Any) -> int:
 
 
 def to_float(name: str, expected: str, value: Any) -> float:
-    """`value` as a float, if none of it is lost but precision: not the imaginary part of a number,
-    the unit of a time, or that it is masked. Text is not a number, even where
-    ``float`` reads one in it."""
+    """`value` as a float, as `as_real` takes it. Raises TypeError for what is no real number, and
+    ValueOutOfRangeError for one beyond the largest float."""
     try:
-        if isinstance(value, (float, int)) or is_real(value):
-            return float(value)
-    except TypeError:
-        pass
+        number = as_real(value)
     except OverflowError:
         raise ValueOutOfRangeError(
             f"{_shorten(value)} does not fit {name}: it is beyond the largest float"
         ) from None
-    raise TypeError(f"{name} takes {expected}, not {_describe(value)}")
+    if number is None:
+        raise TypeError(f"{name} takes {expected}, not {_describe(value)}")
+    return number
+
+
+def as_real(value: Any) -> float | None:
+    """`value` as a float, if none of it is lost but precision: not the imaginary part of a number,
+    the unit of a time, or that it is masked. Text is not a number, even where ``float`` reads one
+    in it. None for what is no real number; OverflowError for a finite one that no float holds."""
+    if not (isinstance(value, (float, int)) or _is_real(value)):
+        return None
+    try:
+        number = float(value)
+    except TypeError:
+        return None
+    # A Decimal of 1e400 becomes infinite; its own infinity is one.
+    if math.isinf(number) and _is_finite(value):
+        raise OverflowError
+    return number
+
+
+def _is_finite(value: Any) -> bool:
+    try:
+        return bool(-math.inf < value < math.inf)
+    except TypeError:  # it is not compared with numbers
+        return False
 
 
 def is_truth(value: Any) -> bool:
@@ -162,7 +183,7 @@ def is_truth(value: Any) -> bool:
     return dtype_kind(value) == "b"
 
 
-def is_real(value: Any) -> bool:
+def _is_real(value: Any) -> bool:
     """Whether ``float(value)`` loses nothing but precision; for what is no number of Python's."""
     if isinstance(value, (str, complex)) or is_reference(value):
         return False
@@ -218,13 +239,18 @@ class clamped_uint8(Integer, code="B", js_array="Uint8ClampedArray"):
 
     @classmethod
     def encode(cls, value: Any) -> int:
-        if isinstance(value, int):
-            value = operator.index(value)  # a class of the user's may compare as it likes
-        else:
-            value = to_float(cls.name, "an int or a float", value)
+        # A class of the user's may compare as it likes.
+        value = operator.index(value) if isinstance(value, int) else cls._to_float(value)
         if value != value:
             return 0
         return 0 if value < 0 else 255 if value > 255 else round(value)
+
+    @classmethod
+    def _to_float(cls, value: Any) -> float:
+        try:
+            return to_float(cls.name, "an int or a float", value)
+        except ValueOutOfRangeError:  # which is clamped as well
+            return math.inf if value > 0 else -math.inf
 
 
 class int16(Integer, code="h", js_array="Int16Array"):

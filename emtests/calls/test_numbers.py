@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
 from types import SimpleNamespace
 from typing import Any
 
@@ -177,12 +179,26 @@ def test_numbers_of_numpy_among_variable_arguments(calls: Calls) -> None:
             calls.sum_all("d", wrong)
 
 
+def test_a_finite_number_beyond_the_largest_float_is_refused(calls: Calls) -> None:
+    wild: Any = calls
+    for same in (wild.same_double, wild.same_float):
+        for infinite in (Decimal("Infinity"), Decimal("-Infinity")):
+            assert same(infinite) == infinite
+        for huge in (Decimal("1e400"), Decimal("-1e400"), Fraction(10**400), 10**400):
+            with pytest.raises(ValueOutOfRangeError, match="is beyond any float"):
+                same(huge)
+
+
 def test_bools(calls: Calls) -> None:
     for value in (True, False):
         assert calls.same_bool(value) is value
     assert calls.same_bool(1) is True  # type: ignore[arg-type]
     assert calls.same_bool(0) is False  # type: ignore[arg-type]
-    for wrong in (2, -1, "x", None, 1.0):
+    wild: Any = calls
+    assert wild.same_bool(Scalar("b", True)) is True
+    assert wild.same_bool(Scalar("b", False)) is False
+    named_so = type("bool", (), {})()
+    for wrong in (2, -1, "x", None, 1.0, named_so, Scalar("f", 1.0)):
         with pytest.raises(TypeError, match="takes a bool, not"):
             calls.same_bool(wrong)  # type: ignore[arg-type]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -261,6 +262,28 @@ def test_integers_and_fractions_are_written_as_floats(scratch: Arena) -> None:
             ref.value = value  # type: ignore[assignment]
             assert type(ref.value) is float
             assert ref.value == value
+
+
+def test_a_finite_number_beyond_the_largest_float_does_not_become_infinite(
+    heap: HeapManager, scratch: Arena
+) -> None:
+    huge = (Decimal("1e400"), Decimal("-1e400"), Fraction(10**400))  # float() of two is infinite
+    for scalar in FLOATS:
+        for value in huge:
+            words = f" does not fit {scalar.name}: it is beyond the largest float"
+            check_refused(heap, scratch, scalar, value, emheap.ValueOutOfRangeError, words)
+        ref: Any = scratch.alloc(scalar)
+        for write in writes_in_place(heap, ref):
+            for infinite in (Decimal("Infinity"), Decimal("-Infinity")):
+                write(infinite)
+                assert ref.value == infinite
+            write(Decimal("NaN"))
+            assert math.isnan(ref.value)
+    clamped: Any = scratch.alloc(clamped_uint8)
+    for write in writes_in_place(heap, clamped):
+        for value, stored in zip(huge, (255, 0, 255), strict=True):
+            write(value)
+            assert clamped.value == stored
 
 
 def test_float32_rounds_to_even_and_refuses_what_would_become_infinite(
