@@ -161,21 +161,32 @@ def text(codec: str) -> type[Text]:
         except UnicodeError:  # "undefined", which encodes nothing
             null = nothing = b""
         if name in _ONE_WAY:
-            raise NotSupportedError(
-                f"{name} does not read back what it wrote; store the bytes that it makes of a "
-                f"string: alloc(text('latin-1'), string.encode({name!r}).decode('latin-1'))"
-            )
+            raise NotSupportedError(f"{name} does not read back what it wrote; {_by_bytes(name)}")
         if nothing or null.strip(b"\0") or len(null) not in _UNITS:
-            raise NotSupportedError(
-                f"strings in {name} cannot be null-terminated: it writes a byte order mark, or a "
-                "null character that is not 1, 2 or 4 bytes of 0; name a byte order, as in "
-                "text('utf-16-le')"
-            )
+            raise NotSupportedError(f"strings in {name} cannot be null-terminated: {_why(name)}")
         made: Any = type(
             name, (Text,), {"__doc__": f"A string in {name}."}, codec=codec, unit=_UNITS[len(null)]
         )
         known = _others.setdefault(name, made)
     return known
+
+
+def _by_bytes(name: str) -> str:
+    return (
+        "store the bytes that it makes of a string: "
+        f"alloc(text('latin-1'), string.encode({name!r}).decode('latin-1'))"
+    )
+
+
+def _why(name: str) -> str:
+    """Why there are no null-terminated strings in an encoding, and what to do."""
+    if name in ("utf-16", "utf-32"):
+        return f"it writes a byte order mark; name a byte order, as in text('{name}-le')"
+    if name == "utf-8-sig":
+        return "it writes a byte order mark; take utf8, of which '\\ufeff' is such a mark"
+    if name == "undefined":
+        return "it encodes nothing; take utf8"
+    return f"its null character is not 1, 2 or 4 bytes of 0; {_by_bytes(name)}"
 
 
 text_types: tuple[type[Text], ...] = (ascii, utf8, utf16, utf32)
