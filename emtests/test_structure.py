@@ -295,9 +295,9 @@ def test_flat_names_are_shown_by_the_class() -> None:
         assert read(heap, number.address) == 7
     mock = create_autospec(emheap.HeapManager, instance=True)
     mock.read_int32(16)
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="missing a required argument: 'address'"):
         mock.read_int32()
-    with pytest.raises(AttributeError):
+    with pytest.raises(AttributeError, match="has no attribute 'read_int33'"):
         mock.read_int33(16)
 
 

@@ -103,7 +103,7 @@ def test_a_buffer_in_use_cannot_be_resized() -> None:
     buffer = bytearray(4096)
     heap = emheap.wrap_buffer(buffer)
     with heap.alloc(int32, 5) as ref:
-        with pytest.raises(BufferError):
+        with pytest.raises(BufferError, match="cannot be re-sized"):
             buffer.extend(b"more")
         assert ref.value == 5
     del heap, ref

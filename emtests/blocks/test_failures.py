@@ -160,8 +160,8 @@ def test_values_that_do_not_fit_use_up_no_block(options: Any) -> None:
     pool = PoolAllocator(FreeListAllocator(16, 1 << 12))
     heap = emheap.wrap_buffer(bytearray(1 << 12), allocator=pool, debug=False, **options)
     for _ in range(1000):
-        with pytest.raises(OverflowError):
+        with pytest.raises(OverflowError, match=r"^300 does not fit int8"):
             heap.alloc(int8, 300)
-        with pytest.raises(OverflowError):
+        with pytest.raises(OverflowError, match=r"^element 0: 300 does not fit int8"):
             heap.alloc_array(int8, [300])
     heap.alloc(int8, 5).free()

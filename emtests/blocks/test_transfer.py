@@ -168,17 +168,21 @@ def test_an_adopted_block_is_tracked_like_any_other(heap: HeapManager) -> None:
 
 def test_what_cannot_be_adopted(heap: HeapManager) -> None:
     block = heap.alloc_array(int32, 4)
-    arguments: list[tuple[tuple[Any, ...], type[Exception]]] = [
-        ((int32, 0), NullPointerError),
-        ((int32, "8"), TypeError),
-        ((int32, block.address + 1, 2), emheap.MisalignedError),
-        ((int32, block.address + 4, -1), ValueOutOfRangeError),
-        ((int32, block.address + 4, 1, 7), TypeError),
-        ((None, block.address + 4), TypeError),
-        ((int, block.address + 4), TypeError),
+    arguments: list[tuple[tuple[Any, ...], type[Exception], str]] = [
+        ((int32, 0), NullPointerError, "null"),
+        ((int32, "8"), TypeError, "not str '8'"),
+        ((int32, block.address + 1, 2), emheap.MisalignedError, "multiple of 4"),
+        ((int32, block.address + 4, -1), ValueOutOfRangeError, "must not be negative"),
+        (
+            (int32, block.address + 4, 1, 7),
+            TypeError,
+            "free must be a function that takes an address, not int 7",
+        ),
+        ((None, block.address + 4), TypeError, "expected an emheap type .*, got None"),
+        ((int, block.address + 4), TypeError, "got <class 'int'>; use emheap.int64"),
     ]
-    for given, error in arguments:
-        with pytest.raises(error):
+    for given, error, words in arguments:
+        with pytest.raises(error, match=words):
             heap.adopt(*given)
     assert heap.total_allocated_byte_size == 16
     block.free()
@@ -324,9 +328,14 @@ def test_views_forbid_it(heap: HeapManager) -> None:
 def test_a_failed_resize_changes_nothing(heap: HeapManager) -> None:
     ref = heap.alloc_array(int32, [1, 2, 3])
     address = ref.address
-    for count, error in ((-1, OverflowError), (1 << 70, OverflowError), ("4", TypeError)):
-        with pytest.raises(error):
-            ref.resize(count)  # type: ignore[arg-type]
+    count: Any
+    for count, error, words in (
+        (-1, OverflowError, "must not be negative"),
+        (1 << 70, OverflowError, f"{1 << 70}"),
+        ("4", TypeError, "must be an int, not str '4'"),
+    ):
+        with pytest.raises(error, match=words):
+            ref.resize(count)
     assert (ref.address, ref[:]) == (address, [1, 2, 3])
     ref.free()
     with pytest.raises(UseAfterFreeError, match="freed at"):

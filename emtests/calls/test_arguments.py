@@ -69,7 +69,7 @@ def test_what_is_no_string_raises(calls: Calls, c_heap: HeapManager) -> None:
     for text in ("a\0b", b"a\0b", "\0"):
         with pytest.raises(ValueError, match="holds a null at byte"):
             calls.length(text)
-    with pytest.raises(UnicodeEncodeError):
+    with pytest.raises(UnicodeEncodeError, match="surrogates not allowed"):
         calls.length("\ud800")
     with c_heap.alloc(utf16, "wide") as wide, pytest.raises(TypeError, match="does not take"):
         calls.length(wide)
@@ -229,7 +229,7 @@ def test_what_is_refused_has_no_other_error_before_it(calls: Calls) -> None:
         lambda: calls.apply(wrong, 1),
     ):
         around = sys.exc_info()[1]
-        with pytest.raises(TypeError) as caught:
+        with pytest.raises(TypeError, match=r"takes .*, not int 5") as caught:
             call()
         assert is_alone(caught.value, around), repr(caught.value.__context__)
 
@@ -313,7 +313,7 @@ def test_a_block_cannot_be_freed_while_c_has_it(calls: Calls, c_heap: HeapManage
 
 
 def test_arguments_are_released_after_a_failure(calls: Calls, c_heap: HeapManager) -> None:
-    with c_heap.alloc(int32) as number, pytest.raises(TypeError):
+    with c_heap.alloc(int32) as number, pytest.raises(TypeError, match="not str 'wrong'"):
         calls.split(1.0, number, "wrong")  # type: ignore[arg-type]
 
 
@@ -356,7 +356,8 @@ def test_a_refused_variable_argument_lets_go_of_the_others(
     calls: Calls, c_heap: HeapManager
 ) -> None:
     text = c_heap.alloc(utf8, "in use during the call")
-    with pytest.raises(TypeError) as refused:  # the error keeps the frames of the call
+    # The error keeps the frames of the call.
+    with pytest.raises(TypeError, match=r"list \[5\]") as refused:
         calls.sum_all("si", text, [5])
     text.free()
     assert refused.value.__traceback__ is not None

@@ -101,10 +101,10 @@ def test_every_exception_passes(calls: Calls, kind: Any) -> None:
 
 def test_what_c_gets_of_a_callback_that_raised(calls: Calls) -> None:
     def fail(value: int) -> int:
-        raise KeyError
+        raise KeyError("from the callback")
 
     with calls.callback(fail, error_result=-3) as callback:
-        with pytest.raises(KeyError):
+        with pytest.raises(KeyError, match="from the callback"):
             calls.apply(callback, 0)
         got = []
 
@@ -360,7 +360,7 @@ def test_a_scoped_callback_is_another_libraries_too(way: Way, calls: Calls) -> N
         assert calls.apply(callback, 1) == 2
         assert other.apply(callback, 1) == 2
         for library in (calls, other, calls):
-            with pytest.raises(KeyError):
+            with pytest.raises(KeyError, match=r"^1$"):
                 library.apply(failing, 1)
             assert library.add(1, 1) == 2
 
@@ -375,6 +375,6 @@ def test_a_function_pointer_that_fails_in_another_librarys_call(way: Way, calls:
 
     address = calls.function_pointer(Function[[c.int], c.int], fail)
     with heap.alloc(Machine, state=1, step=address) as machine:
-        with pytest.raises(KeyError):
+        with pytest.raises(KeyError, match=r"^1$"):
             other.run_machine(machine, 1)
         assert calls.add(1, 1) == 2

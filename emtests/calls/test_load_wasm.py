@@ -173,13 +173,13 @@ def test_an_imported_function_that_calls_the_library() -> None:
     def again(value: int) -> int:
         if value > 0:
             return holder[0].use_stack_and_call(value - 1) + 1
-        with pytest.raises(KeyError):
+        with pytest.raises(KeyError, match=r"^-1$"):
             holder[0].use_stack_and_call(-1)
         return 0
 
     def either(value: int) -> int:
         if value < 0:
-            raise KeyError
+            raise KeyError(value)
         return again(value)
 
     holder.append(load(imports={"double_it": either}).library(Printing))
@@ -226,7 +226,7 @@ def test_what_is_no_module() -> None:
         load_wasm(b"\0asm\x0d\0\1\0")
     with pytest.raises(ValueError, match="ends in the middle of a section"):
         load_wasm(PRINTING.read_bytes()[:100])
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match="no_such_file"):
         load_wasm("no_such_file.wasm")
     with pytest.raises(TypeError, match=r"is the path of a .wasm file, or its bytes, not int 5"):
         load_wasm(5)  # type: ignore[arg-type]

@@ -61,7 +61,7 @@ def test_an_indented_text_is_read_too() -> None:
 
 
 def test_nothing_is_run_of_what_cannot_be_read() -> None:
-    with pytest.raises(SyntaxError):
+    with pytest.raises(SyntaxError, match="invalid syntax"):
         session_of("x = 1\n1 +* 2")
 
 

@@ -51,14 +51,15 @@ def test_it_allocates_as_its_heap_does(heap: HeapManager) -> None:
         assert scratch.alloc_array(uint8, 9, align=256).address % 256 == 0
         zeros = scratch.alloc_array(uint8, 300)
         assert bytes(zeros) == bytes(300)
-        for call, error in (
-            (lambda: scratch.alloc(int8, 128), emheap.ValueOutOfRangeError),
-            (lambda: scratch.alloc_array(int8, [1, 300]), emheap.ValueOutOfRangeError),
-            (lambda: scratch.alloc_array(int8, -1), emheap.ValueOutOfRangeError),
-            (lambda: scratch.alloc(utf8, "\0"), ValueError),
-            (lambda: scratch.alloc(int8, align=3), emheap.ValueOutOfRangeError),
+        refused = emheap.ValueOutOfRangeError
+        for call, error, words in (
+            (lambda: scratch.alloc(int8, 128), refused, "^128 does not fit int8"),
+            (lambda: scratch.alloc_array(int8, [1, 300]), refused, "^element 1: 300 does not fit"),
+            (lambda: scratch.alloc_array(int8, -1), refused, "must not be negative"),
+            (lambda: scratch.alloc(utf8, "\0"), emheap.EmbeddedNullError, "cannot hold the null"),
+            (lambda: scratch.alloc(int8, align=3), refused, "power of two"),
         ):
-            with pytest.raises(error):
+            with pytest.raises(error, match=words):
                 call()
         assert heap.total_allocated_byte_size == 4 + 8 + 6 + 9 + 300
         with pytest.raises(AttributeError, match="no attribute 'read_int32'"):

@@ -170,7 +170,7 @@ def test_the_owner_of_a_buffer_can_close_it() -> None:
     heap = emheap.wrap_buffer(owned)
     numbers = heap.alloc_array(int32, [1, 2, 3])
     heap.read_int32(16)
-    with pytest.raises(BufferError):
+    with pytest.raises(BufferError, match="exported pointers exist"):
         owned.close()
     heap.close()
     owned.close()

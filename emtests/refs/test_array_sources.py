@@ -223,6 +223,9 @@ def ways_to_store(heap: Any, scalar: Any, ref: Any, number: Any) -> list[Callabl
     ]
 
 
+REFUSAL = "takes (an? |no masked|a buffer of one dimension)|must be"
+
+
 @pytest.mark.needs("numpy")
 def test_what_numpy_would_store_with_a_loss_is_refused(heap: HeapManager) -> None:
     import numpy
@@ -242,7 +245,7 @@ def test_what_numpy_would_store_with_a_loss_is_refused(heap: HeapManager) -> Non
         with heap.alloc_array(scalar, 1) as ref, heap.alloc(scalar) as number:
             for source in losses:
                 for store in ways_to_store(heap, scalar, ref, number):
-                    with pytest.raises((TypeError, emheap.ShapeError)):
+                    with pytest.raises((TypeError, emheap.ShapeError), match=REFUSAL):
                         pytest.fail(f"{scalar.name}: {store(source)!r}")
             assert (ref[0], number.value) == (0, 0)
     check_source(heap, float64, numpy.ma.array([1.0, 2.0]), [1.0, 2.0])

@@ -81,7 +81,7 @@ def a_hundred() -> Any:
 
 def test_the_number_wraps_as_numpys_do() -> None:
     assert (a_hundred() * 16).value == 1600 % 256
-    with pytest.raises(OverflowError):
+    with pytest.raises(OverflowError, match="4096"):
         assert a_hundred() + 4096
 
 

@@ -102,7 +102,9 @@ def test_a_view_holds_what_is_stored_and_converts_nothing(heap: HeapManager) -> 
     with heap.alloc_array(clamped_uint8, [1]) as ref, ref.view as view:
         for value in (256, -1, 2.5):
             wild: Any = value
-            with pytest.raises((ValueError, TypeError, OverflowError)):
+            with pytest.raises(
+                (ValueError, TypeError, OverflowError), match=r"invalid|does not fit|takes an int"
+            ):
                 view[0] = wild
         assert ref[0] == 1
     with heap.alloc_array(pointer53, [1]) as ref, ref.view as view:

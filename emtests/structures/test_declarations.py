@@ -397,7 +397,7 @@ def test_a_structure_with_fields_is_no_base() -> None:
 
     assert Point(x=3).text() == "(3,)"
     assert Point.limit == 5
-    with pytest.raises(AttributeError):
+    with pytest.raises(AttributeError, match="limit"):
         Point(x=3).limit = 4  # type: ignore[misc]
 
 

@@ -53,7 +53,9 @@ def test_a_codec_has_one_type_whatever_it_is_called() -> None:
     with pytest.raises(emheap.NotSupportedError, match="strings in undefined cannot be null-term"):
         emheap.text("undefined")
     for codec in ("rot13", "base64", "no-such"):
-        with pytest.raises(LookupError, match=f"'{codec}' is no encoding|unknown encoding: {codec}"):
+        with pytest.raises(
+            LookupError, match=f"'{codec}' is no encoding|unknown encoding: {codec}"
+        ):
             emheap.text(codec)
 
 
@@ -156,7 +158,7 @@ def test_text_with_a_length(heap: HeapManager, scratch: Arena) -> None:
 def test_what_text_with_a_length_refuses(heap: HeapManager) -> None:
     wild: Any = heap
     with heap.alloc_array(emheap.uint8, b"caf\xe9") as ref:
-        with pytest.raises(UnicodeDecodeError, match="^'utf-8' codec can't decode byte 0xe9"):
+        with pytest.raises(UnicodeDecodeError, match=r"^'utf-8' codec can't decode byte 0xe9"):
             heap.read_text(utf8, ref.address, 4)
         assert heap.read_text(utf8, ref.address, 4, "replace") == "caf\ufffd"
         with pytest.raises(emheap.NullPointerError):

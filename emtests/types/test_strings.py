@@ -202,7 +202,7 @@ def test_lone_surrogates_need_to_be_asked_for(heap: HeapManager, scratch: Arena)
                 heap.write(text, ref.address, value)
             assert ref.value == "before"
             ref.write(value, errors="surrogatepass")
-            with pytest.raises(UnicodeDecodeError):
+            with pytest.raises(UnicodeDecodeError, match=f"^'{text.codec}' codec can't decode"):
                 ref.read()
             assert ref.read("surrogatepass") == value
             assert heap.read(text, ref.address, errors="surrogatepass") == value
@@ -223,7 +223,7 @@ def test_ascii_holds_ascii_only(heap: HeapManager, scratch: Arena) -> None:
     heap.write_null_terminated_ascii_string(ref.address, "h\u00e9llo", errors="ignore")
     assert ref.value == "hllo"
     heap.write(uint8, ref.address, 0xE9)
-    with pytest.raises(UnicodeDecodeError):
+    with pytest.raises(UnicodeDecodeError, match=r"^'ascii' codec can't decode byte 0xe9"):
         heap.read_null_terminated_ascii_string(ref.address)
     assert heap.read_null_terminated_ascii_string(ref.address, errors="replace") == "\ufffdllo"
     assert ref.read(errors="ignore") == "llo"

@@ -67,10 +67,12 @@ def test_items_are_right_before_and_after_growth(
             ref[index] = 1
     if kind not in (float32, float64):
         for value in (1 << 40, -(1 << 40)):
-            with pytest.raises(OverflowError):
+            with pytest.raises(OverflowError, match=f"{value} does not fit {kind.name}"):
                 ref[0] = value
         for wrong in ("x", 1.5, None):
-            with pytest.raises(TypeError):
+            with pytest.raises(
+                TypeError, match=f"{kind.name} takes an .*, not {type(wrong).__name__}"
+            ):
                 ref[0] = wrong
     assert ref[0] == 0
     ref.free()
@@ -109,7 +111,7 @@ def test_floats_keep_their_kind_sign_and_bits(heap: emheap.HeapManager, kind: An
         assert math.isnan(ref[1])
         assert heap.memory.read_bytes(number.address, kind.size) == bits
     if kind is float32:
-        with pytest.raises(OverflowError):
+        with pytest.raises(OverflowError, match="does not fit float32, whose largest value"):
             ref[0] = 1e300
     heap.free_all()
 
