@@ -267,7 +267,11 @@ def test_integers_and_fractions_are_written_as_floats(scratch: Arena) -> None:
 def test_a_finite_number_beyond_the_largest_float_does_not_become_infinite(
     heap: HeapManager, scratch: Arena
 ) -> None:
-    huge = (Decimal("1e400"), Decimal("-1e400"), Fraction(10**400))  # float() of two is infinite
+    huge: tuple[Any, ...] = (
+        Decimal("1e400"),
+        Decimal("-1e400"),
+        Fraction(10**400),
+    )  # float() of two is infinite
     for scalar in FLOATS:
         for value in huge:
             words = f" does not fit {scalar.name}: it is beyond the largest float"
