@@ -41,6 +41,8 @@ with emheap.open().alloc(emheap.int32, 5) as number:
 
 @pytest.fixture(scope="module")
 def pure() -> Path:
+    if IN_PYODIDE:
+        skip_for_gap("Pyodide", "it starts no processes")
     try:
         return build_wheel()
     except EnvironmentProblem as problem:
@@ -48,8 +50,6 @@ def pure() -> Path:
 
 
 def test_a_compiled_wheel_is_imported_without_compiling(pure: Path, tmp_path: Path) -> None:
-    if IN_PYODIDE:
-        skip_for_gap("Pyodide", "it starts no processes")
     compiled = compile_wheel(pure, tmp_path)
     assert compiled.name == pure.name.replace("py3-none-any", TAG)
     with zipfile.ZipFile(compiled) as wheel:
