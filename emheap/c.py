@@ -6,8 +6,8 @@ run time they say how C has the value. Numbers have C's names. Beside them:
 - `string`: a ``const char *`` parameter; a str is encoded as UTF-8 and passed for the call.
 - `text`: a ``const char *`` result, decoded; ``c.text | None`` where it may be null.
 - `data`, `buffer`: a ``const void *`` and a ``void *`` parameter: any bytes-like object or
-  reference. What C writes to a buffer is there afterwards, in every backend; one whose elements
-  lie apart is refused.
+  reference. What C writes to a buffer is there afterwards, in every backend; one that is
+  read-only, or whose elements lie apart, is refused.
 - `out[c.int]`, `pointer[c.float]`: the address of one value, or of an array; `ref[Point]`: of a
   structure. `value[Point]`, or ``Point`` alone, is a structure by value, and ``Pointer[Point]`` a
   pointer that C returns.

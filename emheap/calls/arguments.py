@@ -219,9 +219,21 @@ def _no_room(described: str) -> ShapeError:
 
 
 def _check_writable(kind: Address | Reference, view: memoryview, described: str) -> None:
-    if not view.nbytes and _needs_room(kind):
-        raise _no_room(described)
+    if _needs_room(kind):
+        if not view.nbytes:
+            raise _no_room(described)
+        _refuse_constant(view, described, "c.pointer")
     _check_row(view, described)
+
+
+def _refuse_constant(view: memoryview, described: str, constant: str) -> None:
+    """C writes to this. A copy would save what others see, and lose what it writes."""
+    if view.readonly and view.nbytes:
+        raise TypeError(
+            f"{described} is declared as one that C writes to, and this "
+            f"{type(view.obj).__name__} is read-only: pass a writable copy, as bytearray() or "
+            f"numpy.array() make one, or declare {constant} if C only reads it"
+        )
 
 
 def _check_row(view: memoryview, described: str) -> None:
@@ -259,18 +271,16 @@ class ProcessArguments(Arguments):
         constant = kind.constant
 
         def convert(value: Any) -> Converted:
-            if type(value) is bytes:
-                # Others may have the same object: C must not write to it.
-                return (value if constant else _array_of(bytearray(value))), None
+            if constant and type(value) is bytes:
+                return value, None
             given = None if isinstance(value, str) else view_of(value, described)
             if given is None:
                 return self._other(value, described, _BYTES)
             if not constant:
+                _refuse_constant(given, described, "c.data")
                 _check_row(given, described)
             view = as_bytes(given)
-            if view.readonly and constant:
-                return bytes(view), None
-            return _array_of(bytearray(view) if view.readonly else view), None
+            return bytes(view) if view.readonly else _array_of(view), None
 
         return convert
 
@@ -320,6 +330,7 @@ class ForeignArguments(Arguments):
             if view is None:
                 return self._other(value, described, _BYTES)
             if not kind.constant:
+                _refuse_constant(view, described, "c.data")
                 _check_row(view, described)
             return self._copy(as_bytes(view), kind.constant)
 

@@ -13,7 +13,9 @@ from typing import Any
 from emheap.calls.conversions import Conversions
 from emheap.calls.kinds import Buffer, String
 from emheap.calls.ranges import checked_number
+from emheap.calls.temporaries import view_of
 from emheap.errors import NotSupportedError
+from emheap.refs.base import HeapRef
 from emheap.refs.pointer import Pointer
 from emheap.types.scalars import dtype_kind, is_truth
 
@@ -55,7 +57,8 @@ class VariableArguments:
         self._convention = services.convention
         self._arguments = services.arguments
         self._text = services.converter(String(), described).convert
-        self._bytes = services.converter(Buffer(), described).convert
+        self._buffer = services.converter(Buffer(), described).convert
+        self._constant = services.converter(Buffer(constant=True), described).convert
 
     def by_ctypes(self, values: tuple[Any, ...]) -> tuple[list[Any], _Held]:
         """As objects of ctypes."""
@@ -95,14 +98,19 @@ class VariableArguments:
         # numpy's numbers are bytes-like, too: it is not their address that is meant.
         if dtype_kind(value) not in ("", "-"):
             return self._scalar_of_numpy(value)
-        if isinstance(value, bytes):
-            address, hold = self._bytes(value + b"\0")  # it may be meant as a string
-        else:
-            convert = self._text if isinstance(value, (str, type(None))) else self._bytes
-            address, hold = convert(value)
+        address, hold = self._pass_address(value)
         if hold is not None:
             held.holds.append(hold)
         return self._convention.address, address
+
+    def _pass_address(self, value: Any) -> tuple[Any, Any]:
+        if isinstance(value, bytes):
+            return self._constant(value + b"\0")  # it may be meant as a string
+        if isinstance(value, (str, type(None))):
+            return self._text(value)
+        # Nothing says whether C writes to it.
+        view = None if isinstance(value, HeapRef) else view_of(value, self._described)
+        return self._constant(value) if view is not None and view.readonly else self._buffer(value)
 
     def _check_wide(self, letter: str, number: Any) -> None:
         if letter in "tT":

@@ -128,13 +128,24 @@ def test_what_c_writes_to_a_buffer_is_there_afterwards(calls: Calls, c_heap: Hea
 
 
 def test_c_cannot_write_to_bytes(calls: Calls) -> None:
-    data = b"HAL"
-    calls.add_one(data, 3)
-    assert data == b"HAL"
-    calls.add_one(b"\0", 1)
-    calls.add_one(memoryview(b"\1"), 1)
-    assert bytes([0]) == b"\0"  # Python has one such object only
-    assert bytes([1]) == b"\1"
+    """Others may have the same object, and what C writes to a copy would be lost."""
+    for constant in (b"HAL", memoryview(bytearray(b"HAL")).toreadonly()):
+        with pytest.raises(
+            TypeError,
+            match=r"^parameter 1 of add_one\(\) \(void \*\) is declared as one that C writes to, "
+            r"and this \w+ is read-only: pass a writable copy, as bytearray\(\) or numpy.array\(\) "
+            r"make one, or declare c.data if C only reads it$",
+        ):
+            calls.add_one(constant, 3)
+        assert constant == b"HAL"
+        copy = bytearray(constant)
+        calls.add_one(copy, 3)
+        assert copy == b"IBM"
+        assert calls.sum_bytes(constant, 3) == sum(b"HAL")  # declared c.data
+    calls.add_one(b"", 0)
+    wild: Any = calls
+    with pytest.raises(TypeError, match=r"read-only: .* or declare c\.pointer if C only reads it"):
+        wild.divide(17, 5, memoryview(bytes(4)).cast("i"))
 
 
 def test_what_is_no_buffer_raises(calls: Calls) -> None:
@@ -342,6 +353,8 @@ def test_variable_arguments(calls: Calls, c_heap: HeapManager) -> None:
     assert calls.sum_all("dddddddddd", *(float(n) for n in range(10))) == 45
     with c_heap.alloc(utf8, "in the heap") as text:
         assert calls.sum_all("sis", text, True, b"bytes") == 11 + 1 + 5
+    for string in (bytearray(b"four\0"), memoryview(b"four\0")):
+        assert calls.sum_all("si", string, 1) == 4 + 1
     assert calls.sum_all("iii", c.vararg(c.uint, 7), 5, c.vararg(c.uchar, 255)) == 7 + 5 + 255
     assert calls.sum_all("il", 5, c.vararg(c.longlong, 7)) == 12
     with pytest.raises(OverflowError, match=r"a variable argument of sum_ints\(\) takes 0"):
