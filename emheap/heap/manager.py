@@ -359,7 +359,7 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
             if not ref_or_address._free_pooled(2):
                 ref_or_address._free_at(caller_site())
             return
-        address = check_integer(ref_or_address, "what is freed, if no reference,")
+        address = check_integer(ref_or_address, "the address to free")
         self._table.release_address(address, caller_site())
 
     def free_all(self) -> None:

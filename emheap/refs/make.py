@@ -47,6 +47,13 @@ T = TypeVar("T")
 
 def resolve(kind: Any, base: type[Any], example: str, table: BlockTable) -> Any:
     """A type as this heap has it: ``long`` and its like have another size in other memories."""
+    text = isinstance(kind, type) and issubclass(kind, Text) and hasattr(kind, "name")
+    if text and base is Scalar:
+        raise TypeError(
+            f"the elements of an array have one size, and texts have not: "
+            f"heap.alloc_strings({kind.name}, texts) allocates several, heap.alloc({kind.name}, "
+            f"text) one, and heap.read_strings({kind.name}, address) reads several"
+        )
     checked: type[Type[Any]] = check_type(kind, base, example)
     return checked.for_abi(table.memory.abi)
 
@@ -164,6 +171,12 @@ def encode_text(
     if isinstance(text_or_capacity, str):
         data = text.encode(text_or_capacity, errors)
         return len(data) // text.size, data
+    if text_or_capacity is None or isinstance(text_or_capacity, (bytes, bytearray, memoryview)):
+        given = "nothing" if text_or_capacity is None else f"{text_or_capacity!r:.60}"
+        raise TypeError(
+            f"{text.name} takes a str, or the number of elements that it is to have room for, not "
+            f"{given}; decode() bytes, or store them as they are by alloc_array(uint8, data)"
+        )
     return string_room(text, text_or_capacity, table.memory.largest_block), None
 
 

@@ -126,6 +126,14 @@ class Pointer(Generic[K_co]):
             """A reference to `count` of what it points to."""
             return self._heap().array_at(self._kind.of, self.address, count, self._block)
 
+        def __getattr__(self, name: str) -> Any:
+            # Asked only for what a pointer does not have: C's ``node->next->id``, written so.
+            words = f"{type(self).__name__!r} object has no attribute {name!r}"
+            of = None if name.startswith("_") else self._kind.of
+            if isinstance(of, StructType) and hasattr(of, name):
+                words += f"; the {of.__name__} that it points to has: target.{name}"
+            raise AttributeError(words, name=name, obj=self)
+
     @property
     def target(self: Pointer[_Kind[T]]) -> T:
         """What it points to. Raises NullPointerError, UseAfterFreeError."""
@@ -161,7 +169,9 @@ class Pointer(Generic[K_co]):
     def _heap(self) -> Any:
         """What makes references to places of the heap, if this may be used."""
         if not self.address:
-            raise NullPointerError(f"this {self._kind} is null: it points to nothing")
+            raise NullPointerError(
+                f"this {self._kind} is null: it points to nothing; get() gives None then"
+            )
         self._check_alive()
         if self._table.for_values:
             raise NotAllocatedError(

@@ -100,15 +100,20 @@ _OF_OTHERS = {
     "float": "float64",
     "int": "int64",
     "str": "utf8",
+    "utf8": "utf8",
 }
 
 
 def likely_type(value: Any) -> str:
-    """The advice for a type of numpy, of ctypes or of Python that was passed by mistake, and for
-    a structure that is generic to type checkers alone."""
+    """The advice for a type of numpy, of ctypes or of Python that was passed by mistake, for a
+    name, for an address where the type belongs, and for a structure that is generic to type
+    checkers alone."""
+    if isinstance(value, int):
+        return "; the type comes first"
     origin = get_origin(value)
     if isinstance(origin, Compound):
         return f"; it is generic to type checkers alone: pass {origin.__name__}"  # type: ignore[attr-defined]
-    name = getattr(value, "__name__", None) or getattr(value, "name", None)
+    named = value if isinstance(value, str) else getattr(value, "__name__", None)
+    name = named or getattr(value, "name", None)
     found = _OF_OTHERS.get(name.rstrip("_")) if isinstance(name, str) else None
     return f"; use emheap.{found}" if found else ""

@@ -42,6 +42,10 @@ def test_types_and_texts(heap: Any) -> None:
     with advised("pass the type itself, as in heap.alloc(int32)"):
         wild: Any = int32
         wild(5)
+    with advised("expected an emheap type such as int32 or utf8, got 5; the type comes first"):
+        heap.alloc(5, int32)
+    with advised("got 'int32'; use emheap.int32"):
+        heap.alloc("int32", 5)
     with advised("strings are allocated with heap.alloc(utf8, text)"):
         heap.alloc_array(uint8, "text")
     with advised("heap.write_text() stores text without a terminator"):
@@ -54,6 +58,53 @@ def test_types_and_texts(heap: Any) -> None:
         emheap.text("utf-16")
     with heap.alloc(emheap.text("utf-16-le"), "héllo") as wide:
         assert wide.value == "héllo"
+
+
+def test_bytes_for_a_string(heap: Any) -> None:
+    data = "hé".encode()
+    with advised(
+        "utf8 takes a str, or the number of elements that it is to have room for, not "
+        "b'h\\xc3\\xa9'; decode() bytes, or store them as they are by alloc_array(uint8, data)"
+    ):
+        heap.alloc(utf8, data)
+    with heap.alloc(utf8, data.decode()) as text, heap.alloc_array(uint8, data) as stored:
+        assert (text.value, bytes(stored)) == ("hé", data)
+    with advised("or the number of elements that it is to have room for, not nothing"):
+        heap.alloc(utf8)
+    with heap.alloc(utf8, 3) as text:
+        assert text.capacity == 3
+
+
+def test_an_array_of_texts(heap: Any) -> None:
+    for values in (["a", "bc"], 2):
+        with advised(
+            "the elements of an array have one size, and texts have not: heap.alloc_strings(utf8, "
+            "texts) allocates several, heap.alloc(utf8, text) one, and heap.read_strings(utf8, "
+            "address) reads several"
+        ):
+            heap.alloc_array(utf8, values)
+    with heap.alloc_strings(utf8, ["a", "bc"]) as names:
+        with advised("heap.read_strings(utf8, address) reads several"):
+            heap.wrap_array(utf8, names.address, 2)
+        assert heap.read_strings(utf8, names.address) == ["a", "bc"]
+
+
+def test_what_a_pointer_points_to(heap: Any) -> None:
+    class Node(Struct):
+        number: int32
+        next: Pointer[Node] = field()
+
+    with heap.alloc(Node, number=1) as last, heap.alloc(Node, number=2, next=last) as first:
+        with advised("'Pointer' object has no attribute 'number'; the Node that it points to has: "
+                     "target.number"):  # fmt: skip
+            first.next.number  # noqa: B018
+        assert first.next.target.number == 1
+        with advised("has no attribute 'size_of_it'") as refused:
+            first.next.size_of_it  # noqa: B018
+        assert "target" not in str(refused.value)
+        with advised("this Pointer[Node] is null: it points to nothing; get() gives None then"):
+            last.next.target  # noqa: B018
+        assert last.next.get() is None
 
 
 def test_capacities(heap: HeapManager) -> None:

@@ -67,13 +67,14 @@ def test_a_shorter_text_leaves_the_rest_alone(scratch: Arena, text: type[Text]) 
 def test_a_capacity_is_a_count(heap: HeapManager) -> None:
     wild: Any = heap
     for text in CODECS:
-        for value in (None, 1.0, 2.5, b"text", True, [], object()):
+        for value in (1.0, 2.5, True, [], object()):
             with pytest.raises(TypeError, match="capacity must be an int, not "):
                 wild.alloc(text, value)
         with pytest.raises(emheap.ValueOutOfRangeError, match="capacity must not be negative"):
             heap.alloc(text, -1)
-        with pytest.raises(TypeError, match="capacity must be an int, not "):
-            wild.alloc(text)
+        for value in (None, b"text"):
+            with pytest.raises(TypeError, match=f"^{text.name} takes a str, or the number of ele"):
+                wild.alloc(text, value)
 
 
 @each_text
