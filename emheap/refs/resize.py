@@ -12,6 +12,8 @@ from emheap.blocks.block import Layout
 from emheap.blocks.region import Region
 from emheap.blocks.transfer import check_changeable
 from emheap.errors import DoubleFreeError
+from emheap.memories.base import Memory
+from emheap.memories.elements import pin
 from emheap.refs.base import HeapRef
 from emheap.types import Scalar
 
@@ -31,22 +33,52 @@ def resize(ref: HeapRef[Any], count: int, unit: type[Scalar[Any]], site: Site) -
     _, alignment = table.padding(address)
     moved = table.allocate(larger, unit, None, site, max(alignment, unit.alignment))
     try:
-        kept = min(layout.byte_size, larger.byte_size)
-        memory = table.memory
-        memory.write_bytes(moved[1], memory.read_bytes(address, kept))
-        if not table.options.clear_allocated_regions:
-            memory.fill(moved[1] + kept, larger.byte_size - kept)
+        _copy_contents(block, moved)
         # Not before the old block is out of reach: another thread may take a view at any time, and
         # one of each block would let neither of them go.
         table.release(block, site, partial(ref._move_to, moved))
     except Exception as error:
         if ref._block is moved:  # the allocator refused to take the old block back
             ref._hold(table.revival_of(block) or moved)
-        if ref._block is not moved:
+        if ref._block is not moved and table.is_live(moved):
             table.release(moved, site)
         if isinstance(error, DoubleFreeError):  # another thread freed the old block meanwhile
             raise table.use_after_free(block) from None
         raise
+
+
+def _copy_contents(block: Block, moved: Block) -> None:
+    """Copy what fits of a block to another, and set the rest of that to 0.
+
+    While it was allocated another thread may have freed the one, or with all others the other.
+    """
+    _, address, layout, _, _ = block
+    _, target, larger, _, _ = moved
+    memory: Memory = layout.table.memory
+    kept = min(layout.byte_size, larger.byte_size)
+    with _Pinned(block), _Pinned(moved):
+        memory.write_bytes(target, memory.read_bytes(address, kept))
+        if not layout.table.options.clear_allocated_regions:
+            memory.fill(target + kept, larger.byte_size - kept)
+
+
+class _Pinned:
+    """``with _Pinned(block):`` keeps a block from being freed. Raises UseAfterFreeError if it
+    was."""
+
+    __slots__ = ("_pin",)
+
+    def __init__(self, block: Block) -> None:
+        try:
+            self._pin = pin(block[0])
+        except ValueError:
+            raise block[2].table.use_after_free(block) from None
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        self._pin.release()
 
 
 def _source_of(layout: Layout) -> Allocator:

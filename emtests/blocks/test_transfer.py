@@ -368,6 +368,26 @@ def test_a_block_that_is_freed_while_it_is_resized_leaves_nothing() -> None:
     assert heap.total_allocated_byte_size == 0
 
 
+class Watched(BufferMemory):
+    """Notes whether bytes are read of a block that was freed: they might be mapped no more."""
+
+    watched: Any = None
+    read_late = False
+
+    def read_bytes(self, address: int, size: int) -> bytes:
+        self.read_late |= self.watched is not None and self.watched.is_freed
+        return super().read_bytes(address, size)
+
+
+def test_nothing_is_read_of_a_block_that_is_freed_while_it_is_resized() -> None:
+    memory, meddling = Watched(bytearray(4096)), Meddling(16, 4096)
+    heap = HeapManager(memory, meddling, check_options({}))
+    ref = memory.watched = meddling.victim = heap.alloc_array(int32, [1, 2, 3])
+    with pytest.raises(UseAfterFreeError):
+        ref.resize(100)
+    assert not memory.read_late
+
+
 def test_the_alignment_stays(heap: HeapManager) -> None:
     refs = [heap.alloc_array(uint8, [1, 2, 3], align=256) for _ in range(4)]
     for ref in refs:

@@ -36,7 +36,7 @@ class Thief:
     """Takes the block of a reference away, once, and lets others have its bytes."""
 
     def __init__(self, heap: HeapManager, ref: Any, *, resizes: bool = False) -> None:
-        self._heap = heap
+        self.heap = heap
         self._ref = ref
         self._size = max(ref.allocated_byte_size, 1)
         self.resizes = resizes
@@ -52,12 +52,16 @@ class Thief:
             if self.resizes:
                 self._ref.resize(1)
             else:
-                self._ref.free()
+                self.free()
         except BufferInUseError:
             self.refused = True
             return
         with suppress(HeapError):  # a heap in a small buffer may have no more room
-            self.others = [self._heap.alloc_array(uint8, bytes([MARK]) * self._size) for _ in "12"]
+            self.others = [self.heap.alloc_array(uint8, bytes([MARK]) * self._size) for _ in "12"]
+
+    def free(self) -> None:
+        """Free the block."""
+        self._ref.free()
 
     def check(self) -> None:
         """What belongs to others is as it was."""

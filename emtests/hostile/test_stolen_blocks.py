@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from emheap import BufferInUseError, UseAfterFreeError, utf8
+from emheap import BufferInUseError, UseAfterFreeError, int32, utf8
 from emtests.conftest import OpenHeap
 from emtests.contexts import is_alone
 from emtests.heaps import RUNNING, HeapKind
@@ -26,6 +26,7 @@ from emtests.hostile.stealing import (
     wrap,
 )
 from emtests.hostile.stealing_structures import structure_targets
+from emtests.structures.kinds import Vec
 from emtests.threads import need_threads
 
 CASES = [*targets(), *structure_targets()]
@@ -166,4 +167,36 @@ def test_a_block_taken_away_at_every_call(kind: HeapKind, open_heap: OpenHeap) -
                 break
             moments += 1
     assert moments > 80
+    assert heap.total_allocated_byte_size == 0
+
+
+class ThiefOfAll(Thief):
+    """Frees every block of the heap, as another thread may."""
+
+    def free(self) -> None:
+        self.heap.free_all()
+
+
+@by_kind
+@pytest.mark.parametrize("contents", ["numbers", "text", "structures"])
+def test_all_blocks_are_freed_at_every_call_of_a_resize(
+    kind: HeapKind, open_heap: OpenHeap, contents: str
+) -> None:
+    need_threads()
+    heap = open_heap()
+    for moment in moments_of(kind):
+        if contents == "numbers":
+            ref: Any = heap.alloc_array(int32, [1, 2, 3, 4])
+        elif contents == "text":
+            ref = heap.alloc(utf8, "abcdef")
+        else:
+            ref = heap.alloc_array(Vec, [(1, 2)] * 4)
+        thief = ThiefOfAll(heap, ref)
+        work = partial(ref.resize, 40)
+        judge(f"call {moment}", thief, partial(call_profiled, moment, thief, work))
+        struck = thief.struck
+        thief.end()
+        if not struck:
+            break
+    assert moment > 20
     assert heap.total_allocated_byte_size == 0
