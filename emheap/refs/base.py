@@ -187,6 +187,11 @@ class HeapRef(Generic[T]):
             self._hold(revived)
         return revived is not None
 
+    def _is_gone(self, block: Block) -> bool:
+        """Whether a block was freed, or what it borrows, for one that was looked at before."""
+        layout = block[2]
+        return is_released(block[0]) if layout.borrowed else not layout.table.is_live(block)
+
     def _check_alive(self) -> None:
         if is_released(self._elements):
             self._check_lost(self._block)
@@ -281,7 +286,7 @@ class HeapRef(Generic[T]):
             count = min(count, layout.byte_size // scalar.size)
         loan: Loan[Any] = layout.table.memory.lend(scalar, address, count)
         layout.table.loans.add(address, count * scalar.size, loan, what)
-        if not layout.borrowed and not layout.table.is_live(block):
+        if self._is_gone(block):
             loan.view.release()  # another thread freed the block meanwhile, or resized it
             self._check_lost(block)
             return self._lend(scalar, count, what)

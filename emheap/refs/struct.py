@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, overload
 
-from emheap._util.released import is_released
 from emheap.errors import HeapError, ShapeError
 from emheap.refs.base import HeapRef, describe
 from emheap.refs.field_codecs import Codec, Notes, concrete_kind, named
@@ -213,8 +212,7 @@ class Struct(StructuredRef[Any], metaclass=StructType):
         """Raise UseAfterFreeError if the block was freed while a reference to a part was made. It
         is among what the table knows to be lent now, so that who frees the block later ends it."""
         block = self._block
-        gone = is_released(block[0]) if block[2].borrowed else not self._table.is_live(block)
-        if gone or block[0] is not self._elements:
+        if self._is_gone(block) or block[0] is not self._elements:
             self._check_lost(block)
 
     def _hold_with(self, ref: Any) -> Any:

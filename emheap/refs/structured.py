@@ -97,7 +97,7 @@ class StructuredRef(HeapRef[T]):
             loan = Loan(strided, loan.exporter)
         size = count * scalar.size
         table.loans.add(address, size, loan, what)
-        if not layout.borrowed and not (table.is_live(block) and address + size <= end_of(block)):
+        if self._is_gone(block) or (not layout.borrowed and address + size > end_of(block)):
             loan.view.release()  # another thread freed the block meanwhile, or resized it
             raise table.use_after_free(block)
         if table.options.enable_garbage_collection and not layout.borrowed:

@@ -26,7 +26,7 @@ from emtests.hostile.stealing import (
     wrap,
 )
 from emtests.hostile.stealing_structures import structure_targets
-from emtests.structures.kinds import Vec
+from emtests.structures.kinds import Node, Vec
 from emtests.threads import need_threads
 
 CASES = [*targets(), *structure_targets()]
@@ -194,6 +194,50 @@ def test_all_blocks_are_freed_at_every_call_of_a_resize(
         thief = ThiefOfAll(heap, ref)
         work = partial(ref.resize, 40)
         judge(f"call {moment}", thief, partial(call_profiled, moment, thief, work))
+        struck = thief.struck
+        thief.end()
+        if not struck:
+            break
+    assert moment > 20
+    assert heap.total_allocated_byte_size == 0
+
+
+BORROWED: dict[str, tuple[Any, Any, Callable[[Any], Any], Callable[[Any], Any]]] = {
+    "an array": (int32, [1, 2, 3, 4], lambda ref: ref, lambda ref: ref.view),
+    "its bytes": (int32, [1, 2, 3, 4], lambda ref: ref, lambda ref: ref.allocated_bytes_view),
+    "a number": (int32, 1, lambda ref: ref, lambda ref: ref.allocated_bytes_view),
+    "a text": (utf8, "abcdef", lambda ref: ref, lambda ref: ref.encoded_bytes_view),
+    "a structure": (Node, {"id": 1}, lambda ref: ref, lambda ref: ref.allocated_bytes_view),
+    "a column": (Vec, [(1, 2)] * 4, lambda ref: ref, lambda ref: ref.column("x")),
+    "an array inside": (Node, {"id": 1}, lambda ref: ref.grid, lambda part: part.view),
+    "a field": (
+        Node,
+        {"id": 1},
+        lambda ref: ref.field_ref(Node.id),
+        lambda part: part.allocated_bytes_view,
+    ),
+}
+"""A type, the contents, what is borrowed of the reference, and how a view of that is taken."""
+
+
+@by_kind
+@pytest.mark.parametrize("name", BORROWED)
+def test_a_block_is_taken_away_while_a_borrowed_reference_lends_a_view(
+    kind: HeapKind, open_heap: OpenHeap, name: str
+) -> None:
+    need_threads()
+    number_kind, contents, borrow, view = BORROWED[name]
+    heap = open_heap()
+    for moment in moments_of(kind):
+        owner = allocate(heap, number_kind, contents)
+        part = borrow(wrap(heap, number_kind, contents, owner.address))
+        thief = Thief(heap, owner)
+
+        def look(moment: int = moment, thief: Thief = thief, part: Any = part) -> bytes:
+            view_taken = call_profiled(moment, thief, partial(view, part))
+            return view_taken.tobytes()  # type: ignore[no-any-return]
+
+        judge(f"view of {name}, call {moment}", thief, look)
         struck = thief.struck
         thief.end()
         if not struck:
