@@ -11,9 +11,9 @@ from emheap.allocators.base import Allocator
 from emheap.blocks.block import Layout
 from emheap.blocks.region import Region
 from emheap.blocks.transfer import check_changeable
-from emheap.errors import DoubleFreeError
+from emheap.errors import BufferInUseError, DoubleFreeError
 from emheap.memories.base import Memory
-from emheap.memories.elements import pin
+from emheap.memories.elements import Pin, pin
 from emheap.refs.base import HeapRef
 from emheap.types import Scalar
 
@@ -41,7 +41,10 @@ def resize(ref: HeapRef[Any], count: int, unit: type[Scalar[Any]], site: Site) -
         if ref._block is moved:  # the allocator refused to take the old block back
             ref._hold(table.revival_of(block) or moved)
         if ref._block is not moved and table.is_live(moved):
-            table.release(moved, site)
+            try:  # noqa: SIM105 (contextlib takes time to import)
+                table.release(moved, site)
+            except BufferInUseError:
+                pass  # a signal handler's exception came while it was pinned: its traceback pins it
         if isinstance(error, DoubleFreeError):  # another thread freed the old block meanwhile
             raise table.use_after_free(block) from None
         raise
@@ -56,29 +59,24 @@ def _copy_contents(block: Block, moved: Block) -> None:
     _, target, larger, _, _ = moved
     memory: Memory = layout.table.memory
     kept = min(layout.byte_size, larger.byte_size)
-    with _Pinned(block), _Pinned(moved):
-        memory.write_bytes(target, memory.read_bytes(address, kept))
-        if not layout.table.options.clear_allocated_regions:
-            memory.fill(target + kept, larger.byte_size - kept)
-
-
-class _Pinned:
-    """``with _Pinned(block):`` keeps a block from being freed. Raises UseAfterFreeError if it
-    was."""
-
-    __slots__ = ("_pin",)
-
-    def __init__(self, block: Block) -> None:
+    pinned = _pin(block)
+    try:
+        target_pinned = _pin(moved)
         try:
-            self._pin = pin(block[0])
-        except ValueError:
-            raise block[2].table.use_after_free(block) from None
+            memory.write_bytes(target, memory.read_bytes(address, kept))
+            if not layout.table.options.clear_allocated_regions:
+                memory.fill(target + kept, larger.byte_size - kept)
+        finally:
+            target_pinned.release()
+    finally:
+        pinned.release()
 
-    def __enter__(self) -> None:
-        pass
 
-    def __exit__(self, *_: object) -> None:
-        self._pin.release()
+def _pin(block: Block) -> Pin:
+    try:
+        return pin(block[0])
+    except ValueError:
+        raise block[2].table.use_after_free(block) from None
 
 
 def _source_of(layout: Layout) -> Allocator:
