@@ -8,7 +8,7 @@ from typing import Any
 from emheap._util.sites import Site
 from emheap.allocators.adopted import AdoptedAllocator
 from emheap.allocators.base import Allocator
-from emheap.blocks.block import Layout
+from emheap.blocks.block import Block, Layout
 from emheap.blocks.region import Region
 from emheap.blocks.transfer import check_changeable
 from emheap.errors import BufferInUseError, DoubleFreeError

@@ -184,6 +184,7 @@ def test_all_blocks_are_freed_at_every_call_of_a_resize(
 ) -> None:
     need_threads()
     heap = open_heap()
+    moments = 0
     for moment in moments_of(kind):
         if contents == "numbers":
             ref: Any = heap.alloc_array(int32, [1, 2, 3, 4])
@@ -198,7 +199,8 @@ def test_all_blocks_are_freed_at_every_call_of_a_resize(
         thief.end()
         if not struck:
             break
-    assert moment > 20
+        moments += 1
+    assert moments > 4
     assert heap.total_allocated_byte_size == 0
 
 
@@ -228,6 +230,7 @@ def test_a_block_is_taken_away_while_a_borrowed_reference_lends_a_view(
     need_threads()
     number_kind, contents, borrow, view = BORROWED[name]
     heap = open_heap()
+    moments = 0
     for moment in moments_of(kind):
         owner = allocate(heap, number_kind, contents)
         part = borrow(wrap(heap, number_kind, contents, owner.address))
@@ -242,5 +245,6 @@ def test_a_block_is_taken_away_while_a_borrowed_reference_lends_a_view(
         thief.end()
         if not struck:
             break
-    assert moment > 20
+        moments += 1
+    assert moments > 4
     assert heap.total_allocated_byte_size == 0
