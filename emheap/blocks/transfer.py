@@ -8,6 +8,7 @@ from emheap._util.messages import format_address
 from emheap._util.sites import Site
 from emheap.allocators.adopted import AdoptedAllocator
 from emheap.allocators.base import Allocator
+from emheap.allocators.pool import PoolAllocator
 from emheap.blocks.block import Block, Layout, describe_block, describe_freed
 from emheap.blocks.table import BlockTable
 from emheap.errors import AlreadyOwnedError, HeapError, NotSupportedError, OutOfMemoryError
@@ -105,15 +106,9 @@ def _owner_of(table: BlockTable, layout: Layout, start: int, around: Block | Non
     live = table.find(start)
     if live is not None:
         return f"{describe_block(live)} is live there"
-    record = table.freed.get(start)
-    if record is not None:
-        freed, code, offset = record
-        spare = freed[2].spare
-        if spare is not None and start in list(spare):
-            return (
-                f"{describe_freed(freed, (code, offset))}, and the heap keeps its bytes for the "
-                "next block"
-            )
+    kept = _kept_around(table, layout, start)
+    if kept:
+        return kept
     last = table.owner_of(start + max(layout.byte_size, 1) - 1)
     if last is not around:
         crossed = last or around
@@ -127,4 +122,29 @@ def _owner_of(table: BlockTable, layout: Layout, start: int, around: Block | Non
             f"it lies {start - around[1]} bytes inside {describe_block(around)}; wrap it, or pass "
             "the free= of the allocator that it came from"
         )
+    return ""
+
+
+def _kept_around(table: BlockTable, layout: Layout, start: int) -> str:
+    """Which freed block has some of these bytes still, for the heap keeps it; empty if none."""
+    end = start + max(layout.byte_size, 1)
+    step = layout.source.native.alignment
+    places = range(start - start % step - PoolAllocator.LARGEST, end, step)
+    if len(places) > len(table.freed):
+        near = [at for at in list(table.freed) if places.start <= at < end]
+    elif table.freed.keys().isdisjoint(places):  # as nearly always
+        return ""
+    else:
+        near = list(places)
+    for address in near:
+        record = table.freed.get(address)
+        if record is None:
+            continue
+        freed, code, offset = record
+        spare = freed[2].spare
+        if address + freed[2].byte_size > start and spare is not None and address in list(spare):
+            return (
+                f"{describe_freed(freed, (code, offset))}, and the heap keeps its bytes for the "
+                "next block"
+            )
     return ""

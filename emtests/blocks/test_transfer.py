@@ -204,8 +204,17 @@ def test_what_the_heap_has_already_is_not_adopted(heap: HeapManager) -> None:
     address = block.address
     block.free()
     if block._block[2].spare is not None:
-        with pytest.raises(AlreadyOwnedError, match=r"freed at .*keeps its bytes for the next"):
-            heap.adopt(uint8, address, 100)
+        # Nor a part of it, nor what reaches into it from either side.
+        for start, count in (
+            (address, 100),
+            (address + 1, 1),
+            (address + 16, 10),
+            (address + 99, 1),
+            (address - 8, 9),
+            (address + 99, 5000),
+        ):
+            with pytest.raises(AlreadyOwnedError, match=r"freed at .*keeps its bytes for the next"):
+                heap.adopt(uint8, start, count, free=lambda address: None)
 
 
 def test_a_failing_free_function_leaves_the_block(heap: HeapManager) -> None:
