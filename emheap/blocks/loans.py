@@ -15,6 +15,7 @@ from weakref import ref as WeakReference  # noqa: N812 (a class with a name like
 
 from emheap._util.locks import Locked
 from emheap._util.released import is_released
+from emheap.blocks.ended_views import end_view, has_ended, may_be_in_use, view_reference
 from emheap.errors import BufferInUseError
 from emheap.memories.base import Elements, Loan
 
@@ -58,7 +59,7 @@ class LoanTable(Locked):
 
     def add(self, start: int, size: int, loan: Loan[Any], what: str) -> None:
         """Remember a view handed to the user, until all that uses it is gone."""
-        view, exporter = WeakReference(loan.view), WeakReference(loan.exporter)
+        view, exporter = view_reference(loan.view), WeakReference(loan.exporter)
         self.entries.append((start, start + size, view, exporter, what))
         if len(self.entries) > self.most:
             self.sweep()
@@ -102,7 +103,7 @@ class LoanTable(Locked):
             view = view_ref()
             if view is not None:
                 try:
-                    view.release()
+                    end_view(view_ref, view)
                 except BufferError:
                     in_use.append(what)
                     continue
@@ -116,12 +117,15 @@ class LoanTable(Locked):
         views that another thread took meanwhile; tells whether there was one that was not released
         before. Raises BufferInUseError if one is in use."""
         ended = False
-        for _, _, view_ref, _, what in entries:
+        for _, _, view_ref, exporter, what in entries:
             view = view_ref()
-            if view is not None and not is_released(view):
+            if view is not None and not (is_released(view) and has_ended(view_ref)):
                 ended = True
                 try:
-                    view.release()
+                    if exporter is None:
+                        view.release()
+                    else:
+                        end_view(view_ref, view)
                 except BufferError:
                     raise BufferInUseError(
                         f"{block} is not freed: still in use: {what}; free it when the call that "
@@ -206,7 +210,8 @@ def _alive(entries: list[Any]) -> list[Any]:
         lent = entry[0]
         if type(lent) is int:
             exporter = entry[3]
-            if (entry[2] if exporter is None else exporter)() is not None:
+            used = (entry[2] if exporter is None else exporter)() is not None
+            if used or may_be_in_use(entry[2]):
                 alive.append(entry)
         elif len(entry) == 4:
             try:  # as in `_is_used`: a call more costs as much as the rest

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import cached_property, partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 from weakref import WeakSet, WeakValueDictionary
 
 from emheap._util.free_each import problem_of
@@ -42,6 +42,22 @@ _REMEMBERED = 2048
 """The freed blocks whose sites are kept for messages."""
 _MOST_LAYOUTS = 4096
 """The layouts that are kept for the next arrays and strings of the same length."""
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _exclusive(method: F) -> F:
+    """A method with the lock taken, where there is no interpreter's lock: whoever finds a block
+    closed waits until it is certain whether it is freed."""
+    if HAS_GIL:
+        return method
+
+    def locked(self: BlockTable, *arguments: Any) -> Any:
+        with self._lock:
+            return method(self, *arguments)
+
+    return cast(F, locked)
 
 
 class BlockTable(Messages, Locked):
@@ -291,6 +307,7 @@ class BlockTable(Messages, Locked):
                 self.restore(block)
                 raise
 
+    @_exclusive
     def retire(self, block: Block, site: Site, refusal: Callable[[Block], Exception]) -> None:
         """Take a block out of its table and end all references to it; its bytes stay allocated.
 
@@ -372,8 +389,13 @@ class BlockTable(Messages, Locked):
         layout.blocks[address] = block
 
     def _revive(self, block: Block) -> Block:
-        """A block like one whose references have ended."""
-        _, address, layout, code, offset = block
+        """The block whose references have ended, where its elements can be used again; or one like
+        it, with others."""
+        ended, address, layout, code, offset = block
+        reopen = getattr(ended, "reopen", None)
+        if reopen is not None:
+            reopen(layout.byte_size)
+            return block
         unit: Any = getattr(layout.kind, "unit", layout.kind)
         count = 1 if layout.count is None else layout.count
         revived = (layout.open_elements(unit, address, count), address, layout, code, offset)
@@ -384,12 +406,16 @@ class BlockTable(Messages, Locked):
         return revived
 
     def revival_of(self, block: Block) -> Block | None:
-        """The block that stands for one that could not be freed after its references had ended."""
+        """The block that stands for one that could not be freed after its references had ended;
+        which may be the same."""
+        if self.is_live(block):
+            return block
         old, new = value_of(self.revived, block[1]) or (None, None)
         return new if old is block and new is not None and self.is_live(new) else None
 
     def record_freed(self, block: Block, site: Site) -> None:
         """Remember where a block was freed."""
+        self.freed.pop(block[1], None)  # or it would have the place of an older one
         self.freed[block[1]] = (block, *site)
         if self.revived:
             self.revived.pop(block[1], None)

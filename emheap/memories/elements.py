@@ -9,17 +9,21 @@ while an export lives, `release` raises BufferError, so that the block cannot be
 from __future__ import annotations
 
 import operator
+from time import sleep
 from typing import Any, Protocol, cast
 from weakref import ref as WeakReference  # noqa: N812 (a class with a name like a function's)
 
+from emheap._util.locks import Locked
 from emheap._util.messages import count_of
-from emheap._util.platform import IN_PYODIDE
+from emheap._util.platform import HAS_GIL, IN_PYODIDE
 from emheap.memories.base import Elements, Memory
 from emheap.types import Scalar, WideInteger
 from emheap.types.arrays import decode_elements
 
 __all__ = [
     "DecodedElements",
+    "ExclusiveElements",
+    "Gate",
     "IndirectElements",
     "Pin",
     "WideElements",
@@ -201,8 +205,7 @@ class IndirectElements:
         self._address = address
         self._size = scalar.size
         self._count = count
-        self._pins: list[WeakReference[_IndirectPin]] = []
-        """Those that live count: an interrupt may come before a pin has a name."""
+        self._pins: _Pins = {}
 
     def __len__(self) -> int:
         if self._count < 0:
@@ -272,8 +275,7 @@ class IndirectElements:
 
     def pin(self) -> _IndirectPin:
         """Keep the elements from being released. Raises ValueError if they were."""
-        pinned = _IndirectPin(self._pins)
-        self._pins.append(WeakReference(pinned))
+        pinned = _pin_in(self._pins)
         # After the pin was seen to: `release` does the two in the other order, so that of two
         # threads one at least finds out.
         if self._count < 0:
@@ -290,23 +292,181 @@ class IndirectElements:
             raise BufferError("the elements are in use")
 
     def _is_pinned(self) -> bool:
-        return bool(self._pins) and any(pinned() is not None for pinned in list(self._pins))
+        return bool(self._pins) and _are_alive(self._pins)
 
 
 class _IndirectPin:
     __slots__ = ("__weakref__", "_pins")
 
-    def __init__(self, pins: list[WeakReference[_IndirectPin]]) -> None:
+    def __init__(self, pins: _Pins) -> None:
         self._pins = pins
 
     def release(self) -> None:
-        reference: WeakReference[_IndirectPin] = WeakReference(self)
-        if reference in self._pins:
-            self._pins.remove(reference)
+        self._pins.pop(id(self), None)
+
+
+_Pins = dict[int, "WeakReference[_IndirectPin]"]
+"""Pins by their ids. Those that live count: an interrupt may come before a pin has a name. It is
+no list, for to remove an item takes one of those several steps where there is no interpreter's
+lock."""
+
+
+def _pin_in(pins: _Pins) -> _IndirectPin:
+    pinned = _IndirectPin(pins)
+    pins[id(pinned)] = WeakReference(pinned)
+    return pinned
+
+
+def _are_alive(pins: _Pins) -> bool:
+    return any(pinned() is not None for pinned in pins.copy().values())
+
+
+class Gate(Locked):
+    """Lets threads to the bytes of a block, none of which is within once it was closed.
+
+    This is for builds of CPython without the interpreter's lock. A thread notes an access, or a
+    pin, and then looks whether the gate is closed; `close` closes it and then looks for those.
+    Both use the same dictionary, whose own lock brings the two in an order: either the access was
+    noted first, and `close` sees it, opens the gate again and refuses; or `close` has looked
+    first, and what it stored before that is seen by the thread, which leaves. So no thread that is
+    within, and none that comes later, reaches bytes that were given away.
+    """
+
+    __slots__ = ("_pins", "accesses", "is_closed")
+
+    def __init__(self) -> None:
+        self.is_closed = False
+        self.accesses: dict[object, bool] = {}
+        """One key for each access that is under way. No interrupt leaves one behind: there is no
+        call between where it is added and the `try` that removes it."""
+        self._pins: _Pins = {}
+
+    def check(self) -> None:
+        """Raise ValueError if the gate is closed for good."""
+        if self.is_closed:
+            # Who closes it has the lock until it is certain that the block is freed. For that it
+            # may wait for accesses: no thread waits here within one.
+            with self._lock:
+                if self.is_closed:
+                    raise ValueError("operation forbidden on released elements")
+
+    def pin(self) -> Pin:
+        """Keep the gate open until the pin's ``release()``. Raises ValueError if it is closed."""
+        while True:
+            pinned = _pin_in(self._pins)
+            if not self.is_closed:
+                return pinned
+            pinned.release()
+            self.check()
+
+    def reopen(self) -> None:
+        """Open the gate again, for the block could not be freed after all."""
+        self.is_closed = False
+
+    def close(self) -> None:
+        """Close the gate for good. Raises BufferError while something uses the bytes.
+
+        Most of that are single accesses, which take microseconds: it waits for them. Not for long,
+        for a call on the bytes may take minutes, and a finalizer that frees a block may run in the
+        thread that is within.
+        """
+        for _ in range(_ATTEMPTS):
+            if self._try_to_close():
+                return
+            sleep(_PAUSE)
+        raise BufferError("the elements are in use")
+
+    def _try_to_close(self) -> bool:
+        with self._lock:
+            if self.is_closed:
+                return True
+            self.is_closed = True
+            # Copies, for only that takes the lock of a dictionary: to ask for a length does not.
+            if self.accesses.copy() or _are_alive(self._pins):
+                self.is_closed = False
+            return self.is_closed
+
+
+_ATTEMPTS = 50
+_PAUSE = 1e-4
+"""Seconds between two attempts to close a gate."""
+
+
+class ExclusiveElements(IndirectElements):
+    """Elements for builds of CPython without the interpreter's lock.
+
+    There a memoryview's access and its `release` do not exclude each other: the access looks
+    whether the view was released, another thread releases it and frees the block, and the access
+    goes on. To look again afterwards would be too late: a large block may be unmapped by then. So
+    every access is pinned.
+    """
+
+    __slots__ = ("_gate",)
+
+    def __init__(
+        self,
+        memory: Memory,
+        scalar: type[Scalar[Any]],
+        address: int,
+        count: int,
+        gate: Gate | None = None,
+    ) -> None:
+        super().__init__(memory, scalar, address, count)
+        self._gate = gate or Gate()
+        """That of all elements on the same block."""
+
+    def __len__(self) -> int:
+        self._gate.check()
+        return self._count
+
+    def __getitem__(self, index: Any) -> Any:
+        if type(index) is not slice:
+            index = operator.index(index)  # may run the user's code: before the access
+        gate, key = self._gate, object()
+        while True:
+            gate.accesses[key] = True
+            try:
+                if not gate.is_closed:
+                    if type(index) is slice:
+                        return self._get_slice(index)
+                    return self._read(self._locate(index))
+            finally:
+                del gate.accesses[key]
+            gate.check()
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        if type(index) is not slice:
+            index = operator.index(index)
+            if type(value) not in (int, float):
+                value = self._memory.encode(self._scalar, value)
+        gate, key = self._gate, object()
+        while True:
+            gate.accesses[key] = True
+            try:
+                if not gate.is_closed:
+                    if type(index) is slice:
+                        self._set_slice(index, value)
+                    else:
+                        self._write(self._locate(index), value)
+                    return
+            finally:
+                del gate.accesses[key]
+            gate.check()
+
+    def pin(self) -> Any:
+        return self._gate.pin()
+
+    def release(self) -> None:
+        self._gate.close()
+
+    def reopen(self, length: int) -> None:
+        """Let the elements be used again: the block could not be freed after all."""
+        self._gate.reopen()
 
 
 def indirect_elements(
     memory: Memory, scalar: type[Scalar[Any]], address: int, count: int
 ) -> IndirectElements:
-    """`count` elements at an address that was checked, in a memory that may move."""
-    return IndirectElements(memory, scalar, address, count)
+    """`count` elements at an address that was checked, in a memory that may move, or where no
+    lock of the interpreter's makes one step of an access to a memoryview."""
+    return (IndirectElements if HAS_GIL else ExclusiveElements)(memory, scalar, address, count)

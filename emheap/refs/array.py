@@ -226,6 +226,7 @@ class ArrayRef(HeapRef[T], Sequence[T]):
         self._retry(store)
 
     def __iter__(self) -> Iterator[T]:
+        self._check_alive()
         block = self._block
         try:
             yield from cast("Iterable[T]", block[0])

@@ -12,7 +12,7 @@ from typing import Any
 
 from emheap._util.platform import HAS_GIL
 from emheap.memories.base import Elements, Memory
-from emheap.memories.elements import Pin, pin
+from emheap.memories.elements import ExclusiveElements, Gate, Pin, pin
 from emheap.memories.window import WindowMemory
 from emheap.types import Scalar, stored_types
 
@@ -161,6 +161,19 @@ class Cells:
         for elements in self._kept:
             elements.release()
 
+    def _forget(self, name: str) -> None:
+        try:  # noqa: SIM105 (contextlib takes time to import)
+            delattr(self, name)
+        except AttributeError:  # there are none of this format
+            pass
+
+    def reopen(self, length: int) -> None:
+        """Let cells of so many bytes be used again: the block could not be freed after all."""
+        for name in stored_types:
+            self._forget(name)
+        self._kept = ()
+        self.length = length
+
 
 _bytes: Any = Cells.B.__get__  # type: ignore[attr-defined]
 _pointees: Any = Cells.pointees.__get__  # type: ignore[attr-defined]
@@ -177,6 +190,44 @@ class WindowCells(Cells):
     def read(self, offset: int, size: int) -> bytes:  # noqa: D102 (as in Cells)
         # No method of the slice: what profiles calls would come between the two.
         return bytes(self.B[offset : offset + size])
+
+
+class ExclusiveCells(Cells):
+    """Those of builds of CPython without the interpreter's lock: the elements of all formats go
+    through one gate, so that they are released in one step or not at all."""
+
+    __slots__ = ("_gate",)
+
+    def __init__(self, memory: Memory, address: int, length: int) -> None:
+        super().__init__(memory, address, length)
+        self._gate = Gate()
+
+    def _open(self, scalar: type[Scalar[Any]], length: int) -> Elements:
+        count = length // scalar.size
+        return ExclusiveElements(self.memory, scalar, self.address, count, self._gate)
+
+    def keep(self, elements: Elements) -> None:
+        """Nothing is to do: the gate is theirs, too."""
+
+    def read(self, offset: int, size: int) -> bytes:
+        pinned = self._gate.pin()
+        try:
+            return self.memory.read_bytes(self.address + offset, size)
+        finally:
+            pinned.release()
+
+    def pin(self) -> Pin:
+        return self._gate.pin()
+
+    def __len__(self) -> int:
+        self._gate.check()
+        return self.length
+
+    def release(self) -> None:
+        self._gate.close()
+
+    def reopen(self, length: int) -> None:
+        self._gate.reopen()
 
 
 class _Borrowed(Cells):
@@ -231,11 +282,17 @@ class _BorrowedWindowCells(_Borrowed, WindowCells):
     __slots__ = ("around", "table")
 
 
+class _BorrowedExclusiveCells(_Borrowed, ExclusiveCells):
+    __slots__ = ("around", "table")
+
+
 def borrowed_cells(table: Any, address: int, length: int) -> Cells:
     """Cells that share what is known of pointers with the block of `table` that they lie on."""
     memory: Memory = table.memory
-    cls = _BorrowedWindowCells if is_direct(memory) else _BorrowedCells
-    made: _Borrowed = cls(memory, address, length)
+    cls: type[_Borrowed] = _BorrowedWindowCells if is_direct(memory) else _BorrowedCells
+    if not HAS_GIL:
+        cls = _BorrowedExclusiveCells
+    made = cls(memory, address, length)
     made.table = table
     return made
 
@@ -247,4 +304,6 @@ def is_direct(memory: Memory) -> bool:
 
 def cells_class(memory: Memory) -> type[Cells]:
     """The class of the cells in a memory."""
+    if not HAS_GIL:
+        return ExclusiveCells
     return WindowCells if is_direct(memory) else Cells

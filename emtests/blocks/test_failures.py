@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -133,6 +134,65 @@ def test_a_quota_counts_what_could_not_be_freed() -> None:
     with pytest.raises(ValueError, match="not now"):
         quota.free_sized(address, 100)
     assert quota.live_byte_size == 100
+
+
+class _Pair(emheap.Struct):
+    first: int32 = emheap.field()
+    second: int32 = emheap.field()
+
+
+class _Refusing(FreeListAllocator):
+    refuses = False
+
+    def free_sized(self, address: int, size: int) -> None:
+        if self.refuses:
+            raise OutOfMemoryError("no room to note that")
+        super().free_sized(address, size)
+
+
+USES: dict[str, Callable[[Any], Any]] = {
+    "field": lambda pairs: pairs[0].first,
+    "stored": lambda pairs: setattr(pairs[0], "second", 2),
+    "element": lambda pairs: pairs.__setitem__(0, (1, 2)),
+    "tuples": lambda pairs: pairs.tolist(),
+    "column": lambda pairs: pairs.column("first").tolist(),
+    "bytes": bytes,
+    "resized": lambda pairs: pairs.resize(5),
+}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=list(USES))
+def test_structures_that_the_allocator_did_not_take_back_are_used_on(
+    use: Callable[[Any], Any],
+) -> None:
+    allocator = _Refusing(16, 1 << 12)
+    heap = emheap.wrap_buffer(bytearray(1 << 12), allocator=allocator)
+    pairs = heap.alloc_array(_Pair, [(1, 1)] * 3)
+    allocator.refuses = True
+    with pytest.raises(OutOfMemoryError):
+        heap.free(pairs.address)
+    allocator.refuses = False
+    use(pairs)
+    assert pairs[2].first == 1
+    pairs.free()
+    with pytest.raises(emheap.UseAfterFreeError):
+        use(pairs)
+    assert heap.total_allocated_byte_size == 0
+    check_consistent(heap)
+
+
+def test_numbers_that_the_allocator_did_not_take_back_are_used_on() -> None:
+    allocator = _Refusing(16, 1 << 12)
+    heap = emheap.wrap_buffer(bytearray(1 << 12), allocator=allocator)
+    for use in (list, lambda numbers: numbers.resize(5), lambda numbers: numbers[0]):
+        numbers = heap.alloc_array(int32, [1, 2])
+        allocator.refuses = True
+        with pytest.raises(OutOfMemoryError):
+            heap.free(numbers.address)
+        allocator.refuses = False
+        use(numbers)
+        numbers.free()
+    assert heap.total_allocated_byte_size == 0
 
 
 def test_bad_limits() -> None:
