@@ -134,6 +134,16 @@ class DebugAllocator(WrappingAllocator, Locked):
     def relinquish(self, address: int) -> bool:
         return False
 
+    def describe_at(self, address: int, size: int) -> str:
+        """The block, live or waiting, of which bytes or red zones are among `size` bytes from an
+        address; empty if there is none."""
+        with self._lock:
+            records = [*self._live.values(), *self._waiting]
+        for record in records:
+            if record.base < address + size and address < record.address + record.size + self._zone:
+                return record.describe()
+        return ""
+
     def verify(self) -> None:
         """Raise HeapCorruptionError, which names every live or freed block that is damaged."""
         damages = self.find_damage()

@@ -115,6 +115,11 @@ class BlockTable(Messages, Locked):
         """Indivisible reads and writes on this heap's memory."""
         return self.memory.open_atomics()
 
+    def describe_guarded(self, address: int, size: int) -> str:
+        """The block whose bytes a debug heap keeps from use, among `size` bytes from an address
+        that no live block lies in; empty if there is none."""
+        return ""
+
     # Layouts
 
     def scalar_layout(self, scalar: type[Scalar[Any]]) -> Layout:

@@ -122,7 +122,8 @@ def _owner_of(table: BlockTable, layout: Layout, start: int, around: Block | Non
             f"it lies {start - around[1]} bytes inside {describe_block(around)}; wrap it, or pass "
             "the free= of the allocator that it came from"
         )
-    return ""
+    guarded = "" if around is not None else table.describe_guarded(start, max(layout.byte_size, 1))
+    return f"its bytes are those, or in a red zone, of {guarded}" if guarded else ""
 
 
 def _kept_around(table: BlockTable, layout: Layout, start: int) -> str:

@@ -63,6 +63,9 @@ class GuardedTable(BlockTable):
         atomics.extents = self.raw_memory
         return atomics
 
+    def describe_guarded(self, address: int, size: int) -> str:
+        return self._guard.describe_at(address, size)
+
     # Sites
 
     def with_stack(self, site: Site) -> Site:

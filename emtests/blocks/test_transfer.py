@@ -217,6 +217,23 @@ def test_what_the_heap_has_already_is_not_adopted(heap: HeapManager) -> None:
                 heap.adopt(uint8, start, count, free=lambda address: None)
 
 
+def test_what_a_debug_heap_keeps_from_use_is_not_adopted(open_heap: OpenHeap) -> None:
+    heap = open_heap(debug=True)
+    for size in (100, 5000):
+        block = heap.alloc_array(uint8, size)
+        address = block.address
+        for start in (address - 16, address + size):
+            with pytest.raises(AlreadyOwnedError, match="or in a red zone, of the block of"):
+                heap.adopt(uint8, start, 1)
+        block.free()
+        for start in (address - 16, address, address + 16, address + size - 1, address + size):
+            with pytest.raises(
+                AlreadyOwnedError, match=rf"(?s)block of {size} bytes at .* freed at"
+            ):
+                heap.adopt(uint8, start, 1)
+    heap.verify()
+
+
 def test_a_failing_free_function_leaves_the_block(heap: HeapManager) -> None:
     def refuse(address: int) -> None:
         if refusing:
