@@ -48,7 +48,7 @@ class GuardedHeap:
 
     def __init__(self) -> None:
         self._buffer = (ctypes.c_char * BYTE_SIZE)()
-        plain = emheap.wrap_buffer(self._buffer)
+        plain = emheap.wrap_buffer(self._buffer, count_allocations=True)
         self.allocator = DebugAllocator(plain.allocator, plain.memory, zone=ZONE)
         self.heap = HeapManager(plain.memory, self.allocator, plain.options)
         self.blocks: list[ArrayRef[int]] = []

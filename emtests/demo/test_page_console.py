@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import doctest
+import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,11 +15,13 @@ import pytest
 
 from emtests.demo.conftest import Drive
 from pyodide_demo.archives import archive_of
+from pyodide_demo.docs_blocks import blocks_of
 from pyodide_demo.environment import CHECKOUT
 
 pytestmark = pytest.mark.once
 
 HOSTS = ["pypi.org", "files.pythonhosted.org"]
+README = CHECKOUT / "README.md"
 FIRST = "emtests/heap/test_first_steps.py"
 
 
@@ -76,11 +81,18 @@ def test_the_keyboard_is_enough(seen: dict[str, Any]) -> None:
     assert seen["before that"] == "large = heap.alloc_array(uint8, 100_000_000)"
 
 
-def test_the_examples_of_the_readme_can_be_pasted(seen: dict[str, Any]) -> None:
-    assert len(seen["readme"]) >= 1
-    for shown in seen["readme"]:
-        assert "SyntaxError" not in shown
-        assert "NameError" not in shown
+def last_answers(shown: Sequence[str] = ()) -> list[str]:
+    """What the last line of each example of the README answers: as it says, or as was shown."""
+    parser = doctest.DocTestParser()
+    examples = [parser.get_examples(block.code + "\n")[-1] for block in blocks_of(README)]
+    answers = [example.exc_msg or example.want for example in examples]
+    found = [text.strip().splitlines()[-1] for text in shown or answers]
+    # Where it lies and which lines it names are not the same everywhere.
+    return [re.sub(r"^emheap\.errors\.|0x[0-9a-f]+.*", "", line) for line in found]
+
+
+def test_the_examples_of_the_readme_answer_as_it_says(seen: dict[str, Any]) -> None:
+    assert last_answers(seen["readme"]) == last_answers()
 
 
 def test_long_outputs_are_folded(seen: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ import emheap
 from emtests.conftest import skip_for_gap
 from emtests.heaps import IN_PYODIDE
 from pyodide_demo.guarded import BYTE_SIZE, ZONE, GuardedHeap
+from pyodide_demo.heap_map import survey
 from pyodide_demo.same_bytes import Row
 from pyodide_demo.scene import STEPS, Scene
 
@@ -92,6 +93,13 @@ def test_red_zones_and_quarantine_are_told(guarded: GuardedHeap) -> None:
     guarded.act("free")
     waiting = [guard for guard in guarded.guards() if guard["kind"] == "quarantine"]
     assert waiting == [{"kind": "quarantine", "address": first, "byte_size": 40}]
+
+
+def test_what_was_on_the_debug_heap_is_counted(guarded: GuardedHeap) -> None:
+    for action in ("open", "open", "free"):
+        guarded.act(action)
+    now = survey(guarded.heap)
+    assert (now["blocks"], now["peak_bytes"], now["total_blocks"]) == (1, 80, 2)
 
 
 def test_a_full_debug_heap_says_so(guarded: GuardedHeap) -> None:

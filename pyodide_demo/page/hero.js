@@ -75,7 +75,7 @@ export function startHero(python, site) {
   function setPlaying(now) {
     playing = now;
     clearTimeout(timer);
-    button("hero-play").textContent = playing ? "Pause" : at === 0 ? "Play again" : "Play";
+    button("hero-play").textContent = playing ? "Pause" : at === 0 ? "Replay" : "Play";
     if (playing) void next();
   }
 
@@ -112,7 +112,7 @@ export function startHero(python, site) {
       }
       bytes.show(moment);
       live = true;
-      element("hero-live").textContent = "live, in this page";
+      element("hero-live").textContent = "live";
       for (const id of ["hero-play", "hero-run"]) button(id).disabled = false;
       input("hero-line").disabled = false;
       if (playing) timer = setTimeout(next, MILLISECONDS_A_STEP);
