@@ -19,6 +19,7 @@ from typing import Any
 
 from emheap.refs import ArrayRef, ScalarRef, StringRef
 from emheap.types import Type
+from emheap.types.arrays import BufferLike
 
 class FlatName:
     kind: type[Type[Any]]

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from emheap.refs.pointer import Pointer
     from emheap.refs.struct import Like, Struct
     from emheap.refs.struct_array import StructArrayRef
+    from emheap.types.arrays import BufferLike
 
 __all__ = ["AllocVerbs"]
 
@@ -32,9 +33,7 @@ T = TypeVar("T")
 K = TypeVar("K")
 P = ParamSpec("P")
 S = TypeVar("S", bound="Struct")
-StructValues: TypeAlias = (
-    "Iterable[Like[S] | tuple[Any, ...] | Mapping[str, Any]] | bytes | memoryview"
-)
+StructValues: TypeAlias = "Iterable[Like[S] | tuple[Any, ...] | Mapping[str, Any]] | BufferLike"
 
 _EVERYWHERE = frozenset((*scalar_types, *wide_types, *text_types))
 """The types that are the same in every memory."""
@@ -149,7 +148,7 @@ class AllocVerbs(AllocNames):
     def alloc_array(
         self,
         kind: type[Scalar[T]],
-        count_or_values: int | Iterable[T],
+        count_or_values: int | Iterable[T] | BufferLike,
         /,
         *,
         align: int | None = None,

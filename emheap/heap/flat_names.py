@@ -145,7 +145,7 @@ _ALLOC_SCALAR: list[_Row] = [
     (
         "alloc_{}_array",
         _alloc_array,
-        "(count_or_values: int | Iterable[{value}], *, align: int | None = None)"
+        "(count_or_values: int | Iterable[{value}] | BufferLike, *, align: int | None = None)"
         " -> ArrayRef[{value}]",
         "Allocate an array of {}: `count` zeros, or the values given.",
     ),

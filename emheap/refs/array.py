@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import numpy
 
     from emheap.refs.edit import Edit
+    from emheap.types.arrays import BufferLike
 
 __all__ = ["ArrayRef", "array_ref_class", "with_numbers"]
 
@@ -105,7 +106,7 @@ class ArrayRef(HeapRef[T], Sequence[T]):
     @overload
     def __setitem__(self, index: int, value: T) -> None: ...
     @overload
-    def __setitem__(self, index: slice, value: Iterable[T]) -> None: ...
+    def __setitem__(self, index: slice, value: Iterable[T] | BufferLike) -> None: ...
     @overload
     def __setitem__(self, index: tuple[int, ...], value: T) -> None: ...
     def __setitem__(self, index: Any, value: Any) -> None:

@@ -5,13 +5,27 @@ from __future__ import annotations
 import array
 import struct
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from emheap._util.platform import IN_PYODIDE
 from emheap.errors import ShapeError
 from emheap.types.c_scalars import boolean, char
 from emheap.types.scalars import BYTE_ORDER, MAX_POINTER53, FloatingPoint, Scalar, is_masked
 from emheap.types.wide import as_wide
+
+if TYPE_CHECKING:
+    from typing import Protocol, TypeAlias
+
+    from typing_extensions import Buffer
+
+    class _NumpyArray(Protocol):
+        """What numpy's arrays are known by: before Python 3.12 checkers do not see that they are
+        buffers."""
+
+        @property
+        def __array_interface__(self) -> dict[str, Any]: ...
+
+    BufferLike: TypeAlias = Buffer | _NumpyArray
 
 __all__ = ["decode_elements", "encode_elements", "encode_value", "stored_numbers"]
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import array
 import importlib.util
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -130,6 +131,24 @@ def test_numpy_arrays_hold_numbers_of_their_kind() -> None:
         floats.numpy()[0] *= 3
         ints.numpy()[0] = 7
         assert (floats[0], ints[0]) == (1.5, 7)
+
+
+def test_arrays_are_made_of_numpy_arrays_and_buffers() -> None:
+    if importlib.util.find_spec("numpy") is None:
+        skip_for_gap("numpy", "it is not installed here")
+    import numpy
+
+    heap = emheap.open()
+    with heap.arena() as scratch:
+        floats = scratch.alloc_array(emheap.float32, numpy.ones(3, numpy.float32))
+        assert_type(floats, "emheap.ArrayRef[float]")
+        floats[1:] = numpy.zeros(2, numpy.float32)
+        ints = scratch.alloc_array(emheap.int32, array.array("i", [1, 2]))
+        assert_type(ints, "emheap.ArrayRef[int]")
+        ints[:] = numpy.array([3, 4], numpy.int32)
+        assert (floats[:], ints[:]) == ([1, 0, 0], [3, 4])
+        assert scratch.alloc_float32_array(numpy.ones(2, numpy.float32))[1] == 1
+        assert scratch.alloc_uint8_array(memoryview(b"ab"))[:] == [97, 98]
 
 
 def test_strings_and_what_all_references_have() -> None:
