@@ -24,7 +24,7 @@ def count_of(number: int, noun: str) -> str:
 def format_address(address: int) -> str:
     """An address as every message of emheap shows it: in hexadecimal.
 
-    >>> format_address(4096)
-    '0x1000'
+    >>> format_address(4096), format_address(0), format_address(-4)
+    ('0x1000', '0x0', '-0x4')
     """
     return f"-0x{-address:x}" if address < 0 else f"0x{address:x}"

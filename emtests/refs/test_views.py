@@ -25,6 +25,7 @@ from emheap import (
     utf16,
 )
 from emheap._util.platform import HAS_GIL
+from emheap.blocks.views import MOST_LATEST
 from emtests.conftest import OpenHeap, skip_for_gap
 from emtests.types.values import SCALARS, packed
 
@@ -41,6 +42,19 @@ def check_pinned(heap: HeapManager, ref: Any, words: str = "") -> None:
         assert ref.is_not_freed
         assert heap.total_allocated_byte_size == size
         assert bytes(ref) == content
+
+
+def test_views_that_are_gone_are_forgotten(heap: HeapManager) -> None:
+    """Whatever they were asked for: what a heap remembers of them does not grow."""
+    with heap.alloc_array(int32, 4) as numbers, heap.alloc(utf16, "text") as text:
+        for ask in (
+            lambda: numbers.view,
+            lambda: numbers.allocated_bytes_view,
+            lambda: text.encoded_elements_view,
+        ):
+            for _ in range(3 * MOST_LATEST):
+                ask()
+            assert len(heap._table.views.latest) <= MOST_LATEST
 
 
 # What a view shows

@@ -342,6 +342,21 @@ def test_pointers_in_the_other_byte_order(heap: Any) -> None:
             _ = swapped.link.target
 
 
+@pytest.mark.parametrize("structure", [Swapped, Crowded])
+def test_pointers_in_any_place_take_any_address_that_fits(heap: Any, structure: Any) -> None:
+    """In the other byte order, or where no machine has one, a pointer is stored byte by byte."""
+    most = (1 << 8 * heap.pointer_size) - 1
+    with heap.alloc(structure) as ref:
+        for address in (0, 3, most):
+            ref.link = address
+            assert ref.link.address == address
+        for wrong in (most + 1, -1):
+            message = rf"{structure.__name__}\.link: {wrong} does not fit a pointer: 0 to {most}"
+            with pytest.raises(ValueOutOfRangeError, match=message):
+                ref.link = wrong
+        assert ref.link.address == most
+
+
 @pytest.mark.needs("numpy")
 def test_numpy_reads_pointers_in_either_byte_order(scratch: Any) -> None:
     number = scratch.alloc(int32, 7)
