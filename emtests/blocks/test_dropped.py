@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -63,6 +64,17 @@ def test_a_dropped_reference_warns_and_leaves_the_block(heap: HeapManager, maker
     assert message.endswith("in <lambda>")
     assert heap.total_allocated_byte_size == size
     heap.free(address)
+
+
+def test_the_warning_names_the_line_that_allocated(heap: HeapManager) -> None:
+    ref = heap.alloc(int32, 5)
+    frame = sys._getframe()
+    place = f"test_dropped.py:{frame.f_lineno - 2} in {frame.f_code.co_name}"
+    with caught() as messages:
+        del ref
+    (message,) = messages
+    assert message.endswith(place)
+    heap.free_all()
 
 
 def test_no_warning_for_what_was_freed(heap: HeapManager) -> None:

@@ -71,6 +71,17 @@ def test_numbers_pass_unchanged(bind: Bind, letter: str) -> None:
         assert (type(result), result) == (type(value), value)
 
 
+@pytest.mark.parametrize("letter", "bBhH?")
+def test_of_a_result_only_its_own_bits_count(bind: Bind, letter: str) -> None:
+    """What lies above them is whatever the compiler left there."""
+    same = bind("same_i32", "i", letter)
+    for bits in (0, 1, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0x8000, 0x8080, 0xFFFF, 0x10080, 0x18000):
+        for garbage in (0, -(1 << 17)):
+            low = struct.pack("<i", bits | garbage)
+            expected = bool(low[0]) if letter == "?" else struct.unpack_from(f"<{letter}", low)[0]
+            assert same(bits | garbage) == expected
+
+
 def test_arguments_of_every_size(bind: Bind) -> None:
     assert bind("mixed", "iqfd", "d")(-3, 2**40, 0.5, 0.25) == (-3 - 2**40) * 0.5 + 0.25
     assert bind("nothing", "", "")() is None

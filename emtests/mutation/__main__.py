@@ -37,7 +37,7 @@ def choose(count: int, seed: int, areas: Sequence[str]) -> list[Mutant]:
     files = [
         file
         for area in areas
-        for file in sorted((CHECKOUT / "emheap" / area).rglob("*.py"))
+        for file in _files_of(CHECKOUT / "emheap" / area)
         if "javascript" not in file.relative_to(CHECKOUT).as_posix()
     ]
     seen: Counter[str] = Counter()
@@ -49,6 +49,11 @@ def choose(count: int, seed: int, areas: Sequence[str]) -> list[Mutant]:
 
     mutants = [mutant for file in files for mutant in find_mutants(file)]
     return sorted(mutants, key=random_number)[:count]
+
+
+def _files_of(place: Path) -> list[Path]:
+    """The modules of a folder; or a module alone."""
+    return sorted(place.rglob("*.py")) if place.is_dir() else [place]
 
 
 def judgements() -> dict[str, str]:
@@ -187,7 +192,7 @@ def _parse() -> tuple[argparse.Namespace, Sequence[str]]:
         nargs="+",
         default=AREAS,
         metavar="AREA",
-        help=f"the folders of emheap (default: {' '.join(AREAS)})",
+        help=f"folders and files of emheap (default: {' '.join(AREAS)})",
     )
     return parser.parse_known_args()
 

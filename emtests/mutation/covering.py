@@ -1,4 +1,7 @@
-"""Which tests may notice a mutant: those that run its line, the most telling and shortest first."""
+"""Which tests may notice a mutant: those that run its line, the most telling and shortest first.
+
+After them come those that run code where coverage does not see it.
+"""
 
 from __future__ import annotations
 
@@ -56,24 +59,26 @@ class CoveringTests:
 
         They come in two parts, so that most mutants need the first only.
         """
+        place = mutant.path.relative_to(self._root)
+        running = self._running(mutant)
         chosen = []
-        for test in _ranked(self._may_notice(mutant), mutant.path.relative_to(self._root)):
-            limit -= test.seconds
-            if limit > 0:
+        for test in *_ranked(running, place), *_ranked({*self._hiding} - running, place):
+            if test.seconds < limit:
+                limit -= test.seconds
                 chosen.append(test)
         for part in (chosen[:_FIRST], chosen[_FIRST:]):
             if part:
                 yield [test.name for test in part], sum(test.seconds for test in part)
 
-    def _may_notice(self, mutant: Mutant) -> Iterable[_Test]:
+    def _running(self, mutant: Mutant) -> set[_Test]:
+        """The tests that run the statement of a mutant."""
         place = mutant.path.relative_to(self._root).as_posix()
         contexts = self._data.contexts_by_lineno(place)
         running = {name for line in mutant.statement for name in contexts.get(line, ())}
         if "" in running:
             # It runs when the file is imported, or once for all: who uses what it made is not seen.
             running = {name for names in contexts.values() for name in names}
-        seen = [self._tests[name] for name in running if name in self._tests]
-        return {*seen, *self._hiding}
+        return {self._tests[name] for name in running if name in self._tests}
 
 
 def _ranked(tests: Iterable[_Test], place: Path) -> list[_Test]:

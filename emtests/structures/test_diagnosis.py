@@ -115,6 +115,8 @@ def test_a_notebook_lists_the_elements(heap: HeapManager) -> None:
         first = rows.index(["", "x", "y"])
         assert rows[first + 1 : first + 3] == [["0", "0.0", "0.0"], ["1", "1.0", "-1.0"]]
         assert rows[-1] == ["...", "", ""]
+    with heap.alloc_array(Vec, 16) as vecs:  # as many as are shown
+        assert cells_of(vecs._repr_html_())[-1] == ["15", "0.0", "0.0"]
 
 
 def test_reports_and_maps_know_structures(heap: HeapManager) -> None:
