@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 
 import emheap
-from emheap import Arena, HeapManager, NotSupportedError, ValueOutOfRangeError, float64, uint8
+from emheap import (
+    Arena,
+    HeapManager,
+    NotSupportedError,
+    OutOfBoundsError,
+    ValueOutOfRangeError,
+    float64,
+    uint8,
+)
 from emtests.structures.kinds import (
     Access,
     Color,
@@ -182,6 +190,28 @@ def test_a_union_shares_its_bytes(scratch: Arena) -> None:
     number.as_int = 0x40000000
     assert number.as_float == 2.0
     assert number == Number(as_float=2.0)
+
+
+def test_many_bytes_of_a_part_are_those_of_the_part(heap: HeapManager, scratch: Arena) -> None:
+    """A nested structure, a text and an element are places of their own: not the whole block."""
+    node = scratch.alloc(Node, id=1, at=(1, 2), pos=[1, 2], label="abc")
+    other = scratch.alloc_array(uint8, 200)
+    parts: dict[str, Any] = {"at": node.at, "label": node.label, "corner": node.corners[1]}
+    for part in parts.values():
+        begin, size = part.address - node.address, part.allocated_byte_size
+        before = bytes(node)
+        heap.fill(part, 0x41)
+        assert bytes(node) == before[:begin] + b"A" * size + before[begin + size :]
+        assert heap.find(part, b"A") == part.address
+        assert heap.find(part, 0) is None
+        heap.copy_to(heap, part, other)
+        assert bytes(other)[: size + 1] == b"A" * size + b"\0"
+        assert heap.compare(heap, part, other) == 0
+        other.clear()
+        heap.copy_to(heap, other, part, size)
+        assert bytes(node) == before[:begin] + b"\0" * size + before[begin + size :]
+        with pytest.raises(OutOfBoundsError, match=f"fill of {size + 1} bytes: .* has {size}"):
+            heap.fill(part, 0, size + 1)
 
 
 def test_structures_at_an_address_are_read_and_written_whole(heap: HeapManager) -> None:
