@@ -47,11 +47,12 @@ def check_pinned(heap: HeapManager, ref: Any, words: str = "") -> None:
 def test_views_that_are_gone_are_forgotten(heap: HeapManager) -> None:
     """Whatever they were asked for: what a heap remembers of them does not grow."""
     with heap.alloc_array(int32, 4) as numbers, heap.alloc(utf16, "text") as text:
-        for ask in (
+        asks: tuple[Callable[[], Any], ...] = (
             lambda: numbers.view,
             lambda: numbers.allocated_bytes_view,
             lambda: text.encoded_elements_view,
-        ):
+        )
+        for ask in asks:
             for _ in range(3 * MOST_LATEST):
                 ask()
             assert len(heap._table.views.latest) <= MOST_LATEST

@@ -192,7 +192,7 @@ def test_a_union_shares_its_bytes(scratch: Arena) -> None:
     assert number == Number(as_float=2.0)
 
 
-def test_many_bytes_of_a_part_are_those_of_the_part(heap: HeapManager, scratch: Arena) -> None:
+def test_many_bytes_of_a_part_are_those_of_the_part(heap: HeapManager, scratch: Any) -> None:
     """A nested structure, a text and an element are places of their own: not the whole block."""
     node = scratch.alloc(Node, id=1, at=(1, 2), pos=[1, 2], label="abc")
     other = scratch.alloc_array(uint8, 200)
