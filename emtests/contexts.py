@@ -1,8 +1,10 @@
-"""Errors that have no other one before them."""
+"""What errors have besides their messages: the one before them, and notes."""
 
 from __future__ import annotations
 
-__all__ = ["is_alone"]
+import sys
+
+__all__ = ["is_alone", "notes_of"]
 
 
 def is_alone(error: BaseException, around: BaseException | None) -> bool:
@@ -13,3 +15,8 @@ def is_alone(error: BaseException, around: BaseException | None) -> bool:
     """
     context = None if error.__suppress_context__ else error.__context__
     return context is None or context is around
+
+
+def notes_of(error: BaseException, otherwise: list[str]) -> list[str]:
+    """The notes on an error. Python 3.10 has none: there `otherwise` stands for them."""
+    return getattr(error, "__notes__", []) if sys.version_info >= (3, 11) else otherwise

@@ -18,7 +18,7 @@ from emheap import (
     PageAllocator,
     PoolAllocator,
 )
-from emheap.allocators.base import MOST_SPARE
+from emheap.allocators.base import MOST_SPARE, most_spare
 
 STEPS = st.lists(
     st.one_of(
@@ -370,6 +370,20 @@ def test_each_batch_of_a_pool_is_twice_as_large_as_the_last() -> None:
         else:
             pool.allocate(16)
     assert batches == [1, 2, 4, 8, 16, 32, 64, 128, 256, 256, 256]
+
+
+@pytest.mark.parametrize("size", [16, 64, 256, 1024])
+def test_no_batch_of_a_pool_is_more_than_an_eighth_of_what_it_keeps(size: int) -> None:
+    pool = PoolAllocator(FreeListAllocator(16, 1 << 22))
+    spare = pool.spare(size)
+    assert spare is not None
+    batches: list[int] = []
+    while len(batches) < 12:
+        if not spare:
+            batches.append(1)
+        pool.allocate(size)
+        batches[-1] = max(batches[-1], len(spare) + 1)
+    assert max(batches) == min(PoolAllocator.BATCH, most_spare(size) // 8)
 
 
 def test_a_heap_gives_a_burst_of_numbers_back() -> None:

@@ -286,11 +286,16 @@ def test_a_structure_in_the_last_register_spoils_no_other_argument(tmp_path: Pat
         whole: int64
         real: float64
 
+    class Two(Struct):
+        one: int64
+        other: int64
+
     class Mixing(Library):
         mix: Function[
             [c.double, c.long, c.long, c.long, c.long, c.long, Both, c.float, Both], c.double
         ]
         big: Function[[c.double, c.long, c.long, c.long, c.long, Both, c.float], Large]
+        late: Function[[c.double, c.long, c.long, c.long, c.long, c.long, Two, Both], c.double]
 
     source, made = tmp_path / "mixing.c", str(tmp_path / "mixing.so")
     source.write_text(
@@ -302,6 +307,11 @@ def test_a_structure_in_the_last_register_spoils_no_other_argument(tmp_path: Pat
         }
         large big(double a, long b, long c, long d, long e, both f, float g) {
             return (large){{a + b + c + d + e, f.whole + f.real, g}};
+        }
+        typedef struct { long one, other; } two;  // which is too large for the last register
+        double late(double a, long b, long c, long d, long e, long f, two g, both h) {
+            return a + 2 * (b + c + d + e + f) + 3 * g.one + 5 * g.other + 7 * h.whole
+                + 11 * h.real;
         }"""
     )
     subprocess.run([*COMPILERS["gcc"], str(source), "-o", made], check=True, timeout=60)
@@ -310,6 +320,8 @@ def test_a_structure_in_the_last_register_spoils_no_other_argument(tmp_path: Pat
     mixed = library.mix(0.5, 1, 2, 3, 4, 5, first, 0.125, second)
     assert mixed == 0.5 + 30 + 18 + 5 * 99.5 + 7 * 0.125 + 11 * 0.25 - 13 * 7
     assert library.big(0.5, 1, 2, 3, 4, first, 0.125).numbers[:] == [10.5, 105.5, 0.125]
+    late = library.late(0.5, 1, 2, 3, 4, 5, Two(one=8, other=-9), first)
+    assert late == 0.5 + 30 + 24 - 45 + 42 + 11 * 99.5
 
 
 # What cannot be passed

@@ -13,6 +13,7 @@ import pytest
 import emheap
 from emheap import HeapManager, HeapRef, LeakError, NotSupportedError, float64, int32, uint8, utf8
 from emtests.conftest import OpenHeap, skip_for_gap
+from emtests.contexts import notes_of
 from emtests.heaps import IN_PYODIDE
 
 
@@ -137,8 +138,8 @@ def test_a_scope_without_leaks(heap: HeapManager) -> None:
     with pytest.raises(KeyError, match="body") as caught, heap.no_leaks():  # noqa: PT012
         left.append(heap.alloc(int32))
         raise KeyError("body")
-    notes = getattr(caught.value, "__notes__", ["and then, 1 block of 4 bytes"])
-    assert notes[0].startswith("and then, 1 block of 4 bytes")
+    (note,) = notes_of(caught.value, ["and then, 1 block of 4 bytes"])
+    assert note.startswith("and then, 1 block of 4 bytes")
     for ref in left:
         ref.free()
 

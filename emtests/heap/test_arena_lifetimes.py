@@ -27,6 +27,7 @@ from emheap import (
 )
 from emheap.allocators.chunks import ChunkAllocator
 from emtests.conftest import OpenHeap
+from emtests.contexts import notes_of
 from emtests.structures.kinds import Vec
 
 
@@ -166,8 +167,8 @@ def test_an_error_of_the_body_comes_first(heap: HeapManager) -> None:
     part = block.view[1:]
     error = KeyError("body")
     scratch.__exit__(KeyError, error, None)
-    notes = getattr(error, "__notes__", ["and then, at the end of the arena"])
-    assert "and then, at the end of the arena" in notes[0]
+    (note,) = notes_of(error, ["and then, at the end of the arena"])
+    assert "and then, at the end of the arena" in note
     part.release()
     block.free()
 
@@ -353,11 +354,6 @@ def refusing_heap() -> tuple[HeapManager, Refusing, int]:
     allocator = Refusing(16, 1 << 20)
     heap = wrap_buffer(bytearray(1 << 20), allocator=allocator)
     return heap, allocator, allocator.available_byte_size
-
-
-def notes_of(error: BaseException, otherwise: list[str]) -> list[str]:
-    """The notes of an error; before Python 3.11 there are none."""
-    return getattr(error, "__notes__", otherwise)
 
 
 def test_the_others_are_freed_where_freeing_one_fails() -> None:

@@ -11,6 +11,7 @@ import pytest
 import emheap
 from emheap import HeapManager, int8, int32, uint8, utf8, utf16
 from emtests.conftest import OpenHeap
+from emtests.contexts import notes_of
 from emtests.heaps import HeapKind
 
 
@@ -144,8 +145,9 @@ def test_a_block_in_use_does_not_hide_the_error_of_the_body(heap: HeapManager) -
     with pytest.raises(LookupError, match="of the body") as caught, scratch:
         raise LookupError("of the body")
     assert ref.is_not_freed
-    for note in getattr(caught.value, "__notes__", []):
-        assert note.startswith("and then, at the end of the arena opened at ")
+    words = "and then, at the end of the arena opened at "
+    (note,) = notes_of(caught.value, [words])
+    assert note.startswith(words)
     del piece
     ref.free()
 

@@ -346,11 +346,13 @@ def test_pointers_in_the_other_byte_order(heap: Any) -> None:
 def test_pointers_in_any_place_take_any_address_that_fits(heap: Any, structure: Any) -> None:
     """In the other byte order, or where no machine has one, a pointer is stored byte by byte."""
     most = (1 << 8 * heap.pointer_size) - 1
+    fitting: tuple[Any, ...] = (0, 3, most)
+    others: tuple[Any, ...] = (most + 1, -1)
     with heap.alloc(structure) as ref:
-        for address in (0, 3, most):
+        for address in fitting:
             ref.link = address
             assert ref.link.address == address
-        for wrong in (most + 1, -1):
+        for wrong in others:
             message = rf"{structure.__name__}\.link: {wrong} does not fit a pointer: 0 to {most}"
             with pytest.raises(ValueOutOfRangeError, match=message):
                 ref.link = wrong

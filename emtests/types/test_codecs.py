@@ -146,8 +146,10 @@ def test_text_with_a_length(heap: HeapManager, scratch: Arena) -> None:
                 assert (bytes(ref), len(ref)) == (data, len(data) // kind.size)
                 assert heap.read_text(kind, ref.address, len(ref)) == whole
                 assert heap.read_text(kind, ref.address, len(text.encode(kind.codec)) // kind.size)
-                assert heap.write_text(kind, ref.address, text[:1], len(ref)) > 0
-                assert heap.read_text(kind, ref.address, len(ref)).startswith(text[:1])
+                start = text[:1].encode(kind.codec)
+                written = heap.write_text(kind, ref.address, text[:1], len(ref))
+                assert written == len(start) // kind.size
+                assert bytes(ref) == start + data[len(start) :]  # without a terminator
                 with pytest.raises(emheap.CapacityError, match="do not fit the capacity of 0"):
                     heap.write_text(kind, ref.address, "a", 0)
         with heap.alloc_text(kind, "") as ref:

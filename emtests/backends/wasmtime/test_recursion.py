@@ -13,29 +13,33 @@ import wasmtime
 import emheap
 from emheap import Function, Library, c
 
-TEXT = '''(module
-  (import "host" "double" (func $double (param i32) (result i32)))
+def double(number):
+    return 2 * number
+
+IMPORT = '(import "host" "double" (func $double (param i32) (result i32)))'
+CALL = '(func (export "import") (param i32) (result i32) (call $double (local.get 0)))'
+# A module that imports nothing calls Python as well, once it is given a callback.
+imports = {"double": double} if "METHOD" == "import" else {}
+TEXT = f'''(module
+  {IMPORT if imports else ""}
   (memory (export "memory") 2)
   (table (export "table") 4 funcref)
   (global (export "__stack_pointer") (mut i32) (i32.const 65536))
   (type $step (func (param i32) (result i32)))
-  (func (export "import") (param i32) (result i32) (call $double (local.get 0)))
+  {CALL if imports else ""}
   (func (export "apply") (param i32 i32) (result i32)
     (call_indirect (type $step) (local.get 1) (local.get 0))))'''
 
-class Calling(Library):
+class Calling(Library, lazy=True):
     import_: Function[[c.int], c.int]
     apply: Function[[c.callback[Callable[[c.int], c.int]], c.int], c.int]
 
-def double(number):
-    return 2 * number
-
 binary = bytes(wasmtime.wat2wasm(TEXT))
-heap = emheap.load_wasm(binary, {"double": double}, wrap_only=True)
+heap = emheap.load_wasm(binary, imports, wrap_only=True)
 library = heap.library(Calling)
-assert library.apply(double, 4) == 8
 by_apply, by_import = lambda: library.apply(double, 5), lambda: library.import_(5)
 call = by_METHOD
+assert call() == 10
 # What wasmtime-py cannot delete for want of frames, it reports.
 sys.unraisablehook = lambda _: None
 
