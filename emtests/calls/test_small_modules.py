@@ -169,3 +169,23 @@ def test_map_where_the_memory_has_another_name() -> None:
     places = itertools.count(4096, 256)
     heap = load_wasm(binary, memory="linear", malloc=lambda size: next(places), free=id)
     assert heap.library(Same).same.map([5, -5]) == [5, -5]
+
+
+def test_map_widens_narrow_numbers() -> None:
+    """A function gets them with their sign, whatever it does with the bits above."""
+
+    class Widening(Library):
+        char: Function[[c.char], c.int]
+        uchar: Function[[c.uchar], c.int]
+        short: Function[[c.short], c.int]
+        ushort: Function[[c.ushort], c.int]
+
+    names = ("char", "uchar", "short", "ushort")
+    _, kind, code = TAKES_AND_GIVES
+    binary = SmallModule(written=[(name, kind, code) for name in names]).binary()
+    places = itertools.count(4096, 256)
+    library = load_wasm(binary, malloc=lambda size: next(places), free=id).library(Widening)
+    assert library.char.map([-128, -1, 127]) == [-128, -1, 127]
+    assert library.uchar.map([0, 128, 255]) == [0, 128, 255]
+    assert library.short.map([-32768, -1, 32767]) == [-32768, -1, 32767]
+    assert library.ushort.map([0, 32768, 65535]) == [0, 32768, 65535]

@@ -334,6 +334,17 @@ def test_a_chunk_grows_up_to_a_bound() -> None:
     assert sizes == sorted(sizes)
 
 
+def test_blocks_of_several_sizes_share_a_chunk() -> None:
+    """At most 4096 bytes at a time are cut off for blocks of one size."""
+    allocator = Counting(16, 1 << 24)
+    chunks = ChunkAllocator(allocator)
+    chunks.allocate(10_000)
+    asked = len(allocator.calls)
+    for size in (16, 32, 48, 64, 80):
+        chunks.allocate(size)
+    assert len(allocator.calls) == asked
+
+
 # A free function that fails
 
 

@@ -165,6 +165,16 @@ def test_a_block_is_left_as_it_was_if_that_is_asked_for(open_heap: OpenHeap) -> 
             assert (number.value, array.tolist()) == (5, [1, 2]), value
 
 
+def test_numbers_that_are_left_as_they_were_are_anywhere(open_heap: OpenHeap) -> None:
+    """Some of these memories grow meanwhile."""
+    heap = open_heap(clear_allocated_regions=False)
+    refs = [heap.alloc(int32) for _ in range(3000)]
+    for number, ref in enumerate(refs):
+        ref.value = number
+    assert [ref.value for ref in refs] == list(range(3000))
+    heap.free_all()
+
+
 def test_a_string_is_empty_even_so(open_heap: OpenHeap) -> None:
     heap = open_heap(clear_allocated_regions=False)
     for text in (utf8, utf32):
