@@ -70,6 +70,8 @@ def test_a_restart_keeps_what_was_chosen_in_each_panel(seen: dict[str, Any]) -> 
     assert after["way"] is True
     assert after["frequency"] == seen["frequency"] != "440 Hz"
     assert after["range"] == "memory"
+    assert after["heap"] == "A debug heap"
+    assert after["dump"].startswith("00000030  00 00")
     assert "beyond its end" in after["mistake"]
     assert "OutOfBoundsError" in after["accounts"]
     assert after["bytes"] == "40420f00" + 24 * "0"

@@ -177,8 +177,9 @@ def _work(walk: Console, seen: dict[str, Any]) -> None:
     walk.type("frequency", *[Keys.ARROW_RIGHT] * 5)
     seen["frequency"] = walk.text("frequency-shown")
     walk.click("tab-map")
-    walk.click("debug-open")
-    walk.wait_for("map-rows", "uint8 array")
+    for action in ("open", "overrun", "verify"):
+        walk.click(f"debug-{action}")
+    walk.wait_for("debug-said", "HeapCorruptionError")
     walk.choose("#map-range [value=memory]")
     walk.click("tab-break")
     walk.choose("#mistakes [name=overflow]")
@@ -207,6 +208,9 @@ def _look(walk: Console, seen: dict[str, Any]) -> None:
     walk.click("tab-spectrum")
     after["frequency"] = walk.text("frequency-shown")
     walk.click("tab-map")
+    walk.until(lambda: walk.text("map-blocks") == "1", "the debug heap is not shown")
+    after["heap"] = walk.driver.execute_script(value, "map-heap")
+    after["dump"] = _dump(walk)
     after["range"] = walk.driver.execute_script(value, "map-range")
     walk.click("tab-break")
     after["mistake"] = walk.text("mistake-words")
@@ -222,6 +226,13 @@ def _look(walk: Console, seen: dict[str, Any]) -> None:
     walk.click("tab-tests")
     after["part"] = walk.driver.execute_script(value, "tests-part")
     after["hero"] = walk.driver.execute_script(value, "hero-line")
+
+
+def _dump(walk: Console) -> str:
+    """The bytes of the first block of the map."""
+    walk.choose("#map-rows button")
+    walk.until(lambda: walk.text("dump"), "no byte is shown")
+    return walk.text("dump")
 
 
 def main(browser: str, address: str) -> None:

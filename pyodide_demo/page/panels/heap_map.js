@@ -51,6 +51,8 @@ export function startHeapMap(python, state) {
   let timer = 0;
   let asking = false;
   let ready = false;
+  /** @type {(typeof ACTIONS[number])[]} */
+  const done = []; // on the debug heap
 
   async function look() {
     clearTimeout(timer);
@@ -150,6 +152,7 @@ export function startHeapMap(python, state) {
   async function debug(action) {
     try {
       const { code, text, error } = await python.call("map.debug", { action });
+      done.push(action);
       element("debug-code").textContent = code;
       element("debug-said").textContent = error ? `${error}: ${text}` : text;
       element("debug-outcome").hidden = false;
@@ -171,7 +174,9 @@ export function startHeapMap(python, state) {
   addEventListener("resize", () => void look());
 
   return {
-    started() {
+    async started() {
+      // A Python that comes after another one has what was done on the debug heap.
+      for (const action of done) await python.call("map.debug", { action });
       ready = true;
       for (const action of ACTIONS) button(`debug-${action}`).disabled = false;
       void look();
@@ -179,6 +184,7 @@ export function startHeapMap(python, state) {
 
     restarting() {
       ready = false;
+      for (const action of ACTIONS) button(`debug-${action}`).disabled = true;
       asking = false;
       chosen = undefined;
       clearTimeout(timer);

@@ -1,6 +1,7 @@
 // The panel of the spectrogram: which sound it is, and what was read of it.
 
 import { button, element, input, make, number, pause, showError, wordsOf } from "../dom.js";
+import { Restarted } from "../python.js";
 import { RateMeter } from "../rate_meter.js";
 import { audibleTone, microphone, soundFile } from "../sounds.js";
 import { freshCanvas } from "../surfaces.js";
@@ -86,7 +87,8 @@ export function startSpectrum(python, state) {
         await soon;
       }
     } catch (error) {
-      showError("spectrum-error", wordsOf(error));
+      const restarted = error instanceof Restarted;
+      showError("spectrum-error", restarted ? "Python was restarted: start the sound again." : wordsOf(error));
       if (running === own) stop();
     }
   }
