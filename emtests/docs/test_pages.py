@@ -159,12 +159,14 @@ def test_a_module_in_hexadecimal_is_the_one_in_text(name: str) -> None:
         skip_for_gap("the modules of the documentation", "wasmtime, which reads them, is absent")
     wasmtime = import_module("wasmtime")
     page = (DOCS / name).read_text(encoding="utf-8")
-    (module,) = re.findall(r"(?ms)^```wat\n(.*?)^```", page)
-    (code,) = [block.code for block in blocks_of(DOCS / name) if block.needs == ("wasm",)]
-    digits = "".join(re.findall(r'"([0-9a-f]{20,})"', code))
-    # The names that the text has for itself come last, in a section that does nothing.
-    whole, _, _ = bytes(wasmtime.wat2wasm(module)).partition(b"\x00\x0d\x04name")
-    assert bytes.fromhex(digits) == whole
+    modules = re.findall(r"(?ms)^```wat\n(.*?)^```", page)
+    codes = [block.code for block in blocks_of(DOCS / name) if block.needs == ("wasm",)]
+    assert modules
+    for module, code in zip(modules, codes, strict=True):
+        digits = "".join(re.findall(r'"([0-9a-f]{20,})"', code))
+        # The names that the text has for itself come last, in a section that does nothing.
+        whole = re.split(rb"(?s)\x00.\x04name", wasmtime.wat2wasm(module))[0]
+        assert bytes.fromhex(digits) == whole
 
 
 def test_the_options_are_listed_with_their_defaults() -> None:
