@@ -232,3 +232,14 @@ def test_enumerations_of_other_types(way: Way, c_heap: HeapManager) -> None:
 
     with advised("is 'one', and C's enumerations are integers"):
         way.bind(declare(Word, c.int), c_heap)
+
+
+def test_a_buffer_with_gaps(calls: Calls) -> None:
+    data = bytearray(b"a-b-c-")
+    with advised("pass a copy, as bytearray() or numpy.ascontiguousarray() make one"):
+        calls.add_one(memoryview(data)[::2], 3)
+    assert data == b"a-b-c-"
+    copy = bytearray(memoryview(data)[::2])
+    calls.add_one(copy, len(copy))
+    data[::2] = copy
+    assert data == b"b-c-d-"

@@ -227,6 +227,9 @@ def test_a_caller_opens_its_modules_heap_for_the_call() -> None:
     for use in uses:
         with pytest.raises(emheap.UseAfterFreeError, match="the call that it stood for has ended"):
             use()
+    # As the error says: a heap on the store and the instance outlives the call.
+    after = emheap.wrap_wasm_instance(running.store, running.instance)
+    assert after.read(emheap.utf8, 16) == "hello"
 
 
 def test_a_caller_with_the_instance_or_a_memory() -> None:
@@ -390,6 +393,11 @@ def test_addresses_above_2_gib_are_unsigned() -> None:
         assert guest.call("load_byte", high.address + 4 * 77) == 77
         high.view[3] = 7
         assert heap.read_int32(high.address + 12) == 7
+        negative = high.address + 12 - 2**32  # as the module's functions return it
+        words = rf"add 2\*\*32, which gives {high.address + 12:#x}"
+        with pytest.raises(emheap.OutOfBoundsError, match=words):
+            heap.read_int32(negative)
+        assert heap.read_int32(negative + 2**32) == 7
         assert sum(high) == sum(range(1000)) + 4
     assert low.value == 1
     low.free()
