@@ -138,6 +138,9 @@ class StringRef(SingleRef[str]):
     def __str__(self) -> str:
         return self.read()
 
+    def __format__(self, specification: str) -> str:
+        return format(self.read(), specification)
+
     def resize(self, capacity: int) -> None:
         """Give the string room for `capacity` elements and the terminator; the text stays.
 

@@ -134,7 +134,8 @@ def test_a_wrapped_string_of_unknown_room_follows_what_is_there(
     assert ref.allocated_byte_size == len(bytes(ref)) == 5 * text.size
     # Its owner makes it longer, and later shorter.
     heap.write(text, room.address, "much longer than before")
-    assert ref.value == str(ref) == "much longer than before"
+    assert ref.value == str(ref) == f"{ref}" == "much longer than before"
+    assert f"{ref:>25}" == f"  {ref.value}"
     assert ref.encoded_byte_length == 23 * text.size
     assert len(ref.allocated_bytes_view) == 24 * text.size
     ref.value = "twenty three characters"
