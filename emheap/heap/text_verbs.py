@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from emheap._util.checks import check_aligned, check_count
-from emheap._util.pointers import Pinned
+from emheap._util.pointers import Pinned, pin_of
 from emheap._util.sites import caller_site
 from emheap.blocks.table import BlockTable
 from emheap.errors import CapacityError, HeapError, ShapeError
@@ -176,7 +176,7 @@ class TextVerbs:
 
         Raises ShapeError where there are not as many values as addresses.
         """
-        from emheap.refs.strings import at_each
+        from emheap.refs.strings import access_at, at_each
 
         own: type[Scalar[T]] = check_type(kind, Scalar, "int32")
         numbers = decode_elements(own, memoryview(stored_numbers(own, values)).cast("B"))
@@ -190,5 +190,16 @@ class TextVerbs:
         what = f"write of {own.name}"
         starts = at_each(places, lambda place: memory.check_extent(place, own.size, what))
         write = memory.cached_writer(own)
-        for place, start, number in zip(places, starts, numbers, strict=True):
-            write(start if type(place) is int else place, number)
+        pins: list[Any] = []
+        try:
+            for index, place in enumerate(places):
+                # An address after it may have run the user's code, which frees or resizes a block.
+                pinned = None if type(place) is int else access_at(index, place, pin_of)
+                if pinned is not None:
+                    pins.append(pinned)
+                    starts[index] = memory.check_extent(place, own.size, what)
+            for start, number in zip(starts, numbers, strict=True):
+                write(start, number)
+        finally:
+            for pinned in pins:
+                pinned.release()

@@ -17,7 +17,7 @@ from emheap.refs.lifetime import Owner
 from emheap.types import Text, pointer32, pointer64
 from emheap.types.arrays import encode_elements
 
-__all__ = ["StringsRef", "allocate_strings", "at_each"]
+__all__ = ["StringsRef", "access_at", "allocate_strings", "at_each"]
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -80,11 +80,12 @@ def at_each(items: Iterable[T], access: Callable[[T], U]) -> list[U]:
     """``access(item)`` for each item; an error names the index."""
     found: list[U] = []
     for item in items:
-        found.append(_at(len(found), item, access))
+        found.append(access_at(len(found), item, access))
     return found
 
 
-def _at(index: int, item: T, access: Callable[[T], U]) -> U:
+def access_at(index: int, item: T, access: Callable[[T], U]) -> U:
+    """``access(item)``; an error names the index."""
     try:
         return access(item)
     except (UnicodeEncodeError, UnicodeDecodeError) as error:

@@ -55,7 +55,7 @@ class Text(Type[str]):
         end the string early) and UnicodeEncodeError for what the encoding cannot hold.
         """
         data = cls.encode_counted(text, errors)
-        if cls.encoder and errors == "strict":
+        if cls.encoder and type(errors) is str and errors == "strict":
             found = str.find(text, "\0")
         else:  # an error handler may add nulls, too
             found = cls.find_terminator(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -124,3 +125,38 @@ def test_errors_name_the_number(heap: HeapManager) -> None:
             with pytest.raises(error, match=words):
                 call()
         assert array == [1, 2]
+
+
+class Meddling:
+    """An address that runs a program of the user's when it is asked for."""
+
+    def __init__(self, address: int, run: Callable[[], None]) -> None:
+        self._address = address
+        self._run = [run]
+
+    def __index__(self) -> int:
+        while self._run:
+            self._run.pop()()
+        return self._address
+
+
+def test_nothing_is_written_where_an_address_frees_the_block_of_another(heap: HeapManager) -> None:
+    refs: list[Any] = [heap.alloc(int32, 1), heap.alloc(int32, 2), heap.alloc(int32, 3)]
+    last: Any = Meddling(refs[2].address, refs[1].free)
+    with pytest.raises(emheap.UseAfterFreeError, match=r"^element 1: use after free"):
+        heap.write_many(int32, [refs[0], refs[1], last], [7, 8, 9])
+    assert (refs[0].value, refs[2].value) == (1, 3)
+    refs[0].free()
+    refs[2].free()
+
+
+def test_numbers_go_to_where_a_block_is_after_the_addresses_were_asked_for(
+    heap: HeapManager,
+) -> None:
+    numbers, other = heap.alloc_array(int32, [1, 2]), heap.alloc(int32, 3)
+    address: Any = Meddling(other.address, lambda: numbers.resize(5000))
+    places: Any = [numbers, address]
+    heap.write_many(int32, places, [7, 8])
+    assert (numbers[:2], other.value) == ([7, 2], 8)
+    numbers.free()
+    other.free()

@@ -123,6 +123,21 @@ def test_an_error_handler_adds_no_nulls(heap: HeapManager) -> None:
         assert ref.value == ""
 
 
+@pytest.mark.parametrize("encoding", [utf8, utf16, utf32])
+def test_the_name_of_an_error_handler_that_equals_every_other(
+    heap: HeapManager, encoding: Any
+) -> None:
+    class Liar(str):
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            return True
+
+    codecs.register_error("emtests-null", lambda error: ("\0", error.end))  # type: ignore[attr-defined]
+    with pytest.raises(emheap.EmbeddedNullError, match="that the error handler gives"):
+        heap.alloc(encoding, "a\ud800b", errors=Liar("emtests-null"))
+
+
 def test_a_subclass_of_str_is_not_asked(heap: HeapManager) -> None:
     class Liar(str):
         def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
