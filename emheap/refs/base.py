@@ -463,9 +463,8 @@ class HeapRef(Generic[T]):
         # The elements go last: a thread that sees the new ones sees the block, too.
         self._block, self._elements = block, block[0]
 
-    def _move_to(self, block: Block) -> None:
-        """Refer to a block to which the contents of this one, which has ended, were copied."""
-        self._hold(block)
+    def _copy_pointees(self, block: Block) -> None:
+        """Let a block to which the contents of this one were copied know of its pointers."""
 
     def __enter__(self: Self) -> Self:
         self._check_alive()

@@ -16,9 +16,23 @@ from emheap.memories.elements import ExclusiveElements, Gate, Pin, pin
 from emheap.memories.window import WindowMemory
 from emheap.types import Scalar, stored_types
 
-_RECORDS: dict[str, Callable[[], Any]] = {"pointees": dict, "tail": int, "origin": type(None)}
-
 __all__ = ["Cells", "WindowCells", "borrowed_cells", "cells_class", "is_direct"]
+
+
+class _Pointees(dict[int, Any]):
+    """For each pointer that was stored in a block, the block that it points to, by the offset.
+
+    A freed block forgets them. Otherwise the blocks of a long list would hang on each other, and
+    CPython would take one in the middle of taking the one before: in Pyodide 10,000 were too many
+    for the stack.
+    """
+
+    __slots__ = ()
+
+    release = dict.clear
+
+
+_RECORDS: dict[str, Callable[[], Any]] = {"tail": int, "origin": type(None)}
 
 
 class Cells:
@@ -38,8 +52,7 @@ class Cells:
 
     B: Elements
     memory: Memory
-    pointees: dict[int, Any]
-    """For each pointer that was stored in a field, the block that it points to, by the offset."""
+    pointees: _Pointees
     origin: Any
     """The table of the heap that pointers in a value came from, if they were read from one."""
     tail: int
@@ -49,7 +62,7 @@ class Cells:
         self.memory = memory
         self.address = address
         self.length = length
-        self._kept: tuple[Elements, ...] = ()
+        self._kept: tuple[Elements | _Pointees, ...] = ()
 
     def __getattr__(self, name: str) -> Any:
         """Make what is not there yet: the elements of a format, or the records of pointers."""
@@ -65,6 +78,10 @@ class Cells:
         return made
 
     def _make_record(self, name: str) -> Any:
+        if name == "pointees":
+            self.pointees = noted = _Pointees()
+            self._kept = (*self._kept, noted)
+            return noted
         if name not in _RECORDS:
             raise AttributeError(name)
         made = _RECORDS[name]()

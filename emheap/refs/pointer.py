@@ -465,9 +465,8 @@ class PointerArrayRef(_Pointers, ArrayRef[Any]):
         """Make the array `count` elements long: it keeps what fits, and what is new is null."""
         super().resize(count)
 
-    def _move_to(self, block: Block) -> None:
+    def _copy_pointees(self, block: Block) -> None:
         self._table.places.pointees.copy(self._elements, block[0])
-        super()._move_to(block)
 
 
 class OwningPointerArrayRef(Owner, PointerArrayRef):

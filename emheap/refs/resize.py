@@ -37,9 +37,10 @@ def resize(ref: HeapRef[Any], count: int, unit: type[Scalar[Any]], site: Site) -
     moved = table.allocate(larger, unit, None, site, max(alignment, unit.alignment))
     try:
         _copy_contents(block, moved)
+        ref._copy_pointees(moved)
         # Not before the old block is out of reach: another thread may take a view at any time, and
         # one of each block would let neither of them go.
-        table.release(block, site, partial(ref._move_to, moved))
+        table.release(block, site, partial(ref._hold, moved))
     except Exception as error:
         if ref._block is moved:  # the allocator refused to take the old block back
             ref._hold(table.revival_of(block) or moved)

@@ -308,11 +308,10 @@ class StructArrayRef(StructuredRef[S], Sequence[S]):
         number = check_count(count, "count", unit.size, self._memory.largest_block)
         resize(self, number, unit, caller_site())
 
-    def _move_to(self, block: Block) -> None:
+    def _copy_pointees(self, block: Block) -> None:
         before, after = self._elements, cast("Cells", block[0])
         for at in list(before.pointees):
             after.note(at, before.pointee(at))
-        super()._move_to(block)
 
     def _hold(self, block: Block) -> None:
         # The elements go last: a thread that sees the new ones sees their number, too.

@@ -98,7 +98,7 @@ def _allocate(
     cells = ref._elements
     ref._base = 0
     if notes.pointees:
-        cells.pointees = notes.pointees
+        cells.pointees.update(notes.pointees)
     if notes.tail:
         cells.tail = notes.tail
     return ref
@@ -191,7 +191,7 @@ def allocate_struct_array(
     layout = StructureLayout(table, variants, count, count * unit.size, source=source)
     ref = make.allocate_ref(OwningStructArrayRef, layout, unit, data, site, unit.alignment)
     if notes.pointees:
-        ref._elements.pointees = notes.pointees
+        ref._elements.pointees.update(notes.pointees)
     return open_struct_array(ref, ref._block)
 
 

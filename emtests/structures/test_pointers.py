@@ -28,6 +28,7 @@ from emheap import (
     uint64,
     utf8,
 )
+from emheap._util.platform import HAS_GIL
 from emheap.types.pointers import pointer_to
 from emtests.structures.kinds import Vec
 
@@ -155,6 +156,38 @@ def test_what_was_allocated_with_pointers_knows_them(heap: HeapManager) -> None:
         assert [bool(each) for each in many] == [True, False, True, False, False]
         many.free(free_elements=False)
     kept.free()
+
+
+class Step(Struct):
+    number: int32
+    next: Pointer[Step] = field()
+
+
+def test_an_array_that_is_resized_knows_the_blocks_that_its_pointers_mean(
+    heap: HeapManager,
+) -> None:
+    far = heap.alloc(Step, number=7)
+    with heap.alloc_array(Step, [(1, far), (2, None)]) as steps:
+        steps[1].next = far
+        steps.resize(100)
+        assert [step.next.target.number for step in steps[:2]] == [7, 7]
+        far.free()
+        for step in steps[:2]:
+            with pytest.raises(UseAfterFreeError):
+                _ = step.next.target
+
+
+def test_a_freed_structure_forgets_the_blocks_that_its_pointers_meant(heap: HeapManager) -> None:
+    """Or the blocks of a long list would hang on each other, and taking the first would take them
+    all, one in the middle of the other: in Pyodide 10,000 are too many for the stack."""
+    first, second = heap.alloc(Step, number=1), heap.alloc(Step, number=2)
+    third, many = heap.alloc(Step, number=3, next=first), heap.alloc_array(Step, [(4, first)])
+    second.next = first
+    cells: list[Any] = [each._elements for each in (second, third, many)]
+    assert all(each.pointees for each in cells)
+    heap.free_all()
+    # Without the interpreter's lock nothing has a stack as small as Pyodide's.
+    assert not any(each.pointees for each in cells) or not HAS_GIL
 
 
 class Changing:

@@ -5,14 +5,20 @@ from __future__ import annotations
 import ctypes
 import random
 import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import emheap
-from emheap import Arena, Pointer, Struct, field, int32, int64
+from emheap import Arena, HeapManager, Pointer, Struct, field, int32, int64
+from emheap._util.platform import IN_PYODIDE
 from emtests.conftest import skip_for_gap
 from emtests.structures.compilers import missing
+from emtests.webassembly.guests import FIXTURES, MISSING, open_guest
 
 MANY = 10_000
 
@@ -29,42 +35,74 @@ class Tree(Struct):
     size: int64 = field(default=1)
 
 
-SOURCE = """
-#include <stdint.h>
-struct link { int32_t number; struct link *next; };
-struct tree { int32_t key; struct tree *left, *right; int64_t size; };
-int64_t sum(struct link *link) {
-    int64_t total = 0;
-    for (; link; link = link->next) total += link->number;
-    return total;
-}
-struct link *reverse(struct link *link) {
-    struct link *done = 0;
-    while (link) { struct link *next = link->next; link->next = done; done = link; link = next; }
-    return done;
-}
-int64_t count(struct tree *tree) {
-    return tree ? tree->size = 1 + count(tree->left) + count(tree->right) : 0;
-}
-"""
+@dataclass(frozen=True)
+class Walker:
+    """C code that walks what lies in the memory of a heap."""
+
+    heap: HeapManager
+    sum: Callable[[int], int]
+    reverse: Callable[[int], int]
+    count: Callable[[int], int]
 
 
-@pytest.fixture(scope="module")
-def walker(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+def walk_natively(folder: Path) -> Walker:
     if missing("gcc"):
         skip_for_gap("gcc", missing("gcc"))
-    folder: Path = tmp_path_factory.mktemp("walker")
-    (folder / "walker.c").write_text(SOURCE, encoding="utf-8")
-    made, source = str(folder / "walker.so"), str(folder / "walker.c")
-    subprocess.run(["gcc", "-O1", "-shared", "-fPIC", "-o", made, source], check=True, timeout=60)
-    library = ctypes.CDLL(made)
-    for function, result in (
-        (library.sum, ctypes.c_int64),
-        (library.reverse, ctypes.c_void_p),
-        (library.count, ctypes.c_int64),
-    ):
-        function.argtypes, function.restype = (ctypes.c_void_p,), result
-    return library
+    made = folder / "links.so"
+    options = ["-O1", "-shared", "-fPIC", "-o", str(made), str(FIXTURES / "links.c")]
+    subprocess.run(["gcc", *options], check=True, timeout=60)
+    library = ctypes.CDLL(str(made))
+    for function in (library.sum, library.reverse, library.count):
+        function.argtypes, function.restype = (ctypes.c_void_p,), ctypes.c_int32
+    library.reverse.restype = ctypes.c_void_p
+    return Walker(emheap.open(), library.sum, library.reverse, library.count)
+
+
+def walk_here(_: Path) -> Walker:
+    """In Pyodide's own memory, which the module is given for its own."""
+    import pyodide_js
+
+    from emtests.backends.javascript.buffers import js_object
+    from emtests.backends.javascript.instances import instantiate
+
+    memory = getattr(pyodide_js._module, "memory", None)
+    if memory is None:
+        skip_for_gap("C in Pyodide's memory", "this release keeps its WebAssembly.Memory to itself")
+    imports = js_object(env=js_object(memory=memory))
+    exports = instantiate(FIXTURES / "links.wasm", imports).exports
+    return Walker(emheap.open(), exports.sum, exports.reverse, exports.count)
+
+
+def walk_in_javascript(_: Path) -> Walker:
+    from emtests.backends.javascript.buffers import js_object
+    from emtests.backends.javascript.instances import instantiate
+
+    guest: Any = open_guest("guest32")
+    imports = js_object(env=js_object(memory=guest.instance.exports.memory))
+    exports = instantiate(FIXTURES / "links.wasm", imports).exports
+    return Walker(guest.heap, exports.sum, exports.reverse, exports.count)
+
+
+def walk_in_wasmtime(_: Path) -> Walker:
+    if MISSING["guest32"]:
+        skip_for_gap("guest32", MISSING["guest32"])
+    import wasmtime
+
+    guest: Any = open_guest("guest32")
+    module = wasmtime.Module.from_file(guest.store.engine, str(FIXTURES / "links.wasm"))
+    instance = wasmtime.Instance(guest.store, module, [guest.exports["memory"]])
+    exports: Any = instance.exports(guest.store)
+    named = (partial(exports[name], guest.store) for name in ("sum", "reverse", "count"))
+    return Walker(guest.heap, *named)
+
+
+WALKS = (walk_here, walk_in_javascript) if IN_PYODIDE else (walk_natively, walk_in_wasmtime)
+
+
+@pytest.fixture(params=WALKS, ids=lambda walk: walk.__name__)
+def walker(request: pytest.FixtureRequest, tmp_path: Path) -> Walker:
+    walk: Callable[[Path], Walker] = request.param
+    return walk(tmp_path)
 
 
 def make_list(scratch: Arena, count: int) -> Link:
@@ -89,9 +127,8 @@ def test_a_list_of_many_links(scratch: Arena) -> None:
     assert numbers_of(head) == [1, 2]
 
 
-@pytest.mark.once
-def test_a_list_is_walked_and_turned_round_by_c(walker: ctypes.CDLL) -> None:
-    heap = emheap.open()
+def test_a_list_is_walked_and_turned_round_by_c(walker: Walker) -> None:
+    heap = walker.heap
     with heap.arena() as scratch:
         head = make_list(scratch, MANY)
         assert walker.sum(head.address) == MANY * (MANY + 1) // 2
@@ -128,10 +165,9 @@ def keys_of(tree: Tree) -> list[int]:
     return keys
 
 
-@pytest.mark.once
-def test_a_tree_is_counted_by_c(walker: ctypes.CDLL) -> None:
+def test_a_tree_is_counted_by_c(walker: Walker) -> None:
     keys = random.Random(5).sample(range(1_000_000), MANY)
-    with emheap.open().arena() as scratch:
+    with walker.heap.arena() as scratch:
         root = scratch.alloc(Tree, key=keys[0])
         for key in keys[1:]:
             insert(scratch, root, key)

@@ -34,6 +34,7 @@ _BUILDS = {
         "-Wl,--export=qsort,--export=bsearch",
     ],
     "fft": _REACTOR,
+    "links": ["--target=wasm32", *_FREESTANDING, "-Wl,--import-memory"],
     "printing": [*_REACTOR, "-mmutable-globals", "-Wl,--export=__stack_pointer"],
 }
 NAMES = tuple(_BUILDS)

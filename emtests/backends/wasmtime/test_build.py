@@ -45,7 +45,7 @@ def describe(kind: Any) -> Any:
 
 
 def test_every_module_is_there_and_small() -> None:
-    assert (*GUESTS, "calls", "fft", "printing") == NAMES
+    assert (*GUESTS, "calls", "fft", "links", "printing") == NAMES
     for name in NAMES:
         assert (FIXTURES / f"{name}.wasm").stat().st_size < 100_000
     for name in EMSCRIPTEN_BUILDS:
