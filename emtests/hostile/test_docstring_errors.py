@@ -29,6 +29,7 @@ ELSEWHERE = {
     ("StructArrayRef.numpy", "ImportError"): "refs/test_without_numpy.py",
     ("load_wasm", "ImportError"): "backends/wasmtime/test_opening.py",
     ("load_wasm", "NotSupportedError"): "calls/test_load_wasm.py",
+    ("wrap_wasm_instance", "ForeignTrapError"): "backends/wasmtime/test_traps.py",
     ("wrap_wasm_instance", "ImportError"): "backends/wasmtime/test_opening.py",
     ("wrap_wasm_instance", "NotSupportedError"): "backends/wasmtime",
     ("wrap_wasm_instance", "ValueError"): "backends/wasmtime",
