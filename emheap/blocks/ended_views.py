@@ -26,7 +26,7 @@ class _ViewReference(WeakReference[Any]):
 
 def view_reference(view: Any) -> WeakReference[Any]:
     """A weak reference to a view, for `end_view`."""
-    if HAS_GIL:
+    if HAS_GIL or type(view) is not memoryview:
         return WeakReference(view)
     made = _ViewReference(view)
     made.has_ended = False
@@ -39,11 +39,11 @@ def end_view(reference: WeakReference[Any], view: Any) -> None:
     Raises BufferError if an array, say, was made of it. Slices and casts are counted by what they
     were made of, and that the caller looks at.
     """
-    if HAS_GIL:
+    if not isinstance(reference, _ViewReference):
         view.release()
-    elif not has_ended(reference):
+    elif not reference.has_ended:
         _release_among_threads(view)
-        reference.has_ended = True  # type: ignore[attr-defined]
+        reference.has_ended = True
 
 
 def _release_among_threads(view: memoryview) -> None:

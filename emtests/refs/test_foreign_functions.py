@@ -213,7 +213,9 @@ def test_a_number_and_a_string_are_buffers_where_python_allows_it(heap: HeapMana
         wild: list[Any] = [number, text]
         if not (PYTHON_HAS_BUFFER_METHODS and heap.memory.zero_copy):
             for ref in wild:
-                with pytest.raises(TypeError, match=r"a bytes-like object is required|shares no"):
+                with pytest.raises(
+                    TypeError, match=r"a bytes-like object is required|no buffer can share"
+                ):
                     memoryview(ref)
             return
         with memoryview(wild[0]) as view:
