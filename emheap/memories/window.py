@@ -316,12 +316,15 @@ class WindowMemory(Memory):
                 plain = max_elements is None and type(errors) is str and type(address) is int
                 if plain and address >= lowest and not address & mask:
                     window = self.window
+                    head: bytes
                     if address & page_mask <= last_start:
-                        head: bytes = unpack_head(window, address)[0]
-                        # `find_zero` for the usual case: the call would take a tenth more.
-                        found = head[low_byte::size].find(0) * size
-                        if found >= 0 and head[found : found + size] == null:
-                            return decoder(head[:found], errors, True)[0]  # type: ignore[no-any-return]
+                        head = unpack_head(window, address)[0]
+                    else:
+                        head = window[address : (address | page_mask) + 1].tobytes()
+                    # `find_zero` for the usual case: the call would take a tenth more.
+                    found = head[low_byte::size].find(0) * size
+                    if found >= 0 and head[found : found + size] == null:
+                        return decoder(head[:found], errors, True)[0]  # type: ignore[no-any-return]
                     # Other errors may add nulls, or call what is not to see more than the string.
                     if text is utf16 and errors == _STRICT:
                         value = self._decode_pages(window, address, decoder)
@@ -334,20 +337,21 @@ class WindowMemory(Memory):
         return read
 
     def _decode_pages(self, window: memoryview, address: int, decoder: Any) -> str | None:
-        """The UTF-16 string at an address; None if its end is not in the window, or if something
-        there, perhaps behind the string, is no text.
+        """The UTF-16 string at an address; None if its end is not in the window, or if it is none.
 
         To decode page by page and look for the null in what comes out takes two thirds of looking
         for it in the bytes first; in UTF-32, which is slow to decode, it takes longer.
         """
         pieces: list[str] = []
-        position, end = address, self.readable_end(address, PAGE)
+        step = 4 * HEAD  # less at first, for what lies behind is decoded, too
+        position, end = address, self.readable_end(address, step)
         while True:
             chunk = window[position:end].tobytes()
             try:
                 piece, used = decoder(chunk, _STRICT, False)
-            except UnicodeDecodeError:
-                return None
+            except UnicodeDecodeError as error:  # perhaps because of what lies behind the string
+                chunk = chunk[: error.start]
+                piece, used = decoder(chunk, _STRICT, False)
             found = piece.find("\0")
             if found >= 0:
                 pieces.append(piece[:found])
@@ -356,7 +360,8 @@ class WindowMemory(Memory):
                 return None
             pieces.append(piece)
             # Half a pair at the end of a page is read again, with the next page.
-            position, end = position + used, self.readable_end(end, PAGE)
+            position, end = position + used, self.readable_end(end, step)
+            step = PAGE
 
     def text_writer(self, text: type[Text]) -> Callable[..., int]:
         write_any = super().text_writer(text)

@@ -19,6 +19,7 @@ from pyodide_demo.environment import (
     PYODIDE_VERSION,
     EnvironmentProblem,
     build_compiled_wheel,
+    build_wheel,
     checkout_with_extras,
     find_node,
     pyodide_distribution,
@@ -40,6 +41,8 @@ class Runtime:
     """The command that runs a Python program, which finds the checkout's modules."""
     cold_command: Callable[[str], Command]
     """The same for one that finds emheap where a user's program does."""
+    command_from_sources: Callable[[str], Command]
+    """As `cold_command`, from a wheel without compiled files."""
     processes: int
     """How many the rows are measured in."""
     cold_rounds: int
@@ -68,6 +71,7 @@ def open_native(version: str, scratch: Path) -> Runtime:
         NATIVE,
         command,
         command,
+        command,
         processes=3,
         cold_rounds=9,
         cold_tries=3,
@@ -83,6 +87,7 @@ def open_pyodide(scratch: Path) -> Runtime:
     node, folder = find_node(), pyodide_distribution()
     # A process that builds the wheel of a changed checkout meanwhile deletes the one of before.
     wheel = shutil.copy2(build_compiled_wheel(), scratch)
+    sources = shutil.copy2(build_wheel(), scratch)
 
     def in_node(program: str, **configuration: object) -> Command:
         script = CHECKOUT / "emtests" / "bench" / "run_in_node.mjs"
@@ -96,9 +101,21 @@ def open_pyodide(scratch: Path) -> Runtime:
     def cold_command(program: str) -> Command:
         return in_node(program, wheels=[str(wheel)])
 
+    def command_from_sources(program: str) -> Command:
+        return in_node(program, wheels=[str(sources)])
+
     title = f"Pyodide {PYODIDE_VERSION} in Node"
     # It takes seconds to load.
-    return Runtime(title, PYODIDE, command, cold_command, processes=2, cold_rounds=3, cold_tries=1)
+    return Runtime(
+        title,
+        PYODIDE,
+        command,
+        cold_command,
+        command_from_sources,
+        processes=2,
+        cold_rounds=3,
+        cold_tries=1,
+    )
 
 
 def lines_of(runtime: Runtime, command: Command) -> Iterator[str]:

@@ -49,7 +49,7 @@ def runtime() -> Runtime:
     def command(program: str) -> list[Any]:
         return [sys.executable, "-c", program]
 
-    return Runtime("here", NATIVE, command, command, 1, 1, 1)
+    return Runtime("here", NATIVE, command, command, command, 1, 1, 1)
 
 
 def test_both_sides_give_the_same(runtime: Runtime) -> None:

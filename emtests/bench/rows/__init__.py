@@ -12,6 +12,7 @@ from emtests.bench.rows.base import Row as Row
 from emtests.bench.rows.blocks import BLOCK_ROWS
 from emtests.bench.rows.calls import CALL_ROWS
 from emtests.bench.rows.debug_heap import DEBUG_ROWS
+from emtests.bench.rows.flat import FLAT_ROWS
 from emtests.bench.rows.javascript_heap import JAVASCRIPT_ROWS
 from emtests.bench.rows.javascript_refs import JAVASCRIPT_REF_ROWS
 from emtests.bench.rows.lifetimes import LIFETIME_ROWS
@@ -23,6 +24,7 @@ from emtests.bench.rows.wasmtime_heap import WASMTIME_ROWS
 ROWS: list[Row] = [
     *SCALAR_ROWS,
     *BLOCK_ROWS,
+    *FLAT_ROWS,
     *LIFETIME_ROWS,
     *ARRAY_ROWS,
     *TEXT_ROWS,

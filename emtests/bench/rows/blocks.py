@@ -13,7 +13,7 @@ from itertools import repeat
 from typing import Any
 
 import emheap
-from emheap import int32
+from emheap import int32, utf8
 from emheap._util.platform import c_runtime
 from emtests.bench.measuring import Contest, Figures, Statement, measure
 from emtests.bench.rows.base import NATIVE, PYODIDE, Row, timed
@@ -151,12 +151,14 @@ def _bytes_a_ref(_: float) -> Figures:
     return Figures([(ours / _MANY, bytes_of_peer() / _MANY)], "bytes")
 
 
-def _bytes_an_array(_: float) -> Figures:
-    """The same for each array of 8 numbers."""
+def _bytes_an_array(kind: Any, content: Any, _: float) -> Figures:
+    """The same for each array of 8 numbers, or string of 31 characters."""
     heap = emheap.open(debug=False)
-    heap.alloc_int32_array(8).free()
+    verb: Any = heap.alloc_array if kind is int32 else heap.alloc
+    alloc = partial(verb, kind, content)
+    alloc().free()
     refs: list[Any] = [None] * _MANY
-    ours = traced(lambda: _fill(refs, partial(heap.alloc_int32_array, 8)))
+    ours = traced(lambda: _fill(refs, alloc))
     assert heap.total_allocated_byte_size == 32 * _MANY
     heap.free_all()
     return Figures([(ours / _MANY, bytes_of_peer(ctypes.c_int32 * 8) / _MANY)], "bytes")
@@ -244,7 +246,14 @@ BLOCK_ROWS: list[Row] = [
         "bytes of a live array of 8 int32, of 100,000",
         "(c_int32 * 8).from_address in a dict by address",
         {NATIVE: 1.65, PYODIDE: 1.65},
-        _bytes_an_array,
+        partial(_bytes_an_array, int32, 8),
+        quick=False,
+    ),
+    Row(
+        "bytes of a live string of 31 characters, of 100,000",
+        "(c_int32 * 8).from_address in a dict by address",
+        {NATIVE: 1.65, PYODIDE: 1.65},
+        partial(_bytes_an_array, utf8, "x" * 31),
         quick=False,
     ),
     Row(

@@ -16,7 +16,6 @@ from emtests.bench.measuring import Contest, Statement
 from emtests.bench.rows.base import Row, timed
 
 _MANY = 10_000
-_CROWD = 20_000
 _TEXT = "customer name 1234 é"
 
 
@@ -87,11 +86,11 @@ _WITH = partial(
 )
 
 
-def _churning(heap: emheap.HeapManager) -> dict[str, Any]:
+def _churning(heap: emheap.HeapManager, crowd: int) -> dict[str, Any]:
     choice = random.Random(7)
-    sizes = [choice.randrange(4, 1001) for _ in range(_CROWD)]
+    sizes = [choice.randrange(4, 1001) for _ in range(crowd)]
     libc = _libc()
-    places = [choice.randrange(_CROWD) for _ in range(1000)]
+    places = [choice.randrange(crowd) for _ in range(1000)]
     return {
         "alloc_array": heap.alloc_array,
         "uint8": uint8,
@@ -102,12 +101,12 @@ def _churning(heap: emheap.HeapManager) -> dict[str, Any]:
 
 
 @contextmanager
-def _churn() -> Iterator[Contest]:
+def _churn(crowd: int) -> Iterator[Contest]:
     heap = emheap.open(debug=False)
-    held = {**_libc(), **_churning(heap)}
+    held = {**_libc(), **_churning(heap, crowd)}
 
     def check(_: Any, __: Any) -> None:
-        assert len(heap.live()) == _CROWD
+        assert len(heap.live()) == crowd
 
     yield Contest(
         Statement(
@@ -129,7 +128,7 @@ def _churn() -> Iterator[Contest]:
 
 
 @contextmanager
-def _free_all() -> Iterator[Contest]:
+def _free_all(live: int) -> Iterator[Contest]:
     heap = emheap.open(debug=False)
     libc = _libc()
     kept: list[Any] = []
@@ -137,11 +136,11 @@ def _free_all() -> Iterator[Contest]:
     def crowd(count: int) -> Iterator[None]:
         kept.clear()
         for _ in range(count):
-            kept[:] = [heap.alloc_int32(number) for number in range(_MANY)]
+            kept[:] = [heap.alloc_int32(number) for number in range(live)]
             yield
 
     def blocks(count: int) -> list[list[int]]:
-        return [[libc["calloc"](1, 4) for _ in range(_MANY)] for _ in range(count)]
+        return [[libc["calloc"](1, 4) for _ in range(live)] for _ in range(count)]
 
     def check(_: Any, __: Any) -> None:
         assert heap.total_allocated_byte_size == 0
@@ -170,6 +169,7 @@ def _option(**options: Any) -> Iterator[Contest]:
 
 
 _PEER = "ctypes calloc + free"
+_CROWDS = {20_000: {"native": 4.0, "pyodide": 4.0}, 100_000: {"native": 4.0}}
 _DEFAULT = "the same with the default options"
 
 LIFETIME_ROWS: list[Row] = [
@@ -182,15 +182,26 @@ LIFETIME_ROWS: list[Row] = [
         pyodide=1.0,
     ),
     timed("10,000 alloc_int32, then 10,000 frees", _PEER, _BURST, native=2.5, pyodide=2.5),
-    timed(
-        "churn of blocks of 4 to 1,000 bytes among 20,000",
-        "ctypes malloc + free",
-        _churn,
-        native=4.0,
-        pyodide=4.0,
+    *(
+        timed(
+            f"churn of blocks of 4 to 1,000 bytes among {crowd:,}",
+            "ctypes malloc + free",
+            partial(_churn, crowd),
+            **limits,
+        )
+        for crowd, limits in _CROWDS.items()
     ),
     timed("10,000 int32 in an arena", _PEER, _ARENA, native=3.0, pyodide=3.0),
-    timed("free_all of 10,000 int32", "one ctypes free each", _free_all, native=4.0, pyodide=4.0),
+    *(
+        timed(
+            f"free_all of {live:,} int32",
+            "one ctypes free each",
+            partial(_free_all, live),
+            native=4.0,
+            pyodide=4.0,
+        )
+        for live in (_MANY, 10 * _MANY)
+    ),
     timed(
         "alloc + free with track_allocations=False",
         _DEFAULT,
