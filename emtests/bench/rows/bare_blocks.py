@@ -10,6 +10,7 @@ import gc
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from struct import Struct
 from sys import _getframe as current_frame
 from typing import Any
 
@@ -171,12 +172,12 @@ def _bytes(_: float) -> Figures:
 
 def _least_writer(window: memoryview) -> Any:
     """A function that writes UTF-8 with its terminator."""
+    packers = {count: Struct(f"{count + 1}s").pack_into for count in range(101)}
 
     def write(address: int, text: str, capacity: int) -> int:
         data = text.encode()
         count = len(data)
-        window[address + count] = 0
-        window[address : address + count] = data
+        packers[count](window, address, data)
         return count
 
     return write
