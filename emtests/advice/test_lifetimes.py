@@ -167,6 +167,10 @@ def test_pointers(heap: HeapManager, open_heap: OpenHeap) -> None:
     if heap.memory.space is not other.memory.space:
         with advised("cannot leave its heap", "allocate a copy on this one and point to that"):
             here.next = there
+        there.next = there
+        with advised("is on another heap", "allocate a copy on this one and point to that"):
+            here.next = there.next
+        there.next = None
     copy = heap.alloc(Node, there)
     here.next = copy
     assert here.next.target.number == 2

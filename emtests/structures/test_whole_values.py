@@ -49,6 +49,16 @@ class Tagged(Struct):
     flag: bool = bits(boolean, 1)
 
 
+class Gray(Struct):
+    level: clamped_uint8 = field()
+    alpha: uint8 = field()
+
+
+class Row(Struct):
+    small: Array[uint8] = array(4)
+    links: Array[Pointer[int32]] = array(2)
+
+
 class Switch(Struct):
     color: Color = stored(uint8)
     on: bool = stored(uint8)
@@ -132,6 +142,32 @@ def test_bools_of_numpy_are_bools(scratch: Any) -> None:
     assert (tagged.on, tagged.flag) == (False, False)
     with pytest.raises(TypeError, match=r"Tagged\.flag: it takes a bool, not int64"):
         tagged.flag = numpy.int64(2)
+
+
+def test_clamped_numbers_beside_plain_ones(scratch: Any) -> None:
+    gray = scratch.alloc(Gray, level=300, alpha=7)
+    assert (bytes(gray), gray.to_tuple()) == (b"\xff\7", (255, 7))
+    gray.write((-5, 8))
+    assert bytes(gray) == b"\0\x08"
+    assert bytes(scratch.alloc_array(Gray, [(1.5, 2), (2.5, 3)])) == b"\2\2\2\3"
+    assert Gray(level=1000, alpha=1).level == 255
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "count"),
+    [("small", [1] * 3, 4), ("small", b"12345", 4), ("links", [None], 2), ("links", [None] * 3, 2)],
+)
+def test_an_array_takes_as_many_elements_as_it_has(
+    scratch: Any, name: str, values: Any, count: int
+) -> None:
+    message = rf"Row\.{name}: an array of {count} elements takes as many, not {len(values)}"
+    row = scratch.alloc(Row, small=[1, 2, 3, 4])
+    before = bytes(row)
+    with pytest.raises(emheap.ShapeError, match=message):
+        scratch.alloc(Row, **{name: values})
+    with pytest.raises(emheap.ShapeError, match=message):
+        setattr(row, name, values)
+    assert bytes(row) == before
 
 
 def test_bytes_bools_and_clamped_numbers(scratch: Any) -> None:
