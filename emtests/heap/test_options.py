@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 import emheap
-from emheap import HeapManager, float64, int32, uint8, uint128, utf8, utf32
-from emtests.conftest import OpenHeap
+from emheap import HeapManager, float64, int32, load_wasm, uint8, uint128, utf8, utf32
+from emtests.conftest import OpenHeap, skip_for_gap
 from emtests.heaps import HeapKind
 from emtests.types.values import ALL_NUMBERS
+from emtests.webassembly.guests import why_missing
+from emtests.webassembly.modules import SmallModule
 
 DEFAULTS = {
     "clear_allocated_regions": True,
@@ -173,6 +175,22 @@ def test_numbers_that_are_left_as_they_were_are_anywhere(open_heap: OpenHeap) ->
         ref.value = number
     assert [ref.value for ref in refs] == list(range(3000))
     heap.free_all()
+
+
+def test_numbers_in_pages_that_are_added_as_they_are_needed() -> None:
+    """A batch of blocks may lie above all that the heap had of the memory before."""
+    if why_missing("printing"):
+        skip_for_gap("WebAssembly", why_missing("printing"))
+    module = SmallModule(written=[("nothing", ([], []), b"")]).binary()
+    for clear in (True, False):
+        heap = load_wasm(module, malloc=None, free=None, clear_allocated_regions=clear)
+        size = heap.memory.size
+        refs = [heap.alloc(int32) for _ in range(20_000)]
+        assert heap.memory.size > 2 * size
+        for number, ref in enumerate(refs):
+            ref.value = number
+        assert [ref.value for ref in refs] == list(range(20_000))
+        heap.free_all()
 
 
 def test_a_string_is_empty_even_so(open_heap: OpenHeap) -> None:

@@ -441,21 +441,3 @@ def test_wasmtime_is_imported_when_it_is_needed() -> None:
         """
     )
     assert printed == "[]\n"
-
-
-@pytest.mark.parametrize("clear", [True, False])
-def test_numbers_in_pages_that_are_added_as_they_are_needed(clear: bool) -> None:
-    """A batch of blocks may lie above all that the heap had of the memory before."""
-    store = wasmtime.Store()
-    module = wasmtime.Module(store.engine, '(module (memory (export "memory") 1))')
-    instance = wasmtime.Instance(store, module, [])
-    heap = emheap.wrap_wasm_instance(
-        store, instance, malloc=None, free=None, clear_allocated_regions=clear
-    )
-    size = heap.memory.size
-    refs = [heap.alloc(int32) for _ in range(20_000)]
-    assert heap.memory.size > 2 * size
-    for number, ref in enumerate(refs):
-        ref.value = number
-    assert [ref.value for ref in refs] == list(range(20_000))
-    heap.free_all()
