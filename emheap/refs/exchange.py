@@ -35,11 +35,13 @@ def array_interface(ref: HeapRef[Any]) -> dict[str, Any]:
         # Without this numpy would copy the elements, and what is stored there be lost.
         raise NotSupportedError(_cannot_share(ref._memory))
     kind = "f" if unit.format in "fd" else "i" if unit.format.islower() else "u"
+    # Before its length, for another thread may resize the block; numpy does not compare the two.
+    data = _buffer_for_numpy(ref)
     return {
         "version": 3,
-        "shape": (ref.allocated_byte_size // unit.size,),
+        "shape": (memoryview(data).nbytes // unit.size,),
         "typestr": f"{BYTE_ORDER if unit.size > 1 else '|'}{kind}{unit.size}",
-        "data": _buffer_for_numpy(ref),
+        "data": data,
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from itertools import chain, count
 from typing import Any
@@ -248,3 +249,29 @@ def test_a_block_is_taken_away_while_a_borrowed_reference_lends_a_view(
         moments += 1
     assert moments > 4
     assert heap.total_allocated_byte_size == 0
+
+
+@by_kind
+@pytest.mark.needs("numpy")
+def test_a_numpy_array_is_as_long_as_a_block_that_is_resized_meanwhile(
+    kind: HeapKind, open_heap: OpenHeap
+) -> None:
+    need_threads()
+    import numpy
+
+    heap = open_heap()
+    moments = 0
+    for moment in moments_of(kind):
+        ref = allocate(heap, int32, [1, 2, 3, 4])
+        thief = Thief(heap, ref, resizes=True)
+        array = None
+        with suppress(BufferInUseError):
+            array = call_profiled(moment, thief, partial(numpy.asarray, ref))
+        assert array is None or array.nbytes == len(bytes(ref))
+        struck = thief.struck
+        del array
+        thief.end()
+        if not struck:
+            break
+        moments += 1
+    assert moments > 4
