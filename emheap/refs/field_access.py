@@ -140,19 +140,17 @@ except ValueError:
     raise
 """
 _SET_FLOAT64 = """
+if type(value) is not float:
+    value = encode(value)
 try:
-    if type(value) is float:
-        {cell} = value
-        return
-except ValueError:
-    pass
-stored = encode(value)
-self._check_alive()
-try:
-    {cell} = stored
+    {cell} = value
 except ValueError:
     self._check_alive()
-    raise
+    try:
+        {cell} = value
+    except ValueError:
+        self._check_alive()
+        raise
 """
 _SET_BYTES = """
 data = pack(value)

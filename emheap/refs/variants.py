@@ -53,8 +53,14 @@ class Variants:
         for entry in self.codec.entries:
             space[entry.name] = make_property(self.kind, entry, place)
         if self.codec.form is not None:
-            space.update(make_whole(self.kind, self.codec.form, place))
+            whole = make_whole(self.kind, self.codec.form, place)
+            space.update((name, whole[name]) for name in whole if not self._replaces(name))
         return StructType.derive(self.kind.__name__, bases, space)
+
+    def _replaces(self, name: str) -> bool:
+        """Whether the user's class has a method of its own in place of a structure's."""
+        first = [each for each in self.kind.__mro__ if isinstance(each, StructType)][-1]
+        return getattr(self.kind, name) is not getattr(first, name)
 
     def _space(self) -> dict[str, Any]:
         kind = self.kind

@@ -16,6 +16,18 @@ from typing import Any, ForwardRef
 __all__ = ["Later", "Scope", "check_not_special", "checked_body", "read_annotations"]
 
 
+_UNREADABLE = (
+    SyntaxError,
+    AttributeError,
+    TypeError,
+    NameError,
+    LookupError,
+    ValueError,
+    ArithmeticError,
+)
+"""What reading an annotation raises that is none."""
+
+
 class Scope:
     """Where the names of a class statement are looked up."""
 
@@ -48,7 +60,7 @@ class Scope:
         try:
             while isinstance(found, str):  # one in quotes, in a module that defers all of them
                 found = eval(found, {"__builtins__": builtins}, names)  # type: ignore[arg-type]
-        except (SyntaxError, AttributeError, TypeError) as error:
+        except _UNREADABLE as error:
             reason = f"there is no {names.missing[-1]}" if names.missing else str(error)
             raise TypeError(f"the annotation {text!r} cannot be evaluated: {reason}") from None
         return found

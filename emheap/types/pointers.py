@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
-from typing import Any, get_args, get_origin
+from typing import Annotated, Any, NewType, get_args, get_origin
 
 from emheap.types.abi import ABI
 from emheap.types.annotations import Later, Scope, as_later
@@ -17,6 +17,7 @@ __all__ = [
     "PointerScalar",
     "PointerTo",
     "declared",
+    "meant",
     "name_of",
     "pointer_to",
 ]
@@ -28,10 +29,25 @@ def name_of(kind: Any) -> str:
     return name
 
 
+def meant(note: Any) -> Any:
+    """The type that an annotation stands for: what `Annotated` adds to, what has another name by
+    `NewType`, or by Python 3.12's ``type``. Raises NameError where that is not there yet."""
+    while True:
+        if get_origin(note) is Annotated:
+            note = note.__origin__
+        elif isinstance(note, NewType):
+            note = note.__supertype__
+        elif type(note).__name__ == "TypeAliasType":  # Python's, or that of typing_extensions
+            note = note.__value__
+        else:
+            return note
+
+
 def declared(kind: Any) -> Any:
     """The structure that was declared, for the type of one of its objects, or for one that is
     generic to type checkers: ``Node[int]``; for ``Optional[...]`` its alternatives; else what was
     given."""
+    kind = meant(kind)
     origin = get_origin(kind)
     if isinstance(origin, Compound):
         return origin

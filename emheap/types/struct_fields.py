@@ -35,6 +35,9 @@ class Spec:
         self.default = default
         self.options = options
 
+    def __repr__(self) -> str:
+        return f"{self.what}()"
+
 
 def field(*, default: Any = None, align: int | None = None, endian: Endian | None = None) -> Any:
     """A field with options; constructors may leave it out.

@@ -20,7 +20,7 @@ import keyword
 import sys
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Annotated, Any, ClassVar, get_origin
+from typing import Any, ClassVar, get_origin
 
 from emheap._util.checks import check_alignment, check_choice, check_integer
 from emheap.errors import ValueOutOfRangeError
@@ -36,7 +36,15 @@ from emheap.types.base import Compound, likely_type
 from emheap.types.converted import read_converted
 from emheap.types.fields import Field
 from emheap.types.layout import Member, Placed, place
-from emheap.types.pointers import Alternatives, ArrayOf, PointerTo, declared, is_type, name_of
+from emheap.types.pointers import (
+    Alternatives,
+    ArrayOf,
+    PointerTo,
+    declared,
+    is_type,
+    meant,
+    name_of,
+)
 from emheap.types.scalars import Scalar
 from emheap.types.struct_fields import ENDIANS, REQUIRED, Endian, Entry, Spec
 from emheap.types.text import Text
@@ -380,12 +388,11 @@ def _read_entries(cls: StructType, scope: Scope, endian: Any) -> Iterator[Entry]
     annotated = set()
     for name, note in read_annotations(cls, scope):
         annotated.add(name)
+        where = f"{cls.__name__}.{name}"
+        note = _read_note(note, where)
         if note is ClassVar or get_origin(note) is ClassVar:
             continue
-        where = f"{cls.__name__}.{name}"
         _check_name(name, where)
-        if get_origin(note) is Annotated:  # of which the rest is for others
-            note = note.__origin__
         if hasattr(note, "bind"):
             note.bind(scope)
         given = cls.__dict__.get(name, REQUIRED)
@@ -400,6 +407,16 @@ def _read_entries(cls: StructType, scope: Scope, endian: Any) -> Iterator[Entry]
             raise TypeError(
                 f"{cls.__name__}.{name} is no field without an annotation, as in {name}: {kind}"
             )
+
+
+def _read_note(note: Any, where: str) -> Any:
+    try:
+        return meant(note)
+    except NameError as error:
+        raise TypeError(
+            f"{where}: {name_of(note)} stands for something that is not there yet: {error}; write "
+            "here what it stands for"
+        ) from None
 
 
 def _looks_like_field(value: Any) -> bool:

@@ -215,6 +215,7 @@ BAD: tuple[tuple[str, Any, Any, dict[str, Any], type[Exception], str], ...] = (
         TypeError,
         "Bad.x: the annotation 'int32 +' cannot be evaluated",
     ),
+    ("number", "1/0", ..., {}, TypeError, "Bad.x: the annotation '1/0' cannot be evaluated: divis"),
     ("call", "nowhere()", ..., {}, TypeError, "Bad.x: the annotation 'nowhere()' cannot be evalua"),
     ("attribute", "nowhere.x", ..., {}, TypeError, "cannot be evaluated: there is no nowhere"),
     ("quoted twice", "'Bad'", ..., {}, TypeError, "Bad.x: a structure cannot contain itself"),

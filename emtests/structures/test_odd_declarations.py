@@ -6,7 +6,7 @@ import enum
 import sys
 import textwrap
 from collections.abc import Callable
-from typing import Annotated, Any, Generic, Optional, TypeVar
+from typing import Annotated, Any, Generic, NewType, Optional, TypeVar
 
 import pytest
 
@@ -26,6 +26,7 @@ from emheap import (
     uint8,
     uint32,
 )
+from emtests.conftest import skip_for_gap
 from emtests.structures.kinds import Vec
 
 T = TypeVar("T")
@@ -46,6 +47,74 @@ def test_what_an_annotation_adds_is_for_others() -> None:
         width: Annotated[uint8, "in metres", 5] = field(default=2)
 
     assert Measured(length=3).to_tuple() == (3, 2)
+
+
+Metres = NewType("Metres", int32)
+Grade = NewType("Grade", int)
+
+
+def test_a_type_by_another_name(scratch: Arena) -> None:
+    class Renamed(Struct):
+        length: Metres
+        many: Array[Metres] = array(2)
+        shared: Pointer[Annotated[int32, "in metres"]] = field()
+        grade: Grade = bits(uint8, 3)
+
+    made = scratch.alloc(Renamed, length=3, many=[4, 5], shared=scratch.alloc(int32, 6))
+    made.grade = Grade(7)
+    assert made.to_tuple()[:2] == (3, [4, 5])
+    assert (made.shared.target, made.grade) == (6, 7)
+    assert "  4     8  many: int32[2]\n" in str(emheap.open().layout(Renamed))
+
+
+_ALIASES = """
+type Number = int32
+type Several = Array[Number]
+type Next = Pointer[Late]
+
+class Aliased(Struct):
+    first: Number
+    rest: Several = array(2)
+    vec: Pointer[Position] = field()
+
+type Position = Vec
+class Bad(Struct):
+    next: Next = field()
+"""
+
+
+def test_a_type_statement_names_a_type() -> None:
+    if tuple(sys.version_info) < (3, 12):
+        skip_for_gap("type statements", "Python has them from 3.12 on")
+    names: dict[str, Any] = {**vars(emheap), "Vec": Vec, "__name__": __name__}
+    first = "from __future__ import annotations\n"
+    with pytest.raises(TypeError) as caught:
+        exec(compile(first + _ALIASES, "<aliases>", "exec", dont_inherit=True), names)
+    assert str(caught.value) == (
+        "Bad.next: Next stands for something that is not there yet: name 'Late' is not defined; "
+        "write here what it stands for"
+    )
+    made = names["Aliased"](first=1, rest=[2, 3])
+    assert made.to_tuple()[:2] == (1, [2, 3])
+    assert str(names["Aliased"].vec.kind) == "Pointer[Position]"
+    with emheap.open().arena() as scratch:
+        placed: Any = scratch.alloc(names["Aliased"], first=1, vec=scratch.alloc(Vec, x=1, y=2))
+        assert placed.vec.target.to_tuple() == (1, 2)
+
+
+def test_a_structure_may_replace_what_all_have(scratch: Arena) -> None:
+    class Replaced(Struct):
+        x: int32
+
+        def to_tuple(self) -> tuple[Any, ...]:
+            return (*super().to_tuple(), "more")
+
+        def write(self, value: Any) -> None:
+            super().write((2 * value,))
+
+    for made in (scratch.alloc(Replaced, x=1), scratch.alloc_array(Replaced, 1)[0]):
+        made.write(4)
+        assert (made.x, made.to_tuple(), list(made)) == (8, (8, "more"), [8, "more"])
 
 
 def test_a_pointer_is_not_declared_to_be_none() -> None:

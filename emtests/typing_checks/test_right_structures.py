@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NewType, TypeVar
 
 import emheap
 from emheap import (
@@ -68,6 +68,22 @@ class Node(Struct, align=16):
     half: float16 = field()
     letter: char = field()
     wide: wchar = field()
+
+
+Metres = NewType("Metres", int32)
+
+
+class Road(Struct):
+    length: Metres
+    parts: Array[Metres] = array(2)
+    width: Annotated[float32, "in metres"] = field()
+
+
+def test_fields_by_other_names() -> None:
+    with emheap.open().alloc(Road, length=3, parts=[1, 2]) as road:
+        assert_type(road.length, int)
+        assert_type(road.parts, ArrayRef[int])
+        assert_type(road.width, float)
 
 
 def test_fields() -> None:

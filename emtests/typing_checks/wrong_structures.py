@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from emheap import HeapManager, Pointer, int32, uint8
 from emtests.structures.kinds import Color, Message, Number, Pixel, Vec
-from emtests.typing_checks.test_right_structures import Node
+from emtests.typing_checks.test_right_structures import Node, Road
 
 
 def fields(n: Node, vec: Vec) -> None:
+    print(Road(length="a"))  # type: ignore[arg-type]
     n.id = "a"  # type: ignore[assignment]
     n.id = 1.5  # type: ignore[assignment]
     n.id = None  # type: ignore[assignment]
