@@ -19,6 +19,7 @@ from emheap import (
     PoolAllocator,
 )
 from emheap.allocators.base import MOST_SPARE, most_spare
+from emheap.allocators.functions import FunctionsAllocator
 
 STEPS = st.lists(
     st.one_of(
@@ -114,6 +115,25 @@ def test_a_pool_gives_what_it_keeps_for_a_block_that_has_no_room_otherwise() -> 
         assert address == 16
         pool.free(address)
         assert allocator.available_byte_size == whole
+
+
+def test_functions_get_the_size_and_the_alignment_that_they_ask_for() -> None:
+    for alignment in (8, 16):
+        calls: list[tuple[int, ...]] = []
+
+        def allocate(*given: int, calls: list[tuple[int, ...]] = calls) -> int:
+            calls.append(given)
+            return 4096
+
+        functions = FunctionsAllocator(
+            allocate,
+            lambda *given, calls=calls: calls.append(given),
+            alignment=alignment,
+            sized_free=True,
+            aligned=True,
+        )
+        functions.free(functions.allocate(100))
+        assert calls == [(100, alignment), (4096, 100, alignment)]
 
 
 # The free list

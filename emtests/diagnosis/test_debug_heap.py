@@ -294,6 +294,7 @@ def test_the_environment_switches_it_on(monkeypatch: pytest.MonkeyPatch) -> None
     for value, expected in (("1", True), ("0", False), ("", False)):
         monkeypatch.setenv("EMHEAP_DEBUG", value)
         assert emheap.open().options.debug is expected
+        assert emheap.open(count_allocations=True).options.debug is expected
         assert emheap.open(debug=False).options.debug is False
         assert emheap.open(track_allocations=False).options.debug is False
         assert emheap.wrap_buffer(bytearray(64)).options.debug is expected
