@@ -343,11 +343,11 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
     # Freeing
 
     def free(self, ref_or_address: HeapRef[Any] | int, /) -> None:
-        """Free a block by its reference or its address.
+        """Free a block by its reference or its address, as a pointer of ctypes or cffi perhaps.
 
         Raises DoubleFreeError, NotAllocatedError for what this heap did not allocate,
-        NullPointerError for address 0, TypeError, and BufferInUseError while views of the block
-        are in use.
+        NullPointerError for address 0 and None, TypeError, and BufferInUseError while views of the
+        block are in use.
         """
         if isinstance(ref_or_address, HeapRef):
             _, _, layout, _, _ = ref_or_address._block
@@ -359,7 +359,7 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
             if not ref_or_address._free_pooled(2):
                 ref_or_address._free_at(caller_site())
             return
-        address = check_integer(ref_or_address, "the address to free")
+        address = self._table.memory.address_of(ref_or_address, "the address to free")
         self._table.release_address(address, caller_site())
 
     def free_all(self) -> None:

@@ -142,7 +142,10 @@ def test_an_address_that_was_never_handed_out_is_refused(heap: HeapManager) -> N
     with pytest.raises(emheap.NullPointerError, match="cannot free the null pointer"):
         heap.free(0)
     wild: Any = heap
-    for value in (None, 1.0, float("nan"), "16", b"", [], True, object(), [ref]):
+    with pytest.raises(emheap.NullPointerError, match="the address to free is None"):
+        wild.free(None)
+    check_unchanged(heap, ref)
+    for value in (1.0, float("nan"), "16", b"", [], True, object(), [ref]):
         with pytest.raises(TypeError, match="the address to free must be an int, not"):
             wild.free(value)
         check_unchanged(heap, ref)

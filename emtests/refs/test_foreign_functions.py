@@ -176,6 +176,21 @@ def test_pointers_of_ctypes_are_addresses(heap: HeapManager) -> None:
         wild.read_int32(ctypes.c_int32(5))
 
 
+def test_a_block_is_freed_by_a_pointer_of_ctypes(heap: HeapManager) -> None:
+    wild: Any = heap
+    array, other = heap.alloc_array(int32, [5, 6]), heap.alloc(int32, 7)
+    pointer = ctypes.c_void_p(heap.memory.host_address(array.address))
+    wild.free(pointer)
+    assert array.is_freed
+    assert other.is_not_freed
+    with pytest.raises(emheap.DoubleFreeError, match="double free: the int32 array"):
+        wild.free(pointer)
+    for null in (None, ctypes.c_void_p()):
+        with pytest.raises(emheap.NullPointerError, match="null pointer"):
+            wild.free(null)
+    other.free()
+
+
 def test_wide_characters(heap: HeapManager) -> None:
     if ctypes.sizeof(ctypes.c_wchar) != 4:
         skip_for_gap("wcslen", "a wchar_t has two bytes here")
