@@ -9,6 +9,7 @@ as much as the allocation.
 from __future__ import annotations
 
 import sys
+from _thread import get_ident
 from types import CodeType, FrameType
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "caller_stack",
     "current_frame",
     "describe_site",
+    "is_within_elsewhere",
     "shared_offset",
 ]
 
@@ -74,6 +76,21 @@ def caller_stack(depth: int) -> Site:
 def _is_ours(frame: FrameType) -> bool:
     module: str = frame.f_globals.get("__name__", "")
     return module == _PACKAGE or module.startswith(_PACKAGE + ".")
+
+
+def is_within_elsewhere() -> bool:
+    """Whether a function of this package is under way in another thread, or in this one but for
+    those that led here."""
+    own = get_ident()
+    for thread, innermost in sys._current_frames().items():
+        frame: FrameType | None = innermost
+        while thread == own and frame is not None and _is_ours(frame):
+            frame = frame.f_back
+        while frame is not None and not _is_ours(frame):
+            frame = frame.f_back
+        if frame is not None:
+            return True
+    return False
 
 
 def describe_site(site: Site) -> str:

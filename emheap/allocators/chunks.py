@@ -42,6 +42,10 @@ class ChunkAllocator(Allocator, Locked):
         """The free blocks, by their bytes."""
         self._left: dict[int, set[int]] = {}
         """The blocks that stay after the end, by the address of their chunk."""
+        self._cut = 0
+        """How many blocks were cut off chunks."""
+        self._returned = 0
+        """How many of those came back and are on no list."""
 
     @property
     def native(self) -> Allocator:
@@ -61,7 +65,7 @@ class ChunkAllocator(Allocator, Locked):
         if spare is None:
             return self._allocator.allocate(size)
         if not spare and not self.refill(size):
-            return 0
+            return self._allocator.allocate(size) if self.closed else 0
         try:
             return spare.pop()
         except IndexError:  # another thread was faster
@@ -72,9 +76,12 @@ class ChunkAllocator(Allocator, Locked):
         if spare is None:
             return False
         with self._lock:
+            if self.closed:
+                return False
             # Cut off before they are on the list: an interrupt in between wastes them until the
             # chunk goes back.
             addresses = self._cut_off(rounded)
+            self._cut += len(addresses)
             spare.extend(reversed(addresses))
         return bool(addresses)
 
@@ -131,6 +138,7 @@ class ChunkAllocator(Allocator, Locked):
                 below = self._allocator
                 below.free(address) if size is None else below.free_sized(address, size)
                 return
+            self._returned += 1
             left = self._left.get(chunk, set())
             if left == {address}:
                 self._give_back(chunk)
@@ -148,6 +156,29 @@ class ChunkAllocator(Allocator, Locked):
             self._chunks[chunk] = size
             raise
         self._left.pop(chunk, None)
+
+    def stop(self) -> None:
+        """Cut off no more blocks: the allocator beneath gives those that are asked for."""
+        with self._lock:
+            self.closed = True
+
+    def count_missing(self, live: Iterable[int]) -> int:
+        """How many of the blocks that were cut off are neither free nor among the `live`.
+
+        Those are what other threads are about to enter as theirs, or to free, and what interrupts
+        lost. Once this was asked after `stop`, no block that is free is handed out any more.
+        """
+        with self._lock:
+            for spare in list(self._spare.values()):
+                taken: list[int] = []
+                try:  # one by one, for what another thread takes at this moment is not free
+                    taken.extend(iter(spare.pop, None))
+                except IndexError:
+                    pass
+                finally:
+                    self._returned += len(taken)
+            cut_off = sum(self._chunk_of(address) is not None for address in live)
+            return self._cut - self._returned - cut_off
 
     def close(self, left: Iterable[int]) -> list[Exception]:
         """Allocate no more. Chunks go back but for those of the blocks that are `left`, which go

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import cached_property, partial
 from itertools import chain
+from time import sleep
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 from weakref import WeakSet, WeakValueDictionary
 
@@ -19,7 +20,7 @@ from emheap._util.free_each import problem_of
 from emheap._util.locks import Locked, value_of
 from emheap._util.platform import HAS_GIL
 from emheap._util.released import is_released
-from emheap._util.sites import Origin, Site
+from emheap._util.sites import Origin, Site, is_within_elsewhere
 from emheap.allocators.base import Allocator
 from emheap.blocks.block import Block, Layout, describe_block, end_of
 from emheap.blocks.extents import ExtentIndex
@@ -43,6 +44,10 @@ _REMEMBERED = 2048
 _MOST_LAYOUTS = 4096
 """The layouts that are kept for the next arrays and strings of the same length."""
 
+
+_ATTEMPTS = 50
+_PAUSE = 1e-4
+"""Seconds between two looks whether a thread has entered a block of an arena that ends."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -169,10 +174,11 @@ class BlockTable(Messages, Locked):
     def close_region(self, region: Region) -> list[Exception]:
         """End an arena: its chunks go back but for those with blocks that could not be freed.
 
-        May be done again, where an interrupt kept it from its end.
+        May be done again, where an interrupt kept it from its end, or a thread that was about to
+        use a block of it: then the chunks stay until the heap is closed.
         """
-        for layout in list(region.layouts.values()):
-            layout.spare = None
+        if not self.stop_region(region):
+            return []
         for address in list(region.blocks):
             self.keep(region, address)
         problems = region.close(region.kept)
@@ -182,6 +188,25 @@ class BlockTable(Messages, Locked):
         else:
             self._tables.pop(id(region.blocks), None)
         return problems
+
+    def stop_region(self, region: Region) -> bool:
+        """Let an arena that ends give no more blocks; tell whether each is free or in its table.
+
+        Another thread may have taken one, and fill it, but not have entered it yet; it is waited
+        for. Asking costs nothing before, where a lock that each allocation takes would.
+        """
+        region.stop()
+        for layout in list(region.layouts.values()):
+            layout.spare = None
+        for _ in range(_ATTEMPTS):
+            starts = {address - self.padding(address)[0] for address in list(region.blocks)}
+            if region.count_missing(starts | region.kept) <= 0:
+                return True
+            # Where there is no interpreter's lock, another thread's frames must not be looked at.
+            if HAS_GIL and not is_within_elsewhere():
+                return True  # an interrupt lost it
+            sleep(_PAUSE)
+        return False
 
     def close(self, site: Site) -> list[Exception]:
         """Free all blocks, and give all that is kept for later blocks back to the allocator.
@@ -417,6 +442,11 @@ class BlockTable(Messages, Locked):
             return block
         old, new = value_of(self.revived, block[1]) or (None, None)
         return new if old is block and new is not None and self.is_live(new) else None
+
+    def is_revived(self, block: Block) -> bool:
+        """Whether the block stands for one that could not be freed."""
+        _, new = value_of(self.revived, block[1]) or (None, None)
+        return new is block
 
     def record_freed(self, block: Block, site: Site) -> None:
         """Remember where a block was freed."""

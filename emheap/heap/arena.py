@@ -131,6 +131,7 @@ class Arena(AllocVerbs, TextAllocVerbs):
         self._closed = site
         problems: list[Exception] = []
         blocks = list(self._region.blocks.values())
+        before = {id(block): block for block in blocks}
         positions = {}
         if self._inner:
             positions = {block[1]: place for place, block in enumerate(blocks, start=1)}
@@ -142,10 +143,21 @@ class Arena(AllocVerbs, TextAllocVerbs):
             if not inner._finished:
                 problems += inner._close(site)
         problems += self._table.release_all(blocks, site)
+        self._table.stop_region(self._region)
+        problems += self._table.release_all(self._made_since(before), site)
         problems += self._table.close_region(self._region)
         self._region.held.clear()
         self._finished = True
         return problems
+
+    def _made_since(self, before: dict[int, Block]) -> list[Block]:
+        """The blocks that other threads made while those of `before`, by their ids, were freed."""
+        blocks = list(self._region.blocks.values())
+        return [
+            block
+            for block in blocks
+            if id(block) not in before and not self._table.is_revived(block)
+        ]
 
     # At the very end of the interpreter the names of modules are None; a default is there still.
     def __del__(self, finalizing: Callable[[], bool] = sys.is_finalizing) -> None:

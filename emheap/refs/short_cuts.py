@@ -60,7 +60,8 @@ def scalar_allocator(
     `allocate_any` is the long way.
     """
     layout = table.layout_of(scalar, None, source) if source else table.scalar_layout(scalar)
-    if layout.spare is None or (source is not None and table.options.enable_garbage_collection):
+    spare = layout.spare  # once, for an arena that another thread ends has none any more
+    if spare is None or (source is not None and table.options.enable_garbage_collection):
         return allocate_any
     owning = table.options.track_allocations and source is None
     cls = owning_scalar_ref(scalar)
@@ -71,8 +72,8 @@ def scalar_allocator(
         # Only a class that owns its block can be called; in an arena references do not.
         usual = owning and not scalar.encodes and not table.options.enable_garbage_collection
         make = _tracked if usual else _other
-        return make(layout, scalar, cls, memory, allocate_any, depth)
-    return _indirect(layout, scalar, cls, allocate_any, depth)
+        return make(layout, spare, scalar, cls, memory, allocate_any, depth)
+    return _indirect(layout, spare, scalar, cls, allocate_any, depth)
 
 
 def _refilled(layout: Layout) -> int:
@@ -85,6 +86,7 @@ def _refilled(layout: Layout) -> int:
 
 def _tracked(  # noqa: C901 (in one function: a call more costs a tenth)
     layout: Layout,
+    spare: list[int],
     scalar: type[Scalar[T]],
     cls: Any,
     memory: WindowMemory,
@@ -94,10 +96,9 @@ def _tracked(  # noqa: C901 (in one function: a call more costs a tenth)
     """For numbers that are stored as they are, on heaps that track them."""
     window = memory.typed_window(scalar.format)
     shift = scalar.size.bit_length() - 1
-    blocks, spare = layout.blocks, layout.spare
+    blocks = layout.blocks
     clears = layout.table.options.clear_allocated_regions
     default = 0 if clears else None
-    assert spare is not None
 
     def allocate(initial: Any = default) -> ScalarRef[T]:  # noqa: C901 (as above)
         nonlocal window
@@ -141,6 +142,7 @@ def _tracked(  # noqa: C901 (in one function: a call more costs a tenth)
 
 def _other(  # noqa: C901 (in one function: a call more costs a tenth)
     layout: Layout,
+    spare: list[int],
     scalar: type[Scalar[T]],
     cls: Any,
     memory: WindowMemory,
@@ -150,14 +152,13 @@ def _other(  # noqa: C901 (in one function: a call more costs a tenth)
     """With any options."""
     window = memory.typed_window(scalar.format)
     shift = scalar.size.bit_length() - 1
-    blocks, spare, tracked = layout.blocks, layout.spare, layout.tracked
+    blocks, tracked = layout.blocks, layout.tracked
     options, holders = layout.table.options, layout.table.holders
     collects = options.enable_garbage_collection
     default = 0 if options.clear_allocated_regions else None
     encode, encodes = scalar.encode, scalar.encodes
     # Calling the class is quicker, and only those that own a block can be called.
     new: Any = cls if issubclass(cls, Owner) else partial(object.__new__, cls)
-    assert spare is not None
 
     def allocate(initial: Any = default) -> ScalarRef[T]:  # noqa: C901 (in one function: a call more costs a tenth)
         nonlocal window
@@ -206,6 +207,7 @@ def _other(  # noqa: C901 (in one function: a call more costs a tenth)
 
 def _indirect(  # noqa: C901 (in one function: a call more costs a tenth)
     layout: Layout,
+    spare: list[int],
     scalar: type[Scalar[T]],
     cls: Any,
     allocate_any: ScalarAllocator[T],
@@ -215,8 +217,7 @@ def _indirect(  # noqa: C901 (in one function: a call more costs a tenth)
     memory = layout.table.memory
     write = memory.cached_writer(scalar)
     options = layout.table.options
-    blocks, spare, clears = layout.blocks, layout.spare, options.clear_allocated_regions
-    assert spare is not None
+    blocks, clears = layout.blocks, options.clear_allocated_regions
     if options.enable_garbage_collection or not layout.tracked:
         return allocate_any
 
@@ -394,11 +395,12 @@ def _entry(
     if not 0 < size <= _SMALL or unit.decodes or issubclass(unit, WideInteger):
         return ()
     layout = table.layout_of(kind, count, source)
-    if layout.spare is None or unit.alignment > layout.source.alignment:
+    spare = layout.spare
+    if spare is None or unit.alignment > layout.source.alignment:
         return ()
     new: Any = string_ref_class(True) if text else array_ref_class(kind, True)
     if source is not None:
         new = partial(object.__new__, new._borrowed_class)
     typed = memory.typed_window(unit.format)
     zeros = memoryview(bytes(size)).cast(cast(Any, unit.format))
-    return layout, layout.spare, new, typed, unit.size.bit_length() - 1, zeros, size
+    return layout, spare, new, typed, unit.size.bit_length() - 1, zeros, size

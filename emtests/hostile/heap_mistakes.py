@@ -106,7 +106,7 @@ mistakes(
     NotAllocatedError=with_other(lambda heap, array: heap.free(array)),
     NullPointerError=lambda heap: heap.free(0),
     BufferInUseError=lambda heap: in_use(heap.free)(heap),
-    TypeError=lambda heap: heap.free(None),
+    TypeError=lambda heap: heap.free("16"),
 )
 mistakes(
     "HeapManager.free_all",

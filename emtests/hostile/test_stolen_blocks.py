@@ -7,11 +7,21 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from itertools import chain, count
+from threading import Thread
 from typing import Any
 
 import pytest
 
-from emheap import BufferInUseError, UseAfterFreeError, int32, utf8
+from emheap import (
+    Arena,
+    ArrayRef,
+    BufferInUseError,
+    HeapManager,
+    UseAfterFreeError,
+    int32,
+    uint8,
+    utf8,
+)
 from emtests.conftest import OpenHeap
 from emtests.contexts import is_alone
 from emtests.heaps import RUNNING, HeapKind
@@ -202,6 +212,80 @@ def test_all_blocks_are_freed_at_every_call_of_a_resize(
             break
         moments += 1
     assert moments > 4
+    assert heap.total_allocated_byte_size == 0
+
+
+IN_AN_ARENA: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any], Any]] = {
+    "a number": (lambda arena: arena.alloc(int32, 7), lambda ref: ref.value, 7),
+    "a zero": (lambda arena: arena.alloc(int32), lambda ref: ref.value, 0),
+    "an array": (lambda arena: arena.alloc_array(int32, [1, 2]), list, [1, 2]),
+    "zeros": (lambda arena: arena.alloc_array(int32, 2), list, [0, 0]),
+    "an aligned array": (
+        lambda arena: arena.alloc_array(int32, [1, 2], align=64),
+        list,
+        [1, 2],
+    ),
+    "a text": (lambda arena: arena.alloc(utf8, "abcdef"), str, "abcdef"),
+    "a structure": (lambda arena: arena.alloc(Vec, x=1, y=2), lambda ref: ref.to_tuple(), (1, 2)),
+}
+
+
+class Ender:
+    """Ends an arena in another thread, and fills what the next owners of its bytes get."""
+
+    def __init__(self, heap: HeapManager, arena: Arena) -> None:
+        self.heap = heap
+        self.thread = Thread(target=arena.__exit__, args=(None, None, None))
+        self.owners: list[ArrayRef[int]] = []
+
+    def strike(self) -> None:
+        self.thread.start()
+        self.thread.join(0.1)  # it waits where this thread has the lock
+        # Of several sizes, for one that was given back, a chunk or a block, is found then.
+        for size in (40, 256, 1000):
+            self.owners.append(self.heap.alloc_array(uint8, bytes([MARK]) * size))
+
+    def end(self) -> None:
+        if self.owners:
+            self.thread.join(30)
+            assert not self.thread.is_alive()
+
+    def check(self) -> None:
+        for owner in self.owners:
+            assert set(bytes(owner)) == {MARK}, "another's bytes were written"
+            owner.free()
+
+
+@by_kind
+@pytest.mark.parametrize("what", IN_AN_ARENA)
+@pytest.mark.parametrize("warm", [False, True], ids=["the first", "a later"])
+def test_an_arena_ends_at_every_call_of_an_allocation_in_it(
+    kind: HeapKind, open_heap: OpenHeap, what: str, warm: bool
+) -> None:
+    need_threads()
+    heap = open_heap()
+    allocate, read, contents = IN_AN_ARENA[what]
+    moments = 0
+    for moment in moments_of(kind):
+        arena = heap.arena()
+        if warm:  # the second time goes a shorter way
+            allocate(arena)
+        ender = Ender(heap, arena)
+        with Profiler(moment, ender.strike):
+            error, ref = outcome(partial(allocate, arena))
+        ender.end()
+        if not ender.owners:
+            arena.__exit__(None, None, None)
+            break
+        moments += 1
+        if error is None:
+            error, found = outcome(partial(read, ref))
+            assert found == contents or isinstance(error, UseAfterFreeError)
+            if error is None:
+                heap.free(ref)
+        assert error is None or isinstance(error, UseAfterFreeError), f"call {moment}"
+        ender.check()
+    assert moments > 1
     assert heap.total_allocated_byte_size == 0
 
 
