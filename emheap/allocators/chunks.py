@@ -169,16 +169,20 @@ class ChunkAllocator(Allocator, Locked):
         lost. Once this was asked after `stop`, no block that is free is handed out any more.
         """
         with self._lock:
-            for spare in list(self._spare.values()):
-                taken: list[int] = []
-                try:  # one by one, for what another thread takes at this moment is not free
-                    taken.extend(iter(spare.pop, None))
-                except IndexError:
-                    pass
-                finally:
-                    self._returned += len(taken)
+            self._take_free()
             cut_off = sum(self._chunk_of(address) is not None for address in live)
             return self._cut - self._returned - cut_off
+
+    def _take_free(self) -> None:
+        """Empty the lists of free blocks, which are counted."""
+        for spare in list(self._spare.values()):
+            taken: list[int] = []
+            try:  # one by one, for what another thread takes at this moment is not free
+                taken.extend(iter(spare.pop, None))
+            except IndexError:
+                pass
+            finally:
+                self._returned += len(taken)
 
     def close(self, left: Iterable[int]) -> list[Exception]:
         """Allocate no more. Chunks go back but for those of the blocks that are `left`, which go
