@@ -28,7 +28,7 @@ from emtests.runtimes.console import Console, Log
 from emtests.runtimes.debian import can_install
 from emtests.runtimes.events import judge
 from emtests.runtimes.interpreters import RUNNING, Interpreter, find_interpreter, identify
-from emtests.runtimes.native import Native
+from emtests.runtimes.native import Native, missing
 from emtests.runtimes.processes import Command, Ended, run
 from emtests.runtimes.table import table
 
@@ -274,6 +274,11 @@ def test_the_running_interpreter_is_found() -> None:
 
 def test_an_absent_interpreter_is_not_found() -> None:
     assert find_interpreter("3.0") is None
+    assert "; --python gives the path of another one" in missing("3.0")
+
+
+def test_a_row_says_how_to_get_a_python_without_the_interpreters_lock() -> None:
+    assert "./configure --disable-gil" in missing("3.0t")
 
 
 KINDS = """

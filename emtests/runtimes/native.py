@@ -100,17 +100,28 @@ def run_pytest(
     return judge(job.folder, run(command, job.log, minutes=MINUTES, environment=environment))
 
 
+def missing(version: str) -> str:
+    """Where a CPython was looked for, and how to get one."""
+    words = (
+        f"no CPython {version} with venv was found: not the running one, not on PATH, not in pyenv"
+    )
+    if sys.platform == "win32":
+        words += ", not by the py launcher"
+    words += "; --python gives the path of another one"
+    if version.endswith("t"):
+        words += (
+            ", which ./configure --disable-gil --prefix=PREFIX && make && make install builds in "
+            "the source of a release"
+        )
+    return words
+
+
 def python_with_tests(version: str, job: Job, given: Path | None = None) -> Path:
     """The Python of a virtual environment with everything the tests need."""
     debian.bring_libatomic(job)
     base = given or find_interpreter(version)
     if base is None:
-        raise EnvironmentProblem(
-            f"no CPython {version} with venv was found: not the running one, not on PATH, "
-            "not in pyenv"
-            + (", not by the py launcher" if sys.platform == "win32" else "")
-            + "; --python gives the path of another one"
-        )
+        raise EnvironmentProblem(missing(version))
     requirements, name = [checkout_with_extras("test")], f"cpython{version}"
     if version == SUPPORTED[0]:
         requirements.append(oldest("wasmtime"))
