@@ -281,6 +281,10 @@ class BlockTable(Messages, Locked):
         except MemoryError:
             self.give_back(layout, address)
             raise
+        if isinstance(source, Region) and source.closed:  # by another thread, meanwhile
+            if self.is_live(block):
+                problem_of(partial(self.release, block, site))
+            raise self.use_after_free(block)
         return block
 
     def register(self, block: Block) -> None:
