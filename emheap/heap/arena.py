@@ -131,7 +131,7 @@ class Arena(AllocVerbs, TextAllocVerbs):
         self._closed = site
         problems: list[Exception] = []
         blocks = list(self._region.blocks.values())
-        before = {id(block): block for block in blocks}
+        before = blocks.copy()
         positions = {}
         if self._inner:
             positions = {block[1]: place for place, block in enumerate(blocks, start=1)}
@@ -150,13 +150,16 @@ class Arena(AllocVerbs, TextAllocVerbs):
         self._finished = True
         return problems
 
-    def _made_since(self, before: dict[int, Block]) -> list[Block]:
-        """The blocks that other threads made while those of `before`, by their ids, were freed."""
+    def _made_since(self, before: list[Block]) -> list[Block]:
+        """The blocks that other threads made while those of `before` were freed."""
         blocks = list(self._region.blocks.values())
+        if not blocks:  # as nearly always
+            return []
+        known = set(map(id, before))
         return [
             block
             for block in blocks
-            if id(block) not in before and not self._table.is_revived(block)
+            if id(block) not in known and not self._table.is_revived(block)
         ]
 
     # At the very end of the interpreter the names of modules are None; a default is there still.

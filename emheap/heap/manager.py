@@ -359,7 +359,9 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
             if not ref_or_address._free_pooled(2):
                 ref_or_address._free_at(caller_site())
             return
-        address = self._table.memory.address_of(ref_or_address, "the address to free")
+        address = ref_or_address
+        if type(address) is not int:
+            address = self._table.memory.address_of(address, "the address to free")
         self._table.release_address(address, caller_site())
 
     def free_all(self) -> None:
