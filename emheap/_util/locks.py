@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from _thread import RLock
+from collections.abc import Iterator
 from operator import methodcaller
+from time import sleep
 from typing import Any, ClassVar, TypeVar
 
-__all__ = ["Lock", "Locked", "value_of"]
+__all__ = ["Lock", "Locked", "short_waits", "value_of"]
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -41,6 +43,14 @@ def value_of(values: dict[K, V], key: K) -> V | None:
         return values[key]
     except KeyError:
         return None
+
+
+def short_waits() -> Iterator[None]:
+    """Some attempts, each 0.1 ms after the last, at what another thread is about to make possible:
+    most accesses and allocations end within microseconds, but a call of C may take minutes."""
+    for _ in range(50):
+        yield
+        sleep(1e-4)
 
 
 class Locked:

@@ -194,8 +194,7 @@ class ChunkAllocator(Allocator, Locked):
     def _give_back_but(self, left: list[int]) -> list[Exception]:
         """Give back the chunks that none of the blocks that are `left` is in."""
         problems: list[Exception] = []
-        for spare in self._spare.values():
-            spare.clear()
+        self._take_free()
         for chunk, size in reversed(list(self._chunks.items())):
             if chunk in self._left:
                 continue

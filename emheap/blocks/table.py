@@ -12,12 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import cached_property, partial
 from itertools import chain
-from time import sleep
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 from weakref import WeakSet, WeakValueDictionary
 
 from emheap._util.free_each import problem_of
-from emheap._util.locks import Locked, value_of
+from emheap._util.locks import Locked, short_waits, value_of
 from emheap._util.platform import HAS_GIL
 from emheap._util.released import is_released
 from emheap._util.sites import Origin, Site, is_within_elsewhere
@@ -44,17 +43,12 @@ _REMEMBERED = 2048
 _MOST_LAYOUTS = 4096
 """The layouts that are kept for the next arrays and strings of the same length."""
 
-
-_ATTEMPTS = 50
-_PAUSE = 1e-4
-"""Seconds between two looks whether a thread has entered a block of an arena that ends."""
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _exclusive(method: F) -> F:
-    """A method with the lock taken, where there is no interpreter's lock: whoever finds a block
-    closed waits until it is certain whether it is freed."""
+    """A method with the lock taken, where there is no interpreter's lock: a thread that finds a
+    block closed waits until it is certain whether the block is freed."""
     if HAS_GIL:
         return method
 
@@ -198,14 +192,13 @@ class BlockTable(Messages, Locked):
         region.stop()
         for layout in list(region.layouts.values()):
             layout.spare = None
-        for _ in range(_ATTEMPTS):
+        for _ in short_waits():
             starts = {address - self.padding(address)[0] for address in list(region.blocks)}
             if region.count_missing(starts | region.kept) <= 0:
                 return True
             # Where there is no interpreter's lock, another thread's frames must not be looked at.
             if HAS_GIL and not is_within_elsewhere():
                 return True  # an interrupt lost it
-            sleep(_PAUSE)
         return False
 
     def close(self, site: Site) -> list[Exception]:

@@ -9,11 +9,11 @@ while an export lives, `release` raises BufferError, so that the block cannot be
 from __future__ import annotations
 
 import operator
-from time import sleep
+from collections.abc import Callable
 from typing import Any, Protocol, cast
 from weakref import ref as WeakReference  # noqa: N812 (a class with a name like a function's)
 
-from emheap._util.locks import Locked
+from emheap._util.locks import Locked, short_waits
 from emheap._util.messages import count_of
 from emheap._util.platform import HAS_GIL, IN_PYODIDE
 from emheap.memories.base import Elements, Memory
@@ -332,13 +332,12 @@ class Gate(Locked):
     within, and none that comes later, reaches bytes that were given away.
     """
 
-    __slots__ = ("_pins", "accesses", "is_closed")
+    __slots__ = ("_accesses", "_pins", "is_closed")
 
     def __init__(self) -> None:
         self.is_closed = False
-        self.accesses: dict[object, bool] = {}
-        """One key for each access that is under way. No interrupt leaves one behind: there is no
-        call between where it is added and the `try` that removes it."""
+        self._accesses: dict[object, bool] = {}
+        """One key for each access that is under way."""
         self._pins: _Pins = {}
 
     def check(self) -> None:
@@ -349,6 +348,19 @@ class Gate(Locked):
             with self._lock:
                 if self.is_closed:
                     raise ValueError("operation forbidden on released elements")
+
+    def access(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        """``work(*arguments)``, while the gate is open. Raises ValueError if it is closed."""
+        key = object()
+        while True:
+            # No interrupt leaves the key behind: there is no call between here and the `try`.
+            self._accesses[key] = True
+            try:
+                if not self.is_closed:
+                    return work(*arguments)
+            finally:
+                del self._accesses[key]
+            self.check()
 
     def pin(self) -> Pin:
         """Keep the gate open until the pin's ``release()``. Raises ValueError if it is closed."""
@@ -370,10 +382,9 @@ class Gate(Locked):
         for a call on the bytes may take minutes, and a finalizer that frees a block may run in the
         thread that is within.
         """
-        for _ in range(_ATTEMPTS):
+        for _ in short_waits():
             if self._try_to_close():
                 return
-            sleep(_PAUSE)
         raise BufferError("the elements are in use")
 
     def _try_to_close(self) -> bool:
@@ -382,14 +393,9 @@ class Gate(Locked):
                 return True
             self.is_closed = True
             # Copies, for only that takes the lock of a dictionary: to ask for a length does not.
-            if self.accesses.copy() or _are_alive(self._pins):
+            if self._accesses.copy() or _are_alive(self._pins):
                 self.is_closed = False
             return self.is_closed
-
-
-_ATTEMPTS = 50
-_PAUSE = 1e-4
-"""Seconds between two attempts to close a gate."""
 
 
 class ExclusiveElements(IndirectElements):
@@ -420,38 +426,19 @@ class ExclusiveElements(IndirectElements):
         return self._count
 
     def __getitem__(self, index: Any) -> Any:
-        if type(index) is not slice:
-            index = operator.index(index)  # may run the user's code: before the access
-        gate, key = self._gate, object()
-        while True:
-            gate.accesses[key] = True
-            try:
-                if not gate.is_closed:
-                    if type(index) is slice:
-                        return self._get_slice(index)
-                    return self._read(self._locate(index))
-            finally:
-                del gate.accesses[key]
-            gate.check()
+        if type(index) is slice:
+            return self._gate.access(self._get_slice, index)
+        position = operator.index(index)  # may run the user's code: before the access
+        return self._gate.access(lambda: self._read(self._locate(position)))
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        if type(index) is not slice:
-            index = operator.index(index)
-            if type(value) not in (int, float):
-                value = self._memory.encode(self._scalar, value)
-        gate, key = self._gate, object()
-        while True:
-            gate.accesses[key] = True
-            try:
-                if not gate.is_closed:
-                    if type(index) is slice:
-                        self._set_slice(index, value)
-                    else:
-                        self._write(self._locate(index), value)
-                    return
-            finally:
-                del gate.accesses[key]
-            gate.check()
+        if type(index) is slice:
+            self._gate.access(self._set_slice, index, value)
+            return
+        position = operator.index(index)
+        if type(value) not in (int, float):
+            value = self._memory.encode(self._scalar, value)
+        self._gate.access(lambda: self._write(self._locate(position), value))
 
     def pin(self) -> Any:
         return self._gate.pin()

@@ -25,7 +25,7 @@ _UNREADABLE = (
     ValueError,
     ArithmeticError,
 )
-"""What reading an annotation raises that is none."""
+"""The errors of an annotation that cannot be evaluated."""
 
 
 class Scope:
