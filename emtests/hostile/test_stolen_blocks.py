@@ -161,22 +161,37 @@ def moments_of(kind: HeapKind) -> Iterator[int]:
     return chain(range(1, 150, step), count(150, 17 * step))
 
 
+def judge_every_moment(
+    kind: HeapKind, name: str, prepare: Callable[[], tuple[Thief, Callable[[], Any]]]
+) -> int:
+    """Judge what `prepare` gives, with the thief at one moment after the other; tells how many
+    moments there are."""
+    moments = 0
+    for moment in moments_of(kind):
+        thief, work = prepare()
+        judge(f"{name}, call {moment}", thief, partial(call_profiled, moment, thief, work))
+        struck = thief.struck
+        thief.end()
+        if not struck:
+            break
+        moments += 1
+    return moments
+
+
 @by_kind
 def test_a_block_taken_away_at_every_call(kind: HeapKind, open_heap: OpenHeap) -> None:
     need_threads()
     heap = open_heap()
     moments = 0
     for name, number_kind, contents, call in fitting(kind, TAKEN_AT_EVERY_CALL):
-        for moment in moments_of(kind):
+
+        def prepare(
+            number_kind: Any = number_kind, contents: Any = contents, call: Call = call
+        ) -> Any:
             ref = allocate(heap, number_kind, contents)
-            thief = Thief(heap, ref)
-            work = partial(call, heap, ref, plain)
-            judge(f"{name}, call {moment}", thief, partial(call_profiled, moment, thief, work))
-            struck = thief.struck
-            thief.end()
-            if not struck:
-                break
-            moments += 1
+            return Thief(heap, ref), partial(call, heap, ref, plain)
+
+        moments += judge_every_moment(kind, name, prepare)
     assert moments > 80
     assert heap.total_allocated_byte_size == 0
 
@@ -195,23 +210,17 @@ def test_all_blocks_are_freed_at_every_call_of_a_resize(
 ) -> None:
     need_threads()
     heap = open_heap()
-    moments = 0
-    for moment in moments_of(kind):
+
+    def prepare() -> tuple[Thief, Callable[[], Any]]:
         if contents == "numbers":
             ref: Any = heap.alloc_array(int32, [1, 2, 3, 4])
         elif contents == "text":
             ref = heap.alloc(utf8, "abcdef")
         else:
             ref = heap.alloc_array(Vec, [(1, 2)] * 4)
-        thief = ThiefOfAll(heap, ref)
-        work = partial(ref.resize, 40)
-        judge(f"call {moment}", thief, partial(call_profiled, moment, thief, work))
-        struck = thief.struck
-        thief.end()
-        if not struck:
-            break
-        moments += 1
-    assert moments > 4
+        return ThiefOfAll(heap, ref), partial(ref.resize, 40)
+
+    assert judge_every_moment(kind, contents, prepare) > 4
     assert heap.total_allocated_byte_size == 0
 
 

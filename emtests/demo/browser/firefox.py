@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import platform
 import sys
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -328,14 +329,15 @@ def _offline(walk: Walk, address: str, seen: dict[str, Any]) -> None:
     seen["offline Python"] = walk.wait_for("runtime", "Running on")
 
 
-def main(browser: str, address: str) -> None:
+def main(walk: Callable[[Firefox, str], Any], browser: str, address: str) -> None:
+    """Print what is seen where `walk` drives a browser of its own."""
     options = FirefoxOptions()
     options.binary_location = browser
     options.add_argument("-headless")
     with Firefox(options=options, service=Service(str(geckodriver()))) as driver:
         driver.set_script_timeout(SECONDS)
-        print(json.dumps(drive(Walk(driver), address)))
+        print(json.dumps(walk(driver, address)))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(lambda driver, address: drive(Walk(driver), address), *sys.argv[1:])

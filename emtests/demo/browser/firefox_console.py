@@ -7,21 +7,17 @@ prints what was seen as JSON.
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from selenium.webdriver import Firefox, FirefoxOptions
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.firefox.service import Service
 
 from emtests.demo.browser.condition import STUBBORN
-from emtests.demo.browser.firefox import Walk, geckodriver
-from emtests.demo.browser.visit import SECONDS
+from emtests.demo.browser.firefox import Walk, main
 
 README = Path(__file__).resolve().parents[3] / "README.md"
 
@@ -235,14 +231,5 @@ def _dump(walk: Console) -> str:
     return walk.text("dump")
 
 
-def main(browser: str, address: str) -> None:
-    options = FirefoxOptions()
-    options.binary_location = browser
-    options.add_argument("-headless")
-    with Firefox(options=options, service=Service(str(geckodriver()))) as driver:
-        driver.set_script_timeout(SECONDS)
-        print(json.dumps(drive(Console(driver), address)))
-
-
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(lambda driver, address: drive(Console(driver), address), *sys.argv[1:])
