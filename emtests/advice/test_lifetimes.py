@@ -65,7 +65,10 @@ def test_a_block_of_another_heap(heap: HeapManager, open_heap: OpenHeap) -> None
     number: Any = other.alloc(int32, 7)
     with advised("belongs to another heap", "free it there"):
         heap.free(number)
-    with advised("use a reference of this heap, or an address in it"):
+    with advised(
+        f"is a reference of another heap ({other.memory.name}), and says nothing about this one's "
+        "memory; use a reference of this heap, or an address in it"
+    ):
         heap.read(int32, number)
     with heap.alloc(int32, 8) as own:
         assert heap.read(int32, own) == heap.read(int32, own.address) == 8  # type: ignore[call-overload]
@@ -194,18 +197,25 @@ def test_pointers(heap: HeapManager, open_heap: OpenHeap) -> None:
 
 def test_strings_and_arrays_change_their_length(heap: HeapManager) -> None:
     text = heap.alloc(utf8, "seven")
-    with advised("shorten the text, or resize(15) a string that was allocated"):
+    with advised(
+        f"15 elements do not fit the utf8 string of 6 bytes at 0x{text.address:x}, allocated at ",
+        "which has room for 5 and the terminator; shorten the text, or resize(15) a string that "
+        "was allocated",
+    ):
         text.value = "fifteen letters"
     text.resize(15)
     text.value = "fifteen letters"
-    with advised("its text has 15; shorten that first"):
+    with advised("cannot be resized to 3 elements: its text has 15; shorten that first"):
         text.resize(3)
     text.value = "abc"
     text.resize(3)
     assert text.value == "abc"
     text.free()
     numbers = heap.alloc_array(int32, [1, 2])
-    with advised("assign as many, or resize() it first"):
+    with advised(
+        "a slice of 2 elements takes as many, not 3: an array on a heap cannot change its length; "
+        "assign as many, or resize() it first"
+    ):
         numbers[:] = [1, 2, 3]
     numbers.resize(3)
     numbers[:] = [1, 2, 3]
@@ -217,7 +227,10 @@ def test_strings_and_arrays_change_their_length(heap: HeapManager) -> None:
     assert numbers[:3] == [1, 2, 3]
     numbers.free()
     names = heap.alloc_strings(utf8, ["a", "b"])
-    with advised("allocate another with alloc_strings()"):
+    with advised(
+        f"of {names.allocated_byte_size} bytes at 0x{names.address:x}",
+        "points to strings in itself and cannot be resized: allocate another with alloc_strings()",
+    ):
         names.resize(3)
     with heap.alloc_strings(utf8, ["a", "b", "c"]) as others:
         assert heap.read_strings(utf8, others.address) == ["a", "b", "c"]
@@ -232,7 +245,13 @@ def test_copies_being_edited(heap: HeapManager) -> None:
         numbers.resize(4)
     with numbers.edit() as buffer:
         buffer[3] = 4
-    with advised("release or delete it before the with block ends"), numbers.edit() as buffer:
+    lost = (
+        "the changes to <ArrayRef int32 of 4 elements at 0x",
+        "were stored, but a slice or an array made of the edited buffer is still in use, and "
+        "what is stored there from now on would be lost: release or delete it before the with "
+        "block ends",
+    )
+    with advised(*lost), numbers.edit() as buffer:
         part = buffer[1:]
     with numbers.edit() as buffer:
         part = buffer[1:]
@@ -279,7 +298,11 @@ def test_pointers_of_more_bits_than_a_javascript_number(heap: HeapManager) -> No
 
 def test_an_index_beyond_what_a_pointer_points_into(heap: Any) -> None:
     with heap.alloc_array(int32, [1, 2]) as few, heap.alloc(Pointer[int32], few) as pointer:
-        with advised("which the pointer points to; use another index, or allocate more"):
+        with advised(
+            f"4 bytes at 0x{few.address + 8:x} are not inside of the int32 array of 8 bytes at "
+            f"0x{few.address:x}, allocated at ",
+            "which the pointer points to; use another index, or allocate more",
+        ):
             _ = pointer.value[2]
         assert pointer.value[1] == 2
         with heap.alloc_array(int32, [1, 2, 3]) as more:

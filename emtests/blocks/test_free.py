@@ -23,6 +23,10 @@ from emheap.allocators.base import most_spare
 from emtests.contexts import notes_of
 from emtests.heaps import HeapKind
 
+NOT_OURS = (
+    r"was not allocated by this heap \(.+\), or was freed long ago; free it where it was allocated"
+)
+
 
 def check_unchanged(heap: HeapManager, ref: Any) -> None:
     assert ref.is_not_freed
@@ -136,10 +140,10 @@ def test_an_address_beside_an_empty_block_is_not_inside_of_it() -> None:
 def test_an_address_that_was_never_handed_out_is_refused(heap: HeapManager) -> None:
     ref = heap.alloc_array(int32, 4)
     for address in (ref.address + 2**20, 2**31, 2**32 + 16, 2**53, 2**64, -8, -(2**31)):
-        with pytest.raises(emheap.NotAllocatedError, match="was not allocated by this heap"):
+        with pytest.raises(emheap.NotAllocatedError, match=NOT_OURS):
             heap.free(address)
         check_unchanged(heap, ref)
-    with pytest.raises(emheap.NullPointerError, match="cannot free the null pointer"):
+    with pytest.raises(emheap.NullPointerError, match="cannot free the null pointer: no block has"):
         heap.free(0)
     wild: Any = heap
     with pytest.raises(emheap.NullPointerError, match="the address to free is None"):

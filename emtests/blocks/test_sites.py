@@ -148,6 +148,24 @@ def test_the_site_of_a_late_block_is_kept_for_a_while() -> None:
     assert ", freed " in message
 
 
+@pytest.mark.needs("prompt reuse")
+def test_the_site_of_a_block_makes_way_for_that_of_the_next_one_there(heap: HeapManager) -> None:
+    first = heap.alloc_array(uint8, 8)
+    first.free()
+    others = [heap.alloc_array(uint8, 8) for _ in range(50)]
+    second = next(other for other in others if other.address == first.address)
+    freed = site(+1)
+    second.free()
+    for use in (first.free, lambda: first[0]):
+        message = message_of(use, ValueError)
+        assert ", freed earlier, at a place no longer on record" in message
+        assert freed not in message
+    assert freed in message_of(second.free, emheap.DoubleFreeError)
+    for other in others:
+        if other is not second:
+            other.free()
+
+
 def test_the_record_of_late_blocks_does_not_grow_for_ever() -> None:
     heap = emheap.wrap_buffer(bytearray(1 << 20))
     refs: list[Any] = [heap.alloc_array(uint8, 1) for _ in range(6000)]

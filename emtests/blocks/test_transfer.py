@@ -85,7 +85,12 @@ def test_an_alignment_of_ours_cannot_be_handed_over(heap: HeapManager) -> None:
     padded = [ref for ref in refs if heap._table.padding(ref.address)[0]]
     assert padded, "the blocks of malloc lie at multiples of 4096 by chance only"
     for ref in padded:
-        with pytest.raises(NotSupportedError, match="aligned to 4096 bytes it lies"):
+        padding = heap._table.padding(ref.address)[0]
+        words = (
+            rf"^the int32 of 4 bytes at 0x{ref.address:x}, .* to be aligned to 4096 bytes it lies "
+            rf"{padding} bytes inside the allocator's block, which another program's free would not"
+        )
+        with pytest.raises(NotSupportedError, match=words):
             ref.detach()
     heap.free_all()
 
@@ -154,7 +159,8 @@ def test_an_adopted_block_is_tracked_like_any_other(heap: HeapManager) -> None:
     block = heap.alloc_array(int32, 2)
     freed: list[int] = []
     ref = heap.adopt(int32, block.address + 4, free=freed.append)
-    with pytest.raises(AlreadyOwnedError, match=r"int32 array of 8 bytes .* is live there"):
+    words = rf"^0x{block.address:x} cannot be adopted: the int32 array of 8 bytes .* is live there"
+    with pytest.raises(AlreadyOwnedError, match=words):
         heap.adopt(int32, block.address, free=freed.append)
     with pytest.raises(AlreadyOwnedError):
         heap.adopt(int32, block.address + 4, free=freed.append)
@@ -213,7 +219,9 @@ def test_what_the_heap_has_already_is_not_adopted(heap: HeapManager) -> None:
             (address - 8, 9),
             (address + 99, 5000),
         ):
-            with pytest.raises(AlreadyOwnedError, match=r"freed at .*keeps its bytes for the next"):
+            with pytest.raises(
+                AlreadyOwnedError, match=r"freed at .*, and the heap keeps its bytes f"
+            ):
                 heap.adopt(uint8, start, count, free=lambda address: None)
 
 
@@ -223,7 +231,9 @@ def test_what_a_debug_heap_keeps_from_use_is_not_adopted(open_heap: OpenHeap) ->
         block = heap.alloc_array(uint8, size)
         address = block.address
         for start in (address - 16, address + size):
-            with pytest.raises(AlreadyOwnedError, match="or in a red zone, of the block of"):
+            with pytest.raises(
+                AlreadyOwnedError, match="its bytes are those, or in a red zone, of the block"
+            ):
                 heap.adopt(uint8, start, 1)
         block.free()
         for start in (address - 16, address, address + 16, address + size - 1, address + size):

@@ -267,7 +267,7 @@ def test_nothing_is_in_the_way_of_a_heap_that_is_none(kind: Any) -> None:
         assert heap._memory is heap._table.raw_memory is heap.memory
         assert not isinstance(heap.allocator, DebugAllocator)
         with pytest.raises(
-            NotSupportedError, match=r"open the heap with debug=True, or set EMHEAP"
+            NotSupportedError, match=r"^verify\(\) needs red zones around the blocks; open the heap"
         ):
             heap.verify()
 
@@ -277,14 +277,20 @@ def test_bad_values_of_the_options(kind: Any) -> None:
         with pytest.raises(TypeError, match="option debug must be bool"), kind.open(debug=value):
             pass
     for depth in (0, -1, 101):
-        with pytest.raises(ValueError, match="site_depth must be 1"), kind.open(site_depth=depth):
+        words = f"option site_depth must be 1 to 100, got {depth}"
+        with pytest.raises(ValueError, match=words), kind.open(site_depth=depth):
             pass
+    for depth in (1, 100):
+        with kind.open(site_depth=depth) as heap:
+            assert heap.options.site_depth == depth
     wrong: tuple[Any, ...] = (None, 1.5, True, "3")
     for depth in wrong:
         with pytest.raises(TypeError, match="must be an int"), kind.open(site_depth=depth):
             pass
     with (
-        pytest.raises(ValueError, match="needs the table of live blocks: track_allocations=True"),
+        pytest.raises(
+            ValueError, match="option debug=True needs the table of live blocks: track_all"
+        ),
         kind.open(debug=True, track_allocations=False),
     ):
         pass
@@ -299,7 +305,9 @@ def test_the_environment_switches_it_on(monkeypatch: pytest.MonkeyPatch) -> None
         assert emheap.open(track_allocations=False).options.debug is False
         assert emheap.wrap_buffer(bytearray(64)).options.debug is expected
     monkeypatch.setenv("EMHEAP_DEBUG", "yes")
-    with pytest.raises(ValueError, match="EMHEAP_DEBUG must be 0 or 1, got 'yes'"):
+    with pytest.raises(
+        ValueError, match="the environment variable EMHEAP_DEBUG must be 0 or 1, got 'yes'"
+    ):
         emheap.open()
 
 

@@ -153,6 +153,11 @@ def test_what_cannot_be_dumped(heap: HeapManager) -> None:
         words = r"hexdump\(\) (takes|missing 1 required|of a reference)|address"
         with pytest.raises(TypeError, match=words):
             wild(*arguments)
+    with pytest.raises(
+        TypeError, match=r"hexdump\(\) of a reference takes length= and nothing else"
+    ):
+        wild(ref, 4)
+    assert len(lines_of(hexdump(ref, length=4))) == 2
     text = r"hexdump\(\) takes a reference, or a heap, an address and a length"
     with heap.alloc(Pointer[int32], ref) as pointer, pytest.raises(TypeError, match=text):
         wild(pointer.value)

@@ -84,6 +84,22 @@ def test_a_block_cannot_be_freed_while_a_function_has_it(heap: HeapManager) -> N
         assert refused
 
 
+def test_a_borrowed_reference_that_a_function_has_keeps_the_block(heap: HeapManager) -> None:
+    block = heap.alloc_array(int32, [1, 2, 3])
+    borrowed: Any = heap.wrap_array(int32, block.address, 3)
+    given = borrowed._as_parameter_
+    words = (
+        rf"^the int32 array of 12 bytes at 0x{block.address:x}, .* is not freed: still in use: "
+        r"wrapped reference; free it when the call that uses its bytes has returned$"
+    )
+    with pytest.raises(BufferInUseError, match=words):
+        block.free()
+    assert block == borrowed == [1, 2, 3]
+    del given
+    block.free()
+    assert borrowed.is_freed
+
+
 def test_a_freed_reference_is_no_argument(heap: HeapManager) -> None:
     text = heap.alloc(utf8, "hello")
     text.free()
@@ -216,7 +232,9 @@ def test_a_number_is_converted_and_not_computed_with(heap: HeapManager) -> None:
             lambda: wild < 50,
         )
         for operation in operations:
-            with pytest.raises(TypeError, match=r"a reference is a place .* use ref\.value "):
+            with pytest.raises(
+                TypeError, match=r"is a place and no number, so .+ does not apply to it: "
+            ):
                 operation()
         with pytest.raises(TypeError, match=r"use ref\.value \+"):
             wild += 1

@@ -240,7 +240,7 @@ def test_a_text_behind_a_pointer_is_read_and_not_replaced(scratch: Any) -> None:
     assert named.name.target == "hello"
     assert named.name[1] == "ello"
     with pytest.raises(
-        TypeError, match=r"what a Pointer\[utf8\] points to is not replaced in plac"
+        TypeError, match=r"what a Pointer\[utf8\] points to is not replaced in place"
     ):
         named.name[0] = "other"
 

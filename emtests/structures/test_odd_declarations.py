@@ -242,7 +242,9 @@ def test_structures_of_no_bytes(scratch: Arena) -> None:
     assert made.read().to_dict() == {}
     assert scratch.alloc(Around, number=1).to_tuple() == (1, [(), (), ()])
     for values in (3, [made], b""):
-        with pytest.raises(TypeError, match="Empty has no bytes, so its elements would have one"):
+        with pytest.raises(
+            TypeError, match="Empty has no bytes, so its elements would have one address"
+        ):
             scratch.alloc_array(Empty, values)
 
 

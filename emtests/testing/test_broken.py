@@ -157,7 +157,7 @@ MEMORIES = [
     (LastingElements, "released elements of int8 have a length and gave 5"),
     (CopiedViews, r"a view of int8 set to 1, and then there was a5"),
     (ForgottenExporter, "the exporter of a view of int8 died before a slice of it did"),
-    (GreedyStrings, "find_null looked beyond its limit|find_null gave"),
+    (GreedyStrings, "ascii text of 0 characters: find_null looked beyond its limit, at element 0"),
     (NarrowStrings, "utf16 text"),
     (NoName, "has no name for messages"),
 ]
@@ -260,7 +260,10 @@ ALLOCATORS = [
     (Endless, "gave 0x10; 0 says there is no room"),
     (Negative, "gave -0x1; 0 says there is no room"),
     (Outside, r"allocate\(5000\) gave a block outside the memory: access of 5000 bytes"),
-    (NotFreeing, "took 800 addresses: what is freed does not come back"),
+    (
+        NotFreeing,
+        "800 blocks of 1024 bytes, at most 8 of them live, took 800 addresses: what is fr",
+    ),
     (FreeingTwice, "overlaps the one of|changed while it was live|is not the address of a block"),
     (NoZeros, r"allocate_zeroed\(1\) gave a block that is not zero"),
     (Nothing, r"allocate\(1\) gave None, not an int"),

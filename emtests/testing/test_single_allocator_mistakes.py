@@ -240,7 +240,10 @@ def test_a_block_that_reaches_into_the_next() -> None:
             live = [start for start in self._used if start > 64]
             return live[0] - 8 if size == 17 and live else super().allocate(size)
 
-    finds(Reaching, r"^a block of 17 bytes at 0x\w+ overlaps the one of \d+ bytes at 0x\w+, which ")
+    finds(
+        Reaching,
+        r"^a block of 17 bytes at 0x\w+ overlaps the one of \d+ bytes at 0x\w+, which is live",
+    )
 
 
 class Forgetful(BufferMemory):

@@ -349,6 +349,14 @@ def test_no_elements_that_are_some() -> None:
     finds(Some, "^no elements of int8 have a length")
 
 
+def test_elements_of_another_length() -> None:
+    class Longer(BufferMemory):
+        def elements(self, scalar: type[Scalar[Any]], address: int, count: int) -> Any:
+            return super().elements(scalar, address, count + 1)
+
+    finds(Longer, "^5 elements of int8 have the length 6$")
+
+
 class LastingView:
     """A view that can be used when it was released."""
 
@@ -404,6 +412,19 @@ def test_views_that_are_wrong(kind: type[LastingView], message: str) -> None:
             return Loan(kind(view), loan.exporter)
 
     finds(Odd, message)
+
+
+def test_an_exporter_that_is_never_gone() -> None:
+    kept = []
+
+    class Keeping(BufferMemory):
+        def lend(self, scalar: type[Scalar[Any]], address: int, count: int) -> Loan[Any]:
+            loan = super().lend(scalar, address, count)
+            kept.append(loan.exporter)
+            return loan
+
+    finds(Keeping, "^the exporter of a view of int8 outlives all that uses it$")
+    assert len(kept) == 1
 
 
 # Texts

@@ -315,5 +315,5 @@ def test_a_null_is_looked_for_element_by_element(heap: HeapManager, scratch: Are
                 )
                 assert count == length
     for width in (0, 3, 8, -1):
-        with pytest.raises(ValueError, match="must be 1, 2 or 4"):
+        with pytest.raises(ValueError, match=f"bytes_per_element must be 1, 2 or 4, got {width}"):
             heap.get_element_count_of_null_terminated_string(room.address, width)
