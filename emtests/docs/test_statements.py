@@ -23,6 +23,7 @@ import emheap.testing
 from emheap.types import scalar_types
 from emheap.types.abi import ABIS
 from emtests.conftest import skip_for_gap
+from emtests.runtimes.extras import oldest
 from emtests.runtimes.pyodide_releases import NEWEST, RELEASES
 from pyodide_demo.docs_blocks import DOCS, pages
 from pyodide_demo.environment import find_node
@@ -84,9 +85,33 @@ def test_the_wheel_that_is_installed_is_of_this_version() -> None:
 
 
 def test_the_extras() -> None:
-    named = re.findall(r'pip install (?:-e )?"\.\[([\w,]+)\]"', README.read_text(encoding="utf-8"))
+    text = README.read_text(encoding="utf-8")
+    named = re.findall(r'pip install (?:-e )?"\.\[([\w,]+)\]"', text)
     for extra in ",".join(named).split(","):
         assert re.search(rf"(?m)^{extra} = \[", project()), extra
+    (stated,) = re.findall(r"wasmtime \((\d+) or newer\)", text)
+    assert oldest("wasmtime").startswith(f"wasmtime=={stated}.")
+
+
+def test_the_places_to_install_it_in() -> None:
+    """The README's lines are those of the files that `emtests/ecosystem` tries."""
+    programs = DOCS / "programs"
+    table = README.read_text(encoding="utf-8").partition("| place |")[2].partition("\n\n")[0]
+    rows = dict(re.findall(r"(?m)^\| ([^|]+) \| (.*) \|$", table))
+    (packages,) = re.findall(r"`(packages = .*?)`", rows["PyScript"])
+    assert packages in (programs / "pyscript.toml").read_text(encoding="utf-8").splitlines()
+    build, install = re.findall(r"`(.*?)`", rows["JupyterLite"])
+    cells = (programs / "jupyterlite_cells.txt").read_text(encoding="utf-8")
+    assert install in cells.splitlines()
+    (command,) = re.findall(
+        r"(?m)^(jupyter lite build .*)$", (DOCS / "jupyterlite.md").read_text(encoding="utf-8")
+    )
+    assert {*build.split()} <= {*command.split()}
+    installing = rows["Pyodide, marimo in the browser"]
+    assert installing.startswith("`await micropip.install(")
+    for file in ("micropip.html", "marimo_notebook.py"):
+        called = (programs / file).read_text(encoding="utf-8")
+        assert re.search(r"await (pyodide\.pyimport\()?\"?micropip\"?\)?\.install\(", called), file
 
 
 # Names and numbers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -105,10 +106,23 @@ def test_every_good_value_is_taken(kind: HeapKind) -> None:
                     assert heap.read(int32, ref.address) == 5
 
 
-def test_options_are_keyword_only(kind: HeapKind) -> None:
-    wild: Any = kind.open
-    with pytest.raises(TypeError, match="positional argument"), wild(True):
-        pass
+@pytest.mark.once
+def test_options_are_keyword_only() -> None:
+    wild: Any = emheap
+    for opener, arguments in (
+        (wild.open, ()),
+        (wild.wrap_buffer, (bytearray(64),)),
+        (wild.create_wasm_heap_manager, (bytearray, None, None)),
+        (wild.wrap_emscripten_module_heap, (None,)),
+        (wild.load_wasm, (b"", None)),
+    ):
+        with pytest.raises(TypeError, match=r"takes .* positional argument.* given"):
+            opener(*arguments, True)
+        kinds = [each.kind for each in inspect.signature(opener).parameters.values()]
+        assert kinds[-1] is inspect.Parameter.VAR_KEYWORD
+    # It takes a store and an instance, or one thing alone.
+    with pytest.raises(TypeError, match="takes"):
+        wild.wrap_wasm_instance(None, None, True)
 
 
 # clear_allocated_regions

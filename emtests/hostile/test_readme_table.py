@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import re
 import warnings
@@ -15,6 +16,7 @@ import pytest
 import emheap
 from emheap import HeapManager, int32, uint8, utf8
 from emtests.conftest import skip_for_gap
+from emtests.heaps import IN_PYODIDE
 
 README = Path(__file__).parents[2] / "README.md"
 Mistake = Callable[[HeapManager], None]
@@ -179,13 +181,17 @@ def dropped(heap: HeapManager) -> None:
             heap.free_all()
 
 
-def promised() -> dict[str, set[str]]:
-    """The mistakes of README's table, and the errors that it names for each."""
+def rows() -> list[list[str]]:
+    """The three cells of each row of README's table."""
     if not README.exists():
         skip_for_gap("README", "it is not where the tests run")
     table = README.read_text(encoding="utf-8").split("| mistake |")[1].split("\n\n")[0]
-    rows = [line.removeprefix("| ").split(" | ") for line in table.splitlines()[2:]]
-    return {mistake: set(re.findall(r"\w+(?:Error|Warning)", told)) for mistake, told, _ in rows}
+    return [line.strip("| ").split(" | ") for line in table.splitlines()[2:]]
+
+
+def promised() -> dict[str, set[str]]:
+    """The mistakes of README's table, and the errors that it names for each."""
+    return {mistake: set(re.findall(r"\w+(?:Error|Warning)", told)) for mistake, told, _ in rows()}
 
 
 def test_every_row_is_made_here() -> None:
@@ -202,3 +208,72 @@ def test_a_mistake_raises_what_the_table_says(heap: HeapManager, name: str) -> N
         assert told & found, f"{mistake.__name__}: {caught.value!r}"
         assert isinstance(caught.value, (emheap.HeapError, Warning))
         assert str(caught.value)
+
+
+# The right column. What ctypes does to freed blocks is in emtests/demo/test_breaking.py, and what
+# ends Pyodide in emtests/backends/javascript/outside/test_programs.py.
+
+
+class Neighbours(ctypes.Structure):
+    first: bytes
+    second: bytes
+    _fields_ = [("first", ctypes.c_char * 4), ("second", ctypes.c_char * 5)]
+
+
+def a_number_wraps() -> None:
+    assert (ctypes.c_uint8(300).value, ctypes.c_int32(2**40).value) == (44, 0)
+    if IN_PYODIDE:
+        import js
+
+        for kind, value, stored in ((js.Uint8Array, 300, 44), (js.Int32Array, 2**40, 0)):
+            assert kind.new(1).fill(value)[0] == stored
+
+
+def a_size_wraps() -> None:
+    assert ctypes.c_uint32(2**32 + 16).value == 16
+    if IN_PYODIDE:
+        assert ctypes.c_size_t(2**32 + 16).value == 16
+
+
+def an_index_leaves_the_block() -> None:
+    both = Neighbours(b"four", b"more")
+    first = ctypes.cast(ctypes.byref(both), ctypes.POINTER(ctypes.c_char))
+    assert first[4] == b"m"
+
+
+def a_string_runs_over_or_is_cut() -> None:
+    both = Neighbours(b"four", b"more")
+    ctypes.memmove(ctypes.byref(both), b"five!", 5)
+    assert both.second == b"!ore"
+    assert ctypes.create_string_buffer(b"a\0b").value == b"a"
+
+
+def a_string_goes_on() -> None:
+    both = Neighbours(b"four", b"more")
+    assert ctypes.string_at(ctypes.byref(both)) == b"fourmore"
+
+
+def null_is_an_address() -> None:
+    if IN_PYODIDE:
+        ctypes.c_int32.from_address(0).value += 0
+
+
+OTHERS: dict[str, Callable[[], None]] = {
+    "44, and 0": a_number_wraps,
+    "16 bytes": a_size_wraps,
+    "the neighbour's bytes": an_index_leaves_the_block,
+    "an overrun, or half a string": a_string_runs_over_or_is_cut,
+    "whatever follows": a_string_goes_on,
+    "in wasm: succeeds": null_is_an_address,
+}
+TOLD_ELSEWHERE = {"other data, silently", "a corrupted heap", "a dangling view", "a leak"}
+TOLD_ELSEWHERE |= {"the interpreter dies"}
+
+
+def test_what_others_do_is_made_here_or_there() -> None:
+    assert {others for _, _, others in rows()} == OTHERS.keys() | TOLD_ELSEWHERE
+
+
+@pytest.mark.parametrize("told", OTHERS)
+def test_others_do_what_the_table_says(told: str) -> None:
+    OTHERS[told]()

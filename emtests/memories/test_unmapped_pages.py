@@ -1,9 +1,11 @@
-"""A string that ends where the mapped memory ends is read to there and no further."""
+"""A string that ends where the mapped memory ends is read to there and no further; what reads
+further, by a raw address, ends the process."""
 
 from __future__ import annotations
 
 import ctypes
 import mmap
+import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -13,6 +15,8 @@ import emheap
 from emheap import Text
 from emheap.types import text_types
 from emtests.conftest import skip_for_gap
+from emtests.heaps import IN_PYODIDE
+from emtests.processes import CHECKOUT, SECONDS
 
 
 @pytest.fixture
@@ -49,3 +53,37 @@ def test_no_byte_behind_the_terminator_is_read(page_end: int, text: type[Text]) 
         heap.write(text.unit, page_end - text.size, 1)
         with pytest.raises(emheap.UnterminatedStringError, match=f"within {length} elements?"):
             heap.read(text, address, length)
+
+
+READS = {
+    "emheap": "import emheap; emheap.open().read_int32(address)",
+    "ctypes": "ctypes.c_int32.from_address(address).value",
+}
+PROGRAM = """
+import ctypes, mmap
+room = mmap.mmap(-1, 1 << 26)
+array = (ctypes.c_char * len(room)).from_buffer(room)
+address = ctypes.addressof(array) + (1 << 25)
+del array
+room.close()
+{}
+print("it went on")
+"""
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("name", READS)
+def test_an_address_that_is_not_mapped_ends_the_process(name: str) -> None:
+    if IN_PYODIDE:
+        skip_for_gap("a page that is not mapped", "a WebAssembly memory has none before its end")
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(READS[name])],
+        cwd=CHECKOUT,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=SECONDS,
+        check=False,
+    )
+    # By a signal, or Windows' fault, and not by an exception, which would be a 1.
+    assert ended.returncode not in (0, 1), ended.stderr
+    assert not ended.stdout + ended.stderr

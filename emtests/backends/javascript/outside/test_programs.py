@@ -23,6 +23,12 @@ SECONDS = 300
 
 def run_program(program: str, shared: str | None = None) -> list[str]:
     """Run a module of this package in Pyodide; gives the lines it printed."""
+    done = end_of_program(program, shared)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.splitlines()
+
+
+def end_of_program(program: str, shared: str | None = None) -> subprocess.CompletedProcess[str]:
     try:
         node, pyodide = find_node(), pyodide_distribution()
         modules = npm_install("modules", MODULES)
@@ -36,15 +42,13 @@ def run_program(program: str, shared: str | None = None) -> list[str]:
         "shared": shared,
     }
     script = CHECKOUT / "emtests" / "backends" / "javascript" / "outside" / "run_program.mjs"
-    done = subprocess.run(
+    return subprocess.run(
         [node, script, json.dumps(configuration)],
         capture_output=True,
         text=True,
         encoding="utf-8",
         timeout=SECONDS,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout.splitlines()
 
 
 def test_natively_there_is_nothing_to_capture() -> None:
@@ -68,3 +72,11 @@ def test_a_memory_is_captured_from_a_module_that_exports_none() -> None:
 
 def test_without_javascript_the_heap_of_the_process_works() -> None:
     assert run_program("without_javascript") == ["4999950000 grüße 0.5 True"]
+
+
+def test_an_address_outside_the_heap_is_the_end_of_the_interpreter_for_ctypes_alone() -> None:
+    done = end_of_program("reading_outside")
+    assert done.returncode == 1
+    assert "emheap: OutOfBoundsError" in done.stdout + done.stderr
+    assert "memory access out of bounds" in done.stdout + done.stderr
+    assert "it went on" not in done.stdout
