@@ -43,11 +43,12 @@ class OutOfBoundsError(HeapError, IndexError):
 
 
 class NullPointerError(OutOfBoundsError):
-    """Raised when address 0 is read, written, viewed or wrapped."""
+    """Raised when address 0, or None for an address, is read, written, viewed, wrapped or freed."""
 
 
 class ShapeError(HeapError, ValueError):
-    """Raised when there are more or fewer elements than a slice has, or more dimensions."""
+    """Raised when there are more or fewer elements than the place for them has, or more
+    dimensions."""
 
 
 class MisalignedError(HeapError, ValueError):
@@ -71,7 +72,8 @@ class OutOfMemoryError(HeapError, MemoryError):
 
 
 class UseAfterFreeError(HeapError, ValueError):
-    """Raised when a reference, or on a debug heap an address, is used after its block was freed."""
+    """Raised when a reference, or on a debug heap an address, is used after its block was freed,
+    and when a heap or an arena is used after it was closed."""
 
 
 class DoubleFreeError(HeapError, ValueError):
@@ -79,11 +81,13 @@ class DoubleFreeError(HeapError, ValueError):
 
 
 class NotAllocatedError(HeapError, ValueError):
-    """Raised when something is freed that this heap did not allocate, or does not own."""
+    """Raised when something is freed that this heap did not allocate, or does not own, and when a
+    reference of another heap is given for an address."""
 
 
 class BufferInUseError(HeapError, BufferError):
-    """Raised when a block cannot be freed because a view of it is still in use."""
+    """Raised when a block cannot be freed, resized or handed over because something still uses its
+    bytes, such as a slice of a view."""
 
 
 class NotSupportedError(HeapError, NotImplementedError):
@@ -91,7 +95,8 @@ class NotSupportedError(HeapError, NotImplementedError):
 
 
 class AlreadyOwnedError(HeapError, ValueError):
-    """Raised when a block is adopted that is live on the same heap."""
+    """Raised when bytes are adopted that the heap has already: those of a live block, or of a
+    freed one that it keeps."""
 
 
 class LeakError(HeapError):

@@ -56,8 +56,8 @@ class Options:
         self.polling_mode: Final = polling_mode
         """How often the latest buffer is asked for, where a callback gives it."""
         self.track_allocations: Final = track_allocations
-        """Keep a table of live blocks: what `free` by address, `free_all`, leak warnings and the
-        errors about freed and foreign addresses need."""
+        """Keep a table of live blocks: what `free_all`, reports, leak warnings and the errors about
+        freed and foreign addresses need. Without it an address is freed on trust."""
         self.enable_garbage_collection: Final = enable_garbage_collection
         """Free a block when the last reference, view, slice or array on it is gone."""
         self.count_allocations: Final = count_allocations

@@ -448,8 +448,8 @@ class HeapRef(Generic[T]):
         debug heap) is copied first to one that the program's own free takes: use the address
         returned. ``heap.adopt()`` is the way back. Raises BufferInUseError while a view is in
         use, NotAllocatedError for a wrapped reference, NotSupportedError for an alignment that
-        the program's own malloc does not give, UseAfterFreeError. Where an interrupt keeps the
-        address from being returned, the block is live still or was freed.
+        the program's own malloc does not give, UseAfterFreeError. An interrupt that keeps the
+        address from being returned may lose the block.
         """
         from emheap.blocks import transfer
 

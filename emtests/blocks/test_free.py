@@ -77,6 +77,24 @@ def test_a_second_free_is_refused(heap: HeapManager) -> None:
         other.free()
 
 
+def test_a_second_free_calls_no_allocator() -> None:
+    given: list[int] = []
+    data = bytearray(1 << 16)
+    heap = emheap.create_wasm_heap_manager(lambda: data, lambda size: 4096, given.append)
+    ref = heap.alloc_array(uint8, 5000)
+    ref.free()
+    assert given == [4096]
+    again: tuple[Callable[[], None], ...] = (
+        ref.free,
+        lambda: heap.free(ref),
+        lambda: heap.free(4096),
+    )
+    for free in again:
+        with pytest.raises(emheap.DoubleFreeError):
+            free()
+    assert given == [4096]
+
+
 def test_a_block_of_another_heap_is_refused(kind: HeapKind, heap: HeapManager) -> None:
     with kind.open() as other_heap:
         for make in (

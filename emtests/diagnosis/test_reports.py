@@ -71,6 +71,22 @@ def test_counts_are_kept_on_request(open_heap: OpenHeap) -> None:
     kept.free()
 
 
+def test_what_is_counted_is_what_the_allocator_was_asked_for() -> None:
+    asked: list[int] = []
+    data = bytearray(1 << 16)
+
+    def allocate(size: int) -> int:
+        asked.append(size)
+        return 1024 + 16
+
+    heap = emheap.create_wasm_heap_manager(
+        lambda: data, allocate, lambda address: None, count_allocations=True
+    )
+    heap.alloc_array(uint8, 100, align=64).free()
+    assert asked[-1] > 100
+    assert heap.statistics().counts == (1, max(asked), len(asked), sum(asked))
+
+
 def test_a_failing_free_is_not_counted() -> None:
     def refuse(address: int) -> None:
         if refusing:
@@ -146,9 +162,14 @@ def test_a_scope_without_leaks(heap: HeapManager) -> None:
 
 def test_reports_need_the_table(open_heap: OpenHeap) -> None:
     heap = open_heap(track_allocations=False)
-    for report in (heap.live, heap.statistics, heap.snapshot, heap.check_leaks):
-        with pytest.raises(NotSupportedError, match="track_allocations=True"):
-            report()
+    for report in ("live", "statistics", "snapshot", "map", "check_leaks", "no_leaks"):
+        words = (
+            rf"^{report}\(\) needs a table of live blocks; open the heap with track_allocations=Tr"
+        )
+        with pytest.raises(NotSupportedError, match=words):
+            getattr(heap, report)()
+    with pytest.raises(NotSupportedError, match="open the heap with debug=True"):
+        heap.verify()
 
 
 TESTS = """

@@ -127,6 +127,8 @@ def test_find(heap: HeapManager, scratch: Arena) -> None:
     assert heap.find(ref, b"") == heap.find(ref, b"", 1) == ref.address
     assert heap.find(ref, b"edge", EDGE + 1) is None
     assert heap.find(ref, b"edge", EDGE + 2) is not None
+    ref[100:104] = ref[EDGE + 100 : EDGE + 104] = b"edge"
+    assert heap.find(ref, b"edge") == ref.address + 100
 
 
 def test_compare(heap: HeapManager, scratch: Arena) -> None:
@@ -137,7 +139,11 @@ def test_compare(heap: HeapManager, scratch: Arena) -> None:
     assert heap.compare(heap, first, second) == -1
     assert heap.compare(heap, second, first) == 1
     assert heap.compare(heap, first, second, LONG - 1) == 0
-    assert heap.compare(heap, first, first.address + 1, 100) == 0
+    first[LONG - 2], second[5], first[EDGE + 5] = 9, 1, 1
+    assert (heap.compare(heap, first, second), heap.compare(heap, second, first)) == (-1, 1)
+    first[5] = 2  # the first that differs decides
+    assert (heap.compare(heap, first, second), heap.compare(heap, second, first)) == (1, -1)
+    assert heap.compare(heap, first.address + 100, first.address + 101, 100) == 0
 
 
 # What is refused

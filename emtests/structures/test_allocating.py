@@ -263,6 +263,7 @@ def test_hash_and_equality_of_pointers(scratch: Any) -> None:
     assert first.vec == second.vec == vec
     assert first.vec != vec.address
     assert len({first.vec, second.vec}) == 1
+    assert [bool(pointer) for pointer in (first.vec, scratch.alloc(Holder).vec)] == [True, False]
     assert first.vec != "text"
     assert first.vec != scratch.alloc(Vec)
 
