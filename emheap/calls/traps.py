@@ -116,7 +116,9 @@ class CallState:
     def _describe(self, name: str, reason: str, closes: bool) -> str:
         text = f"{name}() did not return: {reason}"
         if closes:
-            return f"{text}; the library is closed, because its code cannot go on: open it again"
+            return (
+                f"{text}; the library is closed, for its code cannot go on: load the module again"
+            )
         return f"{text}; {self.damage or 'the library can be used further'}"
 
     def _unwind(self, caller: FrameType | None) -> None:
@@ -151,7 +153,8 @@ class CallState:
     def _refusal(self, name: str) -> Callable[..., Any]:
         def refuse(*_: Any) -> Any:
             raise ForeignTrapError(
-                f"{name}() was not called: the library is closed since {self.closed}; open it again"
+                f"{name}() was not called: the library is closed since {self.closed}; load the "
+                "module again"
             )
 
         return refuse

@@ -237,7 +237,10 @@ def test_declarations_of_more_than_a_field() -> None:
         flags: Bits
         size: uint16
 
-    with advised("declare bytes, or each element as a field"):
+    with advised(
+        "Row.cells: the elements of an array have the machine's byte order; declare bytes, or each "
+        "element as a field"
+    ):
 
         class Row(Struct, endian="big"):
             cells: Array[uint16] = array(2)

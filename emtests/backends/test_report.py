@@ -6,11 +6,14 @@ import importlib.util
 import runpy
 import subprocess
 import sys
+import types
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import emheap
+from emheap.backends import report
 from emheap.backends.report import describe_backends, find_backends
 from emtests.conftest import skip_for_gap
 from emtests.heaps import IN_PYODIDE
@@ -25,8 +28,22 @@ def found() -> dict[str, str]:
     return {backend.name: backend.missing for backend in find_backends()}
 
 
+NEEDS = {
+    "memory shared by processes": "native Python: Pyodide has no processes to share memory with",
+    **dict.fromkeys(
+        IN_JAVASCRIPT, "Pyodide: Python in a page, in Node or in a worker (https://pyodide.org)"
+    ),
+    "a module in wasmtime": "native Python: in Pyodide the browser runs modules itself"
+    if IN_PYODIDE
+    else "wasmtime: pip install wasmtime",
+    "numpy arrays on a heap": "numpy: pip install numpy, in Pyodide pyodide.loadPackage('numpy')",
+}
+"""What each of those needs that may be missing on a machine."""
+
+
 def test_homes_are_tried() -> None:
     missing = {name: words for name, words in found().items() if words}
+    assert all(missing.get(name, words) == words for name, words in NEEDS.items())
     here = EVERYWHERE | (IN_JAVASCRIPT if IN_PYODIDE else NATIVE)
     assert not here & missing.keys(), missing
     assert (NATIVE if IN_PYODIDE else IN_JAVASCRIPT) <= missing.keys()
@@ -51,6 +68,21 @@ def test_what_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         f"no   {'a backend':27} open_it()",
         "     needs it was tried and failed: RuntimeError: it broke",
     ]
+
+
+def test_what_loses_what_is_written_does_not_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    heap = emheap.create_wasm_heap_manager(
+        lambda: bytearray(1024), lambda size: 512, lambda address: None, polling_mode="always"
+    )
+    with pytest.raises(
+        report.MissingError, match=r"^a memory that keeps what is written to it: it"
+    ):
+        report._use(heap)
+    copying: Any = types.ModuleType("numpy")
+    copying.asarray = list
+    monkeypatch.setitem(sys.modules, "numpy", copying)
+    words = found()["numpy arrays on a heap"]
+    assert words == "another version of numpy: its array is a copy of the bytes"
 
 
 def run_report(*options: str) -> subprocess.CompletedProcess[str]:

@@ -47,6 +47,8 @@ SIGNATURES: dict[str, tuple[tuple[Any, ...], str, tuple[Any, ...]]] = {
               (c.data, c.address, "same_pointer")),
     "bytearray": ((bytearray, c.address, "same_pointer"), "c.buffer for those that it writes",
                   (c.buffer, c.address, "same_pointer")),
+    "float": ((float, c.double, "half"), "write c.double or c.float", (c.float, c.float, "half")),
+    "bool": ((bool, c.bool, "same_bool"), "write c.bool", (c.bool, c.bool, "same_bool")),
     "int32": ((int32, c.int), "write c.int32 for the number", (c.int32, c.int)),
     "a null pointer": ((c.string | None, c.size_t, "length"), "leave `| None` out",
                        (c.string, c.size_t, "length")),
@@ -62,6 +64,10 @@ def test_a_signature(name: str, way: Way, c_heap: HeapManager) -> None:
     with c_heap.alloc_array(uint8, b"five\0") as block:
         if len(right) == 2:
             assert library.same_int(5) == 5
+        elif right[2] == "half":
+            assert library.half(5.0) == 2.5
+        elif right[2] == "same_bool":
+            assert library.same_bool(True) is True
         elif right[2] == "length":
             assert library.length(block) == 4
         else:
@@ -88,7 +94,12 @@ def test_a_type_of_numbers_in_a_signature(scalar: Any, way: Way, c_heap: HeapMan
 
 @pytest.mark.parametrize("text", [utf8, emheap.utf16, emheap.utf32], ids=lambda text: text.name)
 def test_a_type_of_text_in_a_signature(text: Any, way: Way, c_heap: HeapManager) -> None:
-    words = "write c.string" if text is utf8 else f"write c.pointer[{text.name}] for a text"
+    words = (
+        "write c.string for a text that goes in and c.text for one that comes out"
+        if text is utf8
+        else f"write c.pointer[{text.name}] for a text that goes in and Pointer[{text.name}] for "
+        "one that comes out"
+    )
     with advised(words):
         way.bind(declare(text, c.address, "same_pointer"), c_heap)
     right = c.string if text is utf8 else POINTER[text]

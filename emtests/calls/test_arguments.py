@@ -64,10 +64,15 @@ def test_a_null_string(calls: Calls) -> None:
 
 def test_what_is_no_string_raises(calls: Calls, c_heap: HeapManager) -> None:
     for wrong in (5, 1.5, ["a"], object()):
-        with pytest.raises(TypeError, match=r"of length\(\) \(const char \*\) takes a str, bytes"):
+        with pytest.raises(
+            TypeError,
+            match=r"of length\(\) \(const char \*\) takes a str, bytes, a reference to a string, "
+            "or None, not ",
+        ):
             calls.length(wrong)  # type: ignore[arg-type]
     for text in ("a\0b", b"a\0b", "\0"):
-        with pytest.raises(ValueError, match="holds a null at byte"):
+        place = text.index("\0" if isinstance(text, str) else b"\0")
+        with pytest.raises(ValueError, match=f"null at byte {place}, where C would end it: b?'"):
             calls.length(text)
     with pytest.raises(UnicodeEncodeError, match="surrogates not allowed"):
         calls.length("\ud800")
@@ -204,7 +209,12 @@ def test_out_parameters(calls: Calls, c_heap: HeapManager) -> None:
 
 def test_what_c_writes_is_not_lost_in_a_copy(calls: Calls) -> None:
     apart = memoryview(bytearray(8))[::2]
-    with pytest.raises(ShapeError, match=r"add_one\(\) .* for C may write to it; pass a copy, as"):
+    words = (
+        r"add_one\(\) .* takes a buffer whose elements lie one after the other, for C may write to "
+        r"it; pass a copy, as bytearray\(\) or numpy.ascontiguousarray\(\) make one, and take from "
+        "that what C wrote$"
+    )
+    with pytest.raises(ShapeError, match=words):
         calls.add_one(apart, 4)
     copied = bytearray(apart)
     calls.add_one(copied, 4)

@@ -117,7 +117,8 @@ def test_what_is_no_signature(way: Way, c_heap: HeapManager) -> None:
     for wrong, words in (
         (
             NoList,
-            r"NoList\.add: a signature is Function\[\[parameter, \.\.\.\], result\], and 5 is",
+            r"NoList\.add: a signature is Function\[\[parameter, \.\.\.\], result\], and 5 is no "
+            "list$",
         ),
         (NoEllipsis, r"add: Concatenate in a signature ends with \.\.\. \(C's variable argument"),
         (PlainList, r"add: the result is list, .*; write one of the names of emheap\.c"),
@@ -154,9 +155,17 @@ def test_what_python_cannot_be() -> None:
         length: Function[[c.string | None], c.size_t]
 
     for wrong, words in (
-        (Variadic, r"Variadic\.apply: parameter 1 is a function with variable arguments, which"),
+        (
+            Variadic,
+            r"Variadic\.apply: parameter 1 is a function with variable arguments, which Python "
+            "cannot be",
+        ),
         (Named, r"Named\.add: Words\.YES is 'yes', and C's enumerations are integers"),
-        (Nullable, r"parameter 1 is a pointer, which may be null as it is: leave `\| None` out"),
+        (
+            Nullable,
+            r"parameter 1 is a pointer, which may be null as it is: leave `\| None` out \(a null "
+            r"pointer that C returns is false\)",
+        ),
     ):
         with pytest.raises(TypeError, match=words):
             emheap.open().library(wrong)
@@ -175,8 +184,10 @@ def test_a_text_that_is_not_utf_8(way: Way, c_heap: HeapManager) -> None:
         with pytest.raises(UnicodeDecodeError, match="byte 0xe4 in position 1") as caught:
             library.same_pointer(text)
         if sys.version_info >= (3, 11):
-            words = "the result of same_pointer() is not UTF-8: declare Pointer[Any]"
-            assert caught.value.__notes__[0].startswith(words)
+            assert caught.value.__notes__ == [
+                "the result of same_pointer() is not UTF-8: declare Pointer[Any], and read its "
+                'address by heap.read(), as emheap.text("latin-1") for example'
+            ]
 
     class Pointers(Library):
         same_pointer: Function[[c.string], Pointer[Any]]
@@ -205,11 +216,13 @@ def test_kinds_that_are_parameters_or_results_only(way: Way, c_heap: HeapManager
     for wrong, words in (
         (
             TextParameter,
-            r"parameter 1 of length\(\) .* cannot be passed: c\.text is for what C ret",
+            r"parameter 1 of length\(\) .* cannot be passed: c\.text is for what C returns; write "
+            r"c\.string or c\.buffer$",
         ),
         (
             OwnedParameter,
-            r"freed by release\) cannot be passed: an owned result is for what C retu",
+            r"length\(\) \(utf8 \* to be freed by release\) cannot be passed: an owned result is "
+            r"for what C returns; write c\.string or c\.buffer$",
         ),
         (StringResult, r"the result of version\(\) cannot be a const char \*: write c\.text"),
         (CallbackResult, r"pointer \(int\) -> int: write Pointer\[Any\] and library\.function_at"),
@@ -251,7 +264,8 @@ def test_a_structure_that_c_allocated(way: Way, c_heap: HeapManager) -> None:
     letters.free()
     assert library.releases() == before + 1
     with pytest.raises(
-        NullPointerError, match=r"result of duplicate\(\) is a null pointer: add \| "
+        NullPointerError,
+        match=r"result of duplicate\(\) is a null pointer: add \| None where that is right$",
     ):
         library.duplicate(None)
 

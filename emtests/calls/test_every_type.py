@@ -186,6 +186,9 @@ def test_a_callback_returns_addresses_of_what_stays(way: Way, c_heap: HeapManage
             assert library.call_size(called, 0) == 0
         for wrong in ("text", b"text", bytearray(4)):
             given.append(wrong)
-            words = "takes a reference, a pointer or None, not .*: C has the address when the call"
+            words = (
+                "takes a reference, a pointer or None, not .*: C has the address when the callback "
+                "is over, so allocate on the heap what lies there$"
+            )
             with pytest.raises(TypeError, match=words):
                 library.call_size(called, 0)

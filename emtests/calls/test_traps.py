@@ -115,12 +115,23 @@ def test_abort_is_told_from_other_traps_by_its_name(way: Way) -> None:
         "unreachable code in check(): abort(), a failed assertion, or __builtin_trap()"
     )
     assert "closed" not in repr(library)
-    with pytest.raises(ForeignTrapError, match=r"stop\(\) did not return: it called abort\(\)"):
+    words = (
+        r"^stop\(\) did not return: it called abort\(\).*; the library is closed, for its code "
+        "cannot go on: load the module again$"
+    )
+    with pytest.raises(ForeignTrapError, match=words):
         library.stop()
     assert library.is_closed
     again = heap.library(Ending)
     assert again.is_closed
     for closed in (library, again):
-        words = r"^boom\(\) was not called: the library is closed since it called abort\(\) in stop"
+        words = (
+            r"^boom\(\) was not called: the library is closed since it called abort\(\) in stop.*; "
+            "load the module again$"
+        )
         with pytest.raises(ForeignTrapError, match=words):
             closed.boom()
+    loaded = load_wasm(NAMED, wrap_only=True).library(Ending)
+    with pytest.raises(ForeignTrapError, match=r"boom\(\) did not return"):
+        loaded.boom()
+    assert not loaded.is_closed

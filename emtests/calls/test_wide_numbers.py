@@ -171,13 +171,22 @@ def test_what_cannot_be_right_is_refused(way: Way, c_heap: HeapManager) -> None:
     skip_without_big_ints(way)
     out: Any = c.out
     for kind, name in ((c.longdouble, "long double"), (c.int128, "__int128")):
-        with pytest.raises(TypeError, match=f"what is pointed to is {name}, of which emheap has n"):
+        words = (
+            f"^what is pointed to is {name}, of which emheap has no type of memory: pass c.buffer, "
+            r"and bytes that are aligned to 16, as heap.alloc_array\(uint8, 16, align=16\) has "
+            "them$"
+        )
+        with pytest.raises(TypeError, match=words):
             out[kind]
 
         calling: Any = Callable[[c.int], kind]
         space = {"__annotations__": {"apply": declare[[calling, c.int], c.int]}}
         library: Any = way.bind(type("Returning", (Library,), space), c_heap)
-        with pytest.raises(NotSupportedError, match=f"a callback cannot return {name} by value, f"):
+        words = (
+            f"^a callback cannot return {name} by value, for ctypes returns no more than 8 bytes; "
+            "let C take what it gives at an address that it passes$"
+        )
+        with pytest.raises(NotSupportedError, match=words):
             library.apply(abs, 1)
 
 
@@ -191,7 +200,8 @@ def test_enumerations_and_arrays_of_them_are_refused(way: Way, c_heap: HeapManag
     if way.is_wasm or IS_SYSTEM_V:
         skip_without_big_ints(way)
         numbers: Any = way.bind(WideNumbers, c_heap)
-        with pytest.raises(TypeError, match="gives more than numbers of up to 8 bytes"):
+        words = "cannot be mapped: it takes or gives more than numbers of up to 8 bytes$"
+        with pytest.raises(TypeError, match=words):
             numbers.same_int128.map([1, 2])
 
 
@@ -200,11 +210,17 @@ def test_among_variable_arguments(way: Way, c_heap: HeapManager) -> None:
         sum_ints: Function[Concatenate[c.int, ...], c.int]
 
     library = way.bind(Summing, c_heap)
-    words = r"a variable argument of sum_ints\(\) cannot be __int128: pass two of c\.uint64"
+    words = (
+        r"a variable argument of sum_ints\(\) cannot be __int128: pass two of c\.uint64 to a "
+        "function that takes them so$"
+    )
     with pytest.raises(NotSupportedError, match=words):
         library.sum_ints(1, c.vararg(c.int128, 5))
     if way.is_wasm:
-        words = r"cannot be long double: compilers for WebAssembly do not agree where it lies"
+        words = (
+            "cannot be long double: compilers for WebAssembly do not agree where it lies there; "
+            "pass a double to a function that takes one$"
+        )
         with pytest.raises(NotSupportedError, match=words):
             library.sum_ints(1, c.vararg(c.longdouble, 5.0))
         return
@@ -223,7 +239,11 @@ def test_a_machine_whose_way_with_them_is_not_known(monkeypatch: pytest.MonkeyPa
     convention = Convention(False, native_abi())
     if convention.passes_as_wasm:
         skip_for_gap("numbers of 16 bytes by ctypes", "in Pyodide they go as WebAssembly's")
-    with pytest.raises(NotSupportedError, match="an __int128 cannot be passed on this machine"):
+    words = (
+        "^an __int128 cannot be passed on this machine, for ctypes does not know how C takes it "
+        "here; let C take its address, and pass c.buffer$"
+    )
+    with pytest.raises(NotSupportedError, match=words):
         wide.wide_letters("t", convention)
     monkeypatch.setattr(ctypes, "c_longdouble", ctypes.c_double)
     assert convention.letter("g") == "d"

@@ -49,7 +49,8 @@ def test_atomics_without_their_library_say_what_to_install(
         emheap.open() as heap,
         pytest.raises(
             emheap.NotSupportedError,
-            match="needs libatomic, which is not on this machine; on Debian and Ubuntu",
+            match=r"^atomic access to native memory needs libatomic, which is not on this machine; "
+            "on Debian and Ubuntu: apt-get install libatomic1$",
         ),
     ):
         LibatomicAtomics(heap.memory)

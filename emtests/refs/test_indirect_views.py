@@ -35,6 +35,13 @@ def test_casts_as_memoryview_does() -> None:
             which.cast("B")[:3].cast("h")
         with pytest.raises(ValueError, match="format"):
             which.cast("x")
+    with pytest.raises(TypeError, match="cannot cast a view whose elements are not contig"):
+        view[::2].cast("B")
+    words = "^cast takes one of the formats (. )+., not 'x'$"
+    with pytest.raises(ValueError, match=words) as caught:
+        view.cast("x")
+    for format_ in str(caught.value).partition("formats ")[2].removesuffix(", not 'x'").split():
+        assert view.cast("B").cast(format_).format == format_
 
 
 def test_tells_what_memoryview_tells() -> None:
@@ -57,7 +64,7 @@ def test_read_only_and_equal() -> None:
     view, real = make()
     locked = view.toreadonly()
     for which in (locked, real.toreadonly()):
-        with pytest.raises(TypeError, match="read-only"):
+        with pytest.raises(TypeError, match="cannot modify read-only memory"):
             which[0] = 5
         with pytest.raises(TypeError, match="read-only"):
             which[:2] = real[:2]
@@ -86,5 +93,9 @@ def test_a_released_view_equals_itself_only() -> None:
 
 def test_no_array_shares_the_bytes() -> None:
     view, _ = make()
-    with pytest.raises(NotSupportedError, match="no numpy array can share the bytes"):
+    words = (
+        r"^no numpy array can share the bytes of the buffer: make a copy with numpy\.array\("
+        r"view\.tolist\(\), view\.format\) and store it with view\[:\] = copy$"
+    )
+    with pytest.raises(NotSupportedError, match=words):
         view.__array__()

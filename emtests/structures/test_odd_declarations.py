@@ -146,8 +146,15 @@ def test_a_pointer_is_not_declared_to_be_none() -> None:
             "Pointer[Bad] | None is no type of memory; a pointer may be",
         ),
         ("Optional[int32]", "int32 | None is no type of memory; a field has a value at all times"),
-        ("Vec | None", "Vec | None is no type of memory; a field has a value at all times: keep a"),
-        ("int32 | float32", "int32 | float32 is no type of memory; fields that share their bytes"),
+        (
+            "Vec | None",
+            "Vec | None is no type of memory; a field has a value at all times: keep a flag beside "
+            "it, or let a pointer be null",
+        ),
+        (
+            "int32 | float32",
+            "int32 | float32 is no type of memory; fields that share their bytes are a Union",
+        ),
         ("Pointer[Optional[Vec]]", "Pointer[Vec | None]: Vec | None is no type of memory, so noth"),
     ],
 )

@@ -342,7 +342,9 @@ def test_pointer53_is_checked_at_the_write_and_at_the_read(
     check_refused(heap, scratch, pointer53, 2**53, emheap.ValueOutOfRangeError, words)
     heap.write(uint64, array.address + 8, 2**53)
     ref = heap.wrap(pointer53, array.address + 8)
-    words = f"hold {2**53}, more than 2\\*\\*53 - 1; read them as pointer64"
+    words = (
+        f"the bytes read as pointer53 hold {2**53}, more than 2\\*\\*53 - 1; read them as pointer64"
+    )
     for read in (
         lambda: heap.read(pointer53, array.address + 8),
         lambda: heap.read_pointer53(array.address + 8),

@@ -147,7 +147,10 @@ def test_capacity_counts_elements_without_the_terminator(
     room = scratch.alloc_array(uint8, 64, align=8)
     room[:] = b"\xee" * 64
     write = flat(heap, "write", text)
-    words = rf"6 elements of {text.name} do not fit the capacity of 5 "
+    words = (
+        rf"^6 elements of {text.name} do not fit the capacity of 5 "
+        r"\(which does not count the terminator\)"
+    )
     with pytest.raises(emheap.CapacityError, match=words):
         write(room.address, "abcdef", 5)
     with pytest.raises(emheap.CapacityError, match=words):

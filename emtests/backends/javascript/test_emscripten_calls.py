@@ -152,6 +152,8 @@ def test_abort_closes_the_library(module: Module) -> None:
     assert module.is_closed
     with pytest.raises(ForeignTrapError, match=r"add\(\) was not called: the library is closed"):
         module.add(2, 3)
+    again = emheap.wrap_emscripten_module_heap(make(THROWING[0])).library(Module)
+    assert again.add(2, 3) == 5
 
 
 def test_exit_closes_the_library(module: Module) -> None:

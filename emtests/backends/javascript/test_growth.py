@@ -207,7 +207,11 @@ def test_never_asks_once_and_then_raises_rather_than_lose(memory: GrowingMemory)
             lambda: heap.fill(64, 1, 4),
         ]
         for way in ways:
-            with pytest.raises(OutOfBoundsError, match="polling_mode='never' asks for no other"):
+            words = (
+                "was detached or shrunk, as when a WebAssembly memory grows, and "
+                "polling_mode='never' asks for no other$"
+            )
+            with pytest.raises(OutOfBoundsError, match=words):
                 way()
         with pytest.raises(NullPointerError):
             heap.read_int32(0)
@@ -290,7 +294,11 @@ def open_on(buffer: Any) -> HeapManager:
 def test_what_is_no_buffer_is_refused() -> None:
     array = js.Uint8Array.new(64)
     wild: Wild = emheap.create_wasm_heap_manager
-    with pytest.raises(TypeError, match=r"must be an ArrayBuffer or a Shared.*not Uint8"):
+    words = (
+        "^a heap's latest buffer must be an ArrayBuffer or a SharedArrayBuffer, such as the buffer "
+        r"of a WebAssembly\.Memory or of a typed array, not Uint8Array$"
+    )
+    with pytest.raises(TypeError, match=words):
         wild(lambda: array, lambda size: 0, lambda address: None)
     memory = WasmMemory()
     heap = memory.open("always")

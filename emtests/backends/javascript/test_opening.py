@@ -99,7 +99,13 @@ def test_a_memory_can_be_given(exports: Any) -> None:
 
 
 def test_what_is_missing_is_named_with_the_flag(exports: Any) -> None:
-    with pytest.raises(NotSupportedError, match=r"neither its memory nor.*METHODS=HEAPU8,wasmMem"):
+    words = (
+        r"^the module exports neither its memory nor a view of it \(wasmMemory, wasmExports, "
+        r"HEAPU8 \.\.\.\); link it with emcc -sEXPORTED_RUNTIME_METHODS=HEAPU8,wasmMemory, or "
+        r"give its factory the options of emheap\.capture_memory\(\) and pass what that "
+        "returned as memory=$"
+    )
+    with pytest.raises(NotSupportedError, match=words):
         wrap_module(js_object(_malloc=exports.malloc, _free=exports.free))
     for name, other in (("_malloc", "_free"), ("_free", "_malloc")):
         module = js_object(wasmMemory=exports.memory, **{other: exports.malloc})
@@ -110,9 +116,12 @@ def test_what_is_missing_is_named_with_the_flag(exports: Any) -> None:
 
 def test_what_is_no_module_is_told_what_to_do() -> None:
     for module, words in (
-        (js.Promise.resolve(js.Object.new()), "is a Promise: await what its factory returned"),
-        (run_js("() => 5"), "is a function: call its factory"),
-        (run_js("async () => 5"), "is a function: call its factory"),
+        (
+            js.Promise.resolve(js.Object.new()),
+            "is a Promise: await what its factory returned, and pass that$",
+        ),
+        (run_js("() => 5"), "is a function: call its factory, and pass what that gives$"),
+        (run_js("async () => 5"), "is a function: call its factory, and pass what that gives$"),
         ("module", "must be a JavaScript object, not str 'module'"),
         (None, "must be a JavaScript object, not NoneType"),
     ):
@@ -127,7 +136,11 @@ def test_a_module_that_aborts_for_want_of_memory(exports: Any, message: str) -> 
     abort = f"(size) => {{ throw new WebAssembly.RuntimeError({message!r}); }}"
     module = js_object(wasmMemory=exports.memory, _malloc=run_js(abort), _free=exports.free)
     heap = wrap_module(module)
-    with pytest.raises(OutOfMemoryError, match=r"unusable now.*-sABORTING_MALLOC=0"):
+    words = (
+        f"^the module aborted for want of {1 << 30} bytes, and is unusable now; link it with emcc "
+        "-sALLOW_MEMORY_GROWTH, or -sABORTING_MALLOC=0 to have it refuse instead$"
+    )
+    with pytest.raises(OutOfMemoryError, match=words):
         heap.alloc_array(uint8, 1 << 30)
     assert heap.total_allocated_byte_size == 0
 
@@ -190,7 +203,11 @@ def test_functions_that_take_something_else_are_refused(exports: Any) -> None:
 
 def test_no_pages_are_added_to_a_modules_memory(exports: Any) -> None:
     module = js_object(wasmMemory=exports.memory, _malloc=exports.malloc, _free=exports.free)
-    with pytest.raises(NotSupportedError, match=r"takes every page of its memory.*wrap_only=True"):
+    words = (
+        "^an Emscripten module's allocator takes every page of its memory, so none can be added "
+        "for a heap: pass wrap_only=True for a heap that allocates nothing$"
+    )
+    with pytest.raises(NotSupportedError, match=words):
         wrap_module(module, malloc=None, free=None)
     wrap_module(module, malloc=None, free=None, wrap_only=True).write_int32(64, 5)
 
@@ -221,7 +238,12 @@ ASSERTION = 'assert(runtimeInitialized, "native function called before runtime i
 @pytest.mark.parametrize("wrapper", ["", ASSERTION], ids=["plain", "assertions"])
 def test_a_module_that_is_still_loading(exports: Any, wrapper: str) -> None:
     module = run_js(LOADING.replace("WRAPPER", wrapper))(exports)
-    with pytest.raises(NotSupportedError, match=r"not ready: .* await what its factory .*open it"):
+    words = (
+        "^the module is not ready: it is still loading its WebAssembly; await what its factory "
+        r"returned, or wait until it says so \(Module.onRuntimeInitialized, or the 'ready' event "
+        r"of libflacjs\), and open it then$"
+    )
+    with pytest.raises(NotSupportedError, match=words):
         wrap_module(module)
     assert not module.aborted  # which would end it before it has begun
     module.ready()
@@ -233,7 +255,9 @@ def test_a_module_inside_of_an_object(exports: Any) -> None:
     inner = shape(SHAPES["wasmMemory"], exports)
     check_heap(wrap_module(js_object(_module=inner, version="1.0")), exports.memory)
     two = js_object(first=inner, second=shape(SHAPES["asm"], exports))
-    with pytest.raises(NotSupportedError, match="its members first, second look like modules"):
+    with pytest.raises(
+        NotSupportedError, match=r"; its members first, second look like modules: pass one of them"
+    ):
         wrap_module(two)
     check_heap(wrap_module(two.second), exports.memory)
 
@@ -317,14 +341,19 @@ def test_names_of_exports(instance: Any) -> None:
     for names, words in (
         (
             {"memory": "heap"},
-            r"does not export 'heap', its memory; it exports .*memory.*--export-m",
+            r"does not export 'heap', its memory; it exports .*memory.*; link it with "
+            r"-Wl,--export-memory, name it as memory=, or pass the WebAssembly\.Memory itself "
+            "where the module imports one$",
         ),
         (
             {"malloc": "new"},
             r"'new', its malloc; it exports .*; link it with -Wl,--export=new, name",
         ),
         ({"free": "delete"}, r"'delete', its free; .*link it with -Wl,--export=delete"),
-        ({"malloc": "memory"}, r"exports a WebAssembly\.Memory as 'memory', its malloc"),
+        (
+            {"malloc": "memory"},
+            r"^the module exports a WebAssembly\.Memory as 'memory', its malloc",
+        ),
         (
             {"free": "load_byte"},
             r"'load_byte' .* gives \['i32'\], and free takes .* and gives \[\]",
@@ -358,7 +387,11 @@ def test_a_bare_memory() -> None:
 
 def test_what_is_no_instance(instance: Any) -> None:
     for wrong, words in (
-        (js.Object.new(), "must be a WebAssembly.Instance, its exports or a bare Memory, not Obj"),
+        (
+            js.Object.new(),
+            "must be a WebAssembly.Instance, its exports or a bare Memory, not Object; "
+            r"WebAssembly\.instantiate\(\) gives one as the member `instance` of its result$",
+        ),
         (js.JSON, "not JSON"),
         (5, "not int"),
     ):
@@ -396,7 +429,11 @@ def test_functions_of_an_instance(instance: Any) -> None:
 def test_a_captured_memory_serves_an_instance() -> None:
     code = (FIXTURES / "guest32.wasm").read_bytes()
     capture = emheap.capture_memory(code)
-    with pytest.raises(NotSupportedError, match="no module was made with these options"):
+    words = (
+        "^no module was made with these options: pass them to the module's factory, as in await "
+        r"factory\(capture\.options\), before asking for its memory$"
+    )
+    with pytest.raises(NotSupportedError, match=words):
         wrap_instance(js.Object.new(), memory=capture)
     capture.options.instantiateWasm(js.Object.new(), lambda *_: None)
     instance = capture.instance
