@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
 
 import emheap
 from emheap import Struct, float32, int32
+from emtests.conftest import skip_for_gap
 
 
 @pytest.mark.parametrize(
@@ -116,6 +118,14 @@ def test_a_bad_class_body(first: str, body: str, text: str) -> None:
     program = compile(source, "<bad>", "exec", dont_inherit=True)
     with pytest.raises(TypeError, match=text):
         exec(program, {"__name__": __name__})
+
+
+def test_annotations_that_are_no_dict() -> None:
+    if sys.version_info >= (3, 14):
+        skip_for_gap("annotations that are an object", "from Python 3.14 on they are a function")
+    metaclass: Any = type(Struct)
+    with pytest.raises(TypeError, match=r"^Bad\.__annotations__ must be a dict, not 5$"):
+        metaclass("Bad", (Struct,), {"__annotations__": 5, "__module__": __name__})
 
 
 @pytest.mark.parametrize("name", ["class", "a b", "a=1): import os #", "1a"])

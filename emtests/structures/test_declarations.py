@@ -491,6 +491,17 @@ def test_a_name_that_never_comes_is_told_of_when_it_is_needed() -> None:
             _ = lonely.friend.target
 
 
+def test_a_name_stands_for_a_type_in_class_statements_only() -> None:
+    named: Any = Pointer["Vec"]
+    with emheap.wrap_buffer(bytearray(512)) as heap, heap.alloc(Vec, x=1, y=2) as vec:
+        with heap.alloc(named, vec.address) as pointer:
+            words = "^Vec is a name; outside of a class statement give the type$"
+            with pytest.raises(NameError, match=words):
+                _ = pointer.value.target
+        with heap.alloc(Pointer[Vec], vec) as pointer:
+            assert pointer.value.target == vec
+
+
 def test_the_type_of_a_structure_is_a_kind_too(heap: Any) -> None:
     """It is a class made for the heap; what is meant is the one that was declared."""
     with heap.alloc(Vec, x=1, y=2) as vec:

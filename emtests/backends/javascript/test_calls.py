@@ -20,7 +20,10 @@ from emheap import (
     load_wasm,
 )
 from emheap.backends.javascript import make_grow
+from emheap.javascript import bridge
 from emtests.backends.javascript.buffers import js_object, wasm_memory
+from emtests.calls import ways
+from emtests.calls.declared import Calls
 from emtests.conftest import skip_for_gap
 from emtests.webassembly.guests import open_guest, why_missing
 from emtests.webassembly.modules import SmallModule
@@ -149,6 +152,21 @@ def test_what_a_function_throws(source: str) -> None:
             library.half(1)
     else:
         assert library.add(1, 2) == 3
+
+
+@pytest.mark.parametrize("name", ["same_longlong", "apply_wide"])
+def test_whole_numbers_of_64_bits_need_a_pyodide_that_passes_them(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = ways.WAYS[-1].bind(Calls, ways.open_guest())
+    arguments = (5,) if name == "same_longlong" else (lambda whole, real: whole, 5)
+    monkeypatch.setattr(bridge, "JsBigInt", None)  # as it is before Pyodide 314
+    words = (
+        "^a 64-bit integer or address goes to WebAssembly as a BigInt, which this release of "
+        "Pyodide cannot pass; Pyodide 314 can$"
+    )
+    with pytest.raises(NotSupportedError, match=words):
+        getattr(calls, name)(*arguments)
 
 
 # Sources

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any
 
 import js
@@ -74,3 +75,15 @@ def test_a_reference_is_a_pointer_in_its_own_memory() -> None:
             with pytest.raises(emheap.NotAllocatedError, match="reference of another heap"):
                 pointers[0] = wrong
             wrong.free()
+
+
+def test_a_pointer_of_ctypes_is_no_address_in_another_memory() -> None:
+    number = ctypes.c_int32(5)
+    guest = open_guest("guest32")
+    wild: Any = guest.heap
+    words = "^a pointer of this process says nothing about the .*: pass an address in it$"
+    for pointer in (ctypes.pointer(number), ctypes.byref(number)):
+        with pytest.raises(TypeError, match=words):
+            wild.read_int32(pointer)
+    with guest.heap.alloc(int32, 6) as ref:
+        assert guest.heap.read_int32(ref.address) == 6
