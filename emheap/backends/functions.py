@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from emheap.calls.linker import TrapReport
 
 __all__ = [
+    "PINNED",
     "AllocatorChoice",
     "Function",
     "allocator_exports",
+    "check_bare_memory",
     "make_allocator",
     "missing_function",
     "pages_refusal",
@@ -43,6 +45,22 @@ class AllocatorChoice(NamedTuple):
             check_choice(getattr(self, name), name, (True, False))
         return self
 
+    def on_bare_memory(self) -> AllocatorChoice:
+        """The choice for a memory alone, which has no exports to name: two functions, or pages.
+
+        Raises TypeError where one function is given, or a name.
+        """
+        pair = (self.malloc, self.free)
+        if self.wrap_only or all(map(callable, pair)):
+            return self
+        if pair not in (("malloc", "free"), (None, None)):
+            raise TypeError(
+                f"a bare memory has no exports, so malloc={self.malloc!r:.60} and "
+                f"free={self.free!r:.60} must both be functions, or both be left out to have "
+                "blocks in pages that are added to it"
+            )
+        return self._replace(malloc=None, free=None)
+
     def parameters(self, what: str) -> list[str]:
         """What the heap passes to one of the two functions."""
         names = ["size"] if what == "malloc" else ["address", "size"][: 1 + self.sized_free]
@@ -58,6 +76,14 @@ class Function(NamedTuple):
     call: Callable[..., Any]
     takes: int | None
     """How many arguments it takes; None where that cannot be known."""
+
+
+def check_bare_memory(memory: Any, named: Any) -> None:
+    """Raise TypeError for what `memory=` says beside a bare memory, unless that is itself."""
+    if named != "memory" and named is not memory and named != memory:
+        raise TypeError(
+            f"a bare memory is the heap's memory itself: leave out memory={named!r:.60}"
+        )
 
 
 def wrong_type(what: str, value: Any) -> TypeError:
@@ -120,7 +146,7 @@ def make_allocator(
 
     Raises NotSupportedError for functions that cannot be called as the heap would.
     """
-    if malloc.name in _PINNED and malloc.takes == 2:
+    if malloc.name in PINNED and malloc.takes == 2:
         raise NotSupportedError(_advice(malloc, free))
     for what, function in (("malloc", malloc), ("free", free)):
         parameters = choice.parameters(what)
@@ -148,14 +174,14 @@ _CONVENTIONS = {
     (2, 3): "if {malloc} takes an alignment after the size, and {free} both after the address, as "
     "wasm-bindgen's functions do, pass sized_free=True, aligned=True",
 }
-_PINNED = ("__new", "__alloc")
+PINNED = ("__new", "__alloc")
 """AssemblyScript's: of a size and the number of a class, which looks like an alignment."""
 
 
 def _advice(malloc: Function, free: Function) -> str:
     """How to have two functions called as they take their arguments."""
     names = {"malloc": repr(malloc.name), "free": repr(free.name)}
-    if malloc.name in _PINNED:
+    if malloc.name in PINNED:
         return (
             f"{names['malloc']} is AssemblyScript's, whose garbage collector frees what is not "
             "pinned: pass functions, malloc=lambda size: pin(new(size, 1)), free=unpin"
@@ -199,12 +225,15 @@ def pages_refusal(names: list[str]) -> NotSupportedError:
     )
 
 
-def missing_function(what: str, name: str, names: Iterable[str]) -> str:
-    """What to do where a module, which exports `names`, does not export its `what`."""
+def missing_function(what: str, name: str, names: Iterable[str], *, pages: bool = True) -> str:
+    """What to do where a module, which exports `names`, does not export its `what`.
+
+    Without `pages` the heap cannot have pages of its own.
+    """
     cures = [f"link it with -Wl,--export={name}", f"name another function as {what}="]
     theirs = allocator_exports(names)
     if theirs:
         cures[-1] += f" (its {', '.join(theirs):.200} may belong to an allocator)"
-    else:
+    elif pages:
         cures.append("pass malloc=None, free=None if no code in the module ever allocates")
     return f"{', '.join(cures)}, or pass wrap_only=True for a heap that allocates nothing"

@@ -16,9 +16,11 @@ from emheap.allocators.pages import PageAllocator
 from emheap.allocators.pool import PoolAllocator
 from emheap.allocators.wrap_only import WrapOnlyAllocator
 from emheap.backends.functions import (
+    PINNED,
     AllocatorChoice,
     Function,
     allocator_exports,
+    check_bare_memory,
     make_allocator,
     missing_function,
     pages_refusal,
@@ -43,7 +45,7 @@ from emheap.javascript.exports import (
     memory_in,
     parameter_count,
 )
-from emheap.javascript.own_module import is_own_buffer
+from emheap.javascript.own_module import is_own_buffer, is_own_module
 from emheap.javascript.trampolines import fits_type, is_exported_function, type_of_function
 from emheap.memories.base import PollingMode
 from emheap.memories.javascript import JavaScriptMemory
@@ -156,7 +158,9 @@ def _following_replacement(mode: PollingMode) -> PollingMode:
 
 
 def open_module(module: Any, memory: Any, choice: AllocatorChoice, options: Options) -> HeapManager:
-    """The heap of another Emscripten module; see `emheap.wrap_emscripten_module_heap`."""
+    """The heap of an Emscripten module; see `emheap.wrap_emscripten_module_heap`."""
+    if is_own_module(module):
+        return _open_own_module(module, memory, choice, options)
     owner = _find_module(module, memory, choice)
     _check_ready(owner)
     get_buffer, found = _module_memory(owner, memory)
@@ -172,9 +176,19 @@ def open_module(module: Any, memory: Any, choice: AllocatorChoice, options: Opti
     return HeapManager(opened, allocator, options, _linker_opener(opened, owner, instance))
 
 
+def _open_own_module(
+    module: Any, memory: Any, choice: AllocatorChoice, options: Options
+) -> HeapManager:
+    if memory is not None:
+        raise TypeError("Pyodide's own module has a memory of its own: leave out memory=")
+    own = ProcessMemory()
+    allocator = _module_allocator(module, choice, own.pointer_size)
+    return HeapManager(own, allocator, options, open_own_linker)
+
+
 def _find_module(module: Any, memory: Any, choice: AllocatorChoice) -> Any:
     """The object that has the memory: the one given, or a member that alone looks like one."""
-    _check_module(module)
+    _check_module(module, memory)
     if memory is not None or find_buffer_source(module) is not None:
         return module
     members = [data_member(module, name) for name in member_modules(module)]
@@ -190,12 +204,17 @@ def _has_functions(module: Any, choice: AllocatorChoice) -> bool:
     )
 
 
-def _check_module(module: Any) -> None:
+def _check_module(module: Any, memory: Any) -> None:
     kind = tag_of(module)
     # Old builds have a `then` of their own, with which they only say that they are ready.
     awaitable = hasattr(type(module), "__await__") and data_member(module, "_malloc") is None
-    if kind == "Promise" or (awaitable and find_buffer_source(module) is None):
-        raise TypeError("the module is a Promise: await what its factory returned, and pass that")
+    given = isinstance(module, JsProxy) and memory is not None
+    if kind == "Promise" or (awaitable and not given and find_buffer_source(module) is None):
+        raise TypeError(
+            "the module is a Promise: await what its factory returned, and pass that; where that "
+            "never ends, the module is an old one with a `then` of its own: call the factory in "
+            "JavaScript, and delete that member there"
+        )
     if kind in ("Function", "AsyncFunction") and find_buffer_source(module) is None:
         raise TypeError("the module is a function: call its factory, and pass what that gives")
     if not isinstance(module, JsProxy):
@@ -265,8 +284,7 @@ def _has_webassembly(module: Any, choice: AllocatorChoice) -> bool:
         # Emscripten's wrappers give way to the export at their first call. C's free(NULL) does
         # nothing.
         adapt_function(free)(0)
-    values = (data_member(module, name) for name in data_names(module))
-    return any(_is_javascript(value) and is_exported_function(value) for value in values)
+    return any(_is_export(data_member(module, name)) for name in data_names(module))
 
 
 def _module_allocator(module: Any, choice: AllocatorChoice, pointer_size: int) -> Allocator:
@@ -345,6 +363,7 @@ def open_instance(
     """The heap of a plain WebAssembly module; see `emheap.wrap_wasm_instance`."""
     exports = _exports_of(instance, memory)
     if exports is None:
+        check_bare_memory(instance, memory)
         checked = instance
     elif isinstance(memory, (JsProxy, CapturedMemory)):
         checked = _check_memory(memory)
@@ -387,8 +406,7 @@ def _exports_of(instance: Any, memory: Any) -> Any:
         return None
     if kind == "WebAssembly.Instance":
         return instance.exports
-    has_memory = isinstance(instance, JsProxy) and memory_in(instance) is not None
-    if kind in ("Object", "Module") and (has_memory or not isinstance(memory, str)):
+    if kind in ("Object", "Module") and (not isinstance(memory, str) or _has_exports(instance)):
         return instance
     raise TypeError(
         "instance must be a WebAssembly.Instance, its exports or a bare Memory, not "
@@ -396,13 +414,23 @@ def _exports_of(instance: Any, memory: Any) -> Any:
     )
 
 
+def _has_exports(owner: Any) -> bool:
+    """Whether an object has a memory or a function of a WebAssembly module."""
+    values = (data_member(owner, name) for name in data_names(owner))
+    return memory_in(owner) is not None or any(map(_is_export, values))
+
+
+def _is_export(value: Any) -> bool:
+    return _is_javascript(value) and is_exported_function(value)
+
+
 def _instance_allocator(
     exports: Any, memory: Any, choice: AllocatorChoice, pointer_size: int
 ) -> Allocator:
     if choice.wrap_only:
         return WrapOnlyAllocator()
-    if exports is None and not callable(choice.malloc):
-        choice = choice._replace(malloc=None, free=None)
+    if exports is None:
+        choice = choice.on_bare_memory()
     if choice.malloc is None and choice.free is None:
         names = [] if exports is None else allocator_exports(data_names(exports))
         if names:
@@ -417,7 +445,8 @@ def _instance_allocator(
 
 def _instance_function(exports: Any, what: str, value: Any, pointer_size: int) -> Function:
     if callable(value):
-        return _given(what, value, pointer_size)
+        names = (name for name in PINNED if exports and data_member(exports, name) == value)
+        return _given(what, value, pointer_size, next(names, ""))
     if not isinstance(value, str):
         raise wrong_type(what, value)
     function = _export(exports, value, what)

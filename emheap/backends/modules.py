@@ -108,7 +108,8 @@ def wrap_emscripten_module_heap(
         )
     from emheap.javascript.own_module import is_own_module
 
-    if is_own_module(module):
+    usual = wrap_only or choice == AllocatorChoice("_malloc", "_free")
+    if is_own_module(module) and memory is None and usual:
         allocator = WrapOnlyAllocator() if wrap_only else PoolAllocator(own_allocator())
         return HeapManager(ProcessMemory(), allocator, checked, open_own_linker)
     from emheap.backends.javascript import open_module
@@ -130,7 +131,8 @@ def wrap_wasm_instance(
     where the module runs in wasmtime, ``(store, instance)``.
 
     Instead of the instance, its exports may be passed, which is what wasm-bindgen returns, or a
-    bare memory: blocks are then allocated in pages that the heap adds to it. In a function that
+    bare memory: blocks are then allocated in pages that the heap adds to it, unless `malloc` and
+    `free` are functions. In a function that
     wasmtime calls with its ``Caller``, ``(caller)`` is the heap of the calling module; it may be
     used until the function returns, and raises ValueError afterwards.
 
@@ -146,7 +148,8 @@ def wrap_wasm_instance(
         wrap_wasm_instance(instance, malloc=lambda size: pin(new(size, 1)), free=unpin)
 
     the last of them AssemblyScript's, with its exports ``__new``, ``__pin`` and ``__unpin``:
-    what is not pinned, its garbage collector frees.
+    what is not pinned, its garbage collector frees. ``__new`` itself takes two numbers as well, and
+    is refused as `malloc` where the exports show which function it is; a bare memory shows none.
 
     With ``wrap_only=True`` the heap reads, writes and wraps, and allocates nothing. With
     ``malloc=None, free=None`` blocks are allocated in pages that the heap adds to the memory.

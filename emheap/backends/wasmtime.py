@@ -11,9 +11,11 @@ from emheap.allocators.pages import PageAllocator
 from emheap.allocators.pool import PoolAllocator
 from emheap.allocators.wrap_only import WrapOnlyAllocator
 from emheap.backends.functions import (
+    PINNED,
     AllocatorChoice,
     Function,
     allocator_exports,
+    check_bare_memory,
     make_allocator,
     missing_function,
     pages_refusal,
@@ -75,7 +77,7 @@ def open_wasmtime_heap(
             "wrap_wasm_instance() needs wasmtime on native Python: pip install wasmtime"
         ) from None
     module = _find_module(parts)
-    found = _find_memory(module, memory) if module.memory is None else module.memory
+    found = _find_memory(module, memory)
     if not module.is_caller:
         opened = open_wasmtime_memory(module.store, found)
     elif isinstance(found, wasmtime.Memory):
@@ -153,6 +155,9 @@ def _store_id(handle: Any) -> int:
 def _find_memory(module: _Module, memory: Any) -> Any:
     import wasmtime
 
+    if module.memory is not None:
+        check_bare_memory(module.memory, memory)
+        return module.memory
     kinds = wasmtime.Memory, wasmtime.SharedMemory
     if isinstance(memory, kinds):
         _check_owner(module.store, memory, "the memory")
@@ -179,8 +184,8 @@ def _find_allocator(
 ) -> Allocator:
     if choice.wrap_only:
         return WrapOnlyAllocator()
-    if module.memory is not None and not callable(choice.malloc):
-        choice = choice._replace(malloc=None, free=None)
+    if module.memory is not None:
+        choice = choice.on_bare_memory()
     if choice.malloc is None and choice.free is None:
         return _page_allocator(module, memory)
     malloc = _find_function(module, "malloc", choice, pointer_size)
@@ -199,7 +204,7 @@ def _find_function(
 
     given = choice.malloc if what == "malloc" else choice.free
     if isinstance(given, str):
-        cure = missing_function(what, given, module.names)
+        cure = missing_function(what, given, module.names, pages=not module.is_caller)
         return _check_function(
             module,
             what,
@@ -209,10 +214,22 @@ def _find_function(
         )
     if isinstance(given, wasmtime.Func):
         _check_owner(module.store, given, f"the function given as {what}")
-        return _check_function(module, what, what, given, pointer_size)
+        return _check_function(
+            module, what, _exported_name(module, what, given), given, pointer_size
+        )
     if callable(given):
         return Function(what, _reporting(what, given), None)
     raise wrong_type(what, given)
+
+
+def _exported_name(module: _Module, what: str, function: wasmtime.Func) -> str:
+    """The name to check a function by: AssemblyScript's, where the exports show that it is that."""
+    handle = bytes(vars(function)["_func"])
+    for name in PINNED:
+        export = module.exports.get(name)
+        if export is not None and bytes(vars(export).get("_func", b"")) == handle:
+            return name
+    return what
 
 
 def _check_function(
@@ -260,9 +277,10 @@ def _page_allocator(module: _Module, memory: Any) -> PoolAllocator:
         raise pages_refusal(names)
     store = module.store
     if module.is_caller:
+        cure = "name" if module.memory is None else "pass"
         raise NotSupportedError(
             "the heap of a Caller cannot be given pages of its own, which would be lost when the "
-            "call ends: name the functions of the module's allocator as malloc= and free=, or "
+            f"call ends: {cure} the functions of the module's allocator as malloc= and free=, or "
             "pass wrap_only=True for a heap that allocates nothing"
         )
     shared = not isinstance(memory, wasmtime.Memory)

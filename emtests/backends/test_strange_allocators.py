@@ -52,7 +52,7 @@ def open_wasm_bindgen(stranger: Stranger, **options: Any) -> HeapManager:
 def open_assemblyscript(stranger: Stranger, **options: Any) -> HeapManager:
     exports = stranger.exports
     if IN_PYODIDE:
-        new, pin, unpin = (stranger.function(name) for name in ("__new", "__pin", "__unpin"))
+        new, pin, unpin = (stranger.member(name) for name in ("__new", "__pin", "__unpin"))
         return emheap.wrap_wasm_instance(
             *stranger.parts, malloc=lambda size: pin(new(size, 1)), free=unpin, **options
         )
@@ -203,7 +203,7 @@ def refusal(stranger: Stranger, **choice: Any) -> str:
     return str(caught.value)
 
 
-RUST_NAMES = {"malloc": "alloc", "free": "dealloc"}
+RUST_NAMES: dict[str, Any] = {"malloc": "alloc", "free": "dealloc"}
 BINDGEN_NAMES = {"malloc": "__wbindgen_malloc", "free": "__wbindgen_free"}
 PINNING = {"malloc": "__new", "free": "__unpin"}
 
@@ -235,6 +235,66 @@ def test_assemblyscripts_functions_are_not_taken_for_malloc() -> None:
             "'__new' is AssemblyScript's, whose garbage collector frees what is not pinned: pass "
             "functions, malloc=lambda size: pin(new(size, 1)), free=unpin"
         ) in words
+
+
+def test_assemblyscripts_functions_are_known_without_their_names() -> None:
+    stranger = open_stranger(ASSEMBLYSCRIPT)
+    new, unpin = stranger.member("__new"), stranger.member("__unpin")
+    for free in (unpin, "__unpin"):
+        for aligned in (False, True):
+            words = refusal(stranger, malloc=new, free=free, aligned=aligned)
+            assert words.startswith("'__new' is AssemblyScript's, whose garbage collector frees")
+
+
+def with_bare_memory(stranger: Stranger) -> tuple[Any, ...]:
+    return (*stranger.parts[:-1], stranger.member("memory"))
+
+
+def test_a_bare_memory_with_functions() -> None:
+    stranger = open_stranger(RUST)
+    functions: dict[str, Any] = {
+        "malloc": stranger.member("alloc"),
+        "free": stranger.member("dealloc"),
+    }
+    parts = with_bare_memory(stranger)
+    heap = emheap.wrap_wasm_instance(*parts, **functions, sized_free=True)
+    with heap.alloc_array(uint8, 300):
+        assert stranger.call("live") == 300
+    assert stranger.call("live") == 0
+    with pytest.raises(NotSupportedError, match=r"would be called with 1 \(address\).*sized_free="):
+        emheap.wrap_wasm_instance(*parts, **functions)
+
+
+def test_a_bare_memory_has_no_exports_to_name() -> None:
+    stranger = open_stranger(RUST)
+    parts = with_bare_memory(stranger)
+    malloc, free = stranger.member("alloc"), stranger.member("dealloc")
+    halves = ({"malloc": malloc}, {"free": free}, {"malloc": malloc, "free": "dealloc"})
+    wrong: list[Any] = [*halves, RUST_NAMES, {"malloc": None}, {"free": None}]
+    for names in wrong:
+        with pytest.raises(
+            TypeError, match=r"a bare memory has no exports, so malloc=.* both be f"
+        ):
+            emheap.wrap_wasm_instance(*parts, **names)
+        emheap.wrap_wasm_instance(*parts, **names, wrap_only=True)
+    for other in ("memory2", malloc, None):
+        with pytest.raises(TypeError, match="is the heap's memory itself: leave out memory="):
+            emheap.wrap_wasm_instance(*parts, memory=other)
+    for same in ("memory", parts[-1]):
+        emheap.wrap_wasm_instance(*parts, memory=same, wrap_only=True)
+
+
+def test_exports_that_lack_their_memory() -> None:
+    stranger = open_stranger(RUST)
+    functions = stranger.without_memory("alloc", "dealloc")
+    parts = (*stranger.parts[:-1], functions)
+    with pytest.raises(NotSupportedError, match="not export 'memory', its memory; it exports all"):
+        emheap.wrap_wasm_instance(*parts, **RUST_NAMES, sized_free=True)
+    heap = emheap.wrap_wasm_instance(
+        *parts, memory=stranger.member("memory"), **RUST_NAMES, sized_free=True
+    )
+    with heap.alloc_array(int32, [1, 2, 39]) as ref:
+        assert stranger.call("sum", ref.address, 3) == 42
 
 
 def test_flags_that_are_too_many_are_named() -> None:

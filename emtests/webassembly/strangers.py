@@ -31,8 +31,12 @@ class Stranger:
     collects = False
     """Whether what was freed comes back when its collector is called, and not before."""
 
-    def function(self, name: str) -> Any:
-        """An export, as whatever runs it calls it."""
+    def member(self, name: str) -> Any:
+        """An export, as whatever runs it has it."""
+        raise NotImplementedError
+
+    def without_memory(self, *names: str) -> Any:
+        """An object like that of the exports, with those of these names alone."""
         raise NotImplementedError
 
     def call(self, name: str, *numbers: int) -> int:
@@ -52,8 +56,11 @@ class WasmtimeStranger(Stranger):
         self.parts = (store, instance)
         self.exports = instance.exports(store)
 
-    def function(self, name: str) -> Any:
+    def member(self, name: str) -> Any:
         return self.exports[name]
+
+    def without_memory(self, *names: str) -> Any:
+        return {name: self.exports[name] for name in names}
 
     def call(self, name: str, *numbers: int) -> int:
         result = self.exports[name](self.parts[0], *numbers)
@@ -75,8 +82,13 @@ class JavaScriptStranger(Stranger):
         self.parts = (instance,)
         self.exports = instance.exports
 
-    def function(self, name: str) -> Any:
+    def member(self, name: str) -> Any:
         return getattr(self.exports, name)
+
+    def without_memory(self, *names: str) -> Any:
+        import js
+
+        return js.Object.fromEntries([[name, self.member(name)] for name in names])
 
     def call(self, name: str, *numbers: int) -> int:
         result = getattr(self.exports, name)(*numbers)

@@ -6,6 +6,7 @@ from typing import Any
 
 import emtests_modules
 import js
+import pyodide_js
 import pytest
 from pyodide.code import run_js
 from pyodide.ffi import JsException
@@ -212,12 +213,34 @@ def test_no_pages_are_added_to_a_modules_memory(exports: Any) -> None:
     wrap_module(module, malloc=None, free=None, wrap_only=True).write_int32(64, 5)
 
 
+OLD = """(e) => {
+    const module = {wasmMemory: e.memory, ...functions(e), then(resolve) { resolve(module); }};
+    return {module, factory: () => module};
+}"""
+"""A module of an older Emscripten, whose `then` says that it is ready, and by itself again."""
+
+
 def test_a_module_with_a_then_of_its_own(exports: Any) -> None:
-    module = shape(SHAPES["wasmMemory"], exports)
-    module.then = run_js("(resolve) => { resolve(5); }")
+    module = shape(OLD, exports).module
+    assert hasattr(type(module), "__await__")
     check_heap(wrap_module(module), exports.memory)
+    captured = run_js("({module: {then(resolve) { resolve(5); }}})").module
+    functions = {"malloc": exports.malloc, "free": exports.free}
+    check_heap(wrap_module(captured, memory=exports.memory, **functions), exports.memory)
     with pytest.raises(TypeError, match="is a Promise: await what its factory returned"):
-        wrap_module(run_js("({then(resolve) { resolve(5); }})"))
+        wrap_module(captured)
+
+
+def test_a_module_that_python_takes_for_a_promise(exports: Any) -> None:
+    source = OLD.replace("resolve(module)", "setTimeout(() => { delete module.then; resolve(); })")
+    old = shape(source, exports)
+    promise = old.factory()  # Python would await it, and in `OLD` for ever
+    words = "where that never ends, .* call the factory in JavaScript, and delete that member there"
+    for memory in ({}, {"memory": exports.memory}):
+        with pytest.raises(TypeError, match=words):
+            wrap_module(promise, **memory)
+    called = run_js("(factory) => { const made = factory(); delete made.then; return made; }")
+    check_heap(wrap_module(called(shape(OLD, exports).factory)), exports.memory)
 
 
 LOADING = """(exports) => {
@@ -399,6 +422,27 @@ def test_what_is_no_instance(instance: Any) -> None:
             wrap_instance(wrong)
     with pytest.raises(TypeError, match=r"takes, in Pyodide, a WebAssembly\.Instance alone"):
         wrap_instance(instance, instance)
+
+
+def test_pyodides_own_module_takes_functions_too() -> None:
+    own = pyodide_js._module
+    with emheap.open().alloc_array(int32, 2000) as room:
+        freed: list[int] = []
+        heap = wrap_module(own, malloc=lambda size: room.address, free=freed.append)
+        with heap.alloc_array(int32, range(2000)) as ref:
+            assert ref.address == room.address
+            assert ref.view[2] == room[2] == 2
+        assert freed == [room.address]
+    for wrong, words in (
+        ({"memory": wasm_memory()}, "has a memory of its own: leave out memory="),
+        ({"malloc": 5}, "malloc must be the name of an export or a function, not 5"),
+    ):
+        with pytest.raises(TypeError, match=words):
+            wrap_module(own, **wrong)
+    with pytest.raises(NotSupportedError, match=r"be the module's free: .* leave out s"):
+        wrap_module(own, malloc=lambda size: 0, sized_free=True)
+    with pytest.raises(NotSupportedError, match="the module does not export _unknown"):
+        wrap_module(own, malloc="_unknown")
 
 
 def test_exports_are_an_instance(instance: Any) -> None:
