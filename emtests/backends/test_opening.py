@@ -14,8 +14,13 @@ import pytest
 import emheap
 from emheap import (
     BumpAllocator,
+    CountingAllocator,
+    DebugAllocator,
     FreeListAllocator,
+    FunctionsAllocator,
+    LibcAllocator,
     Pointer,
+    PoolAllocator,
     Struct,
     float64,
     int32,
@@ -25,6 +30,7 @@ from emheap import (
     wchar,
 )
 from emheap._util.platform import c_runtime
+from emheap.javascript.own_module import module_functions
 from emtests.conftest import skip_for_gap
 from emtests.heaps import IN_PYODIDE
 
@@ -67,6 +73,30 @@ def test_two_heaps_at_home_are_separate() -> None:
         second.free(ref.address)
     assert second.wrap(int32, ref.address).value == 5
     ref.free()
+
+
+def test_the_allocators_that_heaps_come_with() -> None:
+    """As the documentation's table of allocators says; those of modules are in their own tests."""
+    own: type = LibcAllocator
+    if IN_PYODIDE and module_functions() is not None:
+        own = FunctionsAllocator
+    functions = FreeListAllocator(16, 4096)
+    behind_a_callback = emheap.create_wasm_heap_manager(
+        lambda: bytearray(4096), functions.allocate, functions.free
+    )
+    for heap, kinds in (
+        (emheap.open(debug=False), [PoolAllocator, own]),
+        (emheap.open(debug=True), [DebugAllocator, PoolAllocator, own]),
+        (emheap.open(debug=False, count_allocations=True), [CountingAllocator, PoolAllocator]),
+        (emheap.wrap_buffer(bytearray(64), debug=False), [FreeListAllocator]),
+        (behind_a_callback, [FunctionsAllocator]),
+    ):
+        found: list[type] = []
+        allocator: Any = heap.allocator
+        while allocator is not None:
+            found.append(type(allocator))
+            allocator = getattr(allocator, "_allocator", None)
+        assert found[: len(kinds)] == kinds
 
 
 BUFFERS: dict[str, Any] = {

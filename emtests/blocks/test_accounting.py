@@ -133,6 +133,9 @@ def test_without_tracking_nothing_is_known(open_heap: OpenHeap) -> None:
         with pytest.raises(emheap.NotSupportedError, match="with track_allocations=True"):
             call()
     assert "not tracking" in repr(heap)
+    # With a table it is refused, for a block has one owner.
+    second = heap.adopt(int32, ref.address, 5)
+    second.detach()
     heap.free(ref)
     assert ref.is_freed
 

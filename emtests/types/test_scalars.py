@@ -14,6 +14,7 @@ from emheap import (
     Arena,
     HeapManager,
     clamped_uint8,
+    float16,
     float32,
     float64,
     int16,
@@ -300,6 +301,9 @@ def test_float32_rounds_to_even_and_refuses_what_would_become_infinite(
     assert ref.value == 3.4028234663852886e38
     ref.value = 1e-46
     assert ref.value == 0.0
+    # So do the other two, of which one has fewer digits, and one fewer than an integer.
+    assert scratch.alloc(float16, 0.1).value == 0.0999755859375
+    assert scratch.alloc(float64, 2**53 + 1).value == 2.0**53
     for value in (INFINITE_AS_FLOAT32, -INFINITE_AS_FLOAT32, 1e39, -1e300, 10**39):
         words = "does not fit float32, whose largest value is 3.4028234663852886e"
         check_refused(heap, scratch, float32, value, emheap.ValueOutOfRangeError, words)

@@ -85,7 +85,29 @@ def test_js_view_is_made_anew_after_growth(heap: HeapManager, memory: Any) -> No
         before = ref.js_view
         memory.grow(1)
         assert len(before) == 0
-        assert list(ref.js_view) == [1, 2, 3]
+        assert run_js("(array) => array[1]")(before) is None  # undefined
+        run_js("(array) => { array[1] = 7; }")(before)  # lost
+        assert list(ref.js_view) == ref[:] == [1, 2, 3]
+
+
+def test_js_view_of_a_shared_memory_stays_after_growth() -> None:
+    memory = wasm_memory(shared=True)
+    heap = emheap.wrap_wasm_instance(memory)
+    with heap.alloc_array(emheap.int32, [1, 2, 3]) as ref:
+        before = ref.js_view
+        memory.grow(1)
+        set_item(before, 1, 7)
+        assert ref[:] == list(before) == [1, 7, 3]
+
+
+def test_js_view_is_on_bytes_that_may_be_anothers_when_the_block_was_freed(
+    heap: HeapManager,
+) -> None:
+    ref = heap.alloc_array(emheap.int32, [1, 2, 3])
+    view, address = ref.js_view, ref.address
+    ref.free()
+    heap.memory.write_bytes(address, b"\7")
+    assert view[0] == 7
 
 
 def test_js_view_has_a_length_of_its_own() -> None:

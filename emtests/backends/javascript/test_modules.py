@@ -79,6 +79,23 @@ def test_the_spectrum_moves_from_one_module_to_the_other() -> None:
         assert list(source) == [0.5, 0.0, 3.0]
 
 
+def test_bytes_that_go_from_one_module_to_the_other_stay_in_javascript(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first = emheap.wrap_emscripten_module_heap(emtests_modules.pffft)
+    second = emheap.wrap_emscripten_module_heap(emtests_modules.kissfft)
+    with (
+        first.alloc_array(uint8, bytes(range(256))) as source,
+        second.alloc_array(uint8, 256) as to,
+    ):
+        with monkeypatch.context() as without:
+            for memory in (first.memory, second.memory):
+                for name in ("read_bytes", "write_bytes", "lend", "elements"):
+                    without.setattr(type(memory), name, None)
+            first.copy_to(second, source, to)
+        assert bytes(to) == bytes(range(256))
+
+
 def test_harfbuzz_reads_what_python_stores() -> None:
     module = emtests_modules.harfbuzz
     heap = emheap.wrap_emscripten_module_heap(module)

@@ -325,6 +325,7 @@ def test_growth_of_a_module_that_is_javascript() -> None:
         name: (heap.alloc_array(int32, [1, 2, 3]), heap.alloc(emheap.utf8, "abc"))
         for name, heap in heaps.items()
     }
+    shown = {name: numbers.js_view for name, (numbers, _) in kept.items()}
     before = opus.HEAPU8.buffer
     theirs = opus._malloc(before.byteLength)
     assert opus.HEAPU8.buffer != before
@@ -333,6 +334,8 @@ def test_growth_of_a_module_that_is_javascript() -> None:
         numbers, text = kept[name]
         opus.HEAP32[numbers.address >> 2] = 77
         assert numbers[0] == heap.read_int32(numbers.address) == numbers[:][0] == 77, name
+        assert [*shown[name]] == [1, 2, 3]  # the old bytes
+        assert [*numbers.js_view] == [77, 2, 3]
         numbers[1] = 78
         assert opus.HEAP32[(numbers.address >> 2) + 1] == 78, name
         text.value = "xyz"
