@@ -275,8 +275,7 @@ class BlockTable(Messages, Locked):
             self.give_back(layout, address)
             raise
         if isinstance(source, Region) and source.closed:  # by another thread, meanwhile
-            if self.is_live(block):
-                problem_of(partial(self.release, block, site))
+            problem_of(partial(self.release_if_live, block, site))
             raise self.use_after_free(block)
         return block
 
@@ -306,19 +305,30 @@ class BlockTable(Messages, Locked):
 
     # Freeing
 
-    def release(self, block: Block, site: Site, before: Callable[[], None] | None = None) -> None:
+    def release(self, block: Block, site: Site) -> None:
         """Free a block: by its reference, its address, or the collector.
+
+        Raises DoubleFreeError, or NotAllocatedError of a block that is another program's.
+        """
+        if not self.release_if_live(block, site):
+            raise self.refusal(block)
+
+    def release_if_live(
+        self, block: Block, site: Site, before: Callable[[], None] | None = None
+    ) -> bool:
+        """Free a block, unless it was freed already; gives whether this freed it.
 
         `before` is called once no reference reaches the bytes, while they are there still.
         """
         _, address, layout, _, _ = block
         if not self.is_live(block):
-            raise self.refusal(block)
+            return False
         self.check_not_lent(block)
         spare = layout.spare
         if spare is not None and len(spare) >= layout.most_spare:
             layout.source.shrink(layout.byte_size or 1)
-        self.retire(block, site, self.refusal)
+        if not self.retire(block, site):
+            return False
         try:
             if before is not None:
                 before()
@@ -328,21 +338,26 @@ class BlockTable(Messages, Locked):
             self.restore(block)
             raise
         if spare is None:
-            try:
-                self.give_back(layout, address)
-            except layout.source.refusals:
-                self.restore(block)
-                raise
+            self._give_back_retired(block)
+        return True
+
+    def _give_back_retired(self, block: Block) -> None:
+        _, address, layout, _, _ = block
+        try:
+            self.give_back(layout, address)
+        except layout.source.refusals:
+            self.restore(block)
+            raise
 
     @_exclusive
-    def retire(self, block: Block, site: Site, refusal: Callable[[Block], Exception]) -> None:
+    def retire(self, block: Block, site: Site) -> bool:
         """Take a block out of its table and end all references to it; its bytes stay allocated.
 
-        Raises what `refusal` gives if another thread was faster, and BufferInUseError, having
-        changed nothing, if something uses the bytes.
+        Gives False, having changed nothing, if another thread was faster. Raises BufferInUseError,
+        having changed nothing, if something uses the bytes.
         """
         if not self.claim(block):
-            raise refusal(block)
+            return False
         try:
             self._end_references(block, site)
         except (BufferError, MemoryError):
@@ -352,6 +367,7 @@ class BlockTable(Messages, Locked):
             self.record_freed(block, site)
         except MemoryError:
             pass  # it is for messages only
+        return True
 
     def release_together(self, blocks: list[Block], site: Site) -> None:
         """Free blocks, the first one first: all of them, or none if one of them is in use."""
@@ -360,7 +376,8 @@ class BlockTable(Messages, Locked):
         try:
             for block in blocks:
                 self.check_not_lent(block)
-                self.retire(block, site, self.refusal)
+                if not self.retire(block, site):
+                    raise self.refusal(block)
                 retired.append(block)
             for number in range(len(blocks)):
                 _, address, layout, _, _ = blocks[number]
@@ -402,7 +419,7 @@ class BlockTable(Messages, Locked):
         self.inner.pop(block[1], None)
         for inner in list(self.inner.values()):
             if block[1] <= inner[1] < end_of(block) and self.is_live(inner):
-                self.retire(inner, site, self.refusal)
+                self.retire(inner, site)
 
     def restore(self, block: Block) -> None:
         """Make a block live again that left its table."""
@@ -476,10 +493,9 @@ class BlockTable(Messages, Locked):
         for part, noted in (blocks[_REMEMBERED:], False), (blocks[:_REMEMBERED], True):
             rest = reversed(part)
             while (block := self._release_pooled(rest, site, noted)) is not None:
-                if self.is_live(block):
-                    problem = problem_of(partial(self.release, block, site))
-                    if problem is not None:
-                        problems.append(problem)
+                problem = problem_of(partial(self.release_if_live, block, site))
+                if problem is not None:
+                    problems.append(problem)
         self._trim_history()
         return problems
 

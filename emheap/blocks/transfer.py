@@ -39,7 +39,8 @@ def detach(block: Block, site: Site) -> int:
             f"lies {padding} bytes inside the allocator's block, which another program's free "
             "would not recognise; allocate it without align="
         )
-    table.retire(block, site, table.use_after_free)
+    if not table.retire(block, site):
+        raise table.use_after_free(block)
     try:
         gone = layout.source.relinquish(address)
     except _refusals(layout):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import atexit
 import sys
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
 from weakref import WeakSet
@@ -117,9 +117,9 @@ class GuardedTable(BlockTable):
             if not self._starts:
                 forget(self)
 
-    def retire(self, block: Block, site: Site, refusal: Callable[[Block], Exception]) -> None:
+    def retire(self, block: Block, site: Site) -> bool:
         with self._lock:
-            super().retire(block, site, refusal)
+            return super().retire(block, site)
 
     def block_containing(self, address: int, size: int) -> Block | None:
         """The live block that `size` bytes from `address` lie in."""

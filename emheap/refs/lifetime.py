@@ -86,12 +86,10 @@ class Holder:
             return
         if finalizing():
             return  # its memory goes with the process
-        owner = block[2].table
-        if owner.is_live(block):
-            try:
-                owner.release(block, (None, 0))
-            except HeapError as error:  # nobody is there to catch it
-                warnings.warn(f"not collected: {error}", ResourceWarning, stacklevel=2)
+        try:
+            block[2].table.release_if_live(block, (None, 0))
+        except HeapError as error:  # nobody is there to catch it
+            warnings.warn(f"not collected: {error}", ResourceWarning, stacklevel=2)
 
 
 def make_ref(cls: Any, block: Block) -> Any:

@@ -12,7 +12,7 @@ from emheap.allocators.base import Allocator
 from emheap.blocks.block import Block, Layout
 from emheap.blocks.region import Region
 from emheap.blocks.transfer import check_changeable
-from emheap.errors import BufferInUseError, DoubleFreeError
+from emheap.errors import BufferInUseError
 from emheap.memories.base import Memory
 from emheap.memories.elements import Pin, pin
 from emheap.refs.base import HeapRef
@@ -40,17 +40,16 @@ def resize(ref: HeapRef[Any], count: int, unit: type[Scalar[Any]], site: Site) -
         ref._copy_pointees(moved)
         # Not before the old block is out of reach: another thread may take a view at any time, and
         # one of each block would let neither of them go.
-        table.release(block, site, partial(ref._hold, moved))
-    except Exception as error:
+        if not table.release_if_live(block, site, partial(ref._hold, moved)):
+            raise table.use_after_free(block)
+    except Exception:
         if ref._block is moved:  # the allocator refused to take the old block back
             ref._hold(table.revival_of(block) or moved)
-        if ref._block is not moved and table.is_live(moved):
+        if ref._block is not moved:
             try:  # noqa: SIM105 (contextlib takes time to import)
-                table.release(moved, site)
+                table.release_if_live(moved, site)
             except BufferInUseError:
                 pass  # a signal handler's exception came while it was pinned: its traceback pins it
-        if isinstance(error, DoubleFreeError):  # another thread freed the old block meanwhile
-            raise table.use_after_free(block) from None
         raise
 
 

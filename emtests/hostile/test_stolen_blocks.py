@@ -16,6 +16,7 @@ from emheap import (
     Arena,
     ArrayRef,
     BufferInUseError,
+    DoubleFreeError,
     HeapManager,
     UseAfterFreeError,
     int32,
@@ -222,6 +223,46 @@ def test_all_blocks_are_freed_at_every_call_of_a_resize(
 
     assert judge_every_moment(kind, contents, prepare) > 4
     assert heap.total_allocated_byte_size == 0
+
+
+ENDS_OF_ALL: dict[str, Callable[[HeapManager, Arena], object]] = {
+    "free_all": lambda heap, arena: heap.free_all(),
+    "the end of a heap": lambda heap, arena: heap.__exit__(None, None, None),
+    "close": lambda heap, arena: heap.close(),
+    "the end of an arena": lambda heap, arena: arena.__exit__(None, None, None),
+}
+
+
+@by_kind
+@pytest.mark.parametrize("end", ENDS_OF_ALL)
+def test_a_block_that_another_thread_frees_meanwhile_is_no_error_at_the_end_of_all(
+    kind: HeapKind, open_heap: OpenHeap, end: str
+) -> None:
+    need_threads()
+    heap = open_heap()
+    moments = 0
+    for moment in moments_of(kind):
+        if heap.is_closed:
+            heap = open_heap()
+        arena = heap.arena()
+        allocate = arena.alloc_array if end == "the end of an arena" else heap.alloc_array
+        others = [allocate(int32, [1, 2], align=64), allocate(int32, [1, 2])]
+        victim = allocate(int32, [3, 4], align=64)
+        struck: list[bool] = []
+
+        def strike(victim: ArrayRef[int] = victim, struck: list[bool] = struck) -> None:
+            struck.append(victim.is_not_freed)
+            with suppress(DoubleFreeError):
+                victim.free()
+
+        with Profiler(moment, strike):
+            ENDS_OF_ALL[end](heap, arena)
+        assert victim.is_freed
+        assert all(other.is_freed for other in others)
+        if not struck:
+            break
+        moments += struck[0]
+    assert moments > 1
 
 
 IN_AN_ARENA: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any], Any]] = {
