@@ -60,7 +60,8 @@ class Struct(StructuredRef[Any], metaclass=StructType):
     ``Point(x=1, y=2)`` one on no heap, a value to be stored in others. Both are read and stored
     field by field; a value that does not fit raises OverflowError or TypeError, naming the field.
     A field with a default (``= field()``) may be left out of either; all may be left out of
-    ``heap.alloc(Point)``, which is all zeros. Two structures are equal if their fields are.
+    ``heap.alloc(Point)``, which is all zeros. Two structures of a kind are equal if their fields
+    are.
 
     Options stand in the class statement: ``pack=1`` limits the alignment of the fields, as
     ``#pragma pack`` does, ``align=16`` asks for one of the structure, ``endian="big"`` is the byte

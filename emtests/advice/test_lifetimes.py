@@ -150,7 +150,11 @@ def test_addresses_on_a_debug_heap(open_heap: OpenHeap) -> None:
     heap = open_heap(debug=True)
     block = heap.alloc_array(uint8, 8)
     foreign = heap.alloc(int32, 7).detach()
-    with advised("lies in no live block", "heap.adopt() it first, with free=lambda address: None"):
+    with advised(
+        "lies in no live block",
+        "use an address of a live block, or, for what C allocated, heap.adopt() it first, with "
+        "free=lambda address: None where it is not ours to free",
+    ):
         heap.read(int32, foreign)
     with heap.adopt(int32, foreign, free=lambda address: None):
         assert heap.read(int32, foreign) == 7

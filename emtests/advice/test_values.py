@@ -296,12 +296,22 @@ def test_fields_and_columns(open_heap: OpenHeap) -> None:
         assert options.to_tuple() == (2, 0)
     with advised("align is an option of the class statement", "class Options(Struct, align=16)"):
         heap.alloc_array(Options, 2, align=16)
+    with advised(
+        "Options has no field 'align'; its alignment is an option of its class statement: class "
+        "Options(Struct, align=...)"
+    ):
+        heap.alloc(Options, level=2, align=16)
+    with advised("class Either(Union, align=...)"):
+        heap.alloc(Either, number=2, align=16)
 
     class Aligned(Struct, align=16):
         level: int32
 
-    with heap.alloc_array(Aligned, 2) as aligned:
-        assert aligned[1].address % 16 == 0
+    class Wide(Union, align=16):
+        level: int32 = field()
+
+    with heap.alloc_array(Aligned, 2) as aligned, heap.alloc(Wide, level=2) as wide:
+        assert aligned[1].address % 16 == wide.address % 16 == 0
     with heap.alloc_array(Mixed, 3) as several:
         several[1].size = 7
         for field_of in (Mixed.size, Mixed.at):

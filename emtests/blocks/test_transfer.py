@@ -220,7 +220,8 @@ def test_what_the_heap_has_already_is_not_adopted(heap: HeapManager) -> None:
             (address + 99, 5000),
         ):
             with pytest.raises(
-                AlreadyOwnedError, match=r"freed at .*, and the heap keeps its bytes f"
+                AlreadyOwnedError,
+                match=r"freed at .*, and the heap keeps its bytes for the next block",
             ):
                 heap.adopt(uint8, start, count, free=lambda address: None)
 

@@ -106,6 +106,21 @@ def test_a_callback_of_a_library_that_is_gone() -> None:
     assert "C called a Python function of a heap that is gone" in shown
 
 
+def test_a_library_of_a_heap_that_was_closed(way: Way) -> None:
+    heap = way.open_heap()
+    calls = way.bind(Calls, heap)
+    assert calls.same_int(7) == 7
+    heap.close()
+    assert calls.is_closed
+    words = (
+        r"^same_int\(\) was not called: the library is closed since the heap was closed at "
+        r".*test_lifetimes\.py:\d+ in test_a_library_of_a_heap_that_was_closed; open it again$"
+    )
+    with pytest.raises(ForeignTrapError, match=words):
+        calls.same_int(7)
+    assert way.bind(Calls, way.open_heap()).same_int(7) == 7
+
+
 def test_libraries_that_are_bound_again_and_again_leave_nothing(
     way: Way, c_heap: HeapManager
 ) -> None:

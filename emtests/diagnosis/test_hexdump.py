@@ -365,7 +365,9 @@ def test_heaps_and_reports_in_a_notebook(open_heap: OpenHeap) -> None:
     for words in ("live blocks150", "uint8 array", "largest gap", "count_allocations"):
         assert words in page.text
     page = Page(heap.statistics()._repr_html_())
-    for words in ("most blocks at once150", "up to 128", "test_hexdump.py"):
+    # The allocator is asked for a byte where a block has none.
+    counts = ("most blocks at once150", "most bytes at once11176", "blocks in all150")
+    for words in (*counts, "bytes in all11176", "up to 128", "test_hexdump.py"):
         assert words in page.text
     page = Page(heap.live()._repr_html_())
     assert page.text.startswith("live blocks: 150, 11175 bytes")

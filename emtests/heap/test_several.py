@@ -45,7 +45,7 @@ def test_errors_name_the_string(heap: HeapManager) -> None:
         (["a", 5], TypeError, "^element 1: utf8 takes a str, not int 5"),
         (["a", "b\0"], emheap.EmbeddedNullError, "^element 1: .* null character at index 1"),
         (["\ud800"], UnicodeEncodeError, "element 0: surrogates not allowed"),
-        ("abc", TypeError, "an iterable of str, not a str"),
+        ("abc", TypeError, "^several strings are an iterable of str, not a str"),
         (5, TypeError, "not iterable"),
     ):
         with pytest.raises(error, match=words):
@@ -81,6 +81,12 @@ def test_a_pointer_outside_is_named(heap: HeapManager, scratch: Arena) -> None:
         pointers = scratch.alloc_array(kind, [name.address, wild])
         with pytest.raises(emheap.OutOfBoundsError, match=r"^element 1: read of"):
             heap.read_strings(utf8, pointers.address, 2)
+    beyond = heap.memory.size - 8
+    words = (
+        f"^read of pointers of {3 * heap.pointer_size} bytes at address {beyond:#x} lies outside"
+    )
+    with pytest.raises(emheap.OutOfBoundsError, match=words):
+        heap.read_strings(utf8, beyond, 3)
 
 
 @pytest.mark.needs("raw addresses")

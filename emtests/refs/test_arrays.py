@@ -235,6 +235,11 @@ def test_it_is_a_sequence(scratch: Arena) -> None:
     ref = scratch.alloc_array(int32, [3, 1, 4, 1, 5])
     assert isinstance(ref, Sequence)
     assert (4 in ref, 9 in ref, ref.index(4), ref.count(1)) == (True, False, 2, 2)
+    assert (ref.index(1), ref.index(1, 2), ref.index(1, -4, -1)) == (1, 3, 1)
+    for bounds in ((2, 3), (4,)):
+        words = r"^1 is not in the int32 array of 20 bytes at 0x.*allocated at "
+        with pytest.raises(ValueError, match=words):
+            ref.index(1, *bounds)
     assert list(reversed(ref)) == [5, 1, 4, 1, 3]
     assert sum(ref) == 14
     assert (min(ref), max(ref), sorted(ref)) == (1, 5, [1, 1, 3, 4, 5])

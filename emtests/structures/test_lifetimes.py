@@ -20,6 +20,7 @@ from emheap import (
     Struct,
     UseAfterFreeError,
     field,
+    float32,
     int32,
     uint8,
 )
@@ -391,6 +392,13 @@ def test_values_compare_and_copy() -> None:
     assert Pixel(r=1, g=2, b=3) == Pixel(r=1, g=2, b=3, a=255)
     assert Pixel(r=1, g=2, b=3) != Pixel(r=1, g=2, b=4)
     assert Vec(x=1, y=2) != (1, 2)
+
+    class Other(Struct):
+        x: float32
+        y: float32
+
+    assert Vec(x=1, y=2).to_tuple() == Other(x=1, y=2).to_tuple()
+    assert Vec(x=1, y=2) != Other(x=1, y=2)
     assert Number(as_int=5) == Number(as_int=5)
     vec = Vec(x=1, y=2)
     copy = vec.read()
@@ -408,9 +416,15 @@ def test_the_module_copy_copies_values_and_no_references(heap: HeapManager, copy
     value.at.x = 9
     assert (found.id, found.at.x, nested.x) == (2, 1, 1)
     with heap.alloc(Node, id=1) as node:
+        words = (
+            r"^a reference cannot be copied: there is only one block; read\(\) gives a copy of the "
+            r"structure that is on no heap$"
+        )
         for each in (node, node.at):
-            with pytest.raises(TypeError, match=r"only one block; read\(\) gives a copy of"):
+            with pytest.raises(TypeError, match=words):
                 copy(each)
+        node.id = 3
+        assert (node.read().id, copy(node.read()).id) == (3, 3)
 
 
 def test_fields_are_given_by_name() -> None:
@@ -442,10 +456,11 @@ def test_parts_hold_the_block_where_garbage_is_collected(open_heap: OpenHeap) ->
     heap = open_heap(enable_garbage_collection=True)
     at = heap.alloc(Node, id=1, at=Vec(x=3, y=4)).at
     element = heap.alloc_array(Vec, [(5, 6)])[0]
+    pos, label = heap.alloc(Node, id=1, pos=[7, 8]).pos, heap.alloc(Node, id=1, label="text").label
+    number = heap.alloc(Vec, x=9, y=0).field_ref(Vec.x)
     gc.collect()
-    assert (at.y, element.y) == (4, 6)
-    assert heap.total_allocated_byte_size > 0
-    del at, element
+    assert (at.y, element.y, pos[1], label.value, number.value) == (4, 6, 8, "text", 9)
+    del at, element, pos, label, number
     gc.collect()
     assert heap.total_allocated_byte_size == 0
 

@@ -39,6 +39,10 @@ def test_elements_are_references_to_their_places(scratch: Arena) -> None:
     assert points.tolist() == [(7, 8), (4, -4), (1, 2), (3, 4), (4, -4)]
     assert points == [Vec(x=x, y=y) for x, y in points.tolist()]
     assert points[2] in points
+    with points.view as view:
+        assert (view.format, view.nbytes, view.readonly) == ("B", 40, False)
+        view[16:24] = bytes(8)
+    assert points[2] == Vec(x=0, y=0)
     for wrong in (5, -6):
         with pytest.raises(
             emheap.OutOfBoundsError, match=f"index {wrong} is outside the 5 element"
@@ -160,7 +164,7 @@ def test_strides(heap: HeapManager) -> None:
         assert points.column(Vec.x).tolist() == [1, 2, 3]
         points[1:] = [(8, 9), (6, 7)]
         assert points.tolist() == [(1, 0), (8, 9), (6, 7)]
-        assert points.allocated_byte_size == 48
+        assert (points.bytes_per_element, points.allocated_byte_size) == (20, 48)
         with pytest.raises(
             ValueError,
             match="stride must be at least the 8 bytes of Vec and a multiple of its alignment, 4; "

@@ -158,7 +158,7 @@ MEMORIES = [
     (CopiedViews, r"a view of int8 set to 1, and then there was a5"),
     (ForgottenExporter, "the exporter of a view of int8 died before a slice of it did"),
     (GreedyStrings, "ascii text of 0 characters: find_null looked beyond its limit, at element 0"),
-    (NarrowStrings, "utf16 text"),
+    (NarrowStrings, "utf16 text of 2 characters: wrong length"),
     (NoName, "has no name for messages"),
 ]
 

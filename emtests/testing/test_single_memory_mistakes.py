@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from emheap.memories.base import Loan
+from emheap.memories.base import Loan, Memory
 from emheap.memories.buffer import BufferMemory
 from emheap.memories.elements import IndirectElements
 from emheap.testing import ROOM, check_memory
@@ -28,6 +28,17 @@ def test_as_many_bytes_as_are_asked_for_will_do() -> None:
     check_memory(lambda: (BufferMemory(bytearray(SIZE)), START))
     with pytest.raises(AssertionError, match="size is 8255, but the factory offers bytes up to"):
         check_memory(lambda: (BufferMemory(bytearray(SIZE - 1)), START))
+
+
+def test_each_check_asks_for_a_memory() -> None:
+    made = []
+
+    def factory() -> tuple[Memory, int]:
+        made.append(BufferMemory(bytearray(SIZE)))
+        return made[-1], START
+
+    check_memory(factory)
+    assert len(made) > 5
 
 
 @pytest.mark.parametrize(
