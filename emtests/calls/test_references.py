@@ -132,6 +132,18 @@ def test_pointers_are_taken_as_the_references_they_point_to(way: Way, c_heap: He
         assert same(null) == 0  # which points to nothing of any type
 
 
+def test_a_pointer_is_passed_as_text_and_as_bytes(calls: Calls, c_heap: HeapManager) -> None:
+    with c_heap.arena() as scratch:
+        text = scratch.alloc(utf8, "four")
+        data = scratch.alloc_array(uint8, b"HAL")
+        assert calls.length(scratch.alloc(Pointer[utf8], text).value) == 4
+        pointer = scratch.alloc(Pointer[uint8], data).value
+        assert calls.sum_bytes(pointer, 3) == sum(b"HAL")
+        calls.add_one(pointer, 3)
+        assert bytes(data) == b"IBM"
+        calls.add_one(None, 0)
+
+
 # Freed
 
 

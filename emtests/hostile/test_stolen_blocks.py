@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 
+import emheap
 from emheap import (
     Arena,
     ArrayRef,
     BufferInUseError,
     DoubleFreeError,
+    FreeListAllocator,
     HeapManager,
     UseAfterFreeError,
     int32,
@@ -337,6 +339,34 @@ def test_an_arena_ends_at_every_call_of_an_allocation_in_it(
         ender.check()
     assert moments > 1
     assert heap.total_allocated_byte_size == 0
+
+
+def test_an_arena_that_ended_within_an_allocation_goes_back_with_its_heap() -> None:
+    """Its end waits a few milliseconds for the thread, which stays where it is for longer."""
+    need_threads()
+    stayed = 0
+    for moment in count(1):
+        allocator = FreeListAllocator(16, 1 << 14)
+        heap = emheap.wrap_buffer(bytearray(1 << 14), allocator=allocator)
+        arena = heap.arena()
+        arena.alloc_array(uint8, 40)  # the second time goes a shorter way
+        end = Thread(target=arena.__exit__, args=(None, None, None))
+
+        def strike(end: Thread = end) -> None:
+            end.start()
+            end.join(1)
+
+        with Profiler(moment, strike):
+            error, _ = outcome(partial(arena.alloc_array, uint8, 40))
+        if end.ident is None:
+            arena.__exit__(None, None, None)
+            break
+        end.join(30)
+        assert error is None or isinstance(error, UseAfterFreeError)
+        stayed += allocator.available_byte_size < (1 << 14) - 16
+        heap.close()
+        assert allocator.available_byte_size == (1 << 14) - 16, f"call {moment}"
+    assert stayed
 
 
 BORROWED: dict[str, tuple[Any, Any, Callable[[Any], Any], Callable[[Any], Any]]] = {

@@ -5,7 +5,11 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+import pytest
+
+from emtests.mutation import __main__ as command
 from emtests.mutation.mutants import find_mutants
+from pyodide_demo.environment import CHECKOUT
 
 SOURCE = '''
 from typing import TYPE_CHECKING, overload
@@ -75,3 +79,22 @@ def test_the_lines_of_a_statement(tmp_path: Path) -> None:
         "6": range(5, 6),
         "7": range(6, 9),
     }
+
+
+def test_a_seed_chooses_the_same_mutants_each_time() -> None:
+    first = command.choose(20, 1, ["_util"])
+    assert first == command.choose(20, 1, ["_util"])
+    assert first[:10] == command.choose(10, 1, ["_util"])
+    assert first != command.choose(20, 2, ["_util"])
+
+
+@pytest.mark.parametrize(
+    ("survivors", "judged", "code"), [(0, 0, 0), (1, 1, 0), (1, 0, 1), (2, 1, 1), (2, 2, 1)]
+)
+def test_nine_of_ten_are_noticed_and_the_others_are_judged(
+    survivors: int, judged: int, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mutants = command.choose(survivors, 1, ["_util"])
+    known = {mutant.key(CHECKOUT): "equivalent" for mutant in mutants[:judged]}
+    monkeypatch.setattr(command, "judgements", lambda: known)
+    assert command._tell(mutants, 10) == code

@@ -26,7 +26,7 @@ from emheap import (
 )
 from emheap._util.platform import HAS_GIL
 from emheap.blocks.views import MOST_LATEST
-from emtests.conftest import OpenHeap, skip_for_gap
+from emtests.conftest import OpenHeap
 from emtests.types.values import SCALARS, packed
 
 PYTHON_HAS_BUFFER_METHODS = sys.version_info >= (3, 12)
@@ -129,15 +129,20 @@ def test_a_view_holds_what_is_stored_and_converts_nothing(heap: HeapManager) -> 
             _ = ref[0]
 
 
-def test_what_a_view_was_made_of_ends_with_the_block() -> None:
-    if not HAS_GIL:
-        skip_for_gap("free-threaded CPython", "views there are made of an array of ctypes'")
+def test_what_a_view_was_made_of_ends_with_the_block_or_pins_it() -> None:
     heap = emheap.open()
-    with heap.alloc_array(int32, [1, 2, 3]) as ref:
-        exporter: Any = ref.view.obj
-        assert len(memoryview(exporter)) == 3
-    with pytest.raises(ValueError, match="released"):
-        memoryview(exporter)
+    ref = heap.alloc_array(int32, [1, 2, 3])
+    exporter: Any = ref.view.obj
+    assert memoryview(exporter).nbytes == 12
+    if HAS_GIL:
+        ref.free()
+        with pytest.raises(ValueError, match="released"):
+            memoryview(exporter)
+    else:  # it is an array of ctypes', which cannot end before it is dropped
+        with pytest.raises(emheap.BufferInUseError):
+            ref.free()
+        del exporter
+        ref.free()
 
 
 def test_views_of_nothing(heap: HeapManager) -> None:
