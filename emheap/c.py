@@ -5,9 +5,9 @@ run time they say how C has the value. Numbers have C's names. Beside them:
 
 - `string`: a ``const char *`` parameter; a str is encoded as UTF-8 and passed for the call.
 - `text`: a ``const char *`` result, decoded; ``c.text | None`` where it may be null.
-- `data`, `buffer`: a ``const void *`` and a ``void *`` parameter: any bytes-like object or
-  reference. What C writes to a buffer is there afterwards, in every backend; one that is
-  read-only, or whose elements lie apart, is refused.
+- `data`, `buffer`: a ``const void *`` and a ``void *`` parameter: any bytes-like object,
+  reference, or pointer, those of ctypes and cffi too. What C writes to a buffer is there
+  afterwards, in every backend; one that is read-only, or whose elements lie apart, is refused.
 - `out[c.int]`, `pointer[c.float]`: the address of one value, or of an array; `ref[Point]`: of a
   structure. `value[Point]`, or ``Point`` alone, is a structure by value, and ``Pointer[Point]`` a
   pointer that C returns.
@@ -23,6 +23,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from emheap.calls.kinds import (
+    UINTPTR,
     Buffer,
     Kind,
     Number,
@@ -87,8 +88,9 @@ int64: TypeAlias = Annotated[builtins.int, Number("int64_t", "q")]
 uint64: TypeAlias = Annotated[builtins.int, Number("uint64_t", "Q")]
 int128: TypeAlias = Annotated[builtins.int, Number("__int128", "t")]
 uint128: TypeAlias = Annotated[builtins.int, Number("unsigned __int128", "T")]
-address: TypeAlias = Annotated[builtins.int, Number("uintptr_t", "N")]
-"""An address as a number: what `ref.address` is."""
+address: TypeAlias = Annotated[builtins.int, UINTPTR]
+"""An address as a number, which is what `ref.address` is. A reference or a pointer may be passed in
+its place, and is held for the call."""
 
 
 class _Completed:

@@ -100,6 +100,7 @@ class Messages:
         return NotAllocatedError(
             f"{format_address(address)} was not allocated by this heap ({self.memory.name}), "
             "or was freed long ago; free it where it was allocated"
+            f"{self.memory.explain_sign(address)}"
         )
 
     def containing(self, address: int) -> Block | None:

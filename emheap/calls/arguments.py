@@ -72,6 +72,18 @@ class Converter:
         """Whether something may have to be released after the call."""
 
 
+class Kept:
+    """Keeps a pointer of ctypes or cffi, which may keep the bytes there, until its `release()`."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def release(self) -> None:
+        self._value = None
+
+
 class Arguments(ABC):
     """What makes converters for one heap."""
 
@@ -171,6 +183,19 @@ class Arguments(ABC):
             f"{ref!r:.80} is in {theirs.name}: allocate it on the heap that opened the library"
         )
 
+    def address(self, described: str, checked: Callable[[Any], int]) -> Convert:
+        """What passes an address as a number: one that `checked` takes, or what has an address."""
+
+        def convert(value: Any) -> Converted:
+            if isinstance(value, Pointer):
+                return self._pointer(value, lambda _: True, described)
+            if isinstance(value, HeapRef):
+                return self._hold(value, described)
+            address = self.table.raw_memory.pointed(value)
+            return (checked(value), None) if address is None else (checked(address), Kept(value))
+
+        return convert
+
     # What is no reference
 
     @abstractmethod
@@ -188,6 +213,15 @@ class Arguments(ABC):
     @abstractmethod
     def _elements(self, kind: Address | Reference, described: str) -> Convert:
         """What passes an array of numbers."""
+
+    def _bytes_at(self, value: Any, described: str) -> Converted:
+        """The address that a pointer of ctypes or cffi has."""
+        address = self.table.raw_memory.pointed(value)
+        if address is None:
+            return self._other(value, described, _BYTES)
+        if address:
+            self.table.raw_memory.check_extent(address, 1, f"{described}: pointer")
+        return address, Kept(value)
 
     def _other(self, value: Any, described: str, expected: str) -> Converted:
         if value is None:
@@ -275,7 +309,7 @@ class ProcessArguments(Arguments):
                 return value, None
             given = None if isinstance(value, str) else view_of(value, described)
             if given is None:
-                return self._other(value, described, _BYTES)
+                return self._bytes_at(value, described)
             if not constant:
                 _refuse_constant(given, described, "c.data")
                 _check_row(given, described)
@@ -328,7 +362,7 @@ class ForeignArguments(Arguments):
         def convert(value: Any) -> Converted:
             view = None if isinstance(value, str) else view_of(value, described)
             if view is None:
-                return self._other(value, described, _BYTES)
+                return self._bytes_at(value, described)
             if not kind.constant:
                 _refuse_constant(view, described, "c.data")
                 _check_row(view, described)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 __all__ = [
+    "UINTPTR",
     "VOID",
     "Address",
     "Buffer",
@@ -60,6 +61,10 @@ class Number(Kind):
 
     def __str__(self) -> str:
         return self.name
+
+
+UINTPTR = Number("uintptr_t", "N")
+"""An address as a number."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from typing import Any
 from emheap.calls.by_value import ByValue
 from emheap.calls.conversions import Conversions
 from emheap.calls.kinds import (
+    UINTPTR,
     Address,
     Buffer,
     Callback,
@@ -119,9 +120,14 @@ class _Writer:
             self.names[check] = self.services.enumeration_value(kind, letter, described)
             self.checks.append(f"{variable} = {check}({variable})")
         else:
-            self.names[check] = checked_number(letter, described)
-            test = number_test(letter, variable)
-            self.checks.append(f"if not ({test}): {variable} = {check}({variable})")
+            test, found = number_test(letter, variable), variable
+            convert: Any = checked_number(letter, described)
+            if kind == UINTPTR:  # a reference may stand for it, and is held
+                convert = self.services.arguments.address(described, convert)
+                self.holds.append(f"h{number}")
+                found = f"{variable}, h{number}"
+            self.names[check] = convert
+            self.checks.append(f"if not ({test}): {found} = {check}({variable})")
         if wide_of(kind, self.services):
             self.add_wide(number, letter)
         else:

@@ -97,11 +97,19 @@ class Temporaries:
             self._allocator.free(made.address)
 
 
+_POINTERS = "P&zZX"
+"""What the formats of ctypes' pointers begin with: void *, others, text, and functions."""
+
+
 def view_of(value: Any, described: str) -> memoryview | None:
     """A view of a bytes-like object, or None for anything else. Raises ValueError for one whose
-    bytes cannot be had, as those of a view whose block was freed."""
+    bytes cannot be had, as those of a view whose block was freed.
+
+    ctypes' pointers are bytes-like, and numpy's numbers: but it is the address that they hold which
+    is meant, or the number.
+    """
     try:
-        return memoryview(value)
+        view = memoryview(value)
     except TypeError:
         return None
     except ValueError as error:
@@ -109,6 +117,8 @@ def view_of(value: Any, described: str) -> memoryview | None:
             f"{described} cannot have the bytes of this {type(value).__name__}: {error} (a view "
             "of a block ends with it)"
         ) from None
+    is_number = view.ndim == 0 and (view.readonly or view.format.lstrip("<>")[0] in _POINTERS)
+    return None if is_number else view
 
 
 def as_bytes(view: memoryview) -> memoryview:

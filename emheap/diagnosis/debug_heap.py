@@ -319,6 +319,9 @@ class GuardedMemory(Memory):
     def host_address(self, address: int) -> int:
         return self._inner.host_address(self.check_extent(address, 1))
 
+    def from_host_address(self, address: int) -> int:
+        return self._inner.from_host_address(address)
+
 
 # The report at exit
 

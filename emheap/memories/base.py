@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, cast
 from emheap._util.checks import check_aligned, check_count
 from emheap._util.messages import count_of, format_address
 from emheap._util.platform import ON_EMSCRIPTEN
-from emheap._util.pointers import Pinned, address_of, is_reference
+from emheap._util.pointers import Pinned, address_of, address_or_none, is_reference
 from emheap.errors import (
     CapacityError,
     NotSupportedError,
@@ -315,13 +315,23 @@ class Memory(ABC):
         return self
 
     def encode(self, scalar: type[Scalar[Any]], value: Any) -> Any:
-        """The number to store for a value; for a reference in a pointer, its address here.
+        """The number to store for a value; for a reference in a pointer, its address here, and for
+        a pointer of ctypes or cffi that of the byte that it points to.
 
         Raises what ``scalar.encode`` raises; NotAllocatedError for a reference into another memory.
         """
-        if scalar.is_pointer and is_reference(value):
-            value = value._address_for(self)
+        if scalar.is_pointer:
+            if is_reference(value):
+                value = value._address_for(self)
+            elif not hasattr(value, "__index__"):
+                pointed = self.pointed(value)
+                value = value if pointed is None else pointed
         return scalar.encode(value)
+
+    def pointed(self, value: Any) -> int | None:
+        """The address here that a pointer of ctypes or cffi has; None for anything else."""
+        address = address_or_none(value)
+        return None if address is None else self.from_host_address(address)
 
     def encoded(self, scalar: type[Scalar[Any]], value: Any) -> tuple[type[Scalar[Any]], Any]:
         """The type that stores the number for a value, and the number: what may run the user's
@@ -333,13 +343,15 @@ class Memory(ABC):
     def from_host_address(self, address: int) -> int:
         """The address here of a byte at an address in the process that runs Python; where that
         is no byte of this memory, what lies outside of it too."""
+        if not address:
+            return 0
         try:
             first = self.host_address(max(self.lowest_address, 1)) - max(self.lowest_address, 1)
         except NotSupportedError:
             raise TypeError(
                 f"a pointer of this process says nothing about {self.name}: pass an address in it"
             ) from None
-        return address - first if address else 0
+        return address - first
 
     def check_extent(self, address: Any, size: int, what: str = "access") -> int:
         """Return `address` if `size` bytes from it lie inside this memory."""
@@ -358,7 +370,7 @@ class Memory(ABC):
             room = f"holds addresses {first} to {last}"
         raise OutOfBoundsError(
             f"{what} of {count_of(size, 'byte')} at address {format_address(number)} lies {where} "
-            f"{self.name}, which {room}{self._explain_sign(number)}"
+            f"{self.name}, which {room}{self.explain_sign(number)}"
         )
 
     def is_mapped(self, address: int, size: int) -> bool:
@@ -366,7 +378,8 @@ class Memory(ABC):
         that cannot: reading one ends the program."""
         return True
 
-    def _explain_sign(self, address: int) -> str:
+    def explain_sign(self, address: int) -> str:
+        """What an error says of an address that came out of WebAssembly as a signed number."""
         if self.pointer_size != 4 or not -(1 << 31) <= address < 0:
             return ""
         return (

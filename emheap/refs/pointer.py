@@ -254,15 +254,23 @@ def address_of(
         if value._table is not table and not table.for_values:
             raise _elsewhere(where, value, value._table)
         return value.address, value._block
-    if isinstance(value, bool) or not hasattr(type(value), "__index__"):
+    address = None if isinstance(value, bool) else _number_of(value, table)
+    if address is None:
         raise TypeError(
             f"{where}: a {kind} takes a reference, a pointer, an address or None, "
             f"not {type(value).__name__} {value!r:.60}"
         )
-    address = operator.index(value)
     if not 0 <= address <= most:
         raise ValueOutOfRangeError(f"{where}: {address} does not fit a pointer: 0 to {most}")
     return address, None
+
+
+def _number_of(value: Any, table: Any) -> int | None:
+    """An address that is a number, or that a pointer of ctypes or cffi has; None for the rest."""
+    if hasattr(type(value), "__index__"):
+        return operator.index(value)
+    # A structure that is on no heap is written to one later.
+    return None if table.for_values else table.memory.pointed(value)
 
 
 def _elsewhere(where: str, value: Any, table: Any) -> NotAllocatedError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from emtests.calls.declared import (
     Small,
 )
 from emtests.calls.ways import Way, skip_without_big_ints
+from emtests.conftest import skip_for_gap
 
 _SIZES = {"char": 1, "short": 2, "int": 4, "longlong": 8}
 
@@ -176,6 +178,18 @@ class BytesLike(Scalar, bytes):
 
     def __new__(cls, *_: Any, **__: Any) -> Any:
         return bytes.__new__(cls, 16)
+
+
+def test_numbers_of_numpy_are_no_bytes(calls: Calls) -> None:
+    if importlib.util.find_spec("numpy") is None:
+        skip_for_gap("numpy", "numpy is not installed here")
+    import numpy
+
+    wild: Any = calls
+    for number in (numpy.uint64(64), numpy.float64(1.5), numpy.bool_(True)):
+        with pytest.raises(TypeError, match="takes a bytes-like object, a reference, or None, not"):
+            wild.sum_bytes(number, 1)
+    assert wild.sum_bytes(numpy.array(7, "u1"), 1) == 7
 
 
 def test_numbers_of_numpy_among_variable_arguments(calls: Calls) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import array
+import ctypes
+import gc
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -11,9 +14,12 @@ import pytest
 import emheap
 from emheap import (
     Arena,
+    BufferInUseError,
     Function,
     HeapManager,
     Library,
+    NotAllocatedError,
+    NotSupportedError,
     Pointer,
     Struct,
     UseAfterFreeError,
@@ -31,6 +37,7 @@ from emheap import (
 )
 from emtests.calls.declared import Calls, Structures, Vec
 from emtests.calls.ways import Way
+from emtests.conftest import skip_for_gap
 
 Compare = Callable[[c.address, c.address], c.int]
 kinds: Any = c  # to a checker these are not values
@@ -142,6 +149,106 @@ def test_a_pointer_is_passed_as_text_and_as_bytes(calls: Calls, c_heap: HeapMana
         calls.add_one(pointer, 3)
         assert bytes(data) == b"IBM"
         calls.add_one(None, 0)
+
+
+def test_an_address_may_be_a_reference_or_a_pointer(way: Way, c_heap: HeapManager) -> None:
+    same: Any = way.bind(declare(c.address), c_heap).same_pointer
+    with c_heap.arena() as scratch:
+        for ref in make(scratch).values():
+            assert same(ref) == same(ref.address) == ref.address
+        stored = scratch.alloc(Pointer[Vec], scratch.alloc(Vec, x=1, y=2))
+        assert same(stored.value) == stored.value.address
+        assert same(ctypes.c_char_p()) == 0
+    for wrong in (1.5, "64", None, b"64"):
+        with pytest.raises(TypeError, match=r"\(uintptr_t\) takes an int, not"):
+            same(wrong)
+    with pytest.raises(OverflowError, match="does not fit"):
+        same(-16)
+    freed = c_heap.alloc(int32)
+    freed.free()
+    with pytest.raises(UseAfterFreeError):
+        same(freed)
+    with (
+        emheap.wrap_buffer(bytearray(64)).alloc(int32) as elsewhere,
+        pytest.raises(NotAllocatedError, match="takes a reference of this library's heap"),
+    ):
+        same(elsewhere)
+
+
+def test_a_reference_that_is_an_address_is_held_for_the_call(way: Way, c_heap: HeapManager) -> None:
+    class ByAddress(Library):
+        sum_bytes: Function[[c.address, c.size_t], c.uint]
+
+    class FreesIt:
+        def __index__(self) -> int:
+            block.free()
+            return 3
+
+    library: Any = way.bind(ByAddress, c_heap)
+    block = c_heap.alloc_array(uint8, [1, 2, 3])
+    with pytest.raises(BufferInUseError, match="is not freed"):
+        library.sum_bytes(block, FreesIt())
+    assert library.sum_bytes(block, 3) == 6
+    block.free()
+
+
+def test_pointers_of_ctypes_mean_what_they_point_to(way: Way, c_heap: HeapManager) -> None:
+    # They are bytes-like, and their own bytes were passed.
+    with c_heap.alloc_array(uint8, 8) as block:
+        try:
+            host = c_heap.memory.host_address(block.address)
+        except NotSupportedError:
+            host = 0
+        number = ctypes.c_longlong.from_address(host) if host else ctypes.c_longlong()
+        address = ctypes.addressof(number)
+        pointers = (
+            ctypes.c_void_p(address),
+            ctypes.cast(address, ctypes.c_char_p),
+            ctypes.cast(address, ctypes.c_wchar_p),
+            ctypes.pointer(number),
+            ctypes.byref(number),
+        )
+        for kind in (c.buffer, c.data, c.address):
+            same: Any = way.bind(declare(kind), c_heap).same_pointer
+            for pointer in pointers:
+                if host:
+                    assert same(pointer) == block.address
+                else:
+                    with pytest.raises(TypeError, match="a pointer of this process says nothing"):
+                        same(pointer)
+    same = way.bind(declare(c.buffer), c_heap).same_pointer
+    with pytest.raises(TypeError, match="takes a bytes-like object, a reference, or None, not CF"):
+        same(ctypes.CFUNCTYPE(None)())
+
+
+@pytest.mark.parametrize("kind", [c.address, c.buffer, c.data], ids=["address", "buffer", "data"])
+def test_what_a_pointer_of_ctypes_keeps_lives_during_the_call(
+    way: Way, c_heap: HeapManager, kind: Any
+) -> None:
+    if way.is_wasm:
+        skip_for_gap("pointers of ctypes", "C does not see Python's memory there")
+    function: Any = Function
+    declared = {"sort": function[[kind, c.size_t, kinds.callback[Compare]], None]}
+    library: Any = type("Sorting", (Library,), {"__annotations__": declared})
+    sort = way.bind(library, c_heap).sort
+    alive: list[bool] = []
+
+    class Numbers(ctypes.c_int32 * 3):  # type: ignore[misc]
+        pass
+
+    def compare(a: int, b: int) -> int:
+        gc.collect()
+        alive.append(weak() is not None)
+        return c_heap.read_int32(a) - c_heap.read_int32(b)
+
+    numbers = Numbers(3, 1, 2)
+    weak = weakref.ref(numbers)
+    pointer = ctypes.byref(numbers)
+    given = [pointer]
+    del numbers, pointer
+    sort(given.pop(), 3, compare)
+    assert alive
+    assert all(alive)
 
 
 # Freed

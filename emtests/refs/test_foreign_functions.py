@@ -16,6 +16,7 @@ import emheap
 from emheap import (
     BufferInUseError,
     HeapManager,
+    Pointer,
     float64,
     int32,
     pointer32,
@@ -184,6 +185,20 @@ def test_pointers_of_ctypes_are_addresses(heap: HeapManager) -> None:
         ):
             assert wild.read_int32(pointer) == 5
             assert wild.wrap(int32, pointer).address == array.address
+            plain: Any = pointer32 if heap.pointer_size == 4 else pointer64
+            for kind in (Pointer[int32], plain):
+                with wild.alloc(kind, pointer) as stored:
+                    assert stored.value in (array, array.address)
+                    stored.value = 0
+                    stored.value = pointer
+                    assert stored.value in (array, array.address)
+                    wild.write(kind, stored.address, pointer)
+                    assert stored.value in (array, array.address)
+                with wild.alloc_array(kind, [pointer, array]) as several:
+                    assert several[0] == several[1]
+                    several[1] = 0
+                    several[1] = pointer
+                    assert several[0] == several[1]
         assert wild.read_int32(ctypes.byref(number, 4)) == 6
     for null in (None, ctypes.c_void_p(), ctypes.POINTER(ctypes.c_int32)()):
         with pytest.raises(emheap.NullPointerError, match="null pointer"):

@@ -406,6 +406,8 @@ def test_addresses_above_2_gib_are_unsigned() -> None:
         with pytest.raises(emheap.OutOfBoundsError, match=words):
             heap.read_int32(negative)
         assert heap.read_int32(negative + 2**32) == 7
+        with pytest.raises(emheap.NotAllocatedError, match=r"add 2\*\*32, which gives 0x"):
+            heap.free(negative)
         assert sum(high) == sum(range(1000)) + 4
     assert low.value == 1
     low.free()
