@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings, strategies
 
 import emheap
 from emheap import Arena, HeapManager
+from emheap._util.platform import HAS_GIL
 from emtests.heaps import CAPABILITIES, KINDS, RUNNING, HeapKind
 
 OpenHeap = Callable[..., HeapManager]
@@ -91,6 +92,14 @@ def _chosen_kinds(config: pytest.Config) -> list[HeapKind]:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+
+
+def pytest_collection_finish() -> None:
+    if not HAS_GIL:
+        # The collector knows no generations there: of the modules alone it has 70,000 objects to
+        # look at each time, which tests ask for thousands of times.
+        gc.collect()
+        gc.freeze()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -12,6 +12,8 @@ import sys
 from _thread import get_ident
 from types import CodeType, FrameType
 
+from emheap._util.platform import HAS_GIL
+
 __all__ = [
     "Origin",
     "Site",
@@ -81,8 +83,10 @@ def _is_ours(frame: FrameType) -> bool:
 def is_within_elsewhere() -> bool:
     """Whether a function of this package is under way in another thread, or in this one but for
     those that led here."""
-    own = get_ident()
-    for thread, innermost in sys._current_frames().items():
+    own, frames = get_ident(), sys._current_frames()
+    if not HAS_GIL and len(frames) > 1:
+        return True  # perhaps: the frames of a thread that is running must not be looked at
+    for thread, innermost in frames.items():
         frame: FrameType | None = innermost
         while thread == own and frame is not None and _is_ours(frame):
             frame = frame.f_back

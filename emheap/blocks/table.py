@@ -196,8 +196,7 @@ class BlockTable(Messages, Locked):
             starts = {address - self.padding(address)[0] for address in list(region.blocks)}
             if region.count_missing(starts | region.kept) <= 0:
                 return True
-            # Where there is no interpreter's lock, another thread's frames must not be looked at.
-            if HAS_GIL and not is_within_elsewhere():
+            if not is_within_elsewhere():
                 return True  # an interrupt lost it
         return False
 

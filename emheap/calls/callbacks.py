@@ -14,13 +14,13 @@ from _thread import get_ident
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
+from emheap._util.generated import make_function
 from emheap.calls.arguments import Converter
 from emheap.calls.conversions import Conversions
 from emheap.calls.kinds import Callback, Enumeration, Kind, Number, Signature, StructureValue, Void
 from emheap.calls.linker import Linker
 from emheap.calls.lowering import wide_of, wire_letters, wire_of
 from emheap.calls.ranges import checked_number, number_test
-from emheap.calls.traps import GENERATED
 from emheap.errors import NotSupportedError, UseAfterFreeError
 from emheap.refs.base import HeapRef
 from emheap.refs.pointer import Pointer
@@ -246,8 +246,7 @@ def _compile_adapter(
         "  except (MemoryError, RecursionError): pending.append((get_ident(), error))",
         "  return error_result",
     ]
-    exec(compile("\n".join(body), GENERATED, "exec"), names)
-    return names.pop("adapter"), names
+    return make_function("\n".join(body), names), names
 
 
 def _finish(kind: Kind, letter: str, linker: Linker) -> list[str]:

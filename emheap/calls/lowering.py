@@ -12,6 +12,7 @@ import struct
 from types import FunctionType
 from typing import Any
 
+from emheap._util.generated import make_function
 from emheap.calls.by_value import ByValue
 from emheap.calls.conversions import Conversions
 from emheap.calls.kinds import (
@@ -32,7 +33,6 @@ from emheap.calls.kinds import (
 )
 from emheap.calls.linker import Wire
 from emheap.calls.ranges import checked_number, number_test
-from emheap.calls.traps import GENERATED
 from emheap.calls.wide import WIDE, lift_wide, split_wide, wide_letters
 
 __all__ = ["compile_call", "wide_of", "wire_letters", "wire_of"]
@@ -247,10 +247,7 @@ def compile_call(
     writer.names["raw"] = linker.raw(symbol, wire)
     writer.names.update(services.template_names)
     source = writer.source(len(signature.params), signature.variadic, result)
-    exec(compile(source, GENERATED, "exec"), writer.names)
-    function: FunctionType = writer.names.pop(
-        _GENERATED_NAME
-    )  # or it would be a cycle with its globals
+    function = make_function(source, writer.names)
     function.__code__ = function.__code__.replace(co_name=name)
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"C's {name}{signature}."

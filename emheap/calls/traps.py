@@ -16,13 +16,11 @@ from types import FrameType, FunctionType
 from typing import Any
 from weakref import WeakSet, ref
 
+from emheap._util.generated import GENERATED
 from emheap.calls.linker import Linker, TrapReport, exited
 from emheap.errors import ForeignTrapError
 
-__all__ = ["GENERATED", "CallState", "ProgramExitError"]
-
-GENERATED = "<emheap library>"
-"""The file name of generated functions, in tracebacks."""
+__all__ = ["CallState", "ProgramExitError"]
 
 
 class ProgramExitError(Exception):

@@ -24,6 +24,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
+from emheap._util.generated import make_function
 from emheap.memories.wasmtime_lifetime import Hold
 
 if TYPE_CHECKING:
@@ -166,9 +167,7 @@ def _bind_directly(
     lines += [f" error = call(context, handle, slots, {count}, trap_place)"]
     lines += [" if error or trap.value: fail(error)"]
     lines += [f" return {place(0, result)}"] if result else []
-    exec("\n".join(lines), names)
-    # Out of its own globals, or it would be a cycle, which keeps the store open until collected.
-    return names.pop("run")  # type: ignore[no-any-return]
+    return make_function("\n".join(lines), names)
 
 
 def _hold(store: Any) -> Any:
@@ -297,6 +296,14 @@ def _try_out() -> bool:
         ("trap", "", ""), ("raise", "", ""), ("nest", "i", "i"),
     ):  # fmt: skip
         bound[name] = _bind_directly(store, exports[name], params, result)
+    try:
+        return _agree(bound, exports, store)
+    finally:
+        # The store keeps `again`: it would keep itself, for no collector sees what C has.
+        bound.clear()
+
+
+def _agree(bound: dict[str, Any], exports: Any, store: wasmtime.Store) -> bool:
     numbers = (
         bound["i32"](-(2**31), -1) == exports["i32"](store, -(2**31), -1) == -(2**31) + 1
         and bound["i64"](2**62, -1) == exports["i64"](store, 2**62, -1) == 2**62 + 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
@@ -23,6 +22,7 @@ from emheap.heap.flat_names import FlatNames
 from emheap.heap.text_verbs import TextAllocVerbs, TextVerbs
 from emheap.memories.base import Memory
 from emheap.refs import ArrayRef, HeapRef, ScalarRef, StringRef, make
+from emheap.refs.existing import existing_refs
 from emheap.refs.wrapping import array_viewer
 from emheap.types import Scalar, Text, Type, check_type
 from emheap.types.base import Compound
@@ -470,11 +470,9 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
         self._check_tracking("allocated_heap_refs")
         living = {
             id(candidate._block): candidate
-            for candidate in gc.get_objects()
-            # By its own type: isinstance would ask a dead weak proxy for its class.
-            if issubclass(type(candidate), HeapRef)
-            and not hasattr(candidate, "_parent")  # that is a part of a block
-            and hasattr(candidate, "_block")
+            for candidate in existing_refs()
+            # Those that have one are parts of a block.
+            if not hasattr(candidate, "_parent") and hasattr(candidate, "_block")
         }
         return [living.get(id(block)) or self._table.places.ref_of(block) for block in self._table]
 

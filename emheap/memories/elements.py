@@ -9,6 +9,7 @@ while an export lives, `release` raises BufferError, so that the block cannot be
 from __future__ import annotations
 
 import operator
+from _thread import get_ident
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 from weakref import ref as WeakReference  # noqa: N812 (a class with a name like a function's)
@@ -305,14 +306,24 @@ class _IndirectPin:
         self._pins.pop(id(self), None)
 
 
-_Pins = dict[int, "WeakReference[_IndirectPin]"]
+class _GatePin(_IndirectPin):
+    """One that says whose it is."""
+
+    __slots__ = ("thread",)
+
+    def __init__(self, pins: _Pins) -> None:
+        super().__init__(pins)
+        self.thread = get_ident()
+
+
+_Pins = dict[int, "WeakReference[Any]"]
 """Pins by their ids. Those that live count: an interrupt may come before a pin has a name. It is
 no list, for to remove an item takes one of those several steps where there is no interpreter's
 lock."""
 
 
-def _pin_in(pins: _Pins) -> _IndirectPin:
-    pinned = _IndirectPin(pins)
+def _pin_in(pins: _Pins, cls: type[_IndirectPin] = _IndirectPin) -> _IndirectPin:
+    pinned = cls(pins)
     pins[id(pinned)] = WeakReference(pinned)
     return pinned
 
@@ -336,8 +347,8 @@ class Gate(Locked):
 
     def __init__(self) -> None:
         self.is_closed = False
-        self._accesses: dict[object, bool] = {}
-        """One key for each access that is under way."""
+        self._accesses: dict[object, int] = {}
+        """One key for each access that is under way, with its thread."""
         self._pins: _Pins = {}
 
     def check(self) -> None:
@@ -351,10 +362,10 @@ class Gate(Locked):
 
     def access(self, work: Callable[..., Any], *arguments: Any) -> Any:
         """``work(*arguments)``, while the gate is open. Raises ValueError if it is closed."""
-        key = object()
+        key, thread = object(), get_ident()
         while True:
             # No interrupt leaves the key behind: there is no call between here and the `try`.
-            self._accesses[key] = True
+            self._accesses[key] = thread
             try:
                 if not self.is_closed:
                     return work(*arguments)
@@ -365,7 +376,7 @@ class Gate(Locked):
     def pin(self) -> Pin:
         """Keep the gate open until the pin's ``release()``. Raises ValueError if it is closed."""
         while True:
-            pinned = _pin_in(self._pins)
+            pinned = _pin_in(self._pins, _GatePin)
             if not self.is_closed:
                 return pinned
             pinned.release()
@@ -379,12 +390,14 @@ class Gate(Locked):
         """Close the gate for good. Raises BufferError while something uses the bytes.
 
         Most of that are single accesses, which take microseconds: it waits for them. Not for long,
-        for a call on the bytes may take minutes, and a finalizer that frees a block may run in the
-        thread that is within.
+        for a call on the bytes may take minutes; and not where this thread is within itself, as it
+        is where a finalizer frees a block.
         """
         for _ in short_waits():
             if self._try_to_close():
                 return
+            if self._is_within():
+                break
         raise BufferError("the elements are in use")
 
     def _try_to_close(self) -> bool:
@@ -396,6 +409,14 @@ class Gate(Locked):
             if self._accesses.copy() or _are_alive(self._pins):
                 self.is_closed = False
             return self.is_closed
+
+    def _is_within(self) -> bool:
+        """Whether this thread is within, or has a pin."""
+        thread = get_ident()
+        if thread in self._accesses.copy().values():
+            return True
+        pins = [pinned() for pinned in self._pins.copy().values()]
+        return any(pin.thread == thread for pin in pins if pin is not None)
 
 
 class ExclusiveElements(IndirectElements):
@@ -429,7 +450,10 @@ class ExclusiveElements(IndirectElements):
         if type(index) is slice:
             return self._gate.access(self._get_slice, index)
         position = operator.index(index)  # may run the user's code: before the access
-        return self._gate.access(lambda: self._read(self._locate(position)))
+        return self._gate.access(self._get, position)
+
+    def _get(self, position: int) -> Any:
+        return self._read(self._locate(position))
 
     def __setitem__(self, index: Any, value: Any) -> None:
         if type(index) is slice:
@@ -438,7 +462,10 @@ class ExclusiveElements(IndirectElements):
         position = operator.index(index)
         if type(value) not in (int, float):
             value = self._memory.encode(self._scalar, value)
-        self._gate.access(lambda: self._write(self._locate(position), value))
+        self._gate.access(self._set, position, value)
+
+    def _set(self, position: int, value: Any) -> None:
+        self._write(self._locate(position), value)
 
     def pin(self) -> Any:
         return self._gate.pin()

@@ -11,8 +11,10 @@ import pytest
 
 import emheap
 from emheap import HeapManager, int32, uint8, wrap_buffer
+from emheap._util.platform import HAS_GIL
 from emheap.blocks.extents import ExtentIndex
 from emtests.blocks.test_call_counts import Count
+from emtests.conftest import skip_for_gap
 
 
 @pytest.fixture
@@ -146,6 +148,8 @@ class _Emptied(_Table):
 
 @pytest.mark.parametrize("kind", [_Exhausted, _Emptied])
 def test_no_block_is_lost_where_closing_gaps_fails(heap: HeapManager, kind: Any) -> None:
+    if kind is _Exhausted and not HAS_GIL:
+        skip_for_gap("free-threaded CPython", "tables keep their gaps there")
     refs = [heap.alloc_array(uint8, 40) for _ in range(3)]
     blocks = {block[1]: block for block in heap._table if kind is _Exhausted}
     index = ExtentIndex()

@@ -277,6 +277,29 @@ def test_views_come_and_go_in_all_threads(kind: HeapKind, open_heap: OpenHeap) -
         del part
 
 
+def test_references_are_listed_while_other_threads_make_tuples() -> None:
+    """CPython raises SystemError where somebody else has a tuple that is being made."""
+    need_threads()
+    heap = wrap_buffer(bytearray(4096))
+    refs = [heap.alloc_array(int32, [number]) for number in range(5)]
+    wanted = {id(ref) for ref in refs}
+    listed = threading.Event()
+
+    def list_references() -> None:
+        try:
+            for _ in range(20):
+                assert {id(ref) for ref in heap.allocated_heap_refs} == wanted
+        finally:
+            listed.set()
+
+    def make_tuples() -> None:
+        while not listed.is_set():
+            assert tuple(number for number in range(50))[-1] == 49
+
+    run_in_threads([list_references, make_tuples, make_tuples])
+    heap.free_all()
+
+
 # Finalizers
 
 

@@ -37,6 +37,18 @@ MODULE = """(module
 Bind = Callable[[str, str, str], Callable[..., Any]]
 
 
+def stores() -> int:
+    """How many there are. By their own types: isinstance would ask dead weak proxies for theirs."""
+    gc.collect()
+    return sum(issubclass(type(each), wasmtime.Store) for each in gc.get_objects())
+
+
+def test_the_trial_leaves_no_store_behind() -> None:
+    before = stores()
+    assert wasmtime_call._try_out()
+    assert stores() == before
+
+
 @pytest.fixture(params=["directly", "slowly"])
 def bind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Bind:
     monkeypatch.setattr(wasmtime_call, "_direct", request.param == "directly")

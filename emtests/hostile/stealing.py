@@ -71,7 +71,11 @@ class Thief:
     def end(self) -> None:
         for other in self.others:
             other.free()
-        if self._ref.is_not_freed:
+        if self._ref.is_freed:
+            return
+        try:
+            self._ref.free()
+        except BufferInUseError:
             gc.collect()  # of tracebacks that hold a view
             self._ref.free()
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from emheap import int32, uint8
+from emheap._util import locks
 from emheap.blocks.ended_views import _release_among_threads
 from emheap.memories.buffer import BufferMemory
 from emheap.memories.elements import ExclusiveElements, Gate
@@ -103,6 +104,43 @@ def test_a_release_waits_for_an_access_that_is_under_way() -> None:
     thread.join()
     gate.close()
     assert found == [False]
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long what runs has slept, each time."""
+    slept: list[float] = []
+    monkeypatch.setattr(locks, "sleep", slept.append)
+    return slept
+
+
+def test_a_release_waits_for_other_threads(elements: ExclusiveElements, waits: list[float]) -> None:
+    need_threads()
+    pins: list[Any] = []
+    thread = threading.Thread(target=lambda: pins.append(elements.pin()))
+    thread.start()
+    thread.join()
+    with pytest.raises(BufferError, match="in use"):
+        elements.release()
+    assert len(waits) == 50
+
+
+def test_a_release_does_not_wait_for_its_own_thread(
+    elements: ExclusiveElements, waits: list[float]
+) -> None:
+    def read(address: int) -> int:
+        with pytest.raises(BufferError, match="in use"):
+            elements.release()
+        return address
+
+    elements._read = read
+    assert elements[1] == 12
+    pinned = elements.pin()
+    with pytest.raises(BufferError, match="in use"):
+        elements.release()
+    assert waits == []
+    pinned.release()
+    elements.release()
 
 
 def test_a_value_that_releases_the_elements_is_not_stored(
