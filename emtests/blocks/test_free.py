@@ -51,8 +51,9 @@ def test_freeing_by_every_path(heap: HeapManager) -> None:
             ref: Any = make()
             size = ref.allocated_byte_size
             assert heap.total_allocated_byte_size == size
+            assert (ref.is_freed, ref.is_not_freed) == (False, True)
             assert free(ref) is None
-            assert ref.is_freed
+            assert (ref.is_freed, ref.is_not_freed) == (True, False)
             assert heap.total_allocated_byte_size == 0
 
 

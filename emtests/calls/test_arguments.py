@@ -178,6 +178,17 @@ def test_arrays_of_numbers(calls: Calls, c_heap: HeapManager) -> None:
 # References
 
 
+class Division(Struct):
+    whole: int32
+    rest: int32
+
+
+def test_c_stores_in_a_field_of_a_structure(calls: Calls, c_heap: HeapManager) -> None:
+    with c_heap.alloc(Division, whole=0, rest=0) as division:
+        division.whole = calls.divide(17, 5, division.field_ref(Division.rest))
+        assert division.to_tuple() == (3, 2)
+
+
 def test_out_parameters(calls: Calls, c_heap: HeapManager) -> None:
     with c_heap.arena() as scratch:
         rest, whole, fraction = scratch.alloc(int32), scratch.alloc(int32), scratch.alloc(float64)
