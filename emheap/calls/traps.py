@@ -39,7 +39,7 @@ class CallState:
         self.pending: list[tuple[int, BaseException | None]] = []
         """What is to be done when a call is over, by thread: an exception to raise, or, for None,
         the stack to put back."""
-        self.closed = ""
+        self.closed = self.cure = ""
         """Why nothing can be called any more; empty while it can."""
         self.damage = ""
         """What a failed call left behind that cannot be put right."""
@@ -91,7 +91,7 @@ class CallState:
             if report is None:
                 return error
             if report.closes:
-                self.close(f"{report.reason} in {name}()")
+                self.close(f"{report.reason} in {name}()", "load the module again")
             made = ForeignTrapError(self._describe(name, report.reason, report.closes))
             made.reason, made.function = report.reason, name
             made.__cause__ = waiting or error
@@ -139,9 +139,9 @@ class CallState:
         """
         return self in _calls_under_way(frame)
 
-    def close(self, why: str) -> None:
+    def close(self, why: str, cure: str) -> None:
         """Let every function refuse from now on."""
-        self.closed = why
+        self.closed, self.cure = why, cure
         for function in list(self._functions):
             self._close_function(function)
 
@@ -151,8 +151,7 @@ class CallState:
     def _refusal(self, name: str) -> Callable[..., Any]:
         def refuse(*_: Any) -> Any:
             raise ForeignTrapError(
-                f"{name}() was not called: the library is closed since {self.closed}; load the "
-                "module again"
+                f"{name}() was not called: the library is closed since {self.closed}; {self.cure}"
             )
 
         return refuse

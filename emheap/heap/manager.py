@@ -402,7 +402,8 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
         if table.closed_at is None:
             raise_problems(problems, f"the heap of {table.memory.name} is not closed: ", None)
         if self._calls is not None:
-            self._calls.close(f"the heap was closed at {describe_site(site)}")
+            why = f"the heap was closed at {describe_site(site)}"
+            self._calls.close(why, "bind it to another heap, or close this one later")
         # Functions that were left here would be found before the class is asked.
         heap: Any = self
         heap.__dict__.clear()
