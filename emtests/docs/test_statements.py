@@ -63,6 +63,8 @@ def test_the_pythons() -> None:
     assert "for Python 3.10 or newer, and needs no other package" in README.read_text("utf-8")
     assert "dependencies = []" in project()
     assert "3.10 to 3.14 now" in (DOCS / "versions.md").read_text(encoding="utf-8")
+    (since,) = {*re.findall(r"pyodide-(?:build|lock).*?; python_version >= '([\d.]+)'", project())}
+    assert f"(CPython {since} or newer)" in (DOCS / "pyodide.md").read_text(encoding="utf-8")
 
 
 def test_the_releases_of_pyodide() -> None:

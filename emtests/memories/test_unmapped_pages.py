@@ -58,6 +58,11 @@ def test_no_byte_behind_the_terminator_is_read(page_end: int, text: type[Text]) 
 READS = {
     "emheap": "import emheap; emheap.open().read_int32(address)",
     "ctypes": "ctypes.c_int32.from_address(address).value",
+    "C": (
+        "import emheap; from emheap import Function, Library, c\n"
+        "class Libc(Library): strlen: Function[[c.address], c.size_t]\n"
+        "emheap.open().library(Libc).strlen(address)"
+    ),
 }
 PROGRAM = """
 import ctypes, mmap

@@ -154,7 +154,10 @@ def _free_all(live: int) -> Iterator[Contest]:
 
 
 @contextmanager
-def _option(**options: Any) -> Iterator[Contest]:
+def _option(
+    bind: Callable[[emheap.HeapManager], Callable[[], Any]] = lambda heap: heap.alloc_int32,
+    **options: Any,
+) -> Iterator[Contest]:
     heap, plain = emheap.open(debug=False, **options), emheap.open(debug=False)
 
     def check(_: Any, __: Any) -> None:
@@ -162,8 +165,8 @@ def _option(**options: Any) -> Iterator[Contest]:
 
     code = "ref = alloc(); ref.free()"
     yield Contest(
-        Statement(code, {"alloc": heap.alloc_int32}),
-        Statement(code, {"alloc": plain.alloc_int32}),
+        Statement(code, {"alloc": bind(heap)}),
+        Statement(code, {"alloc": bind(plain)}),
         check,
     )
 
@@ -208,6 +211,13 @@ LIFETIME_ROWS: list[Row] = [
         partial(_option, track_allocations=False),
         native=1.0,
         pyodide=1.0,
+    ),
+    timed(
+        "alloc_array(int32, 8) + free with track_allocations=False",
+        _DEFAULT,
+        partial(_option, lambda heap: partial(heap.alloc_array, int32, 8), track_allocations=False),
+        native=8.0,
+        pyodide=8.0,
     ),
     timed(
         "alloc + free with clear_allocated_regions=False",
