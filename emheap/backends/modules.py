@@ -93,8 +93,8 @@ def wrap_emscripten_module_heap(
     is opened.
 
     A module that was compiled to JavaScript, by wasm2js or to asm.js, has another buffer after
-    it grew, while the old one stays usable: such a heap looks for the latest at every access,
-    which costs ten times as much, and a `js_view` of before goes on showing the old bytes.
+    it grew, while the old one stays usable: such a heap asks for the latest at every access, and
+    is slower for it, and a `js_view` of before goes on showing the old bytes.
 
     Raises NotSupportedError, with the flag of emcc that helps, where an export is missing or
     takes other arguments; on native Python too. Raises TypeError for anything but a module.

@@ -53,8 +53,9 @@ def load_wasm(
     and name; they get and give WebAssembly's numbers. A table that it exports may grow, whatever
     its linker wrote, so that C can call Python's functions.
 
-    Natively compiled modules are kept in wasmtime's cache unless `cache` is false, and `progress`
-    is called every tenth of a second while one is compiled, with the seconds so far. `memory`,
+    Natively a compiled module of 64 KiB or more is kept in wasmtime's cache unless `cache` is
+    false, and `progress` is called every tenth of a second while one is compiled, with the seconds
+    so far. `memory`,
     `malloc`, `free`, `sized_free`, `aligned`, `wrap_only` and the options are those of
     `wrap_wasm_instance`.
 

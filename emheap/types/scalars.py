@@ -280,7 +280,7 @@ class uint64(Integer, code="Q", js_array="BigUint64Array"):
 class float32(FloatingPoint, code="f", js_array="Float32Array"):
     """A floating-point number of 4 bytes; a finite value beyond its range is refused.
 
-    A signalling NaN becomes a quiet one where it passes through a float of Python's; copy the
+    A signalling NaN may become a quiet one where it passes through a float of Python's; copy the
     bytes to keep it.
     """
 

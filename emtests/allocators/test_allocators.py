@@ -118,7 +118,8 @@ def test_a_pool_gives_what_it_keeps_for_a_block_that_has_no_room_otherwise() -> 
 
 
 def test_functions_get_the_size_and_the_alignment_that_they_ask_for() -> None:
-    for alignment in (8, 16):
+    chosen: dict[str, int]
+    for chosen, alignment in (({}, 8), ({"alignment": 8}, 8), ({"alignment": 16}, 16)):
         calls: list[tuple[int, ...]] = []
 
         def allocate(*given: int, calls: list[tuple[int, ...]] = calls) -> int:
@@ -128,10 +129,11 @@ def test_functions_get_the_size_and_the_alignment_that_they_ask_for() -> None:
         functions = FunctionsAllocator(
             allocate,
             lambda *given, calls=calls: calls.append(given),
-            alignment=alignment,
             sized_free=True,
             aligned=True,
+            **chosen,
         )
+        assert functions.alignment == alignment
         functions.free(functions.allocate(100))
         assert calls == [(100, alignment), (4096, 100, alignment)]
 
@@ -200,6 +202,19 @@ def test_a_free_list_refuses_what_is_no_block_of_it() -> None:
     with pytest.raises(emheap.HeapCorruptionError, match=f"0x{address:x} is not the address"):
         allocator.free(address)
     assert allocator.available_byte_size == allocator.largest_gap == 1008
+
+
+def test_a_free_list_survives_what_a_program_writes_into_its_memory() -> None:
+    heap = emheap.wrap_buffer(bytearray(4096), debug=False)
+    blocks = [heap.alloc_array(emheap.uint8, size) for size in (8, 100, 300, 16)]
+    blocks[1].free()
+    heap.memory.write_bytes(1, b"\xff" * 4095)
+    blocks[1] = heap.alloc_array(emheap.uint8, 100)
+    assert set(blocks[1]) == {0}
+    assert {value for block in (blocks[0], *blocks[2:]) for value in block} == {0xFF}
+    heap.free_all()
+    with heap.alloc_array(emheap.uint8, 4080) as whole:
+        assert whole.address == 16
 
 
 def test_a_free_list_can_be_extended() -> None:
@@ -367,13 +382,17 @@ def test_a_pool_hands_out_no_byte_twice(steps: Any) -> None:
     assert counting.inner.available_byte_size == (1 << 22) - 16
 
 
-def test_a_pool_keeps_no_more_than_it_says() -> None:
+@pytest.mark.parametrize(("size", "most"), [(1, MOST_SPARE), (16, MOST_SPARE), (1024, 256)])
+def test_a_pool_keeps_no_more_than_it_says(size: int, most: int) -> None:
     counting = Counting()
     pool = PoolAllocator(counting)
-    blocks = [pool.allocate(16) for _ in range(MOST_SPARE + 100)]
-    for address in blocks:
-        pool.free_sized(address, 16)
-    assert len(counting.freed) == MOST_SPARE // 2
+    blocks = [pool.allocate(size) for _ in range(most + 100)]
+    for address in blocks[:-1]:
+        pool.free_sized(address, size)
+        assert len(counting.allocated) - len(counting.freed) >= len(blocks) - most
+    assert most_spare(size) == most
+    pool.free_sized(blocks[-1], size)
+    assert len(counting.freed) == most // 2
     pool.trim()
     assert sorted(counting.freed) == sorted(blocks)
 

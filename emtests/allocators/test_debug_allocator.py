@@ -44,6 +44,36 @@ def test_overruns_are_found_when_the_block_is_freed(heap: HeapManager) -> None:
     low.free()
 
 
+@pytest.mark.parametrize("zone", [16, 64])
+def test_a_red_zone_is_as_large_as_it_is_asked_to_be(zone: int) -> None:
+    plain = emheap.wrap_buffer(bytearray(4096), debug=False)
+    allocator = DebugAllocator(plain.allocator, plain.memory, zone=zone)
+    address = allocator.allocate(16)
+    for place in (address - zone - 1, address + 16 + zone):
+        plain.memory.write_bytes(place, b"\1")
+    allocator.verify()
+    for place in (address - zone, address - 1, address + 16, address + 16 + zone - 1):
+        plain.memory.write_bytes(place, b"\1")
+        with pytest.raises(HeapCorruptionError, match=f"the block of 16 bytes at 0x{address:x}"):
+            allocator.verify()
+
+
+def test_what_an_alignment_adds_is_a_part_of_the_block(heap: HeapManager) -> None:
+    guarded, allocator = guarded_heap(heap)
+    ref = guarded.alloc_array(uint8, 8, align=1 << 10)
+    (record,) = allocator._live.values()
+    before, after = ref.address - record.address, record.size - (ref.address - record.address) - 8
+    assert before + after >= (1 << 10) - allocator.alignment
+    for place in (record.address, record.address + record.size - 1):
+        if not ref.address <= place < ref.address + 8:
+            heap.memory.write_bytes(place, b"\1")
+    guarded.verify()
+    heap.memory.write_bytes(record.address + record.size, b"\1")
+    with pytest.raises(HeapCorruptionError, match="byte 0 after its end was written"):
+        ref.free()
+    ref.free()
+
+
 def test_writes_after_free_are_found(heap: HeapManager) -> None:
     guarded, allocator = guarded_heap(heap)
     ref = guarded.alloc(utf8, "some text")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
 from emheap import Function, Library, c, load_wasm, wrap_wasm_instance
 from emheap._util.platform import IN_PYODIDE
-from emheap._util.wasm_binary import section, wasm_text
 from emtests.conftest import skip_for_gap
+from emtests.processes import run_program
 from emtests.webassembly.guests import why_missing
 from emtests.webassembly.modules import SmallModule
 
@@ -39,13 +40,35 @@ def test_wasmtime_may_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
         wrap_wasm_instance(None, None)
 
 
-@pytest.mark.parametrize("cache", [True, False])
-def test_a_large_module_may_be_kept_for_the_next_time(cache: bool) -> None:
+KEEPING = """
+import sys
+from emheap import load_wasm
+from emheap._util.wasm_binary import section, wasm_text
+from emtests.calls.test_files import SAME, Same
+
+size, cache = int(sys.argv[1]), sys.argv[2] == "True"
+binary = SAME.binary()
+rest = size - len(binary) - len(section(0, wasm_text("padding") + bytes(size)))
+binary += section(0, wasm_text("padding") + bytes(size + rest))
+assert len(binary) == size, len(binary)
+for _ in range(2):
+    assert load_wasm(binary, wrap_only=True, cache=cache).library(Same).same(5) == 5
+"""
+
+
+@pytest.mark.parametrize(
+    ("size", "cache", "kept"),
+    [(1 << 16, True, True), (1 << 16, False, False), ((1 << 16) - 1, True, False)],
+)
+def test_a_large_module_may_be_kept_for_the_next_time(
+    size: int, cache: bool, kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """wasmtime has a folder of its own for those that it has compiled."""
-    large = SAME.binary() + section(0, wasm_text("padding") + bytes(1 << 16))
-    for _ in range(2):
-        heap = load_wasm(large, wrap_only=True, cache=cache)
-        assert heap.library(Same).same(5) == 5
+    if sys.platform != "linux":
+        skip_for_gap("wasmtime's cache", "where it is differs between systems")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    run_program(KEEPING, str(size), str(cache))
+    assert bool([path for path in tmp_path.rglob("*") if path.is_file()]) == kept
 
 
 @pytest.mark.parametrize("shows_progress", [True, False])

@@ -6,6 +6,7 @@ import gc
 import time
 import weakref
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from emtests.calls.declared import Calls
 from emtests.calls.ways import WAYS, skip_without_big_ints
 from emtests.conftest import skip_for_gap
 from emtests.webassembly.guests import FIXTURES, why_missing
+from emtests.webassembly.modules import SmallModule
 
 PRINTING = FIXTURES / "printing.wasm"
 
@@ -41,6 +43,10 @@ class Printing(Library):
     call_wide: Function[[c.longlong], c.longlong]
     use_stack_and_call: Function[[c.int], c.int]
     leave: Function[[c.int], None]
+
+
+class Slow(Library):
+    slow0: Function[[c.int], c.int]
 
 
 def double_it(value: int) -> int:
@@ -253,11 +259,18 @@ def test_a_program_is_no_library() -> None:
 def test_progress_and_cache() -> None:
     if IN_PYODIDE:
         skip_for_gap("compiling in another thread", "JavaScript's engine compiles as it likes")
-    seen: list[float] = []
-    heap = load_wasm(FIXTURES / "calls.wasm", progress=seen.append, cache=False)
-    assert heap.library(Calls).add(2, 3) == 5
-    assert seen[0] == 0.0
-    assert seen == sorted(seen)
+    # So much code that a machine has to work on it for a while.
+    body = b"\x20\0" + b"\x41\3\x6c\x20\0\x6a" * 10_000
+    slow = SmallModule(written=[(f"slow{number}", (["i32"], ["i32"]), body) for number in range(8)])
+    for binary in (FIXTURES / "calls.wasm", slow.binary()):
+        seen: list[float] = []
+        heap = load_wasm(binary, progress=seen.append, cache=False, wrap_only=True)
+        assert seen[0] == 0.0
+        assert len(seen) > 1
+        # Each waits for a tenth of a second, but the last, which comes when the work is over.
+        assert all(later - earlier >= 0.09 for earlier, later in pairwise(seen[:-1]))
+    assert len(seen) > 2
+    assert heap.library(Slow).slow0(0) == 0
 
 
 def test_dropped_modules_release_their_memories() -> None:

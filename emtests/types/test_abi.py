@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
+import emheap
 from emheap import HeapManager, ValueOutOfRangeError, uint32, wchar
 from emheap.types.abi import ABIS, WASM32, native_abi, target_of
 
@@ -33,6 +35,15 @@ def test_the_layout_of_each_machine(
     assert target_of(system, machine, pointer, eight) == target
     abi = ABIS[target]
     assert (abi.pointer_size, abi.alignment(8)) == (pointer, eight)
+
+
+def test_every_machine_that_there_is_is_documented_and_no_other() -> None:
+    named = re.findall(r"``(\w+(?:-\w+){2,})``", emheap.wrap_buffer.__doc__ or "")
+    assert set(named) == ABIS.keys()
+    for target in ABIS:
+        heap = emheap.wrap_buffer(bytearray(64), abi=target)
+        assert heap.memory.abi is ABIS[target]
+    assert emheap.wrap_buffer(bytearray(64)).memory.abi is ABIS["wasm32-unknown-unknown"]
 
 
 def test_an_abi_says_which_it_is() -> None:

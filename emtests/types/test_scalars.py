@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -332,6 +333,16 @@ def test_clamped_uint8_takes_numbers_only(heap: HeapManager, scratch: Arena) -> 
     for value in ("5", b"5", 1j, [5], object()):
         words = f"clamped_uint8 takes an int or a float, not {type(value).__name__} "
         check_refused(heap, scratch, clamped_uint8, value, TypeError, words)
+
+
+def test_a_signalling_nan_is_kept_where_its_bytes_are_copied(heap: HeapManager) -> None:
+    for scalar, bits in ((float32, 0x7FA00001), (float64, 0x7FF4000000000001)):
+        data = bits.to_bytes(scalar.size, sys.byteorder)
+        with heap.alloc_array(scalar, 2) as numbers, heap.alloc_array(scalar, 2) as others:
+            numbers.allocated_bytes_view[: scalar.size] = data
+            assert math.isnan(numbers[0])
+            heap.copy_to(heap, numbers.address, others.address, 2 * scalar.size)
+            assert bytes(others) == bytes(numbers) == data + bytes(scalar.size)
 
 
 # Pointers of 53 bits

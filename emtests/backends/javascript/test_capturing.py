@@ -11,6 +11,7 @@ from pyodide.ffi import JsException, create_proxy, to_js
 
 import emheap
 from emheap import NotSupportedError, int32
+from emheap._util.wasm_binary import section, wasm_text
 from emtests.backends.javascript.buffers import js_object, wasm_memory
 from emtests.webassembly.guests import FIXTURES
 
@@ -83,6 +84,16 @@ def test_before_there_is_a_module() -> None:
             ask()
     with pytest.raises(NotSupportedError, match="no module was made with these options"):
         emheap.wrap_emscripten_module_heap(js_object(), memory=capture)
+
+
+def test_a_large_module_is_made_at_once_but_in_a_page_of_chromium(factory: Factory) -> None:
+    large = GUEST + section(0, wasm_text("padding") + bytes(9 << 20))
+    if hasattr(js, "document") and hasattr(js.navigator, "userAgentData"):
+        with pytest.raises(JsException, match="main thread"):
+            emheap.capture_memory(large)
+        return
+    capture = emheap.capture_memory(large)
+    assert factory.make(capture.options).memory == capture.memory
 
 
 def test_what_is_no_webassembly(factory: Factory) -> None:
