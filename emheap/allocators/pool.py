@@ -11,11 +11,11 @@ __all__ = ["PoolAllocator"]
 class PoolAllocator(Allocator):
     """Keeps freed blocks of up to `LARGEST` bytes in lists by size, in front of another allocator.
 
-    A call into malloc is what an allocation costs most (0.4 us by ctypes, 19 us into a wasmtime
-    guest); taking a block off a list costs a tenth. Every block is still one of the allocator's
-    own, so C code may free it. An empty list is filled with a batch, each twice as large as the
-    last up to `BATCH`, and a full one gives half of its blocks back, so memory goes back after a
-    burst.
+    A call into malloc is most of what an allocation costs, and into a wasmtime guest nearly all of
+    it; a block that was kept is taken off a list without one. Every block is still one of the
+    allocator's own, so C code may free it. An empty list is filled with a batch, each twice as
+    large as the last up to `BATCH`, and a full one gives half of its blocks back, so memory goes
+    back after a burst.
     """
 
     GRANULE = 16

@@ -397,6 +397,25 @@ def test_a_pool_keeps_no_more_than_it_says(size: int, most: int) -> None:
     assert sorted(counting.freed) == sorted(blocks)
 
 
+def test_a_pool_that_cannot_give_blocks_back_keeps_them() -> None:
+    counting = Counting()
+    pool = PoolAllocator(counting)
+    blocks = [pool.allocate(1024) for _ in range(256)]
+    for address in blocks:
+        pool.free_sized(address, 1024)
+    kept = list(pool.spare(1024) or ())
+    assert len(kept) == 256
+
+    def refuse(address: int) -> None:
+        raise RuntimeError("not now")
+
+    counting.free = refuse  # type: ignore[method-assign]
+    for give_back in (lambda: pool.shrink(1024), pool.trim, lambda: pool.free_sized(99, 1024)):
+        with pytest.raises(RuntimeError, match="not now"):
+            give_back()
+        assert pool.spare(1024) == kept
+
+
 def test_each_batch_of_a_pool_is_twice_as_large_as_the_last() -> None:
     pool = PoolAllocator(FreeListAllocator(16, 1 << 22))
     spare = pool.spare(16)

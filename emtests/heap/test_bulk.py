@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+import tracemalloc
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -24,7 +25,9 @@ from emheap import (
     utf8,
 )
 from emheap.memories.buffer import BufferMemory
+from emtests.conftest import skip_for_gap
 from emtests.heaps import RUNNING, HeapKind
+from emtests.webassembly.guests import open_guest, why_missing
 
 EDGE = 1 << 18
 LONG = EDGE + 12345
@@ -202,3 +205,42 @@ def test_strings_and_numbers_are_places_too(heap: HeapManager, scratch: Arena) -
     assert room.value == "text"
     number = scratch.alloc(int32, 0x01020304)
     assert heap.find(number, 3) == number.address + 1
+
+
+MANY = 1 << 24
+
+
+def open_polled() -> HeapManager:
+    buffer, allocator = bytearray(MANY + 4096), emheap.FreeListAllocator(16, MANY + 4096)
+    return emheap.create_wasm_heap_manager(lambda: buffer, allocator.allocate, allocator.free)
+
+
+LARGE: dict[str, Callable[[], HeapManager]] = {
+    "own": emheap.open,
+    "buffer": lambda: emheap.wrap_buffer(bytearray(MANY + 4096)),
+    "polled": open_polled,
+    "guest": lambda: open_guest("guest32").heap,
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_little_is_held_beside_what_is_filled_or_searched(name: str) -> None:
+    if name == "guest" and why_missing("guest32"):
+        skip_for_gap("WebAssembly", why_missing("guest32"))
+    with LARGE[name]() as heap, heap.alloc_array(uint8, MANY) as room:
+        tracemalloc.start()
+        try:
+            heap.fill(room.address, 0x41, MANY)
+            _, filling = tracemalloc.get_traced_memory()
+            assert filling < MANY // 4
+            for width in (1, 2, 4):
+                heap.fill(room.address + 1000, 0, width)
+                tracemalloc.reset_peak()
+                before, _ = tracemalloc.get_traced_memory()
+                count = heap.get_element_count_of_null_terminated_string(room.address, width)
+                assert count == 1000 // width
+                _, searching = tracemalloc.get_traced_memory()
+                assert searching - before < MANY // 64
+                heap.fill(room.address + 1000, 0x41, width)
+        finally:
+            tracemalloc.stop()

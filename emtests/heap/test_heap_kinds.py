@@ -15,8 +15,10 @@ import emheap
 from emheap import ArrayRef, HeapManager, uint8
 from emheap._util.platform import IN_PYODIDE
 from emheap.memories.atomics.libatomic import LibatomicAtomics
+from emheap.types import text_types
 from emtests.conftest import skip_for_gap
 from emtests.heaps import KINDS, HeapKind
+from emtests.types.values import SCALARS
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
@@ -39,6 +41,16 @@ def test_what_a_heap_lacks_it_refuses_in_words(kind: HeapKind, heap: HeapManager
             with pytest.raises(emheap.NotSupportedError, match="libatomic"):
                 heap.read_uint8_atomic(ref.address)
         assert heap.memory.zero_copy == kind.can("zero copy")
+
+
+def test_readers_and_writers_are_made_once(heap: HeapManager) -> None:
+    memory = heap.memory
+    for scalar in SCALARS:
+        assert memory.cached_reader(scalar) is memory.cached_reader(scalar)
+        assert memory.cached_writer(scalar) is memory.cached_writer(scalar)
+    for text in text_types:
+        assert memory.cached_text_reader(text) is memory.cached_text_reader(text)
+        assert memory.cached_text_writer(text) is memory.cached_text_writer(text)
 
 
 @pytest.mark.parametrize("library", [None, "libno-such-library.so.1", "libc.so.6"])

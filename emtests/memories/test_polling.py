@@ -99,6 +99,17 @@ def test_when_empty_does_not_ask_while_all_is_well() -> None:
     assert source.polls == before
 
 
+def test_a_buffer_that_stays_usable_is_not_missed() -> None:
+    source = Source(bytearray(4096))
+    heap, always = open_on(source), open_on(source, polling_mode="always")
+    old = source.buffer
+    heap.write_int32(64, 5)
+    source.buffer = bytearray(old)
+    heap.write_int32(64, 6)
+    assert (heap.read_int32(64), always.read_int32(64)) == (6, 5)
+    assert old[64] == 6
+
+
 ACCESSES: dict[str, Callable[[HeapManager], bool]] = {
     "read": lambda heap: heap.read(int32, 5004) == 7,
     "flat read": lambda heap: heap.read_int32(5004) == 7,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from array import array
 from typing import Any
 
 import pytest
@@ -89,6 +90,37 @@ def test_a_released_view_equals_itself_only() -> None:
         assert same != released[0]
         with pytest.raises(ValueError, match="operation forbidden on released"):
             view[0]
+
+
+def test_all_elements_move_in_one_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = emheap.wrap_buffer(bytearray(1 << 10)).memory
+    view: Any = lend_indirectly(memory, int32, 64, 4).view
+    steps: list[tuple[str, int, int]] = []
+    read, write = memory.read_bytes, memory.write_bytes
+
+    def read_bytes(address: int, size: int) -> bytes:
+        steps.append(("read", address, size))
+        return read(address, size)
+
+    def write_bytes(address: int, data: bytes | memoryview) -> None:
+        steps.append(("write", address, len(data)))
+        write(address, data)
+
+    monkeypatch.setattr(memory, "read_bytes", read_bytes)
+    monkeypatch.setattr(memory, "write_bytes", write_bytes)
+    monkeypatch.setattr(memory, "cached_reader", None)  # one by one would be by these
+    monkeypatch.setattr(memory, "cached_writer", None)
+    view[:] = array("i", [1, 2, 3, 4])
+    assert view.tolist() == [1, 2, 3, 4]
+    view[1:3] = view[2:]
+    assert view.tolist() == [1, 3, 4, 4]
+    assert steps == [
+        ("write", 64, 16),
+        ("read", 64, 16),
+        ("read", 72, 8),
+        ("write", 68, 8),
+        ("read", 64, 16),
+    ]
 
 
 def test_no_array_shares_the_bytes() -> None:

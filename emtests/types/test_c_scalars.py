@@ -138,6 +138,16 @@ def test_what_does_not_fit(
         scratch.alloc(scalar, value)
 
 
+def test_a_view_of_half_floats_holds_their_bits(heap: HeapManager) -> None:
+    with heap.alloc_array(float16, [0.5, -2.0]) as halves:
+        for view in (halves.view, heap.view(float16, halves.address, 2)):
+            assert (view.format, list(view)) == ("H", [0x3800, 0xC000])
+            view[0] = 0x3C00
+            assert halves[0] == 1.0
+            view[0] = 0x3800
+            del view
+
+
 def test_a_byte_that_is_neither_0_nor_1_is_true(heap: HeapManager) -> None:
     with heap.alloc(boolean) as ref:
         heap.memory.write_bytes(ref.address, b"\x80")
