@@ -58,6 +58,22 @@ def test_a_red_zone_is_as_large_as_it_is_asked_to_be(zone: int) -> None:
             allocator.verify()
 
 
+def test_a_place_is_told_by_the_block_that_is_there() -> None:
+    plain = emheap.wrap_buffer(bytearray(4096), debug=False)
+    allocator = DebugAllocator(plain.allocator, plain.memory, zone=32)
+    address = allocator.allocate(16)
+    told = allocator.describe_at(address, 1)
+    assert told.startswith(f"the block of 16 bytes at 0x{address:x}, allocated at ")
+    for place, size in ((address - 32, 1), (address + 47, 1), (address - 40, 9), (address, 999)):
+        assert allocator.describe_at(place, size) == told
+    for place, size in ((address - 33, 1), (address + 48, 1), (address - 40, 8)):
+        assert allocator.describe_at(place, size) == ""
+    allocator.free(address)
+    assert allocator.describe_at(address, 1).startswith(f"{told}, freed at ")
+    allocator.trim()
+    assert allocator.describe_at(address, 1) == ""
+
+
 def test_what_an_alignment_adds_is_a_part_of_the_block(heap: HeapManager) -> None:
     guarded, allocator = guarded_heap(heap)
     ref = guarded.alloc_array(uint8, 8, align=1 << 10)

@@ -24,6 +24,7 @@ from emheap import (
     char,
     clamped_uint8,
     field,
+    float64,
     int32,
     long,
     stored,
@@ -448,6 +449,32 @@ def test_a_union_is_copied_where_its_bytes_mean_the_same(heap: Any) -> None:
             )
             with pytest.raises(TypeError, match=words):
                 heap.alloc(Either, there_too)
+
+
+class Inner(Struct, align=16):
+    tag: int32
+    value: float64
+
+
+class Outer(Struct):
+    inner: Inner
+    last: int32
+
+
+def test_what_lies_otherwise_inside_of_a_structure_is_copied_field_by_field() -> None:
+    """Both are as large on either machine, and only the double inside of the inner one moves."""
+    wasm, i386 = (
+        emheap.wrap_buffer(bytearray(256), abi=abi)
+        for abi in ("wasm32-unknown-unknown", "i386-linux-gnu")
+    )
+    layouts = [heap.layout(Outer) for heap in (wasm, i386)]
+    assert layouts[0].size == layouts[1].size == 32
+    assert layouts[0].signature != layouts[1].signature
+    same = emheap.wrap_buffer(bytearray(256), abi="armv7-linux-gnueabihf").layout(Outer)
+    assert same.signature == layouts[0].signature
+    with i386.alloc(Outer, inner=(1, 2.5), last=3) as there, wasm.alloc(Outer, there) as here:
+        assert here.to_tuple() == there.to_tuple() == ((1, 2.5), 3)
+        assert bytes(here) != bytes(there)
 
 
 # Freed blocks
