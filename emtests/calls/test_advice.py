@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import enum
 import re
+import subprocess
 import warnings
+from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
@@ -26,6 +28,7 @@ from emtests.advice.telling import advised
 from emtests.calls.declared import Calls, Color
 from emtests.calls.ways import Way
 from emtests.conftest import skip_for_gap
+from emtests.structures.compilers import missing
 from emtests.types.values import ALL_NUMBERS
 from emtests.webassembly.guests import why_missing
 from emtests.webassembly.modules import SmallModule
@@ -217,9 +220,8 @@ def test_callbacks(calls: Calls) -> None:
 
 
 def test_imports_of_a_module() -> None:
-    missing = why_missing("calls")
-    if missing:
-        skip_for_gap("modules", missing)
+    if why_missing("calls"):
+        skip_for_gap("modules", why_missing("calls"))
     module = SmallModule(passed=[("host", "ask", (("i32",), ("i32",)))])
 
     class Answers(Library):
@@ -235,6 +237,42 @@ def test_imports_of_a_module() -> None:
     heap = emheap.load_wasm(module.binary(), imports, malloc=None, free=None)
     with heap.alloc(int32, 5) as number:
         assert (number.value, heap.library(Answers).ask(number.value)) == (5, 30)
+
+
+class Twice(Library):
+    twice: Function[[c.int], c.int]
+
+
+def compile_wasm(folder: Path, source: str, *options: str) -> Path:
+    """A module of code that needs no C library."""
+    if missing("clang"):
+        skip_for_gap("a compiler for WebAssembly", missing("clang"))
+    code, made = folder / "code.c", folder / "code.wasm"
+    code.write_text(source)
+    command = ["clang", "--target=wasm32-wasi", "-nostdlib", *options, str(code), "-o", str(made)]
+    subprocess.run(command, check=True, timeout=60)
+    return made
+
+
+def test_functions_that_a_module_does_not_export(tmp_path: Path) -> None:
+    source = "int twice(int number) { return 2 * number; }"
+    bare = compile_wasm(tmp_path, source, "-Wl,--no-entry")
+    with advised('export it: -Wl,--export=twice, or __attribute__((export_name("twice")))'):
+        emheap.load_wasm(bare, wrap_only=True).library(Twice)
+    exporting = f'__attribute__((export_name("twice"))) {source}'
+    for code, option in ((source, "-Wl,--export=twice"), (exporting, "-O1")):
+        made = compile_wasm(tmp_path, code, "-Wl,--no-entry", option)
+        assert emheap.load_wasm(made, wrap_only=True).library(Twice).twice(21) == 42
+
+
+def test_a_program_is_linked_as_a_library(tmp_path: Path) -> None:
+    source = "int twice(int number) { return 2 * number; } void NAME(void) {}"
+    program = compile_wasm(tmp_path, source.replace("NAME", "_start"), "-Wl,--export=twice")
+    with advised("link it as a library: clang -mexec-model=reactor"):
+        emheap.load_wasm(program, wrap_only=True)
+    options = "-Wl,--export=twice", "-mexec-model=reactor"
+    library = compile_wasm(tmp_path, source.replace("NAME", "_initialize"), *options)
+    assert emheap.load_wasm(library, wrap_only=True).library(Twice).twice(21) == 42
 
 
 def test_enumerations_of_other_types(way: Way, c_heap: HeapManager) -> None:

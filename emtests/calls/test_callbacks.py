@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import inspect
+import re
 import sys
 import threading
 import warnings
@@ -67,6 +68,9 @@ def test_what_cannot_be_called_raises(calls: Calls) -> None:
     for wrong in (5, "f", object()):
         with pytest.raises(TypeError, match="takes a callable or None, not"):
             calls.apply(wrong, 0)  # type: ignore[arg-type]
+        words = rf"^the pointer to {re.escape(f'{wrong!r:.60}')} takes a callable or None, not "
+        with pytest.raises(TypeError, match=words):
+            calls.function_pointer(Function[[c.int], c.int], wrong)  # type: ignore[arg-type]
     calls.keep(None)
     assert calls.call_kept(1) == -1
 
