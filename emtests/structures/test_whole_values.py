@@ -472,7 +472,8 @@ def test_what_lies_otherwise_inside_of_a_structure_is_copied_field_by_field() ->
     assert layouts[0].signature != layouts[1].signature
     same = emheap.wrap_buffer(bytearray(256), abi="armv7-linux-gnueabihf").layout(Outer)
     assert same.signature == layouts[0].signature
-    with i386.alloc(Outer, inner=Inner(tag=1, value=2.5), last=3) as there, wasm.alloc(Outer, there) as here:
+    inner = Inner(tag=1, value=2.5)
+    with i386.alloc(Outer, inner=inner, last=3) as there, wasm.alloc(Outer, there) as here:
         assert here.to_tuple() == there.to_tuple() == ((1, 2.5), 3)
         assert bytes(here) != bytes(there)
 
