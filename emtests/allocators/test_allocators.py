@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -410,7 +411,12 @@ def test_a_pool_that_cannot_give_blocks_back_keeps_them() -> None:
         raise RuntimeError("not now")
 
     counting.free = refuse  # type: ignore[method-assign]
-    for give_back in (lambda: pool.shrink(1024), pool.trim, lambda: pool.free_sized(99, 1024)):
+    ways: tuple[Callable[[], None], ...] = (
+        pool.trim,
+        lambda: pool.shrink(1024),
+        lambda: pool.free_sized(99, 1024),
+    )
+    for give_back in ways:
         with pytest.raises(RuntimeError, match="not now"):
             give_back()
         assert pool.spare(1024) == kept
