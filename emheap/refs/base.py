@@ -359,7 +359,7 @@ class HeapRef(Generic[T]):
                         del layout.blocks[address]
                     else:
                         raise LookupError
-                elif elements:
+                elif elements and not layout.loans:
                     pass
                 else:
                     raise LookupError
@@ -401,7 +401,7 @@ class HeapRef(Generic[T]):
                     del layout.blocks[address]
                 else:
                     return False
-            elif elements:
+            elif elements and not layout.loans:
                 pass
             else:
                 return False

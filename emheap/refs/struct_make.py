@@ -120,8 +120,8 @@ def struct_allocator(table: BlockTable, kind: Any, depth: int) -> StructAllocato
     put, put_all, count = codec.put, codec.put_all, len(codec.names)
     memory: Any = table.memory
     spare = layout.spare
-    collects = table.options.enable_garbage_collection
-    if spare is None or collects or put is None or put_all is None or not is_direct(memory):
+    usual = table.tracked and not table.options.enable_garbage_collection
+    if spare is None or not usual or put is None or put_all is None or not is_direct(memory):
         return None
     cls: Any = variants.owning
     size, blocks = variants.layout.size, layout.blocks

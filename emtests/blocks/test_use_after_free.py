@@ -11,6 +11,7 @@ import pytest
 import emheap
 from emheap import ArrayRef, HeapManager, HeapRef, ScalarRef, StringRef, int32, utf8
 from emtests.conftest import OpenHeap
+from emtests.structures.kinds import Node
 from emtests.types.values import SCALARS, WIDE
 
 Use = Callable[[Any], Any]
@@ -257,3 +258,27 @@ def test_untracked_references_die_by_their_own_free(open_heap: OpenHeap) -> None
             ref.free()
         with pytest.raises(emheap.DoubleFreeError, match=r"^double free: the "):
             heap.free(ref)
+
+
+def test_what_lies_in_a_block_ends_with_it_on_a_heap_without_a_table(open_heap: OpenHeap) -> None:
+    heap = open_heap(track_allocations=False)
+    block = heap.alloc(Node, id=1)
+    parts = [
+        heap.wrap(int32, block.address),
+        heap.wrap_array(int32, block.address, 2),
+        block.field_ref(Node.id),
+        block.pos,
+        block.label,
+    ]
+    block.free()
+    for part in parts:
+        assert part.is_freed, f"{part.kind} outlived its block"
+        with pytest.raises(emheap.UseAfterFreeError, match=r"^use after free: the "):
+            part.clear()
+    number = heap.alloc_int32(1)
+    view = heap.view(int32, number.address, 1)
+    held = view[:1]
+    with pytest.raises(emheap.BufferInUseError, match=r"still in use: a slice or cast of a view"):
+        number.free()
+    held.release()
+    number.free()

@@ -26,6 +26,7 @@ from emheap import (
 )
 from emheap._util.platform import HAS_GIL
 from emtests.conftest import OpenHeap
+from emtests.structures.kinds import Vec
 
 CLOSED = "was closed at .*test_closing.py:.*open another one"
 IN_USE = (
@@ -195,11 +196,13 @@ def test_a_memory_stays_for_another_heap_in_it() -> None:
 
 def test_a_heap_without_a_table_leaves_its_blocks() -> None:
     heap = emheap.open(track_allocations=False, debug=False)
-    number = heap.alloc(int32, 5)
+    heap.alloc(Vec).free()  # later ones are made in one step
+    number, text, pair = heap.alloc(int32, 5), heap.alloc(utf8, "five"), heap.alloc(Vec, x=5, y=6)
     heap.close()
-    assert number.value == 5
-    number.free()
-    assert number.is_freed
+    assert (number.value, text.value, pair.to_tuple()) == (5, "five", (5, 6))
+    for block in (number, text, pair):
+        block.free()
+        assert block.is_freed
 
 
 def test_where_freeing_fails_the_heap_stays_open() -> None:
