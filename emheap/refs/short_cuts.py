@@ -185,6 +185,8 @@ def _other(  # noqa: C901 (in one function: a call more costs a tenth)
                     elements[0] = initial
                 elif not elements:  # the block lies above the window
                     raise IndexError
+                if layout.spare is None:  # the value's own __index__ has ended the arena
+                    raise LookupError
                 ref._elements = elements
                 ref._block = block = (elements, address, layout, frame.f_code, offset)
                 if collects:
@@ -221,7 +223,7 @@ def _indirect(  # noqa: C901 (in one function: a call more costs a tenth)
     if options.enable_garbage_collection or not layout.tracked:
         return allocate_any
 
-    def allocate(initial: Any = None) -> ScalarRef[T]:
+    def allocate(initial: Any = None) -> ScalarRef[T]:  # noqa: C901 (as above)
         try:
             frame = current_frame(depth)
             offset = shared_offset(frame.f_lasti, frame.f_lasti)
@@ -236,6 +238,8 @@ def _indirect(  # noqa: C901 (in one function: a call more costs a tenth)
             try:
                 if initial is not None or clears:
                     write(address, 0 if initial is None else initial)
+                if layout.spare is None:  # as above
+                    raise LookupError
                 elements = memory.elements(scalar, address, 1)
                 ref._elements = elements
                 ref._block = blocks[address] = (elements, address, layout, frame.f_code, offset)

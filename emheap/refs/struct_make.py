@@ -137,6 +137,8 @@ def struct_allocator(table: BlockTable, kind: Any, depth: int) -> StructAllocato
                 put_all(window, address, fields)
             else:
                 put(window, address, **fields)
+            if layout.spare is None:  # a value's own __index__ has closed the heap
+                raise LookupError
             ref = new(cls)
             ref._elements = cells = new(WindowCells)
             # What its constructor does, at half the price.

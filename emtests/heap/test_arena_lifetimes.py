@@ -19,15 +19,18 @@ from emheap import (
     NotAllocatedError,
     OutOfMemoryError,
     UseAfterFreeError,
+    float32,
     float64,
     int32,
     uint8,
+    uint128,
     utf8,
     wrap_buffer,
 )
 from emheap.allocators.chunks import ChunkAllocator
 from emtests.conftest import OpenHeap
 from emtests.contexts import notes_of
+from emtests.hostile.stealing import Evil
 from emtests.structures.kinds import Vec
 
 
@@ -233,6 +236,22 @@ def test_the_chunk_goes_back_with_the_last_detached_block() -> None:
         assert allocator.available_byte_size < room
         ref.free()
     assert allocator.available_byte_size == room
+
+
+@pytest.mark.parametrize("number", [int32, uint8, float32, uint128])
+def test_a_value_that_ends_the_arena_gets_no_block_in_it(heap: HeapManager, number: Any) -> None:
+    arena = heap.arena()
+    for _ in range(3):
+        arena.alloc(number, 1)
+
+    def end() -> None:
+        if arena._closed is None:
+            arena.__exit__(None, None, None)
+
+    with pytest.raises(UseAfterFreeError):
+        arena.alloc(number, Evil(7, end))
+    assert heap.live() == []
+    gc.collect()  # of the traceback, whose frames hold a view
 
 
 def test_the_blocks_of_an_arena_that_is_dropped_before_its_end_live_on() -> None:
