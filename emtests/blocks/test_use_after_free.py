@@ -263,7 +263,7 @@ def test_untracked_references_die_by_their_own_free(open_heap: OpenHeap) -> None
 def test_what_lies_in_a_block_ends_with_it_on_a_heap_without_a_table(open_heap: OpenHeap) -> None:
     heap = open_heap(track_allocations=False)
     block = heap.alloc(Node, id=1)
-    parts = [
+    parts: list[Any] = [
         heap.wrap(int32, block.address),
         heap.wrap_array(int32, block.address, 2),
         block.field_ref(Node.id),
