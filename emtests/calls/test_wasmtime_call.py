@@ -6,6 +6,7 @@ import ctypes
 import gc
 import struct
 from collections.abc import Callable
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 import wasmtime
 from wasmtime import _bindings
 
+from emheap._util.platform import HAS_GIL
 from emheap.calls import wasmtime_call
 from emheap.calls.wasmtime_call import bind_function, calls_directly
 from emtests.blocks.long import LONG, report
@@ -116,8 +118,10 @@ def test_calls_and_traps_leave_no_memory_behind(bind: Bind) -> None:
         gc.collect()
         return resident_pages()
 
-    before = call(4_000)
-    grown = call(CALLS) - before
+    # Without the interpreter's lock the collector comes seldom and has no generations, so that
+    # memory rises and falls; what is left behind makes it rise each time.
+    levels = [call(4_000), *(call(CALLS) for _ in range(1 if HAS_GIL else 5))]
+    grown = min(later - before for before, later in pairwise(levels))
     report(f"{CALLS:,} calls, {CALLS // 10:,} of them traps: {grown} pages more resident")
     assert grown < 100
 

@@ -110,8 +110,9 @@ def missing(version: str) -> str:
     words += "; --python gives the path of another one"
     if version.endswith("t"):
         words += (
-            ", which ./configure --disable-gil --prefix=PREFIX && make && make install builds in "
-            "the source of a release"
+            ", which ./configure --disable-gil --with-ensurepip=no --prefix=PREFIX && make && "
+            "make install builds in the source of a release, or in Debian's of apt-get source "
+            f"python{version.rstrip('t')}"
         )
     return words
 
