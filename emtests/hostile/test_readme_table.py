@@ -227,6 +227,7 @@ def a_number_wraps() -> None:
 
         for kind, value, stored in ((js.Uint8Array, 300, 44), (js.Int32Array, 2**40, 0)):
             assert kind.new(1).fill(value)[0] == stored
+        assert js.Uint8Array.new(1).fill("x")[0] == 0
 
 
 def a_size_wraps() -> None:

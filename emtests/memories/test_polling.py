@@ -108,6 +108,10 @@ def test_a_buffer_that_stays_usable_is_not_missed() -> None:
     heap.write_int32(64, 6)
     assert (heap.read_int32(64), always.read_int32(64)) == (6, 5)
     assert old[64] == 6
+    source.buffer = grown(source)
+    assert heap.read_int32(64) == 6
+    heap.read(uint8, 5000)  # beyond the end of the old one
+    assert heap.read_int32(64) == 5
 
 
 ACCESSES: dict[str, Callable[[HeapManager], bool]] = {

@@ -185,6 +185,22 @@ def test_the_functions_of_another_module() -> None:
             heap.library(Numbers, wrong)
 
 
+def test_a_heap_behind_a_callback_calls_what_it_is_given() -> None:
+    class Offsets(Library):
+        record_offset: Function[[c.uint], c.uint]
+
+    guest: Any = open_guest("guest32")
+    exports = guest.instance.exports
+    heap = emheap.create_wasm_heap_manager(
+        lambda: exports.memory.buffer, exports.malloc, exports.free
+    )
+    module = js_object(_record_offset=exports.record_offset, wasmMemory=exports.memory)
+    for source in (guest.instance, exports, module):
+        assert heap.library(Offsets, source).record_offset(1) == guest.call("record_offset", 1)
+    with pytest.raises(TypeError, match="needs the module, its instance or its exports"):
+        heap.library(Offsets)
+
+
 def test_a_malloc_that_is_neither_a_name_nor_a_function() -> None:
     module = js_object(wasmMemory=wasm_memory(), _free=run_js("((place) => {})"))
     with pytest.raises(TypeError, match="malloc must be the name of an export or a function, not"):
