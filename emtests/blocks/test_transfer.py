@@ -395,6 +395,26 @@ class Meddling(FreeListAllocator):
         return super().allocate(size)
 
 
+def test_a_resize_whose_old_block_is_not_taken_back_changes_nothing(heap: HeapManager) -> None:
+    def refuse(address: int) -> None:
+        if refusing:
+            raise RuntimeError("busy")
+
+    refusing = [True]
+    with heap.alloc_array(int32, [1, 2, 3, 4]) as block:
+        ref = heap.adopt(int32, block.address + 4, 2, free=refuse)
+        with pytest.raises(RuntimeError, match="busy"):
+            ref.resize(100)
+        assert (ref.address, ref[:]) == (block.address + 4, [2, 3])
+        assert heap.total_allocated_byte_size == 16 + 8
+        ref[0] = 7
+        assert block[1] == 7
+        refusing.clear()
+        ref.resize(3)
+        assert ref[:] == [7, 3, 0]
+        ref.free()
+
+
 def test_a_block_that_is_freed_while_it_is_resized_leaves_nothing() -> None:
     meddling = Meddling(16, 4096)
     heap = wrap_buffer(bytearray(4096), allocator=meddling)

@@ -84,6 +84,8 @@ def test_every_kind_of_field_reads_what_was_stored(scratch: Arena) -> None:
         "big": 2**40,
         "size": 12,
     }
+    corners = [(0, 0), (0, 0), (0, 0), (0, -4)]
+    assert node.to_tuple()[:6] == (7, (1.5, 0), [2, 3], corners, [0, 0, 0, 0, 0, 5], "abc")
     assert type(node.hot) is bool
     assert not node.next
     assert node.next.get() is None
