@@ -67,6 +67,7 @@ def test_nothing_leaks_whichever_allocation_fails(heap: HeapManager, scenario: S
             scenario(limited)
         except OutOfMemoryError:
             assert not balance.out, f"with {count} allocations"
+            assert (failing.failures, failing.after) == (1, 0)
             failing.after = 1000
             check_consistent(limited)
         else:
@@ -134,6 +135,35 @@ def test_a_quota_counts_what_could_not_be_freed() -> None:
     with pytest.raises(ValueError, match="not now"):
         quota.free_sized(address, 100)
     assert quota.live_byte_size == 100
+
+
+class Whimsical(Exception):  # noqa: N818
+    """Raised by a program's own allocator."""
+
+
+@pytest.mark.parametrize("base", [FreeListAllocator, emheap.BumpAllocator])
+def test_an_allocator_derived_from_ours_may_refuse_by_any_error(base: Any) -> None:
+    class Derived(base):  # type: ignore[misc]
+        def free(self, address: int) -> None:
+            if refuses:
+                raise Whimsical("not now")
+            super().free(address)
+
+    refuses = [True]
+    allocator = Derived(16, 4096)
+    assert not allocator.trusted
+    assert allocator.refusals == (Exception,)
+    heap = emheap.wrap_buffer(bytearray(4096), allocator=allocator, debug=False)
+    block = heap.alloc_array(uint8, b"kept" * 500)
+    with pytest.raises(Whimsical, match="not now"):
+        block.free()
+    assert block.is_not_freed
+    assert heap.total_allocated_byte_size == 2000
+    refuses.clear()
+    block.free()
+    assert heap.live() == []
+    with heap.alloc_array(uint8, 2000) as again:
+        assert again.address == 16
 
 
 class _Pair(emheap.Struct):

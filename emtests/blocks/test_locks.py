@@ -45,6 +45,37 @@ def _interrupts() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.parametrize("kind", [emheap.CountingAllocator, emheap.QuotaAllocator])
+def test_no_lock_is_taken_while_a_programs_allocator_is_asked(kind: Any) -> None:
+    """It may have a lock of its own, and wait for a thread that waits for ours."""
+    need_threads()
+
+    class Waiting(emheap.FreeListAllocator):
+        def allocate(self, size: int) -> int:
+            others_use_a_heap()
+            return super().allocate(size)
+
+        def free(self, address: int) -> None:
+            others_use_a_heap()
+            super().free(address)
+
+    def others_use_a_heap() -> None:
+        thread = threading.Thread(target=use_heap, daemon=True)
+        thread.start()
+        thread.join(60)
+        ended.append(not thread.is_alive())
+
+    def use_heap() -> None:
+        emheap.wrap_buffer(bytearray(4096)).alloc_array(uint8, 2000).free()
+
+    ended: list[bool] = []
+    more = (1 << 20,) if kind is emheap.QuotaAllocator else ()
+    allocator = kind(Waiting(16, 4096), *more)
+    allocator.free(allocator.allocate(100))
+    allocator.free_sized(allocator.allocate(100), 100)
+    assert ended == [True] * 4
+
+
 def take_and_interrupt(lock: Any) -> partial[Any]:
     """A function that takes a lock, with a signal come before it returns: it is made of C functions
     only, among which the interpreter does not look for signals."""

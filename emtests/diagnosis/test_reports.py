@@ -181,6 +181,9 @@ def test_clean(emheap_heap):
 def test_leaking(emheap_heap, request):
     request.config.kept = emheap_heap.alloc(int32)
 
+def test_what_leaked_was_freed(emheap_heap, request):
+    assert request.config.kept.is_freed
+
 def test_in_use(emheap_heap, request):
     request.config.part = emheap_heap.alloc_array(int32, 3).view[1:]
 
@@ -200,7 +203,7 @@ def test_the_fixture_for_users_finds_a_leak(tmp_path: Path) -> None:
     done = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
-    assert "4 passed, 2 errors" in done.stdout
+    assert "5 passed, 2 errors" in done.stdout
     assert "LeakError: 1 block of 4 bytes is live" in done.stdout
     assert "test_user.py:8 in test_leaking" in done.stdout
     assert "LeakError: 1 block of 12 bytes is live" in done.stdout
