@@ -78,6 +78,16 @@ def test_read_only_and_equal() -> None:
     assert real.tolist() == [3, 4, 3, 4]
 
 
+def test_an_index_outside_of_the_view() -> None:
+    view, _ = make()
+    for part, index, elements in ((view, 4, "4 elements"), (view[2:3], -2, "1 element")):
+        words = f"^index {index} is outside the {elements} of the view$"
+        for use in (lambda part, at: part[at], lambda part, at: part.__setitem__(at, 5)):
+            with pytest.raises(IndexError, match=words):
+                use(part, index)
+    assert view.tolist() == [1, -2, 3, 4]
+
+
 def test_a_released_view_equals_itself_only() -> None:
     for view, other in zip(make(), make(), strict=True):
         same = view[:]
