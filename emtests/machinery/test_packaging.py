@@ -66,6 +66,7 @@ def test_the_wheel_serves_every_platform_and_needs_nothing(wheel: Path) -> None:
         message = message_from_bytes(file.read(metadata))
     assert message["Name"] == "emheap"
     assert message["Requires-Python"] == ">=3.10"
+    assert message["License-Expression"] == "MIT"
     assert [each for each in message.get_all("Requires-Dist", []) if "extra ==" not in each] == []
 
 
