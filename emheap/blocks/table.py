@@ -22,6 +22,7 @@ from emheap._util.released import is_released
 from emheap._util.sites import Origin, Site, is_within_elsewhere
 from emheap.allocators.base import Allocator
 from emheap.blocks.block import Block, Layout, describe_block, end_of
+from emheap.blocks.ending import Ending
 from emheap.blocks.extents import ExtentIndex
 from emheap.blocks.loans import LoanTable
 from emheap.blocks.messages import Messages
@@ -59,7 +60,7 @@ def _exclusive(method: F) -> F:
     return cast(F, locked)
 
 
-class BlockTable(Messages, Locked):
+class BlockTable(Messages, Ending, Locked):
     """The live blocks of one heap."""
 
     for_values: ClassVar[bool] = False

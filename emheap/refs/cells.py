@@ -22,9 +22,9 @@ __all__ = ["Cells", "WindowCells", "borrowed_cells", "cells_class", "is_direct"]
 class _Pointees(dict[int, Any]):
     """For each pointer that was stored in a block, the block that it points to, by the offset.
 
-    A freed block forgets them. Otherwise the blocks of a long list would hang on each other, and
-    CPython would take one in the middle of taking the one before: in Pyodide 10,000 were too many
-    for the stack.
+    A freed block forgets them, as all do when their heap goes. Otherwise the blocks of a long list
+    would hang on each other, and CPython would take one in the middle of taking the one before: in
+    Pyodide 10,000 were too many for the stack.
     """
 
     __slots__ = ()
@@ -145,6 +145,13 @@ class Cells:
             return _pointees(self).get(offset)
         except AttributeError:  # none was ever stored
             return None
+
+    def forget_pointees(self) -> None:
+        """Forget the blocks that the pointers here point to, for their heap is gone."""
+        try:  # noqa: SIM105 (contextlib takes time to import)
+            _pointees(self).clear()
+        except AttributeError:  # none was ever stored
+            pass
 
     # What a block's elements are asked for
 

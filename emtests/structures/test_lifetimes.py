@@ -7,6 +7,7 @@ import gc
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from weakref import ref as WeakReference  # noqa: N812 (a class with a name like a function's)
 
 import pytest
 
@@ -84,6 +85,10 @@ def parts_by_bytes(heap: HeapManager, node: Node) -> dict[str, Callable[[], Any]
             f"a pointer to {name}": partial(heap.write, Pointer[Any], 64, part),
         }
     return uses
+
+
+def open_buffer() -> HeapManager:
+    return emheap.wrap_buffer(bytearray(1 << 22))
 
 
 def test_every_part_of_a_freed_structure_raises(heap: HeapManager) -> None:
@@ -505,3 +510,17 @@ def test_adopting_what_c_allocated(heap: HeapManager) -> None:
         array[1].x = 5
         array.free()
         assert freed == [inside]
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.parametrize("open_one", [emheap.open, open_buffer], ids=["own", "buffer"])
+def test_a_heap_with_a_long_list_is_dropped(open_one: Callable[[], HeapManager]) -> None:
+    heap = open_one()
+    node = heap.alloc(Node, id=0)
+    for number in range(1, 10_000):
+        node = heap.alloc(Node, id=number, next=node)
+    assert node.next.target.next.target.id == 9_997
+    table = WeakReference(heap._table)
+    del node, heap
+    gc.collect()
+    assert table() is None
