@@ -300,7 +300,7 @@ class GuardedMemory(Memory):
         room = (self._guard.check_inside(start, width, what) - start) // width
         return self._inner.find_null(start, width, room if limit is None else min(limit, room))
 
-    def count_elements(self, address: int, width: int, max_elements: int | None = None) -> int:
+    def count_elements(self, address: Any, width: int, max_elements: int | None = None) -> int:
         try:
             return super().count_elements(address, width, max_elements)
         except UnterminatedStringError:

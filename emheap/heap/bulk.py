@@ -8,7 +8,7 @@ overlap.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from emheap._util.c_memory import memmove
 from emheap._util.checks import check_count, check_integer
@@ -25,6 +25,9 @@ from emheap.memories.base import Memory
 from emheap.memories.elements import Pin
 from emheap.refs import HeapRef
 from emheap.types import uint8
+
+if TYPE_CHECKING:
+    Place = int | HeapRef[Any]
 
 __all__ = ["BulkVerbs", "copy_bytes"]
 
@@ -44,8 +47,8 @@ class BulkVerbs:
     def copy_to(
         self,
         other: BulkVerbs,
-        source: HeapRef[Any] | int,
-        destination: HeapRef[Any] | int,
+        source: Place,
+        destination: Place,
         size: int | None = None,
     ) -> None:
         """Copy `size` bytes from a place here to a place on another heap, or on this one.
@@ -62,7 +65,7 @@ class BulkVerbs:
         ):
             copy_bytes(self._memory, here.address, other._memory, there.address, here.size)
 
-    def fill(self, place: HeapRef[Any] | int, byte: int, size: int | None = None) -> None:
+    def fill(self, place: Place, byte: int, size: int | None = None) -> None:
         """Set `size` bytes to `byte`. Raises as `copy_to`, and OverflowError for a bad byte."""
         value = _check_byte(byte)
         with self._hold(place, self._check_size(place, size), "fill") as held:
@@ -71,7 +74,7 @@ class BulkVerbs:
 
     def find(
         self,
-        place: HeapRef[Any] | int,
+        place: Place,
         pattern: bytes | bytearray | memoryview | int,
         size: int | None = None,
     ) -> int | None:
@@ -97,8 +100,8 @@ class BulkVerbs:
     def compare(
         self,
         other: BulkVerbs,
-        place: HeapRef[Any] | int,
-        other_place: HeapRef[Any] | int,
+        place: Place,
+        other_place: Place,
         size: int | None = None,
     ) -> int:
         """Compare `size` bytes here with as many on another heap, or on this one.
@@ -119,7 +122,7 @@ class BulkVerbs:
                     return -1 if ours < theirs else 1
         return 0
 
-    def _check_size(self, place: HeapRef[Any] | int, size: int | None) -> int | None:
+    def _check_size(self, place: Place, size: int | None) -> int | None:
         """A size that was given, as an int. It may run the user's code, so it is the first step."""
         if size is not None:
             return check_count(size, "size", 1, self._memory.largest_block)
@@ -127,7 +130,7 @@ class BulkVerbs:
             return None
         raise TypeError("size must be given where the place is an address and not a reference")
 
-    def _hold(self, place: HeapRef[Any] | int, size: int | None, what: str) -> _Held:
+    def _hold(self, place: Place, size: int | None, what: str) -> _Held:
         """`size` bytes from a place, or all of its block, which cannot be freed meanwhile."""
         if not isinstance(place, HeapRef):
             count, pinned = size or 0, pin_of(place)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from emheap.calls.linker import Linker
     from emheap.calls.traps import CallState
     from emheap.heap.arena import Arena
+    from emheap.heap.bulk import Place
     from emheap.refs.places import Places
     from emheap.refs.pointer import Pointer
     from emheap.refs.struct import Like, Struct
@@ -82,7 +83,7 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
         self._table.open_places = _open_places
         self._memory = self._table.raw_memory
         self._open_linker = open_linker
-        self._viewers: dict[Any, Callable[[int, int], Any]] = {}
+        self._viewers: dict[Any, Callable[[Any, int], Any]] = {}
         """What `view` calls for a type of numbers."""
         self._calls: CallState | None = None
         """What the libraries on this heap share."""
@@ -90,22 +91,22 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
     # Raw addresses
 
     @overload
-    def read(self, kind: type[Scalar[T]], address: int, /) -> T: ...
+    def read(self, kind: type[Scalar[T]], address: Place, /) -> T: ...
     @overload
     def read(
         self,
         kind: type[Text],
-        address: int,
+        address: Place,
         /,
         max_elements: int | None = None,
         errors: str = "strict",
     ) -> str: ...
     @overload
     def read(
-        self, kind: type[S], address: int | Pointer[S], /, *, tail: int | None = None
+        self, kind: type[S], address: Place | Pointer[S], /, *, tail: int | None = None
     ) -> S: ...
     @overload
-    def read(self, kind: type[Pointer[K]], address: int, /) -> Pointer[K]: ...
+    def read(self, kind: type[Pointer[K]], address: Place, /) -> Pointer[K]: ...
     def read(self, kind: Any, address: Any, /, *limits: Any, **options: Any) -> Any:
         """The number, the null-terminated string, the pointer or a copy of the structure at an
         address.
@@ -129,25 +130,25 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
         return self._memory.cached_reader(kind)(address)
 
     @overload
-    def write(self, kind: type[Scalar[T]], address: int, value: T, /) -> None: ...
+    def write(self, kind: type[Scalar[T]], address: Place, value: T, /) -> None: ...
     @overload
     def write(
         self,
         kind: type[Text],
-        address: int,
+        address: Place,
         value: str,
         /,
         capacity: int | None = None,
         errors: str = "strict",
     ) -> int: ...
     @overload
-    def write(self, kind: type[S], address: int | Pointer[S], value: Like[S], /) -> None: ...
+    def write(self, kind: type[S], address: Place | Pointer[S], value: Like[S], /) -> None: ...
     @overload
     def write(
-        self, kind: type[S], address: int | Pointer[S], value: tuple[Any, ...], /
+        self, kind: type[S], address: Place | Pointer[S], value: tuple[Any, ...], /
     ) -> None: ...
     @overload
-    def write(self, kind: type[Pointer[K]], address: int, value: Any, /) -> None: ...
+    def write(self, kind: type[Pointer[K]], address: Place, value: Any, /) -> None: ...
     def write(
         self, kind: Any, address: Any, value: Any, /, *limits: Any, **options: Any
     ) -> int | None:
@@ -174,7 +175,7 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
         self._memory.cached_writer(kind)(address, value)
         return None
 
-    def view(self, kind: type[Scalar[T]], address: int, count: int, /) -> memoryview[T]:
+    def view(self, kind: type[Scalar[T]], address: Place, count: int, /) -> memoryview[T]:
         """A writable view of `count` elements at an address, with no copy.
 
         If it lies on a live block, the block cannot be freed while the view, a slice of it or an
@@ -188,7 +189,7 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
         return view(address, count)  # type: ignore[no-any-return]
 
     def get_element_count_of_null_terminated_string(
-        self, address: int, bytes_per_element: int, max_elements: int | None = None
+        self, address: Place, bytes_per_element: int, max_elements: int | None = None
     ) -> int:
         """The elements, of 1, 2 or 4 bytes, before the terminator of a string."""
         width = check_integer(bytes_per_element, "bytes_per_element")
@@ -199,15 +200,17 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
     # Wrapping what other code allocated
 
     @overload
-    def wrap(self, kind: type[Scalar[T]], address: int, /) -> ScalarRef[T]: ...
-    @overload
-    def wrap(self, kind: type[Text], address: int, /, capacity: int | None = None) -> StringRef: ...
+    def wrap(self, kind: type[Scalar[T]], address: Place, /) -> ScalarRef[T]: ...
     @overload
     def wrap(
-        self, kind: type[S], address: int | Pointer[S], /, *, tail: int | None = None
+        self, kind: type[Text], address: Place, /, capacity: int | None = None
+    ) -> StringRef: ...
+    @overload
+    def wrap(
+        self, kind: type[S], address: Place | Pointer[S], /, *, tail: int | None = None
     ) -> S: ...
     @overload
-    def wrap(self, kind: type[Pointer[K]], address: int, /) -> ScalarRef[Pointer[K]]: ...
+    def wrap(self, kind: type[Pointer[K]], address: Place, /) -> ScalarRef[Pointer[K]]: ...
     def wrap(self, kind: Any, address: Any, /, *capacity: Any, **named: Any) -> Any:
         """A borrowed reference to a number, a string, a structure or a pointer that exists already.
         Freeing it is its owner's business.
@@ -230,14 +233,20 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
         return make.wrap_scalar(self._table, scalar, address)
 
     @overload
-    def wrap_array(self, kind: type[Scalar[T]], address: int, count: int, /) -> ArrayRef[T]: ...
+    def wrap_array(self, kind: type[Scalar[T]], address: Place, count: int, /) -> ArrayRef[T]: ...
     @overload
     def wrap_array(
-        self, kind: type[S], address: int | Pointer[S], count: int, /, *, stride: int | None = None
+        self,
+        kind: type[S],
+        address: Place | Pointer[S],
+        count: int,
+        /,
+        *,
+        stride: int | None = None,
     ) -> StructArrayRef[S]: ...
     @overload
     def wrap_array(
-        self, kind: type[Pointer[K]], address: int, count: int, /
+        self, kind: type[Pointer[K]], address: Place, count: int, /
     ) -> ArrayRef[Pointer[K]]: ...
     def wrap_array(
         self, kind: Any, address: Any, count: int, /, *, stride: int | None = None

@@ -16,6 +16,7 @@ from emheap.types import Scalar, Text, check_type, uint32, uint64
 from emheap.types.arrays import decode_elements, stored_numbers
 
 if TYPE_CHECKING:
+    from emheap.heap.bulk import Place
     from emheap.refs.strings import StringsRef
 
 __all__ = ["TextAllocVerbs", "TextVerbs"]
@@ -77,7 +78,7 @@ class TextVerbs:
     _memory: Memory
 
     def read_text(
-        self, kind: type[Text], address: int, length: int, /, errors: str = "strict"
+        self, kind: type[Text], address: Place, length: int, /, errors: str = "strict"
     ) -> str:
         """The text of `length` elements at an address, null characters and all.
 
@@ -96,7 +97,7 @@ class TextVerbs:
     def write_text(
         self,
         kind: type[Text],
-        address: int,
+        address: Place,
         text: str,
         /,
         capacity: int | None = None,
@@ -127,7 +128,12 @@ class TextVerbs:
     # Several at once
 
     def read_strings(
-        self, kind: type[Text], address: int, /, count: int | None = None, errors: str = "strict"
+        self,
+        kind: type[Text],
+        address: Place,
+        /,
+        count: int | None = None,
+        errors: str = "strict",
     ) -> list[str]:
         """The null-terminated strings that `count` pointers at an address point to; all up to a
         null pointer, if `count` is None. Errors name the index.

@@ -232,7 +232,7 @@ class Memory(ABC):
 
         return write
 
-    def count_elements(self, address: int, width: int, max_elements: int | None = None) -> int:
+    def count_elements(self, address: Any, width: int, max_elements: int | None = None) -> int:
         """The elements of `width` bytes before the terminator of a string.
 
         Raises UnterminatedStringError if there is no terminator among the first `max_elements`

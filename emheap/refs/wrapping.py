@@ -57,7 +57,7 @@ def scalar_wrapper(table: BlockTable, scalar: type[Scalar[Any]]) -> Callable[[in
     return wrap
 
 
-def array_viewer(table: BlockTable, scalar: type[Scalar[Any]]) -> Callable[[int, int], Any]:
+def array_viewer(table: BlockTable, scalar: type[Scalar[Any]]) -> Callable[[Any, int], Any]:
     """A function ``view(address, count)`` that gives the user a view of what is there."""
     memory, loans, what = table.raw_memory, table.loans, f"view of {scalar.name}"
     unit = uint8 if issubclass(scalar, WideInteger) else scalar

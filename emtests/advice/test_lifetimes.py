@@ -71,7 +71,7 @@ def test_a_block_of_another_heap(heap: HeapManager, open_heap: OpenHeap) -> None
     ):
         heap.read(int32, number)
     with heap.alloc(int32, 8) as own:
-        assert heap.read(int32, own) == heap.read(int32, own.address) == 8  # type: ignore[call-overload]
+        assert heap.read(int32, own) == heap.read(int32, own.address) == 8
     other.free(number)
     assert number.is_freed
 

@@ -168,6 +168,24 @@ def test_strings_and_what_all_references_have() -> None:
     assert_type(heap.total_allocated_byte_size, int)
 
 
+def test_a_reference_is_an_address() -> None:
+    heap = emheap.open()
+    with heap.arena() as scratch:
+        numbers = scratch.alloc_array(emheap.int32, [7, 8])
+        name = scratch.alloc(emheap.utf8, "name")
+        assert_type(heap.read(emheap.int32, numbers), int)
+        heap.write(emheap.int32, numbers, 9)
+        assert_type(heap.read(emheap.utf8, name), str)
+        heap.write(emheap.utf8, name, "same")
+        assert_type(heap.read_text(emheap.utf8, name, 2), str)
+        heap.write_text(emheap.utf8, name, "to")
+        assert_type(heap.wrap(emheap.int32, numbers).value, int)
+        assert_type(heap.wrap(emheap.utf8, name).value, str)
+        assert_type(heap.wrap_array(emheap.int32, numbers, 2)[:], list[int])
+        assert_type(heap.view(emheap.int32, numbers, 2)[0], int)
+        assert (numbers[:], name.value) == ([9, 8], "tome")
+
+
 def double(ref: ScalarRef[T], value: T) -> T:
     """A program's own function that takes a reference to anything."""
     ref.value = value
