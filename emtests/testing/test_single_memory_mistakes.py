@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from emheap._util.platform import HAS_GIL
 from emheap.memories.base import Loan, Memory
 from emheap.memories.buffer import BufferMemory
 from emheap.memories.elements import IndirectElements
 from emheap.testing import ROOM, check_memory
 from emheap.types import Scalar, Text
+from emtests.conftest import skip_for_gap
 
 START = 64
 SIZE = START + ROOM
@@ -211,7 +213,7 @@ def test_a_refused_value_that_is_stored() -> None:
 
             return clear_first
 
-    finds(Storing, r"^a refused value at 0x40 changed bytes beside it: \[0\]")
+    finds(Storing, r"^a refused value at 0x40 changed bytes beside it: \[0\b")
 
 
 # Bounds
@@ -580,5 +582,7 @@ def test_what_grows() -> None:
     ],
 )
 def test_what_does_not_grow(kind: type[BufferMemory], message: str) -> None:
+    if kind is StaleElements and not HAS_GIL:
+        skip_for_gap("free-threaded CPython", "its elements ask the memory at every access")
     with pytest.raises(AssertionError, match=f"(?m){message}"):  # pytest may add lines
         check_memory(lambda: (kind(bytearray(SIZE)), START), grow=grow)
