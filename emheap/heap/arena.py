@@ -46,14 +46,15 @@ class Arena(AllocVerbs, TextAllocVerbs):
 
     _region: Region
     _closed: Site | None = None
-    _finished = False
-    """Whether all that the end of an arena does was done: not so where an interrupt came."""
+    _finished = True
+    """Whether its end has nothing left to do: not so where an interrupt came."""
 
     def __init__(self, table: BlockTable, site: Site) -> None:
         self._opened: Site = site
         self._inner: list[tuple[Arena, int | None]] = []
         """The arenas that end with this one, each with the newest block when it was opened."""
         super().__init__(table, table.open_region())
+        self._finished = False  # now: what an interrupt kept from being made has nothing to end
 
     def arena(self) -> Arena:
         """A scope inside this one, which ends with this one at the latest."""

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from emheap import (
+    Arena,
     BufferInUseError,
     FreeListAllocator,
     HeapManager,
@@ -461,3 +462,13 @@ def test_a_heap_frees_all_that_it_can() -> None:
     allocator.refused.clear()
     heap.free_all()
     assert allocator.available_byte_size == room
+
+
+def test_an_arena_that_was_never_made_has_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    unraisable: list[Any] = []
+    monkeypatch.setattr("sys.unraisablehook", unraisable.append)
+    with pytest.raises(TypeError, match="missing 2 required positional arguments"):
+        Arena()  # type: ignore[call-arg]
+    Arena.__new__(Arena)
+    gc.collect()
+    assert not unraisable
