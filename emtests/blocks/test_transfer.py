@@ -245,6 +245,17 @@ def test_what_a_debug_heap_keeps_from_use_is_not_adopted(open_heap: OpenHeap) ->
     heap.verify()
 
 
+def test_what_lies_beside_the_red_zones_is_adopted(open_heap: OpenHeap) -> None:
+    heap = open_heap(debug=True)
+    with heap.alloc_array(uint8, 100) as block:
+        start, end = block.address - 32, block.address + 100 + 32
+        for inside in (start, end - 1):
+            with pytest.raises(AlreadyOwnedError, match="in a red zone"):
+                heap.adopt(uint8, inside, 1)
+        for beside in (start - 1, end):
+            heap.adopt(uint8, beside, 1, free=lambda address: None).free()
+
+
 def test_a_failing_free_function_leaves_the_block(heap: HeapManager) -> None:
     def refuse(address: int) -> None:
         if refusing:

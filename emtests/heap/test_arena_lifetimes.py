@@ -365,6 +365,19 @@ def test_blocks_of_several_sizes_share_a_chunk() -> None:
     assert len(allocator.calls) == asked
 
 
+def test_blocks_are_missing_that_are_neither_free_nor_live() -> None:
+    """Another thread is about to enter them; the end of an arena waits for it."""
+    chunks = ChunkAllocator(FreeListAllocator(16, 1 << 16))
+    blocks = [chunks.allocate(size) for size in (16, 16, 100, 16)]
+    assert chunks.count_missing(blocks) == 0
+    chunks.stop()
+    assert chunks.count_missing(blocks) == 0
+    assert chunks.count_missing(blocks[:1]) == 3
+    chunks.free(blocks[3])
+    assert chunks.count_missing(blocks[:3]) == 0
+    assert chunks.count_missing(blocks[:1]) == 2
+
+
 # A free function that fails
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -40,12 +39,9 @@ def choose(count: int, seed: int, areas: Sequence[str]) -> list[Mutant]:
         for file in _files_of(CHECKOUT / "emheap" / area)
         if "javascript" not in file.relative_to(CHECKOUT).as_posix()
     ]
-    seen: Counter[str] = Counter()
 
     def random_number(mutant: Mutant) -> bytes:
-        key = mutant.key(CHECKOUT)
-        seen[key] += 1
-        return sha256(f"{seed} {key} {seen[key]}".encode()).digest()
+        return sha256(f"{seed} {mutant.change(CHECKOUT)} {mutant.number}".encode()).digest()
 
     mutants = [mutant for file in files for mutant in find_mutants(file)]
     return sorted(mutants, key=random_number)[:count]
@@ -59,7 +55,15 @@ def _files_of(place: Path) -> list[Path]:
 def judgements() -> dict[str, str]:
     """What was said of mutants that no native test notices, by their keys."""
     lines = _JUDGED.read_text(encoding="utf-8").splitlines()
-    return dict(line.split(" | ", 1) for line in lines if " | " in line)
+    return {key: reason for key, _, reason in (line.rpartition(" | ") for line in lines)}
+
+
+def outdated_judgements() -> list[str]:
+    """Those of mutants that the library no longer has."""
+    known = judgements()
+    files = {CHECKOUT / key.split(" ", 1)[0] for key in known}
+    mutants = [mutant for file in files if file.exists() for mutant in find_mutants(file)]
+    return sorted({*known} - {mutant.key(CHECKOUT) for mutant in mutants})
 
 
 class Trials:
@@ -138,7 +142,11 @@ def main() -> int:
         results.mkdir(parents=True, exist_ok=True)
         trials = Trials(results, Path(scratch), options.jobs, options.seconds, pytest_arguments)
         killers = trials.try_out(tried)
-    return _tell([mutant for mutant in mutants if not killers.get(mutant)], len(mutants))
+    failed = _tell([mutant for mutant in mutants if not killers.get(mutant)], len(mutants))
+    outdated = outdated_judgements()
+    for key in outdated:
+        print(f"judged.txt judges what is no longer there: {key}")
+    return int(failed or bool(outdated))
 
 
 def _tell(survivors: Sequence[Mutant], count: int) -> int:

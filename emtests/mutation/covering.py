@@ -1,13 +1,14 @@
 """Which tests may notice a mutant: those that run its line, the most telling and shortest first.
 
-After them come those that run code where coverage does not see it.
+After them come those that run other lines of its file, for what the line makes may serve them, as a
+property that is compiled once; and those that run code where coverage does not see it.
 """
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,8 +62,14 @@ class CoveringTests:
         """
         place = mutant.path.relative_to(self._root)
         running = self._running(mutant)
+        functions = {test.function for test in running}
+        sharing = _one_of_each_function(
+            test for test in self._sharing(mutant) if test.function not in functions
+        )
+        hiding = {*self._hiding} - running - {*sharing}
+        candidates = (*_ranked(running, place), *_ranked(sharing, place), *_ranked(hiding, place))
         chosen = []
-        for test in *_ranked(running, place), *_ranked({*self._hiding} - running, place):
+        for test in candidates:
             if test.seconds < limit:
                 limit -= test.seconds
                 chosen.append(test)
@@ -72,30 +79,42 @@ class CoveringTests:
 
     def _running(self, mutant: Mutant) -> set[_Test]:
         """The tests that run the statement of a mutant."""
-        place = mutant.path.relative_to(self._root).as_posix()
-        contexts = self._data.contexts_by_lineno(place)
+        contexts = self._contexts(mutant)
         running = {name for line in mutant.statement for name in contexts.get(line, ())}
         if "" in running:
             # It runs when the file is imported, or once for all: who uses what it made is not seen.
-            running = {name for names in contexts.values() for name in names}
+            return self._sharing(mutant)
         return {self._tests[name] for name in running if name in self._tests}
 
+    def _sharing(self, mutant: Mutant) -> set[_Test]:
+        """The tests that run any line of a mutant's file."""
+        names = {name for names in self._contexts(mutant).values() for name in names}
+        return {self._tests[name] for name in names if name in self._tests}
 
-def _ranked(tests: Iterable[_Test], place: Path) -> list[_Test]:
+    def _contexts(self, mutant: Mutant) -> dict[int, list[str]]:
+        place = mutant.path.relative_to(self._root).as_posix()
+        return self._data.contexts_by_lineno(place)
+
+
+def _ranked(tests: Collection[_Test], place: Path) -> list[_Test]:
     """One test for each function comes first, those of the folder that mirrors the code before.
 
     The tests of one file stand together, for what they share is made once for them.
     """
-    by_function: defaultdict[str, list[_Test]] = defaultdict(list)
-    for test in sorted(tests, key=lambda test: (test.seconds, test.name)):
-        by_function[test.function].append(test)
-    firsts = [same[0] for same in by_function.values()]
-    others = [test for same in by_function.values() for test in same[1:]]
+    firsts = _one_of_each_function(tests)
+    others = {*tests} - {*firsts}
     mirror = "/".join(("emtests", *place.parts[1:-1]))
     return [*_by_file(firsts, mirror), *_by_file(others, mirror)]
 
 
-def _by_file(tests: Sequence[_Test], mirror: str) -> list[_Test]:
+def _one_of_each_function(tests: Iterable[_Test]) -> list[_Test]:
+    shortest: dict[str, _Test] = {}
+    for test in sorted(tests, key=lambda test: (test.seconds, test.name)):
+        shortest.setdefault(test.function, test)
+    return [*shortest.values()]
+
+
+def _by_file(tests: Collection[_Test], mirror: str) -> list[_Test]:
     seconds: defaultdict[str, float] = defaultdict(float)
     for test in tests:
         seconds[test.file] += test.seconds
@@ -106,5 +125,6 @@ def _by_file(tests: Sequence[_Test], mirror: str) -> list[_Test]:
             seconds[test.file],
             test.file,
             test.seconds,
+            test.name,
         ),
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import copy
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 __all__ = ["Mutant", "find_mutants"]
@@ -50,12 +51,20 @@ class Mutant:
     start: int
     end: int
     """The bytes of the file that are replaced."""
+    number: int = 1
+    alike: int = 1
+    """Which of those whose change reads the same, and how many there are."""
 
     def apply(self, source: bytes) -> bytes:
         return source[: self.start] + self.after.encode() + source[self.end :]
 
     def key(self, root: Path) -> str:
         """What it is, without its line, which moves."""
+        which = f", {self.number} of {self.alike}" if self.alike > 1 else ""
+        return f"{self.change(root)}{which}"
+
+    def change(self, root: Path) -> str:
+        """What it changes; one function may have several that read the same."""
         place = self.path.relative_to(root).as_posix()
         return f"{place} {self.function}: {_in_one_line(self.before)} -> {_in_one_line(self.after)}"
 
@@ -63,7 +72,15 @@ class Mutant:
 def find_mutants(path: Path) -> list[Mutant]:
     """Every mutant of a file. What only type checkers read has none."""
     source = path.read_text(encoding="utf-8")
-    return [*_Finder(path, source).visit_body(ast.parse(source), "", range(0))]
+    mutants = [*_Finder(path, source).visit_body(ast.parse(source), "", range(0))]
+    alike = Counter(mutant.change(path.parent) for mutant in mutants)
+    seen: Counter[str] = Counter()
+    numbered = []
+    for mutant in mutants:
+        change = mutant.change(path.parent)
+        seen[change] += 1
+        numbered.append(replace(mutant, number=seen[change], alike=alike[change]))
+    return numbered
 
 
 class _Finder:

@@ -81,6 +81,18 @@ def test_the_lines_of_a_statement(tmp_path: Path) -> None:
     }
 
 
+def test_changes_that_read_the_same_are_numbered(tmp_path: Path) -> None:
+    file = tmp_path / "room.py"
+    file.write_text("def take() -> int:\n    return 1 - 1 + 2\n", encoding="utf-8")
+    assert [(mutant.key(tmp_path), mutant.line) for mutant in find_mutants(file)] == [
+        ("room.py take: 1 - 1 + 2 -> (1 - 1 - 2)", 2),
+        ("room.py take: 1 - 1 -> (1 + 1)", 2),
+        ("room.py take: 1 -> (2), 1 of 2", 2),
+        ("room.py take: 1 -> (2), 2 of 2", 2),
+        ("room.py take: 2 -> (3)", 2),
+    ]
+
+
 def test_a_seed_chooses_the_same_mutants_each_time() -> None:
     first = command.choose(20, 1, ["_util"])
     assert first == command.choose(20, 1, ["_util"])
@@ -98,3 +110,10 @@ def test_nine_of_ten_are_noticed_and_the_others_are_judged(
     known = {mutant.key(CHECKOUT): "equivalent" for mutant in mutants[:judged]}
     monkeypatch.setattr(command, "judgements", lambda: known)
     assert command._tell(mutants, 10) == code
+
+
+def test_what_is_judged_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert command.outdated_judgements() == []
+    gone = "emheap/_util/checks.py check_nothing: 1 -> (2)"
+    monkeypatch.setattr(command, "judgements", lambda: {gone: "equivalent"})
+    assert command.outdated_judgements() == [gone]
