@@ -289,6 +289,14 @@ def test_bounds_and_alignment_are_checked() -> None:
 # malloc
 
 
+def test_sixty_characters_are_shown_of_what_is_no_bound() -> None:
+    wrong: Any = "x" * 58
+    with pytest.raises(TypeError, match=r"^start must be an int, not str 'x{58}'$"):
+        FreeListAllocator(wrong, 100)
+    with pytest.raises(TypeError, match=r"^start must be an int, not str 'x{56}\.\.\.$"):
+        FreeListAllocator(wrong + "x", 100)
+
+
 def test_malloc_gives_aligned_blocks_and_zeros() -> None:
     allocator = LibcAllocator()
     heap = emheap.open()

@@ -29,6 +29,14 @@ def resized(heap: HeapManager) -> None:
         numbers.resize(400)
 
 
+def far_down(statement: str) -> Callable[[HeapManager], None]:
+    """Runs a statement so far down in a function that the number of the place takes memory."""
+    names: dict[str, Any] = {"int32": int32}
+    exec("\n".join(["def run(heap):", *[" heap"] * 200, f" {statement}"]), names)
+    run: Callable[[HeapManager], None] = names["run"]
+    return run
+
+
 # No generators: one that there is no memory for ends CPython 3.13.
 OPERATIONS: dict[str, Callable[[HeapManager], Any]] = {
     "flat number": lambda heap: heap.alloc_int32(5).free(),
@@ -42,6 +50,8 @@ OPERATIONS: dict[str, Callable[[HeapManager], Any]] = {
     "wide string": lambda heap: heap.alloc(utf16, "text").free(),
     "structure": lambda heap: heap.alloc(Point, x=1, y=2).free(),
     "resize": resized,
+    "far down in a function": far_down("heap.alloc(int32, 5).free()"),
+    "far down, by the heap": far_down("heap.free(heap.alloc(int32, 5))"),
 }
 
 SHORT = {"flat number", "number", "array", "string"}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from itertools import chain, count
-from threading import Thread
+from threading import Event, Thread, current_thread
 from typing import Any
 
 import pytest
@@ -367,6 +367,47 @@ def test_an_arena_that_ended_within_an_allocation_goes_back_with_its_heap() -> N
         heap.close()
         assert allocator.available_byte_size == (1 << 14) - 16, f"call {moment}"
     assert stayed
+
+
+class Meeting(FreeListAllocator):
+    """Lets one thread wait within an allocation until another one frees something."""
+
+    def __init__(self, start: int, end: int) -> None:
+        super().__init__(start, end)
+        self.asked, self.freeing = Event(), Event()
+        self.waiting: Thread | None = None
+
+    def allocate(self, size: int) -> int:
+        if current_thread() is self.waiting:
+            self.asked.set()
+            assert self.freeing.wait(30)
+        return super().allocate(size)
+
+    def free(self, address: int) -> None:
+        if self.waiting is not None and current_thread() is not self.waiting:
+            self.freeing.set()
+            self.waiting.join(30)
+        super().free(address)
+
+
+def test_an_arena_frees_what_another_thread_makes_while_it_ends() -> None:
+    need_threads()
+    size = 1 << 17
+    allocator = Meeting(16, size)
+    heap = emheap.wrap_buffer(bytearray(size), allocator=allocator)
+    arena = heap.arena()
+    before = arena.alloc_array(uint8, 20_000)
+    refs: list[ArrayRef[int]] = []
+    allocator.waiting = Thread(target=lambda: refs.append(arena.alloc_array(uint8, 20_000)))
+    allocator.waiting.start()
+    assert allocator.asked.wait(30)
+    arena.__exit__(None, None, None)
+    assert not allocator.waiting.is_alive()
+    assert before.is_freed
+    assert [ref.is_freed for ref in refs] == [True]
+    assert heap.total_allocated_byte_size == 0
+    heap.close()
+    assert allocator.available_byte_size == size - 16
 
 
 BORROWED: dict[str, tuple[Any, Any, Callable[[Any], Any], Callable[[Any], Any]]] = {

@@ -165,10 +165,10 @@ def test_cells_are_released_in_all_formats_or_in_none(memory: BufferMemory) -> N
         cells.release()
     numbers[0] = 3
     cells.write(4, b"\4\0\0\0")
-    assert (numbers[0], cells.q[0], cells.read(0, 8), len(cells)) == (
+    assert (numbers[0], cells.q[0], cells.read(2, 6), len(cells)) == (
         3,
         3 + (4 << 32),
-        b"\3\0\0\0\4\0\0\0",
+        b"\0\0\4\0\0\0",
         16,
     )
     pinned.release()
