@@ -369,41 +369,44 @@ def test_an_arena_that_ended_within_an_allocation_goes_back_with_its_heap() -> N
     assert stayed
 
 
-class Meeting(FreeListAllocator):
-    """Lets one thread wait within an allocation until another one frees something."""
+class Waiting(FreeListAllocator):
+    """Lets one thread wait within an allocation."""
 
     def __init__(self, start: int, end: int) -> None:
         super().__init__(start, end)
-        self.asked, self.freeing = Event(), Event()
-        self.waiting: Thread | None = None
+        self.asked, self.going_on = Event(), Event()
+        self.thread: Thread | None = None
 
     def allocate(self, size: int) -> int:
-        if current_thread() is self.waiting:
+        if current_thread() is self.thread:
             self.asked.set()
-            assert self.freeing.wait(30)
+            assert self.going_on.wait(30)
         return super().allocate(size)
 
-    def free(self, address: int) -> None:
-        if self.waiting is not None and current_thread() is not self.waiting:
-            self.freeing.set()
-            self.waiting.join(30)
-        super().free(address)
 
-
-def test_an_arena_frees_what_another_thread_makes_while_it_ends() -> None:
+def test_an_arena_frees_what_another_thread_makes_while_it_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     need_threads()
     size = 1 << 17
-    allocator = Meeting(16, size)
+    allocator = Waiting(16, size)
     heap = emheap.wrap_buffer(bytearray(size), allocator=allocator)
     arena = heap.arena()
-    before = arena.alloc_array(uint8, 20_000)
     refs: list[ArrayRef[int]] = []
-    allocator.waiting = Thread(target=lambda: refs.append(arena.alloc_array(uint8, 20_000)))
-    allocator.waiting.start()
+    thread = Thread(target=lambda: refs.append(arena.alloc_array(uint8, 20_000)))
+    allocator.thread = thread
+    thread.start()
     assert allocator.asked.wait(30)
+    stop = heap._table.stop_region
+
+    def stop_late(region: Any) -> bool:
+        allocator.going_on.set()
+        thread.join(30)
+        return stop(region)
+
+    monkeypatch.setattr(heap._table, "stop_region", stop_late)
     arena.__exit__(None, None, None)
-    assert not allocator.waiting.is_alive()
-    assert before.is_freed
+    assert not thread.is_alive()
     assert [ref.is_freed for ref in refs] == [True]
     assert heap.total_allocated_byte_size == 0
     heap.close()
