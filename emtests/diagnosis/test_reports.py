@@ -173,9 +173,10 @@ def test_reports_need_the_table(open_heap: OpenHeap) -> None:
 
 
 TESTS = """
-from emheap import int32
+from emheap import int32, open
 
 def test_clean(emheap_heap):
+    assert emheap_heap.memory.space is open().memory.space
     emheap_heap.alloc(int32).free()
 
 def test_leaking(emheap_heap, request):
@@ -205,7 +206,7 @@ def test_the_fixture_for_users_finds_a_leak(tmp_path: Path) -> None:
     )
     assert "5 passed, 2 errors" in done.stdout
     assert "LeakError: 1 block of 4 bytes is live" in done.stdout
-    assert "test_user.py:8 in test_leaking" in done.stdout
+    assert "test_user.py:9 in test_leaking" in done.stdout
     assert "LeakError: 1 block of 12 bytes is live" in done.stdout
     assert "BufferInUseError" not in done.stdout
 

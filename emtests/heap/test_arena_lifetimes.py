@@ -63,7 +63,7 @@ def test_ten_thousand_small_blocks_cost_a_few_calls_of_malloc() -> None:
     room = allocator.available_byte_size
     with heap.arena() as scratch:
         refs = [scratch.alloc(int32, index) for index in range(10_000)]
-        assert len(allocator.calls) < 10
+        assert len(allocator.calls) == 7  # as the documentation says
         assert [ref.value for ref in refs] == list(range(10_000))
         assert heap.total_allocated_byte_size == 40_000
     assert len(allocator.calls) < 20

@@ -7,6 +7,7 @@ import mmap
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from weakref import ref as WeakReference  # noqa: N812 (a class with a name like a function's)
 
 import pytest
 
@@ -180,6 +181,23 @@ def test_the_owner_of_a_buffer_can_close_it() -> None:
     heap.close()
     owned.close()
     assert numbers.is_freed
+
+
+def test_a_heap_that_nothing_refers_to_goes_without_an_end() -> None:
+    buffer = bytearray(4096)
+
+    def use(heap: HeapManager) -> WeakReference[HeapManager]:
+        numbers = heap.alloc_array(int32, [1, 2, 3])
+        assert heap.read_int32(numbers.address) == numbers.view[0] == 1
+        numbers.free()
+        with heap.arena() as scratch:
+            scratch.alloc(utf8, "text")
+        return WeakReference(heap)
+
+    heaps = [use(emheap.open()), use(emheap.wrap_buffer(buffer))]
+    gc.collect()
+    assert [heap() for heap in heaps] == [None, None]
+    buffer.append(0)  # which Python refuses while the heap has the buffer
 
 
 def test_a_memory_stays_for_another_heap_in_it() -> None:

@@ -10,6 +10,7 @@ import pytest
 import emheap
 from emheap import Arena, HeapManager, int32
 from emheap.heap.flat_names import ALLOC_NAMES, FLAT_NAMES
+from emtests.conftest import OpenHeap
 
 SIGNATURES = {
     "read_int32": "(address: int) -> int",
@@ -44,6 +45,14 @@ def test_a_function_of_the_class_is_called_with_a_heap(heap: HeapManager) -> Non
         assert number.value == -7
     with functions.alloc_int32(heap, 3) as other:
         assert other.value == 3
+
+
+def test_a_heap_makes_each_function_when_its_name_is_first_used(open_heap: OpenHeap) -> None:
+    heap = open_heap()
+    assert not vars(heap).keys() & set(FLAT_NAMES)
+    read = heap.read_int32
+    assert vars(heap).keys() & set(FLAT_NAMES) == {"read_int32"}
+    assert heap.read_int32 is read
 
 
 def test_a_name_that_is_none() -> None:

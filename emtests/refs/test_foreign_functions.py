@@ -122,6 +122,16 @@ def test_cffi_takes_the_buffer_of_a_reference(heap: HeapManager) -> None:
         with pytest.raises(BufferInUseError):
             array.free()
         ffi.release(numbers)
+        view = array.view
+        characters = ffi.from_buffer(view)
+        assert (ffi.typeof(characters).cname, len(characters)) == ("char[]", 8)
+        assert ffi.cast("int32_t *", characters)[1] == 6
+        characters[4] = b"\7"
+        assert array[1] == 7
+        del view
+        with pytest.raises(BufferInUseError):
+            array.free()
+        ffi.release(characters)
         own = ffi.new("int32_t[2]", [7, 8])
         if heap.memory.space is emheap.open().memory.space and not heap.options.debug:
             assert heap.read_int32(own) == 7

@@ -80,6 +80,16 @@ def test_the_kinds_of_numbers_are_right(heap: HeapManager, numpy: Any) -> None:
             del array
 
 
+def test_numpys_own_array_is_a_copy(heap: HeapManager, numpy: Any) -> None:
+    ref = heap.alloc_array(int32, [1, 2, 3])
+    copy = numpy.array(ref)
+    ref[0] = 7
+    copy[1] = 8
+    assert (ref[:], copy.tolist()) == ([7, 2, 3], [1, 8, 3])
+    ref.free()
+    assert copy.tolist() == [1, 8, 3]
+
+
 def test_arithmetic_in_place(heap: HeapManager, numpy: Any) -> None:
     with heap.alloc_array(float32, range(1000)) as ref:
         array = ref.numpy()
