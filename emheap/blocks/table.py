@@ -14,6 +14,7 @@ from functools import cached_property, partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 from weakref import WeakSet, WeakValueDictionary
+from weakref import ref as WeakReference  # noqa: N812 (a class with a name like a function's)
 
 from emheap._util.free_each import problem_of
 from emheap._util.locks import Locked, short_waits, value_of
@@ -31,7 +32,7 @@ from emheap.blocks.placement import find_room
 from emheap.blocks.region import Region
 from emheap.blocks.views import ViewTable
 from emheap.errors import NotAllocatedError
-from emheap.memories.base import Memory
+from emheap.memories.base import Elements, Memory
 from emheap.types import Scalar
 
 if TYPE_CHECKING:
@@ -95,8 +96,9 @@ class BlockTable(Messages, Ending, Locked):
         """The blocks whose ownership was passed to other code, by address."""
         self.inner: dict[int, Block] = {}
         """The live blocks that were adopted inside of others, by address: they end with those."""
-        self.revived: dict[int, tuple[Block, Block]] = {}
-        """What stands for blocks that could not be freed after all, by address."""
+        self.revived: dict[int, tuple[list[WeakReference[Elements]], Block]] = {}
+        """What stands for blocks that could not be freed after all, by address, and the elements of
+        those: references have them until they are used again."""
         self._scalars: dict[type[Any], Layout] = {}
         self._layouts: dict[tuple[Any, int | None], Layout] = {}
         self.holders: WeakValueDictionary[int, Any] = WeakValueDictionary()
@@ -446,7 +448,10 @@ class BlockTable(Messages, Ending, Locked):
         holder = self.holders.get(id(block))
         if holder is not None:
             holder.follow(revived)
-        self.revived[address] = block, revived
+        former, latest = value_of(self.revived, address) or ([], None)
+        # References may have those that this one stood for: its address was freed again since.
+        kept = [one for one in former if latest is block and one() is not None]
+        self.revived[address] = [*kept, WeakReference(ended)], revived
         return revived
 
     def revival_of(self, block: Block) -> Block | None:
@@ -454,13 +459,15 @@ class BlockTable(Messages, Ending, Locked):
         which may be the same."""
         if self.is_live(block):
             return block
-        old, new = value_of(self.revived, block[1]) or (None, None)
-        return new if old is block and new is not None and self.is_live(new) else None
+        former, latest = value_of(self.revived, block[1]) or ([], None)
+        if latest is None or all(one() is not block[0] for one in former):
+            return None
+        return latest if self.is_live(latest) else None
 
     def is_revived(self, block: Block) -> bool:
         """Whether the block stands for one that could not be freed."""
-        _, new = value_of(self.revived, block[1]) or (None, None)
-        return new is block
+        _, latest = value_of(self.revived, block[1]) or ([], None)
+        return latest is block
 
     def record_freed(self, block: Block, site: Site) -> None:
         """Remember where a block was freed."""

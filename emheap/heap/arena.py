@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from emheap._util.free_each import raise_problems
 from emheap._util.messages import count_of
+from emheap._util.released import is_released
 from emheap._util.sites import Site, caller_site, describe_site
 from emheap.blocks.block import Block
 from emheap.blocks.region import Region
@@ -97,6 +98,8 @@ class Arena(AllocVerbs, TextAllocVerbs):
         """The block of a reference, if it is a live one of this arena."""
         # A part of a structure has the block of what it lies in.
         whole = isinstance(ref, HeapRef) and not hasattr(ref, "_parent")
+        if whole and is_released(ref._elements):
+            ref._find_again()
         block: Block | None = ref._block if whole else None
         if block is None or self._region.blocks.get(block[1]) is not block:
             return None

@@ -453,6 +453,8 @@ class HeapRef(Generic[T]):
         """
         from emheap.blocks import transfer
 
+        if is_released(self._elements):
+            self._find_again()
         return transfer.detach(self._block, caller_site())
 
     def _hold(self, block: Block) -> None:

@@ -101,6 +101,51 @@ def test_a_borrowed_reference_that_a_function_has_keeps_the_block(heap: HeapMana
     assert borrowed.is_freed
 
 
+ENDS: dict[str, Callable[[HeapManager, Any], object]] = {
+    "free": lambda heap, block: block.free(),
+    "resize": lambda heap, block: block.resize(9),
+    "detach": lambda heap, block: block.detach(),
+    "free by address": lambda heap, block: heap.free(block.address),
+    "free by reference": lambda heap, block: heap.free(block),
+    "free_all": lambda heap, block: heap.free_all(),
+    "close": lambda heap, block: heap.close(),
+}
+
+
+@pytest.mark.parametrize("first", ENDS)
+def test_a_block_is_there_however_often_its_end_was_refused(heap: HeapManager, first: str) -> None:
+    # The reference itself is not used in between.
+    block = heap.alloc_array(int32, [1, 2, 3])
+    for second in ENDS:
+        borrowed: Any = heap.wrap_array(int32, block.address, 3)
+        given = borrowed._as_parameter_
+        for end in (first, second, first):
+            with pytest.raises(BufferInUseError):
+                ENDS[end](heap, block)
+        del given
+        assert block[:] == [1, 2, 3]
+    block[1] = 7
+    block.resize(4)
+    assert block[:] == [1, 7, 3, 0]
+    block.free()
+    with pytest.raises(emheap.DoubleFreeError):
+        block.free()
+
+
+def test_an_arena_keeps_a_block_whose_end_was_refused(heap: HeapManager) -> None:
+    with heap.arena() as scratch:
+        block = scratch.alloc_array(int32, [1, 2, 3])
+        borrowed: Any = heap.wrap_array(int32, block.address, 3)
+        given = borrowed._as_parameter_
+        for _ in range(2):
+            with pytest.raises(BufferInUseError):
+                heap.free(block.address)
+        del given
+        scratch.keep(block)
+    assert block[:] == [1, 2, 3]
+    block.free()
+
+
 def test_a_freed_reference_is_no_argument(heap: HeapManager) -> None:
     text = heap.alloc(utf8, "hello")
     text.free()
