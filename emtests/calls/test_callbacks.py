@@ -131,6 +131,25 @@ def test_what_c_gets_of_a_callback_that_raised(calls: Calls) -> None:
             calls.apply(callback, 0)
 
 
+def test_c_gets_the_error_result_from_then_on(way: Way, c_heap: HeapManager) -> None:
+    library: Any = way.bind(Structures, c_heap)
+    seen = []
+
+    def fail(value: int) -> int:
+        seen.append(value)
+        raise KeyError("from the callback")
+
+    for given, error_result in (({}, 0), ({"error_result": -3}, -3)):
+        with library.callback(fail, **given) as callback, c_heap.alloc(Machine) as machine:
+            machine.step = library.function_pointer(Function[[c.int], c.int], callback)
+            for steps in (1, 2):
+                machine.state = 8
+                with pytest.raises(KeyError, match="from the callback"):
+                    library.run_machine(machine, steps)
+                assert machine.state == error_result
+    assert seen == [8] * 4
+
+
 def test_calls_and_callbacks_within_each_other(calls: Calls) -> None:
     def countdown(value: int) -> int:
         return 1 + calls.apply(countdown, value - 1) if value else 0

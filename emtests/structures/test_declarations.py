@@ -335,7 +335,7 @@ def test_a_structure_with_fields_is_no_base() -> None:
 def test_unnamed_bits_and_the_end_of_a_unit() -> None:
     class Flags(Struct):
         a: int = bits(uint32, 3)
-        _1: int = bits(uint32, 4)
+        _: int = bits(uint32, 4)
         b: int = bits(uint32, 5)
         _2: int = bits(uint32, 0)
         c: int = bits(uint32, 2)
@@ -353,6 +353,8 @@ def test_fields_tell_where_they_lie() -> None:
     level: Any = Node.level
     assert (level.bit_width, level.bit_offset) == (5, 1)
     assert str(Node.next) == "Node.next"
+    size: Any = Node.size  # as the C code of this process has it
+    assert size.size == ctypes.sizeof(ctypes.c_size_t)
     narrow, wide = emheap.wrap_buffer(bytearray(64)), emheap.open()
     assert narrow.layout(Node).fields["size"].size == 4
     assert wide.layout(Node).fields["size"].size == wide.pointer_size

@@ -101,6 +101,7 @@ def test_values_at_an_address(heap: HeapManager, scalar: Any, values: list[Any])
 
 def test_c_sizes_are_those_of_the_heap(heap: HeapManager) -> None:
     abi = heap.memory.abi
+    assert abi.pointer_size == heap.pointer_size
     with heap.alloc(long) as number, heap.alloc(size_t) as size:
         assert number.allocated_byte_size == abi.long_size
         assert size.allocated_byte_size == abi.pointer_size
@@ -111,6 +112,26 @@ def test_c_sizes_are_those_of_the_heap(heap: HeapManager) -> None:
     assert wchar.for_abi(ABIS["x86_64-pc-windows-msvc"]).size == 2
     assert size_t.for_abi(WASM32) is size_t.for_abi(WASM32)
     assert issubclass(size_t.for_abi(WASM32), size_t)
+
+
+@pytest.mark.parametrize("target", ABIS)
+def test_integers_of_c_are_as_wide_as_each_machine_has_them(target: str) -> None:
+    abi = ABIS[target]
+    widths: dict[Any, tuple[int, bool]] = {
+        short: (2, True),
+        ushort: (2, False),
+        long: (abi.long_size, True),
+        ulong: (abi.long_size, False),
+        size_t: (abi.pointer_size, False),
+        ssize_t: (abi.pointer_size, True),
+        intptr: (abi.pointer_size, True),
+        uintptr: (abi.pointer_size, False),
+    }
+    for scalar, (size, signed) in widths.items():
+        kind = scalar.for_abi(abi)
+        bits = 8 * size - signed
+        assert (kind.name, kind.size) == (scalar.__name__, size)
+        assert (kind.minimum, kind.maximum) == (-(1 << bits) if signed else 0, (1 << bits) - 1)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,79 @@
+"""The number that a memory stores for a value: all that may run the user's code comes first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import emheap
+from emheap import (
+    HeapManager,
+    NotAllocatedError,
+    ValueOutOfRangeError,
+    boolean,
+    clamped_uint8,
+    float16,
+    float64,
+    int32,
+    pointer32,
+    pointer64,
+    uint8,
+    uint16,
+    uint64,
+)
+
+
+class Seven:
+    """What is an integer after a call."""
+
+    def __index__(self) -> int:
+        return 7
+
+    def __float__(self) -> float:
+        return 7.0
+
+
+def test_what_is_encoded_runs_no_code_when_it_is_stored(heap: HeapManager) -> None:
+    expected: tuple[tuple[Any, Any, Any, Any], ...] = (
+        (int32, Seven(), int32, 7),
+        (uint64, Seven(), uint64, 7),
+        (float64, Seven(), float64, 7.0),
+        (clamped_uint8, Seven(), clamped_uint8, 7),
+        (boolean, True, uint8, 1),
+        (float16, Seven(), uint16, 0x4700),
+    )
+    for scalar, value, kind, stored in expected:
+        found = heap.memory.encoded(scalar, value)
+        assert found == (kind, stored)
+        assert type(found[1]) is type(stored)
+        with heap.alloc(scalar) as ref:
+            heap.memory.writer(found[0])(ref.address, found[1])
+            assert ref.value == (True if scalar is boolean else 7)
+
+
+def test_what_does_not_fit_is_refused_before_or_by_the_writer(heap: HeapManager) -> None:
+    memory: Any = heap.memory
+    with pytest.raises(TypeError, match="int32 takes an int, not str 'x'"):
+        memory.encoded(int32, "x")
+    with heap.alloc(int32, 5) as ref:
+        kind, number = memory.encoded(int32, 2**31)
+        with pytest.raises(ValueOutOfRangeError, match=f"{2**31} does not fit int32"):
+            memory.writer(kind)(ref.address, number)
+        assert ref.value == 5
+
+
+def test_a_reference_is_encoded_as_its_address_in_its_own_memory_only(heap: HeapManager) -> None:
+    pointer: Any = pointer32 if heap.pointer_size == 4 else pointer64
+    other = emheap.wrap_buffer(bytearray(4096))
+    assert heap.memory.space != other.memory.space
+    with heap.alloc(int32) as here, other.alloc(int32) as there:
+        assert heap.memory.encode(pointer, here) == here.address
+        assert heap.memory.encoded(pointer, here) == (pointer, here.address)
+        for encode in (heap.memory.encode, heap.memory.encoded):
+            with pytest.raises(NotAllocatedError):
+                encode(pointer, there)
+
+
+def test_two_heaps_of_the_process_share_its_addresses() -> None:
+    assert emheap.open().memory.space == emheap.open(debug=True).memory.space
