@@ -84,6 +84,8 @@ def is_within_elsewhere() -> bool:
     """Whether a function of this package is under way in another thread, or in this one but for
     those that led here."""
     own, frames = get_ident(), sys._current_frames()
+    # Its own frame has `frames`: without another one in its place, both wait for the collector.
+    frames[own] = current_frame(1)
     if not HAS_GIL and len(frames) > 1:
         return True  # perhaps: the frames of a thread that is running must not be looked at
     for thread, innermost in frames.items():

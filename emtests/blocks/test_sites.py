@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -12,6 +13,7 @@ import pytest
 
 import emheap
 from emheap import HeapManager, int8, int32, uint8, utf8
+from emheap._util.sites import is_within_elsewhere
 from emtests.heaps import HeapKind
 
 THIS_FILE = Path(__file__).name
@@ -192,3 +194,13 @@ def test_frames_are_not_kept_alive(kind: HeapKind) -> None:
         alive = allocate_and_free(heap)
         gc.collect()
         assert alive() is None
+
+
+def test_a_look_at_the_frames_of_all_threads_leaves_none_to_the_collector() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        assert not is_within_elsewhere()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
