@@ -6,7 +6,6 @@ What may be lost is the block in hand. The rule and its reasons stand in `emheap
 from __future__ import annotations
 
 import gc
-import signal
 import sys
 import time
 import warnings
@@ -43,7 +42,8 @@ from emheap.allocators.wrapping import SizingAllocator, WrappingAllocator
 from emtests.blocks.consistency import check_consistent
 from emtests.blocks.long import LONG, report
 from emtests.blocks.scenarios import SCENARIOS, Scenario
-from emtests.conftest import OpenHeap, skip_for_gap
+from emtests.blocks.storms import Storm
+from emtests.conftest import OpenHeap
 from emtests.heaps import IN_PYODIDE, RUNNING
 from emtests.unmeasured import unmeasured
 
@@ -361,49 +361,11 @@ class Alarm(Exception):  # noqa: N818
     """What a signal handler of a program may raise instead of KeyboardInterrupt."""
 
 
-class Storm:
-    """Signals that come again and again, each an exception in whatever runs."""
-
-    def __init__(self, exception: type[BaseException]) -> None:
-        self.count = 0
-        self._exception = exception
-        self._armed = False
-
-    def _strike(self, number: int, frame: FrameType | None) -> None:
-        if self._armed:
-            self._armed = False
-            self.count += 1
-            raise self._exception
-
-    def __enter__(self) -> Storm:
-        self._before = signal.signal(signal.SIGALRM, self._strike)
-        signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0003)
-        return self
-
-    def run(self, function: Callable[[], Any]) -> None:
-        """Call a function, which may end at any moment."""
-        try:
-            self._armed = True
-            try:
-                function()
-            finally:  # whatever it raised: nothing strikes outside
-                self._armed = False
-        except self._exception:
-            pass
-
-    def __exit__(self, *error: object) -> None:
-        self._armed = False
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, self._before)
-
-
 @pytest.mark.parametrize("exception", [KeyboardInterrupt, Alarm])
 @pytest.mark.parametrize(("kind", "front"), CASES)
 def test_a_heap_recovers_from_a_storm_of_signals(
     open_heap: OpenHeap, front: Callable[[Allocator], Allocator], exception: type[BaseException]
 ) -> None:
-    if not hasattr(signal, "setitimer"):
-        skip_for_gap("this system", "it has no timers that signal")
     subject = Subject(open_heap(), front)
     if any(Exception in each.refusals for each in _chain(subject.heap.allocator)):
         exception = KeyboardInterrupt  # as which it could be an error of the free function
