@@ -180,8 +180,8 @@ def _parse() -> tuple[argparse.Namespace, Sequence[str]]:
     parser.add_argument(
         "--seconds",
         type=float,
-        default=120,
-        help="how long the tests for one mutant may take, the shortest first (default: 120)",
+        default=300,
+        help="how long the tests for one mutant may take, the shortest first (default: 300)",
     )
     parser.add_argument(
         "--results",
