@@ -119,9 +119,9 @@ def test_what_is_no_module_is_told_what_to_do() -> None:
     for module, words in (
         (
             js.Promise.resolve(js.Object.new()),
-            "is a Promise: await what its factory returned, and pass that; where that never ends, the "
-            "module is an old one with a `then` of its own: call the factory in JavaScript, and "
-            "delete that member there$",
+            "is a Promise: await what its factory returned, and pass that; where that never ends, "
+            "the module is an old one with a `then` of its own: call the factory in JavaScript, "
+            "and delete that member there$",
         ),
         (run_js("() => 5"), "is a function: call its factory, and pass what that gives$"),
         (run_js("async () => 5"), "is a function: call its factory, and pass what that gives$"),
