@@ -11,7 +11,7 @@
 # Imports run one way, and a test holds them to it:
 #
 #   errors -> _util -> javascript -> types -> memories -> allocators -> blocks -> refs
-#   -> calls -> diagnosis -> heap -> backends -> testing
+#   -> calls -> c -> diagnosis -> heap -> backends -> testing -> pytest_plugin
 #
 # What only a browser has (js, pyodide.ffi, pyodide_js) is imported in the few files that exist
 # for JavaScript, and there only inside Pyodide.

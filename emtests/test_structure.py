@@ -115,6 +115,13 @@ def test_a_module_imports_from_its_own_floor_or_below(path: Path) -> None:
             assert floor_of(target) <= floor_of(name), f"{name} imports {target}"
 
 
+def test_the_comment_of_the_package_gives_the_order_of_the_imports() -> None:
+    text = (ROOT / "__init__.py").read_text(encoding="utf-8")
+    comment = text.partition("# Imports run one way")[2].partition("\n\n")[0]
+    lines = [line for line in comment.splitlines() if "->" in line]
+    assert tuple(re.findall(r"\w+", " ".join(lines))) == FLOORS
+
+
 def test_imports_have_no_circle_at_run_time_or_for_type_checkers() -> None:
     graph = {name_of(path): own_imports(path) - {"__init__"} for path in modules()}
     done: set[str] = set()

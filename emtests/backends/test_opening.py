@@ -216,6 +216,18 @@ def test_a_buffer_beyond_the_pointers_of_its_machine_is_refused() -> None:
         gc.collect()
 
 
+def test_a_block_of_a_buffer_is_as_large_as_there_is_room_for() -> None:
+    if ctypes.sizeof(ctypes.c_void_p) == 4:
+        skip_for_gap("a buffer beyond 4 GiB", "the memory of this process is smaller")
+    with mmap.mmap(-1, (1 << 32) + 4096) as large:
+        heap = emheap.wrap_buffer(large, clear_allocated_regions=False, debug=False)
+        block = heap.alloc_array(uint8, 1 << 32)
+        for index in (1 << 31, -1):
+            block[index] = 7
+            assert large[block.address + index % (1 << 32)] == block.view[index] == 7
+        heap.close()
+
+
 def test_the_smallest_buffers() -> None:
     for size in range(40):
         try:

@@ -96,6 +96,26 @@ def test_a_second_free_calls_no_allocator() -> None:
     assert given == [4096]
 
 
+def test_an_address_that_is_refused_reaches_no_allocator() -> None:
+    given: list[int] = []
+
+    class Noting(FreeListAllocator):
+        def free(self, address: int) -> None:
+            given.append(address)
+            super().free(address)
+
+    heap = emheap.wrap_buffer(bytearray(1 << 16), allocator=Noting, debug=False)
+    block = heap.alloc_array(int32, 2000)
+    beyond = block.address + block.allocated_byte_size
+    wild: Any = heap
+    for address in (block.address + 4, beyond, 0, None, -8, 2**64, "16", 16.0, True):
+        with pytest.raises((emheap.HeapError, TypeError)):
+            wild.free(address)
+        assert given == []
+    heap.free(block.address)
+    assert given == [block.address]
+
+
 def test_a_block_of_another_heap_is_refused(kind: HeapKind, heap: HeapManager) -> None:
     with kind.open() as other_heap:
         for make in (

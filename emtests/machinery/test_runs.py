@@ -281,6 +281,37 @@ def test_a_row_says_how_to_get_a_python_without_the_interpreters_lock() -> None:
     assert "./configure --disable-gil" in missing("3.0t")
 
 
+SKIPS = """
+import pytest
+from emtests.conftest import skip_for_gap
+
+def test_declared(): skip_for_gap("this", "for a reason")
+def test_undeclared(): pytest.skip("for another reason")
+
+@pytest.mark.skip(reason="marked")
+def test_marked(): pass
+
+@pytest.mark.xfail(reason="known")
+def test_expected_to_fail(): assert False
+"""
+
+
+def test_a_skip_that_was_not_declared_is_a_failure(tmp_path: Path) -> None:
+    file = tmp_path / "test_skips.py"
+    file.write_text(SKIPS)
+    ours = ["-p", "emtests.conftest", "-p", "no:cacheprovider", f"--rootdir={tmp_path}", "-q"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *ours, "-c", os.devnull, file],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 1
+    assert "2 failed, 1 skipped, 1 error" in done.stdout
+    for reason in ("for another reason", "marked"):
+        assert f"not a declared gap (see skip_for_gap): Skipped: {reason}" in done.stdout
+
+
 KINDS = """
 import pytest
 
