@@ -19,6 +19,7 @@ import emheap
 from emheap.heap.flat_names import ALLOC_NAMES, FLAT_NAMES
 from emheap.types import scalar_types, text_types, wide_types
 from emtests import stubs
+from emtests.conftest import skip_for_gap
 
 ROOT = Path(emheap.__file__).parent
 
@@ -282,6 +283,14 @@ def test_a_program_needs_public_modules_only() -> None:
             if imported.startswith("emheap.") and path.name not in REFERENCE:
                 module = imported.rpartition(".")[0]
                 assert module in PUBLIC or imported in PUBLIC, f"{path.name} imports {imported}"
+
+
+def test_the_guide_for_contributors_names_the_public_modules() -> None:
+    guide = ROOT.parent / ".github" / "CONTRIBUTING.md"
+    if not guide.is_file():
+        skip_for_gap("the guide for contributors", "only a checkout has .github")
+    sentence = guide.read_text(encoding="utf-8").partition("Public are")[2].partition(". The")[0]
+    assert set(re.findall(r"`(emheap(?:\.[a-z]+)*)`", sentence)) == PUBLIC
 
 
 def test_flat_names_are_shown_by_the_class() -> None:

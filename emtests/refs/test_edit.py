@@ -46,6 +46,33 @@ def test_a_view_where_there_is_one(kind: HeapKind, heap: HeapManager, scratch: A
     assert ref[:] == [7, 9 if kind.can("zero copy") else 2]
 
 
+def test_a_copy_is_read_once_and_written_once(
+    kind: HeapKind, heap: HeapManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = heap._table.raw_memory
+    read, write = memory.read_bytes, memory.write_bytes
+    steps: list[tuple[str, int, int]] = []
+
+    def read_bytes(address: int, size: int) -> bytes:
+        steps.append(("read", address, size))
+        return read(address, size)
+
+    def write_bytes(address: int, data: bytes | memoryview) -> None:
+        steps.append(("write", address, len(data)))
+        write(address, data)
+
+    with heap.alloc_array(int32, range(1000)) as ref:
+        with monkeypatch.context() as counting:
+            counting.setattr(memory, "read_bytes", read_bytes)
+            counting.setattr(memory, "write_bytes", write_bytes)
+            with ref.edit() as buffer:
+                for index in range(1000):
+                    buffer[index] += 1
+        whole = [("read", ref.address, 4000), ("write", ref.address, 4000)]
+        assert steps == ([] if kind.can("zero copy") else whole)
+        assert ref[:] == [*range(1, 1001)]
+
+
 def test_every_kind_of_reference(scratch: Arena) -> None:
     cases: list[tuple[Any, str, int]] = [
         (scratch.alloc(float64, 0.5), "d", 1),

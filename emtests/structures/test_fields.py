@@ -335,7 +335,12 @@ def test_javascript_sees_the_bytes_of_structures(scratch: Arena) -> None:
     assert (shared.length, bytes(shared.to_py())) == (16, bytes(vecs))
     shared[3] = 0x40
     assert vecs[0].x == 4.0  # 0x40800000
-    pos: Any = scratch.alloc(Node, id=1, pos=[1.5, 2.5]).pos.js_view
+    node = scratch.alloc(Node, id=1, pos=[1.5, 2.5])
+    parts: list[Any] = [vecs, vecs[1], node, node.at, node.corners]
+    for part in parts:
+        assert part.js_view.constructor.name == "Uint8Array"
+        assert bytes(part.js_view.to_py()) == bytes(part)
+    pos: Any = node.pos.js_view
     assert list(pos.to_py()) == [1.5, 2.5]
 
 
