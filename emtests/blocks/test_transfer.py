@@ -155,6 +155,22 @@ def test_adopted_blocks_are_freed_by_the_function_given(heap: HeapManager) -> No
     base.free()
 
 
+def test_an_adopted_string_has_the_room_that_is_given(heap: HeapManager) -> None:
+    freed: list[int] = []
+    base = heap.alloc_array(uint8, 32, align=16)
+    texts: tuple[Any, ...] = (utf8, utf16)
+    for text in texts:
+        heap.write(text, base.address + 4, "ab")
+        ref = heap.adopt(text, base.address + 4, 4, free=freed.append)
+        assert (ref.value, ref.capacity, ref.allocated_byte_size) == ("ab", 4, 5 * text.size)
+        ref.value = "abcd"
+        with pytest.raises(emheap.CapacityError, match="room for 4 and the terminator"):
+            ref.value = "abcde"
+        ref.free()
+    assert freed == [base.address + 4] * 2
+    base.free()
+
+
 def test_an_adopted_block_is_tracked_like_any_other(heap: HeapManager) -> None:
     block = heap.alloc_array(int32, 2)
     freed: list[int] = []

@@ -198,6 +198,27 @@ def test_what_is_refused_changes_nothing(kind: HeapKind, heap: HeapManager, scra
         foreign.free()
 
 
+@pytest.mark.needs("bounds", "raw addresses")
+def test_what_reaches_beyond_the_memory_is_refused_whole(heap: HeapManager, scratch: Arena) -> None:
+    source = scratch.alloc_array(uint8, b"source")
+    bytearray(1 << 24)  # where Python lives in this memory: room for what it allocates meanwhile
+    end = heap.memory.size
+    last = end - 5
+    before = heap.memory.read_bytes(last, 5)
+    uses: dict[str, Callable[[], Any]] = {
+        "copy": lambda: heap.copy_to(heap, source, last),
+        "copy of": lambda: heap.copy_to(heap, last, source, 6),
+        "fill": lambda: heap.fill(last, 0x5A, 6),
+        "search": lambda: heap.find(last, b"nowhere", 6),
+        "comparison": lambda: heap.compare(heap, source, last),
+        "comparison of": lambda: heap.compare(heap, last, source, 6),
+    }
+    for what, use in uses.items():
+        with pytest.raises(OutOfBoundsError, match=f"^{what.split()[0]} of 6 bytes at .*{last:x} "):
+            use()
+    assert (heap.memory.read_bytes(last, 5), bytes(source)) == (before, b"source")
+
+
 def test_strings_and_numbers_are_places_too(heap: HeapManager, scratch: Arena) -> None:
     text = scratch.alloc(utf8, "text")
     room = scratch.alloc(utf8, 10)

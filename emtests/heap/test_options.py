@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -27,6 +28,17 @@ DEFAULTS = {
 
 def test_the_options_have_these_names_and_defaults(heap: HeapManager) -> None:
     assert {name: getattr(heap.options, name) for name in DEFAULTS} == DEFAULTS
+
+
+def test_the_defaults_are_those_that_the_documentation_gives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("EMHEAP_DEBUG", raising=False)
+    documented = re.findall(r"``(\w+)=([\w\"]+)``", emheap.open.__doc__ or "")
+    options = emheap.open().options
+    named = {name: eval(value) for name, value in documented if name != "EMHEAP_DEBUG"}
+    assert named.keys() == eval(repr(options), {"Options": dict}).keys()
+    assert {name: getattr(options, name) for name in named} == named
 
 
 def test_an_unknown_option_is_refused_with_the_known_ones(kind: HeapKind) -> None:

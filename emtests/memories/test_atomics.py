@@ -176,7 +176,7 @@ def test_integers_are_changed_in_one_step(scratch: Arena) -> None:
             assert (number.exchange(100), value()) == (3, 100)
             assert (number.compare_exchange(100, 9), value()) == (100, 9)
             assert (number.compare_exchange(100, 5), value()) == (9, 9)
-            assert number.load() == 9
+            assert (number.store(41), value(), number.load()) == (None, 41, 41)
         assert (array[0], array[2], len(array.atomic)) == (1, 2, 3)
 
 
@@ -203,7 +203,8 @@ def test_what_is_no_plain_integer_is_changed_likewise(scratch: Arena) -> None:
         ref: Any = scratch.alloc(scalar, 1.5)
         assert (ref.atomic.add(0.25), ref.value) == (1.5, 1.75)
         assert (ref.atomic.sub(2), ref.value) == (1.75, -0.25)
-        assert (ref.atomic.exchange(-0.0), ref.value) == (-0.25, 0)
+        assert (ref.atomic.store(2.5), ref.value, ref.atomic.load()) == (None, 2.5, 2.5)
+        assert (ref.atomic.exchange(-0.0), ref.value) == (2.5, 0)
         assert (ref.atomic.compare_exchange(0.0, 5), ref.value) == (0, 0)  # not the same bits
         assert (ref.atomic.compare_exchange(-0.0, 5), ref.value) == (0, 5)
         for name in ("and_", "or_", "xor"):
@@ -226,24 +227,42 @@ def test_what_is_no_plain_integer_is_changed_likewise(scratch: Arena) -> None:
     assert wide.read_atomic() == wide.value == "\xe4"
 
 
-def test_changes_are_refused_as_reads_are(heap: HeapManager, scratch: Arena) -> None:
+STEPS: dict[str, tuple[int, ...]] = {
+    "load": (),
+    "store": (1,),
+    "exchange": (1,),
+    "compare_exchange": (1, 2),
+    "add": (1,),
+    "sub": (1,),
+    "and_": (1,),
+    "or_": (1,),
+    "xor": (1,),
+}
+"""What an atomic number does in one step, with as many numbers as it takes."""
+
+
+def test_every_step_is_refused_as_reads_are(heap: HeapManager, scratch: Arena) -> None:
     room = scratch.alloc_array(uint8, 32, align=8)
     crooked: Any = heap.wrap(int32, room.address + 2)
     array: Any = scratch.alloc_array(int32, 2)
     wide: Any = scratch.alloc(uint128, 5)
     freed: Any = heap.alloc(int32, 5)
     freed.free()
-    for change in ("add", "sub", "and_", "or_", "xor", "exchange"):
+    for step, given in STEPS.items():
         with pytest.raises(emheap.MisalignedError, match=r"atomic .* needs an address that is a m"):
-            getattr(crooked.atomic, change)(1)
-        with pytest.raises(emheap.OutOfBoundsError, match="outside the 2 elements"):
-            getattr(array.atomic[2], change)(1)
+            getattr(crooked.atomic, step)(*given)
+        for index in (2, -3):
+            with pytest.raises(emheap.OutOfBoundsError, match="outside the 2 elements"):
+                getattr(array.atomic[index], step)(*given)
         with pytest.raises(emheap.NotSupportedError, match="no processor reads 16 bytes at once"):
-            getattr(wide.atomic, change)(1)
+            getattr(wide.atomic, step)(*given)
         with pytest.raises(emheap.UseAfterFreeError):
-            getattr(freed.atomic, change)(1)
-    with pytest.raises(emheap.OutOfBoundsError, match="outside the 2 elements"):
-        array.atomic[-3].compare_exchange(1, 2)
+            getattr(freed.atomic, step)(*given)
+        for position in range(len(given)):
+            for wrong, error in ((2**31, OverflowError), (1.5, TypeError), (None, TypeError)):
+                values = [*given[:position], wrong, *given[position + 1 :]]
+                with pytest.raises(error, match="int32"):
+                    getattr(array.atomic[0], step)(*values)
     with pytest.raises(TypeError, match="index must be an int"):
         _ = array.atomic["1"]
     assert not any(room)

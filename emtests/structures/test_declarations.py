@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import enum
+import sys
 from typing import Any, ClassVar
 
 import pytest
@@ -541,3 +542,16 @@ def test_members_may_be_the_least_and_the_most_that_fits(scratch: Arena) -> None
     stored_edges = scratch.alloc_array(Stored, [(Edges.LEAST,), (Edges.MOST,)])
     assert bytes(stored_edges) == b"\x80\x7f"
     assert [each.edge for each in stored_edges] == [Edges.LEAST, Edges.MOST]
+
+
+def test_an_integer_may_be_stored_in_fewer_bytes(scratch: Arena) -> None:
+    class Small(Struct):
+        number: int = stored(int8)
+        truth: bool = stored(uint16)
+
+    small = scratch.alloc(Small, number=-5, truth=True)
+    assert (bytes(small)[0], bytes(small)[2:]) == (251, (1).to_bytes(2, sys.byteorder))
+    assert (small.number, small.truth) == (-5, True)
+    assert (type(small.number), type(small.truth)) == (int, bool)
+    with pytest.raises(OverflowError, match=r"Small\.number: 128 does not fit"):
+        small.number = 128

@@ -94,6 +94,7 @@ def test_every_kind_of_field_reads_what_was_stored(scratch: Arena) -> None:
 def test_whole_parts_are_stored_at_once(scratch: Arena) -> None:
     node = scratch.alloc(Node, id=1, pos=[1, 2], grid=[[1, 2, 3], [4, 5, 6]], label="ü")
     assert (list(node.pos), node.grid[1, 0], node.label.value) == ([1, 2], 4, "ü")
+    assert (node.label.capacity, node.label.allocated_byte_size) == (7, 8)
     node.at = Vec(x=1, y=2)
     node.corners = [Vec(x=index, y=0) for index in range(4)]
     node.grid = range(6)

@@ -283,6 +283,9 @@ def test_pointers_are_exchanged_in_one_step(heap: HeapManager, scratch: Arena) -
         assert place.exchange(second).target.x == 1
         assert place.compare_exchange(first, None) == second
         assert place.compare_exchange(second, first).target.x == 3
+        place.store(second)
+        assert place.load().target.x == 3
+        place.store(first)
         with pytest.raises(TypeError, match=r"a pointer has no atomic add; it has exchange\(\)"):
             place.add(8)
         with pytest.raises(TypeError, match="takes a reference, a pointer, an address or None"):

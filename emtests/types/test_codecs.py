@@ -162,13 +162,20 @@ def test_text_with_a_length(heap: HeapManager, scratch: Arena) -> None:
             with maker.alloc_text(kind, whole) as ref:
                 assert (bytes(ref), len(ref)) == (data, len(data) // kind.size)
                 assert heap.read_text(kind, ref.address, len(ref)) == whole
-                assert heap.read_text(kind, ref.address, len(text.encode(kind.codec)) // kind.size)
+                count = len(text.encode(kind.codec)) // kind.size
+                assert heap.read_text(kind, ref.address, count) == text
                 start = text[:1].encode(kind.codec)
                 written = heap.write_text(kind, ref.address, text[:1], len(ref))
                 assert written == len(start) // kind.size
                 assert bytes(ref) == start + data[len(start) :]  # without a terminator
-                with pytest.raises(emheap.CapacityError, match="do not fit the capacity of 0"):
-                    heap.write_text(kind, ref.address, "a", 0)
+                before = bytes(ref)
+                for room in (count - 1, 0):
+                    words = f"^{count} elements of .* do not fit the capacity of {room};"
+                    with pytest.raises(emheap.CapacityError, match=words):
+                        heap.write_text(kind, ref.address, text, room)
+                    assert bytes(ref) == before
+                assert heap.write_text(kind, ref.address, text, count) == count
+                assert heap.read_text(kind, ref.address, count) == text
         with heap.alloc_text(kind, "") as ref:
             assert len(ref) == 0
             assert heap.read_text(kind, scratch.alloc_array(emheap.uint64, 1).address, 0) == ""
