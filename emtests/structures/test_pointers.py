@@ -294,6 +294,7 @@ def test_pointers_are_exchanged_in_one_step(heap: HeapManager, scratch: Arena) -
     for use in (none.atomic[0].load, partial(none.atomic[-1].exchange, None)):
         with pytest.raises(OutOfBoundsError, match="outside the 0 elements"):
             use()
+    assert many.atomic[1].compare_exchange(second, None) == first  # which leaves it as it is
     single.write_atomic(second)
     first.free()
     for pointer in (many[1], many.read_atomic_at(1), many.atomic[1].exchange(None)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -52,6 +52,20 @@ def test_elements_are_references_to_their_places(scratch: Arena) -> None:
         _ = points["x"]  # type: ignore[call-overload]
     with pytest.raises(ValueError, match="an array of 2 elements takes as many, not 1"):
         points[0:2] = [(1, 2)]
+
+
+def test_it_is_a_sequence(scratch: Arena) -> None:
+    points = scratch.alloc_array(Vec, [(0, 1), (2, 3), (0, 1)])
+    assert isinstance(points, Sequence)
+    assert [point.x for point in reversed(points)] == [0, 2, 0]
+    assert [point.to_tuple() for point in points[:0:-1]] == [(0, 1), (2, 3)]
+    assert (points.index(points[1]), points.count(points[2])) == (1, 2)
+    assert (points.index(Vec(x=0, y=1)), points.index(Vec(x=0, y=1), 1)) == (0, 2)
+    assert Vec(x=2, y=1) not in points
+    for wrong in ([], [(5, 6)], [(5, 6)] * 4):
+        with pytest.raises(emheap.ShapeError, match="an array of 3 elements takes as many, not"):
+            points[:] = wrong
+    assert points.tolist() == [(0, 1), (2, 3), (0, 1)]
 
 
 def test_arrays_of_values(heap: HeapManager) -> None:
