@@ -178,9 +178,9 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
     def view(self, kind: type[Scalar[T]], address: Place, count: int, /) -> memoryview[T]:
         """A writable view of `count` elements at an address, with no copy.
 
-        If it lies on a live block, the block cannot be freed while the view, a slice of it or an
-        array on it is in use. Raises OutOfBoundsError, NullPointerError, MisalignedError, and
-        OverflowError or TypeError for a bad count.
+        If it lies on a live block it ends when that is freed; a slice, a cast or an array made of
+        it keeps the block from being freed. Raises OutOfBoundsError, NullPointerError,
+        MisalignedError, and OverflowError or TypeError for a bad count.
         """
         view = self._viewers.get(kind)
         if view is None:

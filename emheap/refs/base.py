@@ -105,8 +105,8 @@ class HeapRef(Generic[T]):
     def allocated_bytes_view(self) -> memoryview:
         """A writable view of all bytes of the block, format ``B``.
 
-        While it, a slice of it or an array on it is in use, the block cannot be freed.
-        Raises UseAfterFreeError.
+        It ends when the block is freed; a slice, a cast or an array made of it keeps the block
+        from being freed. Raises UseAfterFreeError.
         """
         return self._view_bytes()
 

@@ -213,7 +213,8 @@ class StructArrayRef(StructuredRef[S], Sequence[S]):
         """One field of all elements: a strided view, with no copy.
 
         ``column(Line.start, Point.x)`` is a field of a structure in the elements. The view has
-        the numbers as they are stored. While it is in use the block cannot be freed.
+        the numbers as they are stored. It ends when the block is freed; a slice or an array made
+        of it keeps the block from being freed.
         Raises NotSupportedError where no view can be: of bit-fields, arrays and nested
         structures, and where the fields do not lie at multiples of their size.
         """

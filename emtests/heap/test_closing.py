@@ -216,6 +216,9 @@ def test_a_heap_without_a_table_leaves_its_blocks() -> None:
     heap = emheap.open(track_allocations=False, debug=False)
     heap.alloc(Vec).free()  # later ones are made in one step
     number, text, pair = heap.alloc(int32, 5), heap.alloc(utf8, "five"), heap.alloc(Vec, x=5, y=6)
+    with heap:
+        assert number.value == 5
+    assert number.is_not_freed
     heap.close()
     assert (number.value, text.value, pair.to_tuple()) == (5, "five", (5, 6))
     for block in (number, text, pair):

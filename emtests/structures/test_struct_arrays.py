@@ -226,6 +226,13 @@ def test_numpy_shares_the_bytes(heap: HeapManager) -> None:
         assert shared.dtype.itemsize == nodes.bytes_per_element
         assert "hot" not in shared.dtype.names
         del shared
+    with heap.alloc_array(Vec, [(1, 2), (3, 4)]) as points:
+        column = numpy.asarray(points.column(Vec.y))
+        column *= 2
+        with pytest.raises(emheap.BufferInUseError, match=r"column Vec\.y"):
+            points.free()
+        assert points.tolist() == [(1, 4), (3, 8)]
+        del column
     with heap.alloc_array(Everything, 1) as all_:
         all_[0].c, all_[0].d, all_[0].e = True, 0.5, b"x"
         shared = all_.numpy()
