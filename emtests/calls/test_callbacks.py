@@ -352,9 +352,12 @@ def test_what_c_calls_of_a_callback_whose_scope_is_over_raises(calls: Calls) -> 
     words = r"^C called <built-in function abs> after the scope of its callback was over$"
     with pytest.raises(UseAfterFreeError, match=words):
         calls.call_kept(-5)
-    calls.keep(None)
     with calls.callback(lambda value: value + 1) as other:
         assert calls.apply(other, 1) == 2
+        assert calls.call_kept(-5) == -4  # it has the place of the first
+    with pytest.raises(UseAfterFreeError, match="after the scope of its callback was over"):
+        calls.call_kept(-5)
+    calls.keep(None)
 
 
 def test_fresh_functions_that_pile_up_are_reported_once(calls: Calls) -> None:
