@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import re
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from itertools import pairwise
 from typing import Any
@@ -19,6 +20,7 @@ from emheap import (
     HeapRef,
     NotAllocatedError,
     OutOfMemoryError,
+    Pointer,
     UseAfterFreeError,
     float32,
     float64,
@@ -26,6 +28,7 @@ from emheap import (
     uint8,
     uint128,
     utf8,
+    utf16,
     wrap_buffer,
 )
 from emheap.allocators.chunks import ChunkAllocator
@@ -194,6 +197,44 @@ def test_use_after_the_end_says_which_arena(heap: HeapManager) -> None:
             use()
     with pytest.raises(UseAfterFreeError, match=r"freed at .*test_arena_lifetimes.py"):
         block.value = 2
+
+
+ALLOCATE: dict[str, Callable[[Arena], Any]] = {
+    "number": lambda arena: arena.alloc(int32, 1),
+    "number by a flat name": lambda arena: arena.alloc_int32(),
+    "wide number": lambda arena: arena.alloc(uint128, 1),
+    "aligned number": lambda arena: arena.alloc(int32, align=64),
+    "array": lambda arena: arena.alloc_array(uint8, 40),
+    "array of values": lambda arena: arena.alloc_array(float32, [1, 2]),
+    "string": lambda arena: arena.alloc(utf8, "text"),
+    "empty string": lambda arena: arena.alloc(utf16, 4),
+    "text": lambda arena: arena.alloc_text(utf8, "text"),
+    "strings": lambda arena: arena.alloc_strings(utf8, ["a", "b"]),
+    "structure": lambda arena: arena.alloc(Vec, x=1, y=2),
+    "structures": lambda arena: arena.alloc_array(Vec, 2),
+    "pointer": lambda arena: arena.alloc(Pointer[Vec]),
+}
+
+
+@pytest.mark.parametrize("ending", ["arena", "outer arena", "heap"])
+def test_nothing_is_allocated_in_an_arena_that_is_over(open_heap: OpenHeap, ending: str) -> None:
+    """However often it was before: what was found out then is used no more."""
+    heap = open_heap()
+    outer = heap.arena()
+    arena = outer.arena()
+    refs = [allocate(arena) for allocate in ALLOCATE.values() for _ in range(3)]
+    for ref in refs[::3]:
+        ref.free()
+    if ending == "heap":
+        heap.close()
+    else:
+        (arena if ending == "arena" else outer).__exit__(None, None, None)
+        assert heap.total_allocated_byte_size == 0
+    assert all(ref.is_freed for ref in refs)
+    over = "heap of" if ending == "heap" else "arena opened at"
+    for name, allocate in ALLOCATE.items():
+        with pytest.raises(UseAfterFreeError, match=f"^the {over} .* was closed at "):
+            pytest.fail(f"{name}: {allocate(arena)!r}")
 
 
 def test_a_detached_block_outlives_the_arena(heap: HeapManager) -> None:
