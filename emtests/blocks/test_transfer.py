@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from emheap import (
     ValueOutOfRangeError,
     int32,
     uint8,
+    uint128,
     utf8,
     utf16,
     wrap_buffer,
@@ -31,6 +33,7 @@ from emheap import (
 from emheap.blocks.options import check_options
 from emheap.memories.buffer import BufferMemory
 from emtests.conftest import OpenHeap
+from emtests.structures.kinds import Vec
 
 # Handing over, and taking
 
@@ -408,6 +411,38 @@ def test_a_failed_resize_changes_nothing(heap: HeapManager) -> None:
     with pytest.raises(NotAllocatedError, match="wrapped reference"):
         heap.wrap_array(int32, other.address, 3).resize(4)
     other.free()
+
+
+RESIZED: dict[str, Callable[[HeapManager], Any]] = {
+    "array": lambda heap: heap.alloc_array(int32, [1, 2, 3]),
+    "wide array": lambda heap: heap.alloc_array(uint128, [1, 2, 3]),
+    "string": lambda heap: heap.alloc(utf16, "text"),
+    "structures": lambda heap: heap.alloc_array(Vec, [(1, 2), (3, 4)]),
+}
+
+
+@pytest.mark.parametrize("name", RESIZED)
+def test_a_resize_that_is_refused_changes_nothing(name: str) -> None:
+    heap = wrap_buffer(bytearray(4096))
+    ref = RESIZED[name](heap)
+    other = heap.wrap_array(uint8, ref.address, ref.allocated_byte_size)
+    before = ref.address, bytes(ref), heap.total_allocated_byte_size
+
+    def check(error: type[Exception], words: str, count: int) -> None:
+        with pytest.raises(error, match=words):
+            ref.resize(count)
+        assert (ref.address, bytes(ref), heap.total_allocated_byte_size) == before
+        assert bytes(other) == before[1]
+
+    check(emheap.OutOfMemoryError, "^no room for ", 4000)
+    part = ref.allocated_bytes_view[1:]
+    check(BufferInUseError, "still in use: a slice or cast of a view", 9)
+    part.release()
+    ref.resize(9)
+    assert bytes(ref).startswith(before[1])
+    assert not any(bytes(ref)[len(before[1]) :])
+    assert other.is_freed
+    ref.free()
 
 
 class Meddling(FreeListAllocator):

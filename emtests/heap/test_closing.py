@@ -74,6 +74,9 @@ def test_a_closed_heap_says_so_whatever_is_asked_of_it(open_heap: OpenHeap) -> N
     for use in uses:
         with pytest.raises(UseAfterFreeError, match=CLOSED):
             use()
+    for name in {each for each in dir(HeapManager) if each[0] != "_"} - {"close", "is_closed"}:
+        with pytest.raises(UseAfterFreeError, match=CLOSED):
+            pytest.fail(f"{name} is {getattr(heap, name)!r}")
     assert repr(heap) == "<HeapManager, closed>"
     assert bool(getattr(heap, "is_closed"))  # noqa: B009 (type checkers believe what it was above)
     heap.close()  # again, which does nothing
