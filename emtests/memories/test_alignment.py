@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import emheap
-from emheap import HeapManager, float32, int32, uint8, utf8, utf16, utf32
+from emheap import HeapManager, Pointer, float32, int32, uint8, utf8, utf16, utf32
 from emtests.types.values import ALL_NUMBERS
 
 ALIGNMENTS = [1 << power for power in range(13)]
@@ -30,6 +30,18 @@ def test_every_alignment_for_everything(heap: HeapManager) -> None:
                 assert (refs[0].value, refs[1].tolist()) == (5, [0.5, 1.5])
                 assert (refs[2].tolist(), refs[3].value, refs[4].value) == ([], "abc", "")
                 for ref in refs:
+                    ref.free()
+            for maker in (heap, scratch):
+                pointed: list[Any] = [
+                    maker.alloc(Pointer[int32], align=align),
+                    maker.alloc_array(Pointer[int32], 3, align=align),
+                    maker.alloc_array(Pointer[int32], [None, 8], align=align),
+                    maker.alloc_text(utf16, "abc", align=align),
+                ]
+                assert [ref.address % align for ref in pointed] == [0] * 4
+                assert pointed[2][1].address == 8
+                assert bytes(pointed[3]) == "abc".encode(utf16.codec)
+                for ref in pointed:
                     ref.free()
             with wild.alloc_float64_array(3, align=align) as array:
                 assert array.address % align == 0
@@ -69,6 +81,9 @@ def test_an_alignment_is_a_power_of_two(heap: HeapManager) -> None:
             lambda align=align: heap.alloc(int32, align=align),
             lambda align=align: heap.alloc(utf8, "x", align=align),
             lambda align=align: heap.alloc_array(int32, 4, align=align),
+            lambda align=align: heap.alloc(Pointer[int32], align=align),
+            lambda align=align: heap.alloc_array(Pointer[int32], 4, align=align),
+            lambda align=align: heap.alloc_text(utf8, "x", align=align),
         ):
             with pytest.raises(emheap.ValueOutOfRangeError, match=words):
                 call()

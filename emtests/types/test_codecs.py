@@ -181,6 +181,25 @@ def test_text_with_a_length(heap: HeapManager, scratch: Arena) -> None:
             assert heap.read_text(kind, scratch.alloc_array(emheap.uint64, 1).address, 0) == ""
 
 
+def test_text_with_a_length_takes_an_error_handler(heap: HeapManager) -> None:
+    with (
+        heap.alloc_text(ascii, "caf\u00e9", errors="replace") as ref,
+        heap.alloc_strings(ascii, ["\u00e9", "b"], errors="backslashreplace") as strings,
+    ):
+        assert bytes(ref) == b"caf?"
+        assert heap.read_strings(ascii, strings.address) == ["\\xe9", "b"]
+        assert heap.write_text(ascii, ref.address, "\u00e9tui", 4, "ignore") == 3
+        assert bytes(ref) == b"tui?"
+        for write in (
+            lambda: heap.alloc_text(ascii, "caf\u00e9"),
+            lambda: heap.alloc_strings(ascii, ["caf\u00e9"]),
+            lambda: heap.write_text(ascii, ref.address, "caf\u00e9"),
+        ):
+            with pytest.raises(UnicodeEncodeError, match="ordinal not in range"):
+                write()
+        assert bytes(ref) == b"tui?"
+
+
 def test_what_text_with_a_length_refuses(heap: HeapManager) -> None:
     wild: Any = heap
     with heap.alloc_array(emheap.uint8, b"caf\xe9") as ref:
