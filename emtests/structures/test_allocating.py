@@ -252,7 +252,9 @@ def test_structures_that_c_allocated(heap: Any) -> None:
     assert place.value.target == one
     several = heap.adopt(Vec, heap.alloc_array(Vec, [(1, 2), (3, 4)]).detach(), 2)
     assert several.tolist() == [(1, 2), (3, 4)]
-    for ref in (one, place, several):
+    links = heap.adopt(Pointer[Vec], heap.alloc_array(Pointer[Vec], [one, None]).detach(), 2)
+    assert (links[0].target, links[1].get(), len(links)) == (one, None, 2)
+    for ref in (one, place, several, links):
         ref.free()
     assert heap.total_allocated_byte_size == 0
 
