@@ -31,13 +31,15 @@ def test_a_slice_is_read_as_a_list_and_set_to_a_buffer_of_stored_elements(
             assert elements[:].tolist() == [0] * 4
             elements[:] = as_buffer(scalar, values)
             assert elements[:].tolist() == array[:] == values
-            elements[1:3] = as_buffer(scalar, values[::-1][1:3])
-            assert elements[1:3].tolist() == values[::-1][1:3]
-            assert elements[::-2].tolist() == array[::-2]
+            values[1:3] = values[2], values[1]
+            elements[1:3] = as_buffer(scalar, values[1:3])
+            assert elements[1:3].tolist() == values[1:3]
+            assert elements[::-2].tolist() == values[::-2]
+            assert bytes(array) == b"".join(packed(scalar, value) for value in values)
             for other in (values[:1], values[:3]):
                 with pytest.raises(ValueError, match=r"."):
                     elements[1:3] = as_buffer(scalar, other)
-            assert array[:] == [values[0], values[2], values[1], values[3]]
+            assert array[:] == values
             elements.release()
 
 
