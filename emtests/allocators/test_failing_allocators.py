@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 import emheap
-from emheap import FreeListAllocator, HeapManager, int32, uint8, uint64, utf8, utf16
+from emheap import FreeListAllocator, HeapManager, Pointer, int32, uint8, uint64, utf8, utf16
+from emtests.structures.kinds import Vec
 
 SIZE = 1 << 16
 
@@ -52,6 +53,12 @@ ALLOCATIONS: dict[str, Callable[[Any], Any]] = {
     "zeros": lambda heap: heap.alloc_array(uint64, 40),
     "string": lambda heap: heap.alloc(utf8, "abc"),
     "wide string": lambda heap: heap.alloc(utf16, 10),
+    "text": lambda heap: heap.alloc_text(utf8, "abc"),
+    "strings": lambda heap: heap.alloc_strings(utf8, ["a", "bc"]),
+    "structure": lambda heap: heap.alloc(Vec, x=1, y=2),
+    "structures": lambda heap: heap.alloc_array(Vec, 3),
+    "pointer": lambda heap: heap.alloc(Pointer[Vec]),
+    "pointers": lambda heap: heap.alloc_array(Pointer[Vec], [None, None]),
 }
 
 
