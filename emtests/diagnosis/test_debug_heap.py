@@ -15,6 +15,7 @@ from emheap import (
     HeapManager,
     NotSupportedError,
     OutOfBoundsError,
+    Pointer,
     UnterminatedStringError,
     UseAfterFreeError,
     int32,
@@ -27,6 +28,7 @@ from emheap.blocks.table import BlockTable
 from emtests.conftest import OpenHeap, skip_for_gap
 from emtests.heaps import IN_PYODIDE
 from emtests.processes import run_program
+from emtests.structures.kinds import Vec
 
 DEBUG: Any = {"debug": True, "site_depth": 4}
 HERE = r"\S*test_debug_heap.py:\d+ in "
@@ -48,6 +50,18 @@ ACCESSES: dict[str, tuple[int, Access]] = {
     "wrap array": (8, lambda heap, address: heap.wrap_array(int32, address, 2)),
     "wrap text": (1, lambda heap, address: heap.wrap(utf8, address)),
     "wrap roomy text": (8, lambda heap, address: heap.wrap(utf8, address, 7)),
+    "read structure": (8, lambda heap, address: heap.read(Vec, address)),
+    "write structure": (8, lambda heap, address: heap.write(Vec, address, (1, 2))),
+    "wrap structure": (8, lambda heap, address: heap.wrap(Vec, address)),
+    "wrap structures": (16, lambda heap, address: heap.wrap_array(Vec, address, 2)),
+    "read pointer": (4, lambda heap, address: heap.read(Pointer[Vec], address)),
+    "write pointer": (4, lambda heap, address: heap.write(Pointer[Vec], address, None)),
+    "wrap pointers": (8, lambda heap, address: heap.wrap_array(Pointer[Vec], address, 2)),
+    "read text with a length": (4, lambda heap, address: heap.read_text(utf16, address, 2)),
+    "write text with a length": (4, lambda heap, address: heap.write_text(utf8, address, "abcd")),
+    "read strings": (4, lambda heap, address: heap.read_strings(utf8, address)),
+    "read many": (4, lambda heap, address: heap.read_many(int32, [address])),
+    "write many": (4, lambda heap, address: heap.write_many(int32, [address], [5])),
     "fill": (8, lambda heap, address: heap.fill(address, 0, 8)),
     "find": (8, lambda heap, address: heap.find(address, b"x", 8)),
     "compare": (8, lambda heap, address: heap.compare(heap, address, address, 8)),
