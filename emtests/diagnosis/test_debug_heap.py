@@ -325,6 +325,17 @@ def test_the_environment_switches_it_on(monkeypatch: pytest.MonkeyPatch) -> None
         emheap.open()
 
 
+def test_the_environment_makes_debug_heaps_of_every_kind(
+    kind: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EMHEAP_DEBUG", "1")
+    with kind.open() as heap, heap.alloc(int32, 5) as number:
+        assert heap.options.debug
+        with pytest.raises(OutOfBoundsError, match="0 bytes after the end of the int32 of 4 bytes"):
+            heap.read(uint8, number.address + 4)
+        heap.verify()
+
+
 # At the end of the interpreter
 
 AT_EXIT = """
