@@ -164,8 +164,11 @@ def test_one_error_names_every_block_in_use(heap: HeapManager) -> None:
     assert blocks[2][1] == 2
     for part in slices:
         part.release()
-    for ref in (blocks[0], blocks[2], inner):
-        ref.free()
+    left = (blocks[0], blocks[2], inner)  # are the heap's now
+    assert {ref.address for ref in heap.allocated_heap_refs} == {ref.address for ref in left}
+    heap.free(inner.address)
+    heap.free_all()
+    assert all(ref.is_freed for ref in left)
 
 
 def test_an_error_of_the_body_comes_first(heap: HeapManager) -> None:
