@@ -16,6 +16,7 @@ import emheap
 from emheap import (
     BufferInUseError,
     HeapManager,
+    Pointer,
     float64,
     int32,
     pointer53,
@@ -25,6 +26,7 @@ from emheap import (
     utf16,
 )
 from emtests.conftest import OpenHeap, skip_for_gap
+from emtests.structures.kinds import Vec
 
 MAKERS: dict[str, Callable[[HeapManager], Any]] = {
     "alloc": lambda heap: heap.alloc(int32, 5),
@@ -36,6 +38,12 @@ MAKERS: dict[str, Callable[[HeapManager], Any]] = {
     "string": lambda heap: heap.alloc(utf8, "abc"),
     "aligned": lambda heap: heap.alloc_array(uint8, 5, align=64),
     "empty": lambda heap: heap.alloc_array(uint8, 0),
+    "text": lambda heap: heap.alloc_text(utf8, "abc"),
+    "strings": lambda heap: heap.alloc_strings(utf8, ["a", "b"]),
+    "structure": lambda heap: heap.alloc(Vec, x=1, y=2),
+    "structures": lambda heap: heap.alloc_array(Vec, 2),
+    "pointer": lambda heap: heap.alloc(Pointer[Vec]),
+    "pointers": lambda heap: heap.alloc_array(Pointer[Vec], 2),
 }
 
 
