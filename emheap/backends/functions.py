@@ -54,10 +54,11 @@ class AllocatorChoice(NamedTuple):
         if self.wrap_only or all(map(callable, pair)):
             return self
         if pair not in (("malloc", "free"), (None, None)):
+            # Not its repr(): what Firefox says of a function of WebAssembly has several lines.
+            malloc, free = ("a function" if callable(each) else f"{each!r:.60}" for each in pair)
             raise TypeError(
-                f"a bare memory has no exports, so malloc={self.malloc!r:.60} and "
-                f"free={self.free!r:.60} must both be functions, or both be left out to have "
-                "blocks in pages that are added to it"
+                f"a bare memory has no exports, so malloc={malloc} and free={free} must both be "
+                "functions, or both be left out to have blocks in pages that are added to it"
             )
         return self._replace(malloc=None, free=None)
 

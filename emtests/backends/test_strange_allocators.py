@@ -269,13 +269,19 @@ def test_a_bare_memory_has_no_exports_to_name() -> None:
     stranger = open_stranger(RUST)
     parts = with_bare_memory(stranger)
     malloc, free = stranger.member("alloc"), stranger.member("dealloc")
-    halves = ({"malloc": malloc}, {"free": free}, {"malloc": malloc, "free": "dealloc"})
-    wrong: list[Any] = [*halves, RUST_NAMES, {"malloc": None}, {"free": None}]
-    words = (
-        "^a bare memory has no exports, so malloc=.* and free=.* must both be functions, or both "
-        "be left out to have blocks in pages that are added to it$"
+    wrong: tuple[tuple[dict[str, Any], str], ...] = (
+        ({"malloc": malloc}, "malloc=a function and free='free'"),
+        ({"free": free}, "malloc='malloc' and free=a function"),
+        ({"malloc": malloc, "free": "dealloc"}, "malloc=a function and free='dealloc'"),
+        (RUST_NAMES, "malloc='alloc' and free='dealloc'"),
+        ({"malloc": None}, "malloc=None and free='free'"),
+        ({"free": None}, "malloc='malloc' and free=None"),
     )
-    for names in wrong:
+    for names, given in wrong:
+        words = (
+            f"^a bare memory has no exports, so {given} must both be functions, or both be left "
+            "out to have blocks in pages that are added to it$"
+        )
         with pytest.raises(TypeError, match=words):
             emheap.wrap_wasm_instance(*parts, **names)
         emheap.wrap_wasm_instance(*parts, **names, wrap_only=True)
