@@ -9,12 +9,12 @@ a leak could be seen nor a block collected.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from functools import cached_property, partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 from weakref import WeakSet, WeakValueDictionary
-from weakref import ref as WeakReference  # noqa: N812 (a class with a name like a function's)
 
 from emheap._util.free_each import problem_of
 from emheap._util.locks import Locked, short_waits, value_of
@@ -23,16 +23,17 @@ from emheap._util.released import is_released
 from emheap._util.sites import Origin, Site, is_within_elsewhere
 from emheap.allocators.base import Allocator
 from emheap.blocks.block import Block, Layout, describe_block, end_of
-from emheap.blocks.ending import Ending
+from emheap.blocks.ending import forget_pointees
 from emheap.blocks.extents import ExtentIndex
 from emheap.blocks.loans import LoanTable
 from emheap.blocks.messages import Messages
 from emheap.blocks.options import Options
 from emheap.blocks.placement import find_room
 from emheap.blocks.region import Region
+from emheap.blocks.revivals import Revivals
 from emheap.blocks.views import ViewTable
 from emheap.errors import NotAllocatedError
-from emheap.memories.base import Elements, Memory
+from emheap.memories.base import Memory
 from emheap.types import Scalar
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def _exclusive(method: F) -> F:
     return cast(F, locked)
 
 
-class BlockTable(Messages, Ending, Locked):
+class BlockTable(Messages, Locked):
     """The live blocks of one heap."""
 
     for_values: ClassVar[bool] = False
@@ -96,9 +97,8 @@ class BlockTable(Messages, Ending, Locked):
         """The blocks whose ownership was passed to other code, by address."""
         self.inner: dict[int, Block] = {}
         """The live blocks that were adopted inside of others, by address: they end with those."""
-        self.revived: dict[int, tuple[list[WeakReference[Elements]], Block]] = {}
-        """What stands for blocks that could not be freed after all, by address, and the elements of
-        those: references have them until they are used again."""
+        self.revived = Revivals()
+        """What stands for blocks that could not be freed after all."""
         self._scalars: dict[type[Any], Layout] = {}
         self._layouts: dict[tuple[Any, int | None], Layout] = {}
         self.holders: WeakValueDictionary[int, Any] = WeakValueDictionary()
@@ -121,6 +121,10 @@ class BlockTable(Messages, Ending, Locked):
         """The block whose bytes a debug heap keeps from use, among `size` bytes from an address
         that no live block lies in; empty if there is none."""
         return ""
+
+    def __del__(self, finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        if not finalizing():
+            forget_pointees(self)
 
     # Layouts
 
@@ -448,10 +452,7 @@ class BlockTable(Messages, Ending, Locked):
         holder = self.holders.get(id(block))
         if holder is not None:
             holder.follow(revived)
-        former, latest = value_of(self.revived, address) or ([], None)
-        # References may have those that this one stood for: its address was freed again since.
-        kept = [one for one in former if latest is block and one() is not None]
-        self.revived[address] = [*kept, WeakReference(ended)], revived
+        self.revived.note(block, revived)
         return revived
 
     def revival_of(self, block: Block) -> Block | None:
@@ -459,15 +460,8 @@ class BlockTable(Messages, Ending, Locked):
         which may be the same."""
         if self.is_live(block):
             return block
-        former, latest = value_of(self.revived, block[1]) or ([], None)
-        if latest is None or all(one() is not block[0] for one in former):
-            return None
-        return latest if self.is_live(latest) else None
-
-    def is_revived(self, block: Block) -> bool:
-        """Whether the block stands for one that could not be freed."""
-        _, latest = value_of(self.revived, block[1]) or ([], None)
-        return latest is block
+        latest = self.revived.standing_for(block)
+        return latest if latest is not None and self.is_live(latest) else None
 
     def record_freed(self, block: Block, site: Site) -> None:
         """Remember where a block was freed."""

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 from emheap._util.free_each import raise_problems
 from emheap._util.messages import count_of
-from emheap._util.released import is_released
 from emheap._util.sites import Site, caller_site, describe_site
 from emheap.blocks.block import Block
 from emheap.blocks.region import Region
@@ -98,9 +97,7 @@ class Arena(AllocVerbs, TextAllocVerbs):
         """The block of a reference, if it is a live one of this arena."""
         # A part of a structure has the block of what it lies in.
         whole = isinstance(ref, HeapRef) and not hasattr(ref, "_parent")
-        if whole and is_released(ref._elements):
-            ref._find_again()
-        block: Block | None = ref._block if whole else None
+        block: Block | None = ref._latest_block() if whole else None
         if block is None or self._region.blocks.get(block[1]) is not block:
             return None
         return block
@@ -163,7 +160,7 @@ class Arena(AllocVerbs, TextAllocVerbs):
         return [
             block
             for block in blocks
-            if id(block) not in known and not self._table.is_revived(block)
+            if id(block) not in known and not self._table.revived.has(block)
         ]
 
     # At the very end of the interpreter the names of modules are None; a default is there still.

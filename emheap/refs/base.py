@@ -179,6 +179,12 @@ class HeapRef(Generic[T]):
         if self._block is block and not self._find_again():
             raise block[2].table.use_after_free(block) from None
 
+    def _latest_block(self) -> Block:
+        """The block, or what stands for it, if its freeing failed half way."""
+        if is_released(self._elements):
+            self._find_again()
+        return self._block
+
     def _find_again(self) -> bool:
         """Refer to the block that stands for this one, if its freeing failed half way."""
         block = self._block
@@ -423,13 +429,11 @@ class HeapRef(Generic[T]):
 
     def _free_at(self, site: Site) -> None:
         """Free the block, for the library's own verbs: they say where the user's program is."""
-        if is_released(self._elements):
-            self._find_again()
+        block = self._latest_block()
         try:
-            self._block[2].table.release(self._block, site)
+            block[2].table.release(block, site)
         except Exception:
-            if is_released(self._elements):
-                self._find_again()
+            self._latest_block()
             raise
         self._leave_owner()
 
@@ -453,9 +457,7 @@ class HeapRef(Generic[T]):
         """
         from emheap.blocks import transfer
 
-        if is_released(self._elements):
-            self._find_again()
-        return transfer.detach(self._block, caller_site())
+        return transfer.detach(self._latest_block(), caller_site())
 
     def _hold(self, block: Block) -> None:
         """Refer to another block."""

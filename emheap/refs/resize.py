@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from emheap._util.released import is_released
 from emheap._util.sites import Site
 from emheap.allocators.adopted import AdoptedAllocator
 from emheap.allocators.base import Allocator
@@ -27,9 +26,7 @@ def resize(ref: HeapRef[Any], count: int, unit: type[Scalar[Any]], site: Site) -
 
     What is new is 0. If this raises, nothing changed.
     """
-    if is_released(ref._elements):
-        ref._find_again()
-    block = ref._block
+    block = ref._latest_block()
     table = check_changeable(block)
     _, address, layout, _, _ = block
     larger = layout.resized(count, count * unit.size, _source_of(layout))
