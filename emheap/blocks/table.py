@@ -123,7 +123,7 @@ class BlockTable(Messages, Locked):
         return ""
 
     def __del__(self, finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
-        if not finalizing():
+        if not finalizing() and hasattr(self, "_tables"):  # or an interrupt came before it had any
             forget_pointees(self)
 
     # Layouts

@@ -32,6 +32,7 @@ from emheap import (
     wrap_buffer,
 )
 from emheap.allocators.chunks import ChunkAllocator
+from emheap.blocks.table import BlockTable
 from emtests.conftest import OpenHeap
 from emtests.contexts import notes_of
 from emtests.hostile.stealing import Evil
@@ -521,11 +522,14 @@ def test_a_heap_frees_all_that_it_can() -> None:
     assert allocator.available_byte_size == room
 
 
-def test_an_arena_that_was_never_made_has_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_arena_or_a_heap_that_was_never_made_has_no_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     unraisable: list[Any] = []
     monkeypatch.setattr("sys.unraisablehook", unraisable.append)
     with pytest.raises(TypeError, match="missing 2 required positional arguments"):
         Arena()  # type: ignore[call-arg]
     Arena.__new__(Arena)
+    BlockTable.__new__(BlockTable)
     gc.collect()
     assert not unraisable
