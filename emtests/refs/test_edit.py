@@ -22,6 +22,7 @@ from emheap import (
     utf16,
 )
 from emtests.heaps import HeapKind
+from emtests.refs.steps import record_steps
 
 
 def test_changes_are_there_when_the_block_ends(scratch: Arena) -> None:
@@ -49,22 +50,9 @@ def test_a_view_where_there_is_one(kind: HeapKind, heap: HeapManager, scratch: A
 def test_a_copy_is_read_once_and_written_once(
     kind: HeapKind, heap: HeapManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    memory = heap._table.raw_memory
-    read, write = memory.read_bytes, memory.write_bytes
-    steps: list[tuple[str, int, int]] = []
-
-    def read_bytes(address: int, size: int) -> bytes:
-        steps.append(("read", address, size))
-        return read(address, size)
-
-    def write_bytes(address: int, data: bytes | memoryview) -> None:
-        steps.append(("write", address, len(data)))
-        write(address, data)
-
     with heap.alloc_array(int32, range(1000)) as ref:
         with monkeypatch.context() as counting:
-            counting.setattr(memory, "read_bytes", read_bytes)
-            counting.setattr(memory, "write_bytes", write_bytes)
+            steps = record_steps(heap._table.raw_memory, counting)
             with ref.edit() as buffer:
                 for index in range(1000):
                     buffer[index] += 1

@@ -11,6 +11,7 @@ import pytest
 import emheap
 from emheap import NotSupportedError, int32
 from emheap.memories.heap_view import lend_indirectly
+from emtests.refs.steps import record_steps
 
 
 def make() -> tuple[Any, Any]:
@@ -107,19 +108,7 @@ def test_a_released_view_equals_itself_only() -> None:
 def test_all_elements_move_in_one_step(monkeypatch: pytest.MonkeyPatch) -> None:
     memory = emheap.wrap_buffer(bytearray(1 << 10)).memory
     view: Any = lend_indirectly(memory, int32, 64, 4).view
-    steps: list[tuple[str, int, int]] = []
-    read, write = memory.read_bytes, memory.write_bytes
-
-    def read_bytes(address: int, size: int) -> bytes:
-        steps.append(("read", address, size))
-        return read(address, size)
-
-    def write_bytes(address: int, data: bytes | memoryview) -> None:
-        steps.append(("write", address, len(data)))
-        write(address, data)
-
-    monkeypatch.setattr(memory, "read_bytes", read_bytes)
-    monkeypatch.setattr(memory, "write_bytes", write_bytes)
+    steps = record_steps(memory, monkeypatch)
     monkeypatch.setattr(memory, "cached_reader", None)  # one by one would be by these
     monkeypatch.setattr(memory, "cached_writer", None)
     view[:] = array("i", [1, 2, 3, 4])
