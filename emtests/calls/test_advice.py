@@ -27,8 +27,8 @@ from emheap import (
 from emtests.advice.telling import advised
 from emtests.calls.declared import Calls, Color
 from emtests.calls.ways import Way
+from emtests.compilers import WASM, missing
 from emtests.conftest import skip_for_gap
-from emtests.structures.compilers import missing
 from emtests.types.values import ALL_NUMBERS
 from emtests.webassembly.guests import why_missing
 from emtests.webassembly.modules import SmallModule
@@ -245,8 +245,9 @@ class Twice(Library):
 
 def compile_wasm(folder: Path, source: str, *options: str) -> Path:
     """A module of code that needs no C library."""
-    if missing("clang"):
-        skip_for_gap("a compiler for WebAssembly", missing("clang"))
+    reason = missing(*WASM) or why_missing("calls")
+    if reason:
+        skip_for_gap("a compiler for WebAssembly", reason)
     code, made = folder / "code.c", folder / "code.wasm"
     code.write_text(source)
     command = ["clang", "--target=wasm32-wasi", "-nostdlib", *options, str(code), "-o", str(made)]

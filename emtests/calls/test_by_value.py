@@ -54,9 +54,10 @@ from emheap.calls.system_v import IS_SYSTEM_V
 from emheap.types.abi import native_abi
 from emheap.types.structs import StructType, layout_of
 from emtests.calls.ways import Way
+from emtests.compilers import GCC, WASM, missing
 from emtests.conftest import skip_for_gap
-from emtests.structures.compilers import missing
 from emtests.structures.declarations import Declared, FieldOf, make_structures, place_declared, to_c
+from emtests.webassembly.guests import why_missing
 
 KINDS: dict[str, Any] = {
     "bool": boolean, "char": int8, "uchar": uint8, "short": int16, "ushort": uint16,
@@ -64,16 +65,9 @@ KINDS: dict[str, Any] = {
     "ulonglong": uint64, "float": float32, "double": float64, "pointer": Pointer[Any],
 }  # fmt: skip
 COMPILERS: dict[str, list[str]] = {
-    "gcc": ["gcc", "-shared", "-fPIC"],
+    "gcc": [*GCC],
     "clang": ["clang", "-shared", "-fPIC"],
-    "wasm": [
-        "clang",
-        "--target=wasm32",
-        "-nostdlib",
-        "-mbulk-memory",
-        "-Wl,--no-entry",
-        "-Wl,--export-table,--growable-table",
-    ],
+    "wasm": [*WASM, "-mbulk-memory", "-Wl,--export-table,--growable-table"],
 }
 HEAD = """
 #ifdef __wasm__
@@ -241,7 +235,9 @@ class Large(Struct):
 
 
 def skip_without(compiler: str) -> None:
-    reason = missing("clang" if compiler == "wasm" else compiler)
+    reason = missing(*COMPILERS[compiler])
+    if compiler == "wasm":
+        reason = reason or why_missing("calls")
     if reason:
         skip_for_gap(compiler, reason)
     if compiler != "wasm" and not IS_SYSTEM_V:

@@ -110,9 +110,9 @@ def missing(version: str) -> str:
     words += "; --python gives the path of another one"
     if version.endswith("t"):
         words += (
-            ", which ./configure --disable-gil --with-ensurepip=no --prefix=PREFIX && make && "
-            "make install builds in the source of a release, or in Debian's of apt-get source "
-            f"python{version.rstrip('t')}"
+            ", which ./configure --disable-gil --prefix=PREFIX && make && make install builds in "
+            "the source of a release, as apt-get source --download-only brings it in "
+            f"python{version.rstrip('t')}_*.orig.tar.xz"
         )
     return words
 

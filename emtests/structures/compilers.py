@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
-import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from emheap.types.abi import ABI, ABIS, WASM32, native_abi
+from emtests.compilers import GCC, WASM, missing
 from emtests.structures.declarations import Declared, FieldOf, place_declared, to_c
 
 _ROOM = 1 << 16
@@ -31,17 +30,12 @@ class Compiled(NamedTuple):
     """The bytes, of so many, of a structure in which one member is all ones."""
 
 
-def missing(compiler: str) -> str:
+def why_unasked(compiler: str) -> str:
     """Why a compiler cannot be asked here; empty where it can."""
-    if sys.platform == "emscripten":
-        return "Pyodide starts no processes"
-    if compiler == "libclang":
-        return "" if importlib.util.find_spec("clang") else "libclang is not installed here"
-    if shutil.which(compiler) is None:
-        return f"there is no {compiler} on this machine"
-    if compiler == "clang" and importlib.util.find_spec("wasmtime") is None:
-        return "wasmtime is not installed here"
-    return ""
+    package = {"libclang": "clang", "clang": "wasmtime"}.get(compiler)
+    if package and importlib.util.find_spec(package) is None:
+        return f"{package} of PyPI is not installed here"
+    return {"gcc": missing(*GCC), "clang": missing(*WASM)}.get(compiler, "")
 
 
 def compile_with(compiler: str, structures: Sequence[Declared], folder: Path) -> Compiled:
@@ -84,8 +78,7 @@ def _fill(member: FieldOf) -> str:
 
 def _run_natively(source: Path) -> Compiled:
     library = source.with_suffix(".so")
-    options = ["-O1", "-w", "-shared", "-fPIC"]
-    subprocess.run(["gcc", *options, "-o", library, source], check=True, timeout=_TIME)
+    subprocess.run([*GCC, "-O1", "-w", "-o", library, source], check=True, timeout=_TIME)
     loaded = ctypes.CDLL(str(library))
     room = ctypes.create_string_buffer(_ROOM)
 
@@ -105,9 +98,9 @@ def _run_in_wasmtime(source: Path) -> Compiled:
     import wasmtime
 
     made = source.with_suffix(".wasm")
-    options = ["--target=wasm32", "-O1", "-w", "-nostdlib", "-mbulk-memory"]
+    options = ["-O1", "-w", "-mbulk-memory"]
     exports = [f"-Wl,--export={name}" for name in ("get_room", "measure", "fill")]
-    command = ["clang", *options, "-Wl,--no-entry", *exports, "-o", str(made), str(source)]
+    command = [*WASM, *options, *exports, "-o", str(made), str(source)]
     subprocess.run(command, check=True, timeout=_TIME)
     store = wasmtime.Store()
     module = wasmtime.Module.from_file(store.engine, str(made))

@@ -16,7 +16,7 @@ import pytest
 from emheap.types.abi import ABIS, native_abi
 from emheap.types.layout import Member, place
 from emtests.conftest import skip_for_gap
-from emtests.structures.compilers import ask_libclang, compile_with, disagreements, missing
+from emtests.structures.compilers import ask_libclang, compile_with, disagreements, why_unasked
 from emtests.structures.declarations import make_structures, to_c
 from emtests.structures.table import TARGETS, describe, read_table
 
@@ -41,7 +41,7 @@ def test_words_are_as_wide_as_the_machine_has_them(target: str) -> None:
 
 
 def check_code(compiler: str, seed: int, count: int, folder: Path) -> None:
-    reason = missing(compiler)
+    reason = why_unasked(compiler)
     if reason:
         skip_for_gap(compiler, reason)
     structures = make_structures(seed, count)
@@ -50,7 +50,7 @@ def check_code(compiler: str, seed: int, count: int, folder: Path) -> None:
 
 
 def check_libclang(target: str, seed: int, count: int) -> None:
-    reason = missing("libclang")
+    reason = why_unasked("libclang")
     if reason:
         skip_for_gap("libclang", reason)
     found = ask_libclang(target, make_structures(seed, count))

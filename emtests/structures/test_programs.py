@@ -16,8 +16,8 @@ import pytest
 import emheap
 from emheap import Arena, HeapManager, Pointer, Struct, field, int32, int64
 from emheap._util.platform import IN_PYODIDE
+from emtests.compilers import GCC, missing
 from emtests.conftest import skip_for_gap
-from emtests.structures.compilers import missing
 from emtests.webassembly.guests import FIXTURES, MISSING, open_guest
 
 MANY = 10_000
@@ -46,11 +46,11 @@ class Walker:
 
 
 def walk_natively(folder: Path) -> Walker:
-    if missing("gcc"):
-        skip_for_gap("gcc", missing("gcc"))
+    if missing(*GCC):
+        skip_for_gap("gcc", missing(*GCC))
     made = folder / "links.so"
-    options = ["-O1", "-shared", "-fPIC", "-o", str(made), str(FIXTURES / "links.c")]
-    subprocess.run(["gcc", *options], check=True, timeout=60)
+    options = ["-O1", "-o", str(made), str(FIXTURES / "links.c")]
+    subprocess.run([*GCC, *options], check=True, timeout=60)
     library = ctypes.CDLL(str(made))
     for function in (library.sum, library.reverse, library.count):
         function.argtypes, function.restype = (ctypes.c_void_p,), ctypes.c_int32

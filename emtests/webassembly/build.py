@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from emtests.compilers import missing
+
 FIXTURES = Path(__file__).parent / "fixtures"
 COMPILER = "14.0.6"
 """The version of clang and lld that made the committed files."""
@@ -62,6 +64,7 @@ EMSCRIPTEN_COMPILER = "3.1.6"
 
 RUST, RUST_COMPILER = "rust_allocator", "1.63.0"
 """The module in Rust, and the version of rustc that made the committed file."""
+_RUST_TARGET = ("--target=wasm32-unknown-unknown", "-Clinker=wasm-ld")
 
 
 def compile_fixture(name: str, folder: Path) -> Path:
@@ -91,11 +94,30 @@ def compile_rust(folder: Path) -> Path:
     """Compile the module in Rust into a folder; return its path."""
     made = folder / f"{RUST}.wasm"
     options = ["--crate-type=cdylib", "-Copt-level=s", "-Cpanic=abort", "-Cstrip=symbols"]
-    target = ["--target=wasm32-unknown-unknown", "-Clinker=wasm-ld"]
     source = FIXTURES / f"{RUST}.rs"
-    subprocess.run(["rustc", *target, *options, str(source), "-o", str(made)], check=True)
+    subprocess.run(["rustc", *_RUST_TARGET, *options, str(source), "-o", str(made)], check=True)
     made.chmod(0o644)
     return made
+
+
+def why_not_compiled(name: str) -> str:
+    """Why this machine cannot make a module again; empty where it can.
+
+    Only the named versions of Emscripten and Rust make what is committed; any clang makes a module
+    that has the same interface.
+    """
+    if name == RUST:
+        if compiler_version("rustc") != RUST_COMPILER:
+            return f"rustc {RUST_COMPILER} is not here"
+        return missing("rustc", *_RUST_TARGET, "--crate-type=cdylib")
+    if name in EMSCRIPTEN_BUILDS:
+        if compiler_version("em++") != EMSCRIPTEN_COMPILER:
+            return f"Emscripten {EMSCRIPTEN_COMPILER} is not here"
+        return missing("em++", "-Os", header="stdexcept")
+    target, *options = _BUILDS[name]
+    if "-nostdlib" in options:
+        return missing("clang", target, "-nostdlib", "-Wl,--no-entry")
+    return missing("clang", target, "-mexec-model=reactor", header="stdlib.h")
 
 
 def compiler_version(compiler: str = "clang") -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,14 @@ from emtests.conftest import skip_for_gap
 from emtests.webassembly.build import (
     COMPILER,
     EMSCRIPTEN_BUILDS,
-    EMSCRIPTEN_COMPILER,
     FIXTURES,
     NAMES,
     RUST,
-    RUST_COMPILER,
     compile_emscripten,
     compile_fixture,
     compile_rust,
     compiler_version,
+    why_not_compiled,
 )
 from emtests.webassembly.guests import GUESTS
 
@@ -54,30 +52,30 @@ def test_every_module_is_there_and_small() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_module_is_what_its_source_compiles_to(name: str, tmp_path: Path) -> None:
-    version = compiler_version()
-    if version is None:
-        skip_for_gap("compiling the modules again", "there is no clang")
+    reason = why_not_compiled(name)
+    if reason:
+        skip_for_gap("compiling the modules again", reason)
     made = compile_fixture(name, tmp_path)
     committed = FIXTURES / f"{name}.wasm"
     assert interface(made) == interface(committed)
-    if version == COMPILER:  # another version of clang makes other code of the same source
+    if compiler_version() == COMPILER:  # another version makes other code of the same source
         assert made.read_bytes() == committed.read_bytes(), (
             f"{committed} is not what its source makes: run python -m emtests.webassembly.build"
         )
 
 
 def test_the_module_in_rust_is_what_its_source_compiles_to(tmp_path: Path) -> None:
-    version = compiler_version("rustc")
-    if version != RUST_COMPILER:
-        skip_for_gap("compiling the module in Rust again", f"rustc {RUST_COMPILER} is not here")
+    reason = why_not_compiled(RUST)
+    if reason:
+        skip_for_gap("compiling the module in Rust again", reason)
     made = compile_rust(tmp_path)
     assert made.read_bytes() == (FIXTURES / f"{RUST}.wasm").read_bytes()
 
 
 @pytest.mark.parametrize("name", EMSCRIPTEN_BUILDS)
 def test_emscriptens_scripts_are_what_their_source_compiles_to(name: str, tmp_path: Path) -> None:
-    version = compiler_version("em++")
-    if version != EMSCRIPTEN_COMPILER or shutil.which("wasm-emscripten-finalize") is None:
-        skip_for_gap("compiling the scripts anew", f"Emscripten {EMSCRIPTEN_COMPILER} is not here")
+    reason = why_not_compiled(name)
+    if reason:
+        skip_for_gap("compiling the scripts anew", reason)
     made = compile_emscripten(name, tmp_path)
     assert made.read_bytes() == (FIXTURES / f"{name}.js").read_bytes()
