@@ -125,7 +125,9 @@ class Wasi:
         return _store(memory, place, "<Q", _CLOCKS[clock]())
 
     def _random_get(self, memory: Memory, place: int, size: int) -> int:
-        memory.write_bytes(_address(place), os.urandom(_address(size)))
+        start, count = _address(place), _address(size)
+        memory.check_extent(start, count, "write")  # before there are as many bytes
+        memory.write_bytes(start, os.urandom(count))
         return _SUCCESS
 
     def _sched_yield(self, _: Memory) -> int:
@@ -142,7 +144,7 @@ class Wasi:
 
     def write(self, memory: Memory, stream: _Stream, pieces: int, count: int) -> int:
         """Print what an array of pieces holds; give the number of bytes."""
-        table = memory.read_bytes(_address(pieces), 8 * count) if count else b""
+        table = memory.read_bytes(_address(pieces), 8 * _address(count)) if count else b""
         data = b"".join(
             memory.read_bytes(start, size)
             for start, size in struct.iter_unpack("<II", table)

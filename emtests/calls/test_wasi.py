@@ -5,11 +5,12 @@ from __future__ import annotations
 import struct
 import sys
 import time
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
 
-from emheap import Function, HeapManager, Library, c, load_wasm
+from emheap import Function, HeapManager, Library, OutOfBoundsError, c, load_wasm
 from emheap.calls.wasi import WASI_MODULES
 from emtests.calls.ways import WAYS, skip_without_big_ints
 from emtests.conftest import skip_for_gap
@@ -138,6 +139,41 @@ def test_random_bytes_and_no_more_than_asked_for(heap: HeapManager, wasi: Wasi) 
     assert wasi.random_get(64, 32) == SUCCESS
     assert heap.memory.read_bytes(64, 32) != bytes(32)
     assert heap.memory.read_bytes(96, 32) == bytes(32)
+
+
+OUTSIDE: dict[str, Callable[[Wasi, int], int]] = {
+    "args_sizes_get": lambda wasi, end: wasi.args_sizes_get(end, 64),
+    "args_get": lambda wasi, end: wasi.args_get(end - 1, 64),
+    "args_get, the texts": lambda wasi, end: wasi.args_get(64, end - 1),
+    "environ_sizes_get": lambda wasi, end: wasi.environ_sizes_get(end - 3, 64),
+    "environ_get": lambda wasi, end: wasi.environ_get(2**32 - 4, 64),
+    "clock_res_get": lambda wasi, end: wasi.clock_res_get(0, end - 7),
+    "random_get": lambda wasi, end: wasi.random_get(end - 8, 9),
+    "random_get, of all that there can be": lambda wasi, end: wasi.random_get(64, 2**32 - 1),
+    "fd_write, the pieces": lambda wasi, end: wasi.fd_write(1, end - 8, 2, 96),
+    "fd_write, too many": lambda wasi, end: wasi.fd_write(1, 64, 2**32 - 1, 96),
+    "fd_write, a piece": lambda wasi, end: wasi.fd_write(1, 80, 1, 96),
+    "fd_write, the count": lambda wasi, end: wasi.fd_write(1, 64, 0, end - 3),
+    "fd_read": lambda wasi, end: wasi.fd_read(0, 64, 1, end - 3),
+    "fd_fdstat_get": lambda wasi, end: wasi.fd_fdstat_get(1, end - 23),
+}
+"""Calls with an address, a size or a number of pieces that leaves the memory."""
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_a_module_has_nothing_read_or_written_outside_of_its_memory(
+    heap: HeapManager, wasi: Wasi, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    end = heap.memory.size
+    heap.memory.write_bytes(80, struct.pack("<2I", end - 2, 2**32 - 1))
+    tracemalloc.start()
+    try:
+        with pytest.raises(OutOfBoundsError, match="lies outside"):
+            OUTSIDE[name](wasi, end)
+        assert tracemalloc.get_traced_memory()[1] < 2**24
+    finally:
+        tracemalloc.stop()
+    assert capsys.readouterr().out == ""  # on the other stream Pyodide prints the error as well
 
 
 def test_there_are_no_other_threads_to_wait_for(wasi: Wasi) -> None:
