@@ -12,8 +12,11 @@ import pytest
 
 from emheap import clamped_uint8, int32, pointer53, uint128
 from emheap._util.platform import HAS_GIL
+from emheap.types import text_types
+from emheap.types.text import Text
 from emtests.conftest import OpenHeap, skip_for_gap
 from emtests.heaps import RUNNING, HeapKind
+from emtests.threads import need_threads
 from emtests.types.values import ALL_NUMBERS
 from emtests.unmeasured import unmeasured
 
@@ -107,3 +110,67 @@ def test_a_slice_is_read_and_written_in_one_step(
             values = [[1] * length, [2] * length]
             for check in (check_reading, check_writing):
                 check(lambda: array[part], lambda value: array.__setitem__(part, value), values)
+
+
+@each_kind
+@pytest.mark.parametrize("text", text_types, ids=lambda text: text.name)
+def test_a_short_string_is_read_in_one_step(
+    kind: HeapKind, open_heap: OpenHeap, text: type[Text]
+) -> None:
+    need_the_lock()
+    heap = open_heap()
+    with heap.alloc(text, 256 // text.size - 1) as ref:
+        assert ref.allocated_byte_size == 256
+        check_reading(ref.read, ref.write, ["a" * 30, "b" * 40])
+
+
+# What is no single step
+
+
+@each_kind
+def test_adding_to_a_value_is_two_steps_and_may_lose_what_another_adds(
+    kind: HeapKind, open_heap: OpenHeap
+) -> None:
+    heap = open_heap()
+    with heap.alloc(int32) as number:
+
+        def add(summand: int) -> None:
+            number.value += summand
+
+        alone, both, lost = 1, 11, 1
+        seen = []
+        for _ in at_each_moment(lambda: add(1), lambda: add(10)):
+            seen.append(number.value)
+            number.value = 0
+        assert set(seen) == {both, lost}
+        assert seen[0] == both
+        assert seen[-1] == alone  # for nothing came in between
+        assert lost in seen[:-1]
+
+
+@each_kind
+def test_adding_atomically_loses_nothing(kind: HeapKind, open_heap: OpenHeap) -> None:
+    need_threads()
+    heap = open_heap()
+    with heap.alloc(int32) as number:
+        seen = []
+        for _ in at_each_moment(lambda: number.atomic.add(1), lambda: number.atomic.add(10)):
+            seen.append(number.value)
+            number.value = 0
+        assert {*seen[:-1]} == {11}
+
+
+@each_kind
+@pytest.mark.parametrize("text", text_types, ids=lambda text: text.name)
+def test_a_long_string_is_read_in_several_steps(
+    kind: HeapKind, open_heap: OpenHeap, text: type[Text]
+) -> None:
+    heap = open_heap()
+    with heap.alloc(text, 1000) as ref:
+        before, after = "a" * 30, "b" * 40
+        ref.value = before
+        seen = set()
+        for result in at_each_moment(lambda: ref.value, lambda: ref.write(after)):
+            seen.add(result)
+            ref.value = before
+        assert {before, after, after[: len(before)]} == seen

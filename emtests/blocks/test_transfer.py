@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import warnings
 from collections.abc import Callable
@@ -341,6 +342,22 @@ def test_c_and_we_free_what_the_other_allocated() -> None:
         libc.free(heap.alloc_array(int32, [1, 2, 3]).detach())
     # A block of C's is smaller than the pool's: had the pool taken one, this would overrun it.
     assert heap.total_allocated_byte_size == 0
+
+
+def test_what_c_frees_by_itself_looks_live_until_it_is_given_away() -> None:
+    free = ctypes.CDLL(None).free
+    free.argtypes, free.restype = [ctypes.c_void_p], None
+    heap = emheap.open()
+    array = heap.alloc_array(int32, [1, 2, 3])
+    free(array.address)
+    assert [block.address for block in heap.live()] == [array.address]
+    known = [array.is_freed]
+    array.detach()  # and not `free`, which would give the bytes back twice
+    assert heap.live() == []
+    assert [*known, array.is_freed] == [False, True]
+    given_away = heap.alloc_array(int32, [1, 2, 3])
+    free(given_away.detach())
+    assert heap.live() == []
 
 
 # Another size

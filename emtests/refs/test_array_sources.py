@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import array
 import ctypes
-from collections.abc import Callable
+import tracemalloc
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -208,6 +210,39 @@ def test_numpy_arrays_are_sources(heap: HeapManager, scratch: Arena) -> None:
     on_heap = scratch.alloc_array(int32, 6).numpy().reshape(2, 3)
     on_heap[:] = grid
     check_source(heap, int32, on_heap.ravel(), [0, 1, 2, 3, 4, 5])
+
+
+def buffers_of(numbers: int) -> Iterator[Any]:
+    yield array.array("f", [0.5]) * numbers
+    if find_spec("numpy"):
+        import numpy
+
+        yield numpy.full(numbers, 0.5, dtype=numpy.float32)
+
+
+def copies_made(run: Callable[[], Any], size: int) -> int:
+    """How many copies of `size` bytes Python had at the same time while it ran."""
+    run()  # what the first use alone makes is no copy
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        run()
+        return round((tracemalloc.get_traced_memory()[1] - before) / size)
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_buffer_of_the_same_type_is_copied_once(heap: HeapManager) -> None:
+    """What is in Python's memory meanwhile is a copy besides."""
+    for source in buffers_of(5000):
+        size = memoryview(source).nbytes
+        with heap.alloc_array(float32, source) as ref:
+            assert ref[:] == [0.5] * 5000
+            assert copies_made(lambda: ref.__setitem__(slice(None), source), size) == 0  # noqa: B023
+        # Making room may move the memory, in which the source may lie.
+        besides = 0 if heap.memory.stable else 1
+        assert copies_made(lambda: heap.alloc_array(float32, source).free(), size) == besides  # noqa: B023
+        assert copies_made(lambda: heap.alloc_array(float32, list(source)).free(), size) > 0  # noqa: B023
 
 
 def ways_to_store(heap: Any, scalar: Any, ref: Any, number: Any) -> list[Callable[[Any], Any]]:

@@ -22,6 +22,24 @@ def test_a_shared_memory_is_one_that_stays() -> None:
     assert not WasmtimeGuest("guest32").heap.memory.shared
 
 
+def test_threads_take_turns_in_a_store() -> None:
+    """With a lock of their own, for nothing else keeps two from using a store at once."""
+    heap = WasmtimeGuest("guest32").heap
+    turn = threading.Lock()
+
+    def use(number: int) -> set[int]:
+        found: set[int] = set()
+        for _ in range(200):
+            with turn, heap.alloc_array(int32, [number] * 50) as numbers:
+                found |= {*numbers[:]}
+        return found
+
+    with ThreadPoolExecutor(4) as threads:
+        for number, found in enumerate(threads.map(use, range(8))):
+            assert found == {number}
+    assert heap.live() == []
+
+
 def test_growth_by_another_thread() -> None:
     guest = WasmtimeGuest("guest_shared")
     heap, memory = guest.heap, guest.exports["memory"]
