@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 SECONDS = 120
+UNISOLATED = "unisolated"
+"""In the address of a page that is not cross-origin isolated."""
 PROGRAMS = Path(__file__).resolve().parents[2] / "pyodide_demo" / "docs" / "programs"
 """The files that the documentation shows."""
 
@@ -96,9 +98,10 @@ class _Handler(SimpleHTTPRequestHandler):
     }
 
     def end_headers(self) -> None:
-        # For a worker of PyScript, which waits for the page.
-        self.send_header("Cross-Origin-Opener-Policy", "same-origin")
-        self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
+        if UNISOLATED not in self.path:
+            # For a worker of PyScript, which waits for the page.
+            self.send_header("Cross-Origin-Opener-Policy", "same-origin")
+            self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
         super().end_headers()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (its name there)

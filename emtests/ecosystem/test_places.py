@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from emtests.ecosystem.conftest import PROGRAMS, SECONDS
+from emtests.ecosystem.conftest import PROGRAMS, SECONDS, UNISOLATED
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -34,6 +34,88 @@ def test_pyscript(page: Page, pyscript: Path, address: str, name: str) -> None:
     answer = answer_of(page, f"{address}/pyscript/{name}")
     assert answer == "[0, 128, 255, 0] in a Uint8ClampedArray"
     assert f"`{answer}`" in (PROGRAMS.parent / "pyscript.md").read_text(encoding="utf-8")
+
+
+def _changed(folder: Path, name: str, other: str, changes: dict[str, str]) -> str:
+    """The name of a copy of a file, in which pieces of text are others."""
+    text = (folder / name).read_text(encoding="utf-8")
+    for before, after in changes.items():
+        assert before in text
+        text = text.replace(before, after)
+    (folder / other).write_text(text, encoding="utf-8")
+    return other
+
+
+def test_the_worker_of_pyscript_differs_by_one_word() -> None:
+    scripts = [
+        re.findall("<script type=.py.*", (PROGRAMS / name).read_text(encoding="utf-8"))
+        for name in ("pyscript_main.html", "pyscript_worker.html")
+    ]
+    (main,), (worker,) = scripts
+    assert worker.replace(" worker", "", 1) == main
+
+
+def test_a_worker_of_pyscript_does_not_find_the_wheel_by_its_bare_name(
+    page: Page, pyscript: Path, address: str
+) -> None:
+    _changed(pyscript, "pyscript.toml", "bare.toml", {'["./': '["'})
+    bare = {"pyscript.toml": "bare.toml"}
+    main = _changed(pyscript, "pyscript_main.html", "bare_main.html", bare)
+    assert answer_of(page, f"{address}/pyscript/{main}")
+    worker = _changed(pyscript, "pyscript_worker.html", "bare_worker.html", bare)
+    words = "The following error occurred while loading emheap"
+    with page.expect_event("console", lambda line: words in line.text):
+        page.goto(f"{address}/pyscript/{worker}")
+    assert not page.inner_text("#answer")
+
+
+def test_a_worker_of_pyscript_has_a_heap_of_its_own(
+    page: Page, pyscript: Path, address: str
+) -> None:
+    """What one writes at an address, the other does not find there."""
+    script = '<script type="py" config="pyscript.toml" src="pyscript_program.py"></script>'
+    programs = {"MAIN": ("", WRITING), "WORKER": ("worker ", READING)}
+    scripts = [
+        script.replace('"py" ', f'"py" {word}').replace("pyscript_program", f"{name.lower()}_own")
+        for name, (word, _) in programs.items()
+    ]
+    for name, (_, program) in programs.items():
+        (pyscript / f"{name.lower()}_own.py").write_text(program, encoding="utf-8")
+    both = _changed(pyscript, "pyscript_main.html", "both.html", {script: "".join(scripts)})
+    assert answer_of(page, f"{address}/pyscript/{both}") == "not found"
+
+
+def test_a_worker_of_pyscript_has_no_document_without_isolation(
+    page: Page, pyscript: Path, address: str
+) -> None:
+    worker = _changed(pyscript, "pyscript_worker.html", f"{UNISOLATED}.html", {})
+    words = "AttributeError: Unable to use `window` or `document` in worker"
+    with page.expect_event("console", lambda line: words in line.text):
+        page.goto(f"{address}/pyscript/{worker}")
+    assert not page.evaluate("crossOriginIsolated")
+    assert not page.inner_text("#answer")
+
+
+WRITING = """\
+import emheap
+from pyscript import document
+
+number = emheap.open().alloc(emheap.uint64, 0x1234_5678_9ABC_DEF0)
+document.body.dataset.address = str(number.address)
+"""
+READING = """\
+import time
+
+import emheap
+from pyscript import document
+
+while not document.body.dataset.address:
+    time.sleep(0.1)
+found = emheap.open().read(emheap.uint64, int(document.body.dataset.address))
+document.querySelector("#answer").textContent = (
+    "found" if found == 0x1234_5678_9ABC_DEF0 else "not found"
+)
+"""
 
 
 @pytest.mark.parametrize("name", ["micropip.html", "lock_file.html"])
