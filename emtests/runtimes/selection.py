@@ -1,7 +1,6 @@
 """Which tests a row runs: all that it can, or with `--focused` those whose answer may differ there.
 
-The CPython that runs `python -m emtests`, the oldest and the newest one, and Pyodide under Node are
-asked everything either way, as far as it concerns them.
+Each CPython, and Pyodide under Node, is asked everything either way, as far as it concerns them.
 """
 
 from __future__ import annotations
