@@ -102,7 +102,8 @@ def virtual_environment(
         for each in of_checkout:
             wanted += ["--editable", each]
         if wanted:
-            run_step([*pip, *wanted], f"pip could not install {contents}")
+            # A Python for which the newest numpy has no wheel would compile it for a long time.
+            run_step([*pip, "--prefer-binary", *wanted], f"pip could not install {contents}")
 
     return _python_in(made(f"venv-{name}", key, make))
 
