@@ -220,6 +220,11 @@ def quietly() -> Iterator[None]:
         sys.unraisablehook = hook
 
 
+# Without the interpreter's lock the collector knows no generations, and looks at every object: once
+# for all rounds of a test.
+in_all, in_each = (nullcontext, quietly) if HAS_GIL else (quietly, nullcontext)
+
+
 # After every call
 
 
@@ -266,6 +271,17 @@ def _finalizes(frame: FrameType | None) -> bool:
     return False
 
 
+def until_none_strikes() -> Iterator[CallHook]:
+    """Hooks that interrupt after the first call, after the second, and so on."""
+    with in_all():
+        for moment in count():
+            hook = CallHook(moment)
+            yield hook
+            if not hook.struck:
+                assert moment > 10
+                return
+
+
 def first_of_each(places: list[Any]) -> list[int]:
     """The first moment at which each place is reached."""
     return sorted({place: moment for moment, place in reversed(list(enumerate(places)))}.values())
@@ -281,18 +297,16 @@ def test_a_heap_recovers_from_an_interrupt_after_any_call(
     open_heap: OpenHeap, front: Callable[[Allocator], Allocator], scenario: Scenario
 ) -> None:
     subject = Subject(open_heap(), front)
-    # Without the interpreter's lock the collector knows no generations, and looks at every object.
-    once, often = (nullcontext, quietly) if HAS_GIL else (quietly, nullcontext)
     struck = 0
-    with once():
+    with in_all():
         for _ in range(2):  # other calls are made on a heap that was used before
             moments = CallHook()
-            with often(), moments:
+            with in_each(), moments:
                 scenario(subject.heap)
             chosen = range(len(moments.places)) if LONG else first_of_each(moments.places)
             for moment in chosen:
                 hook = CallHook(moment)
-                with often(), suppress(KeyboardInterrupt), hook:
+                with in_each(), suppress(KeyboardInterrupt), hook:
                     scenario(subject.heap)
                 struck += hook.struck
                 subject.check(hook.struck)
@@ -302,9 +316,8 @@ def test_a_heap_recovers_from_an_interrupt_after_any_call(
 
 def test_an_arena_ends_what_an_interrupt_left_of_one_inside_it(open_heap: OpenHeap) -> None:
     subject = Subject(open_heap(), plain)
-    for moment in count():
-        hook = CallHook(moment)
-        with quietly(), suppress(KeyboardInterrupt), subject.heap.arena() as outer:
+    for hook in until_none_strikes():
+        with in_each(), suppress(KeyboardInterrupt), subject.heap.arena() as outer:
             inner = outer.arena()
             for size in (10, 300, 2000):
                 inner.alloc_array(uint8, size)
@@ -313,9 +326,6 @@ def test_an_arena_ends_what_an_interrupt_left_of_one_inside_it(open_heap: OpenHe
             assert inner._finished
         assert not subject.heap._table._regions, "an arena waits for the collector"
         subject.check(hook.struck)
-        if not hook.struck:
-            assert moment > 10
-            break
     subject.close()
 
 
@@ -329,12 +339,11 @@ def test_an_array_knows_its_length_and_pointers_after_an_interrupt(
     open_heap: OpenHeap, length: int
 ) -> None:
     heap = open_heap()
-    for moment in count():
-        hook = CallHook(moment)
+    for hook in until_none_strikes():
         target = heap.alloc(int32, 5)
         structures = heap.alloc_array(Named, [(index, target) for index in range(8)])
         pointers = heap.alloc_array(Pointer[int32], [target] * 8)
-        with quietly(), suppress(KeyboardInterrupt), hook:
+        with in_each(), suppress(KeyboardInterrupt), hook:
             structures.resize(length)
             pointers.resize(length)
         target.free()
@@ -349,9 +358,6 @@ def test_an_array_knows_its_length_and_pointers_after_an_interrupt(
                 with pytest.raises(UseAfterFreeError):
                     _ = pointer.target
         heap.free_all()
-        if not hook.struck:
-            assert moment > 10
-            break
 
 
 # By signals
@@ -402,7 +408,7 @@ def two_arrays(heap: HeapManager) -> None:
 @pytest.mark.parametrize("page_size", [256, 1])
 def test_an_allocator_of_pages_works_on_after_an_interrupt(page_size: int) -> None:
     buffer = bytearray(256 * 256)
-    for moment in count():
+    for hook in until_none_strikes():
         pages = 0
 
         def grow(count: int) -> int:
@@ -412,8 +418,7 @@ def test_an_allocator_of_pages_works_on_after_an_interrupt(page_size: int) -> No
 
         allocator = PageAllocator(grow, page_size=page_size)
         heap = wrap_buffer(buffer, allocator=allocator)
-        hook = CallHook(moment)
-        with quietly(), suppress(KeyboardInterrupt), hook:
+        with in_each(), suppress(KeyboardInterrupt), hook:
             two_arrays(heap)
         heap.free_all()
         assert IN_PYODIDE or not allocator._lock._is_owned()  # type: ignore[attr-defined]
@@ -423,18 +428,14 @@ def test_an_allocator_of_pages_works_on_after_an_interrupt(page_size: int) -> No
         first = allocator.allocate(1000)
         second = allocator.allocate(1000)
         assert second >= first + 1000 or first >= second + 1000
-        if not hook.struck:
-            assert moment > 10
-            break
 
 
 def test_a_quota_counts_no_bytes_of_nothing(open_heap: OpenHeap) -> None:
     quota = QuotaAllocator(emheap.FreeListAllocator(16, 1 << 16), 1 << 15)
     heap = wrap_buffer(bytearray(1 << 16), allocator=quota)
-    for moment in count():
-        hook = CallHook(moment)
+    for hook in until_none_strikes():
         with (
-            quietly(),
+            in_each(),
             suppress(KeyboardInterrupt),
             hook,
             heap.alloc(int32, 5),
@@ -445,6 +446,3 @@ def test_a_quota_counts_no_bytes_of_nothing(open_heap: OpenHeap) -> None:
         used = quota._allocator._used  # type: ignore[attr-defined]
         assert quota._sizes.keys() <= used.keys(), "the quota counts a block that is free"
         assert quota.live_byte_size == sum(quota._sizes.values())
-        if not hook.struck:
-            assert moment > 10
-            break
