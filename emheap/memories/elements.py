@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import operator
 from _thread import get_ident
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol, cast
 from weakref import ref as WeakReference  # noqa: N812 (a class with a name like a function's)
 
@@ -100,6 +100,9 @@ class DecodedElements:
         if type(index) is slice:
             return _Decoded(list(map(self._decode, self.stored[index].tolist())))
         return self._decode(self.stored[index])
+
+    def __iter__(self) -> Iterator[Any]:
+        return map(self._decode, self.stored)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         self.stored[index] = value
@@ -257,6 +260,12 @@ class IndirectElements:
                 self._write(self._locate(index), value)
         finally:
             pinned.release()
+
+    def __iter__(self) -> Iterator[Any]:
+        # Python's own iteration by index takes any IndexError for the end, such as that of an
+        # address that is no longer in the memory.
+        for index in range(len(self)):
+            yield self[index]
 
     def _set_slice(self, index: slice, data: memoryview) -> None:
         positions = range(self._count)[index]

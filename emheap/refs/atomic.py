@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from emheap._util.checks import check_integer
@@ -116,6 +117,9 @@ class AtomicElements(Generic[T]):
 
     def __getitem__(self, index: int) -> Atomic[T]:
         return self._kind(self._ref, check_integer(index, "index"))
+
+    def __iter__(self) -> Iterator[Atomic[T]]:
+        return map(self.__getitem__, range(len(self)))
 
     def __len__(self) -> int:
         return len(self._ref)

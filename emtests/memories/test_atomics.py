@@ -269,3 +269,9 @@ def test_every_step_is_refused_as_reads_are(heap: HeapManager, scratch: Arena) -
         _ = array.atomic["1"]
     assert not any(room)
     assert array.tolist() == [0, 0]
+
+
+def test_atomic_elements_end(scratch: Arena) -> None:
+    array = scratch.alloc_array(int32, [1, 2, 3])
+    assert [each.load() for each in array.atomic] == [1, 2, 3]
+    assert len(array.atomic) == 3

@@ -114,6 +114,45 @@ def test_a_buffer_that_stays_usable_is_not_missed() -> None:
     assert heap.read_int32(64) == 5
 
 
+ITERATIONS: dict[str, Callable[[Any], Any]] = {
+    "list": list,
+    "sum": sum,
+    "in": lambda array: 77 in array,
+    "count": lambda array: array.count(77),
+    "unpacking": lambda array: (*array,),
+}
+
+
+@pytest.mark.parametrize("name", ITERATIONS)
+def test_iteration_does_not_end_early(name: str) -> None:
+    """An address outside the memory is an IndexError, which ends an iteration by index."""
+    source = Source(bytearray(4096))
+    heap = open_on(source, polling_mode="always")
+    numbers, whole = heap.alloc_array(int32, range(300)), source.buffer
+    started = iter(numbers)
+    assert [next(started), next(started)] == [0, 1]
+    for shorter in (bytearray(32), memoryview(whole)[:32]):
+        source.buffer = shorter
+        with pytest.raises(emheap.OutOfBoundsError, match="outside the"):
+            ITERATIONS[name](numbers)
+    with pytest.raises(emheap.OutOfBoundsError):
+        list(started)
+    source.buffer = whole
+    assert list(numbers) == list(range(300))
+    numbers.free()
+
+    def fail() -> None:
+        raise IndexError("of get_heap itself")
+
+    failing: Any = fail
+    latest: list[Any] = [lambda: whole]
+    other = emheap.create_wasm_heap_manager(lambda: latest[0](), polling_mode="always")
+    wrapped = other.wrap_array(int32, 64, 3)
+    latest[0] = failing
+    with pytest.raises(IndexError, match="of get_heap itself"):
+        ITERATIONS[name](wrapped)
+
+
 ACCESSES: dict[str, Callable[[HeapManager], bool]] = {
     "read": lambda heap: heap.read(int32, 5004) == 7,
     "flat read": lambda heap: heap.read_int32(5004) == 7,

@@ -222,6 +222,21 @@ def test_never_asks_once_and_then_raises_rather_than_lose(memory: GrowingMemory)
     assert memory.polls == asked
 
 
+def test_an_iteration_does_not_end_with_the_buffer() -> None:
+    memory = WasmMemory()
+    heap = memory.open("never")
+    for kind in (int32, float64, emheap.int64):
+        array: Any = heap.wrap_array(kind, 64, 5)
+        array[:] = range(1, 6)
+        assert list(array) == [1, 2, 3, 4, 5]
+    started = iter(array)
+    assert [next(started), next(started)] == [1, 2]
+    memory.grow()
+    for use in (list, sum, lambda array: 77 in array, lambda _: list(started)):
+        with pytest.raises(OutOfBoundsError, match="was detached"):
+            use(array)
+
+
 # Shrinking, and buffers that are gone
 
 
