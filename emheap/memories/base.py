@@ -323,7 +323,7 @@ class Memory(ABC):
         if scalar.is_pointer:
             if is_reference(value):
                 value = value._address_for(self)
-            elif not hasattr(value, "__index__"):
+            elif not hasattr(type(value), "__index__"):
                 pointed = self.pointed(value)
                 value = value if pointed is None else pointed
         return scalar.encode(value)

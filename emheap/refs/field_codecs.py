@@ -553,9 +553,11 @@ def _elements_encoder(entry: Entry, abi: ABI) -> Callable[[Any, Notes], bytes]:
 
 
 def _flat(value: Any) -> Any:
-    if hasattr(value, "__buffer__") or isinstance(value, (bytes, bytearray, memoryview, HeapRef)):
+    if hasattr(type(value), "__buffer__") or isinstance(
+        value, (bytes, bytearray, memoryview, HeapRef)
+    ):
         return value
-    if not isinstance(value, Iterable) or hasattr(value, "__array_interface__"):
+    if not isinstance(value, Iterable) or hasattr(type(value), "__array_interface__"):
         return value
     flat: list[Any] = []
     for each in value:

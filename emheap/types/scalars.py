@@ -195,7 +195,9 @@ def _is_real(value: Any) -> bool:
 
 def dtype_kind(value: Any) -> str:
     """The kind of a scalar of numpy's, "-" if it is no single one, "" for all other objects."""
-    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    # Its class is asked first: an object of JavaScript's may run, or refuse, what is asked of it.
+    dtype = value.dtype if hasattr(type(value), "dtype") else None
+    kind = getattr(dtype, "kind", "")
     if not isinstance(kind, str) or not kind:
         return ""
     return "-" if getattr(value, "ndim", 0) or is_masked(value) else kind
@@ -203,7 +205,7 @@ def dtype_kind(value: Any) -> str:
 
 def is_masked(value: Any) -> bool:
     """Whether this is an array of numpy's, or an element of one, that hides a value."""
-    if not hasattr(value, "dtype") or not hasattr(value, "filled"):
+    if not hasattr(type(value), "dtype") or not hasattr(type(value), "filled"):
         return False
     mask: Any = getattr(value, "mask", False)
     return bool(mask.any()) if hasattr(mask, "any") else bool(mask)

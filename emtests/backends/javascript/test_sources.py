@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Callable
 from typing import Any
 
 import js
@@ -112,3 +113,26 @@ def test_a_js_view_of_one_heap_fills_another(heap: HeapManager, scratch: Arena) 
     own = emheap.open()
     with own.alloc_array(float64, [1, -0.0, 2.5]) as source:
         assert bits(scratch.alloc_array(float64, source.js_view)) == bits([1.0, -0.0, 2.5])
+
+
+def test_objects_of_javascript_are_not_asked_for_members(heap: HeapManager, scratch: Arena) -> None:
+    symbol = run_js("Symbol('text')")  # which refuses every question
+    getter = run_js("({get dtype() { throw new Error('asked'); }})")
+    array: Any = scratch.alloc_array(int32, 3)
+    wild: Any = heap
+    for value in (symbol, getter):
+        uses: tuple[Callable[[], Any], ...] = (
+            lambda: wild.write_int32(array.address, value),  # noqa: B023
+            lambda: wild.write_float64(array.address, value),  # noqa: B023
+            lambda: array.__setitem__(0, value),  # noqa: B023
+            lambda: wild.alloc(emheap.boolean, value),  # noqa: B023
+            lambda: wild.write_pointer32(array.address, value),  # noqa: B023
+        )
+        for use in uses:
+            with pytest.raises(TypeError):
+                use()
+        with pytest.raises(TypeError):
+            array[:] = value
+        with pytest.raises(TypeError):
+            heap.alloc_array(int32, value)
+    assert array[:] == [0, 0, 0]
