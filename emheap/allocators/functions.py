@@ -10,7 +10,10 @@ from emheap._util.messages import format_address
 from emheap.allocators.base import Allocator
 from emheap.allocators.outstanding import OutstandingBlocks
 
-__all__ = ["FunctionsAllocator", "checked_address"]
+__all__ = ["FunctionsAllocator", "check_function", "checked_address"]
+
+_NOT_AT_ONCE = 0x20 | 0x80 | 0x200
+"""The flags of the code of generators, coroutines and asynchronous generators (`inspect`)."""
 
 
 class FunctionsAllocator(Allocator):
@@ -35,10 +38,7 @@ class FunctionsAllocator(Allocator):
         aligned: bool = False,
     ) -> None:
         for name, function in (("allocate", allocate), ("free", free)):
-            if not callable(function):
-                raise TypeError(
-                    f"{name} must be a function, not {type(function).__name__} {function!r:.60}"
-                )
+            check_function(name, function)
         self._allocate = allocate
         self._free = free
         self._pointer_size = pointer_size
@@ -79,6 +79,20 @@ class FunctionsAllocator(Allocator):
         return True
 
 
+def check_function(name: str, function: Any) -> None:
+    """Raise TypeError for what is no function, or one that does its work later than at the call."""
+    if not callable(function):
+        raise TypeError(
+            f"{name} must be a function, not {type(function).__name__} {function!r:.60}"
+        )
+    code = getattr(function, "__code__", None)
+    if getattr(code, "co_flags", 0) & _NOT_AT_ONCE:
+        raise TypeError(
+            f"{name} must be a function that does its work when it is called, not an async one or "
+            f"a generator, as {function!r:.60} is"
+        )
+
+
 def checked_address(result: Any, size: int, pointer_size: int = 8) -> int:
     """What an allocating function returned for `size` bytes, as an address; 0 for no room.
 
@@ -91,9 +105,11 @@ def checked_address(result: Any, size: int, pointer_size: int = 8) -> int:
             raise TypeError
         address = operator.index(result)
     except TypeError:
+        later = hasattr(type(result), "__await__")
+        advice = "; pass one that does its work at once, and not asynchronously" if later else ""
         raise TypeError(
             f"the allocate function must return an address, an int, or 0; for {size} bytes "
-            f"it returned {type(result).__name__} {result!r:.60}"
+            f"it returned {type(result).__name__} {result!r:.60}{advice}"
         ) from None
     if address < 0 and pointer_size == 4 and address >= -(1 << 31):
         address += 1 << 32

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from emheap._util.checks import check_choice
 from emheap.allocators.base import Allocator
-from emheap.allocators.functions import FunctionsAllocator
+from emheap.allocators.functions import FunctionsAllocator, check_function
 from emheap.allocators.pool import PoolAllocator
 from emheap.errors import ForeignTrapError, NotSupportedError
 
@@ -110,7 +110,8 @@ def reporting_traps(
     explain: Callable[[BaseException], TrapReport | None],
 ) -> Callable[..., Any]:
     """`function`, which raises a ForeignTrapError for an error of one of `kinds`, if `explain`
-    knows what it means."""
+    knows what it means. Raises TypeError for a function that does its work later."""
+    check_function(name, function)
 
     def call(*arguments: int) -> Any:
         try:
@@ -210,10 +211,11 @@ def allocator_exports(names: Iterable[str]) -> list[str]:
 
 def _shows_allocator(name: str) -> bool:
     plain = name.replace("_", "").lower()
+    named_so = any(part in name for part in ("alloc", "Alloc", "ALLOC"))  # not original_location
     # Those that wasm-bindgen makes are for Rust, whose own allocator its later releases export
     # as __wbindgen_export_0 and the like.
     known = name in _RUNTIMES.split() or name.startswith("__wbindgen_")
-    return known or "alloc" in plain or plain in _ALLOCATORS
+    return known or named_so or plain in _ALLOCATORS
 
 
 def pages_refusal(names: list[str]) -> NotSupportedError:

@@ -111,21 +111,33 @@ def _is_javascript(function: Any) -> bool:
     return isinstance(function, JsProxy) and tag_of(function) == "Function"
 
 
+def _is_function(value: Any) -> bool:
+    """Whether this is a function of any kind that JavaScript has."""
+    return isinstance(value, JsProxy) and tag_of(value).endswith("Function")
+
+
 def _given(what: str, function: Any, pointer_size: int, name: str = "") -> Function:
     """A function that was passed, or found under a name."""
-    if not _is_javascript(function):
+    if not _is_function(function):
         call = reporting_traps(what, function, (JsException,), _explain)
         return Function(what, call, None)
     named = name or str(function.name) or what
     if named.isdecimal():  # an export's own name, which is its number in the module
         named = what
+    if not _is_javascript(function):
+        raise NotSupportedError(
+            f"{named!r} cannot be the module's {what}: its kind is {tag_of(function)}, and a heap "
+            f"needs what it does at once; pass a function as {what} that is no async one"
+        )
     if is_exported_function(function):
         _check_type(what, named, function, f"i{8 * pointer_size}")
+    call = adapt_function(function, _failure_of(named))
+    return Function(named, call, parameter_count(function))
 
-    def failed(error: JsException, arguments: tuple[int, ...]) -> BaseException:
-        return trap_error(named, arguments, _explain(error))
 
-    return Function(named, adapt_function(function, failed), parameter_count(function))
+def _failure_of(name: str) -> Callable[[JsException, tuple[int, ...]], BaseException]:
+    """What to raise for what a function throws, of its arguments."""
+    return lambda error, arguments: trap_error(name, arguments, _explain(error))
 
 
 def _explain(error: BaseException) -> TrapReport:
@@ -238,7 +250,7 @@ def _check_ready(module: Any) -> None:
             adapt_function(free)(0)
         except JsException as error:
             if error.name != "TypeError":
-                raise
+                raise _failure_of("_free")(error, (0,)) from error
         else:
             return
     raise NotSupportedError(
@@ -283,7 +295,7 @@ def _has_webassembly(module: Any, choice: AllocatorChoice) -> bool:
     if choice.free == "_free" and _is_javascript(free) and parameter_count(free) == 1:
         # Emscripten's wrappers give way to the export at their first call. C's free(NULL) does
         # nothing.
-        adapt_function(free)(0)
+        adapt_function(free, _failure_of("_free"))(0)
     return any(_is_export(data_member(module, name)) for name in data_names(module))
 
 
@@ -326,7 +338,7 @@ def _named_function(module: Any, name: Any) -> tuple[Any, str]:
     """A function of a module and the name that it has there; None where there is none."""
     for known in (name, _SQLITE.get(name, name)) if isinstance(name, str) else ():
         function = data_member(module, known)
-        if _is_javascript(function):
+        if _is_function(function):
             return function, known
     return None, ""
 
@@ -450,7 +462,7 @@ def _instance_function(exports: Any, what: str, value: Any, pointer_size: int) -
     if not isinstance(value, str):
         raise wrong_type(what, value)
     function = _export(exports, value, what)
-    if not _is_javascript(function):
+    if not _is_function(function):
         raise NotSupportedError(f"the module exports a {tag_of(function)} as {value!r}, its {what}")
     return _given(what, function, pointer_size, value)
 

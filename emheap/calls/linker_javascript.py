@@ -268,4 +268,5 @@ def explain(error: BaseException) -> TrapReport | None:
         return UNCAUGHT
     if name == "RuntimeError":
         return trapped(message, _innermost_function(str(thrown.stack)))
-    return TrapReport(f"{name}: {message}")
+    # Of what is no Error, Pyodide says in further lines how it looked at it.
+    return TrapReport(f"{name}: {message.partition(chr(10))[0]}")

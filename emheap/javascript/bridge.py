@@ -14,6 +14,7 @@ import struct
 from typing import Any
 
 import js
+import pyodide.ffi
 import pyodide_js
 from pyodide.ffi import JsException, JsProxy, to_js
 
@@ -28,6 +29,7 @@ except ImportError:  # before 314 only integers beyond 2**53 reach JavaScript as
 __all__ = [
     "LOW",
     "NOT_STORED",
+    "JsNull",
     "big_int",
     "call_with_big_ints",
     "copy_elements",
@@ -37,6 +39,8 @@ __all__ = [
     "tag_of",
 ]
 
+JsNull: type = getattr(pyodide.ffi, "JsNull", type(None))
+"""The class of JavaScript's null, which is None in older releases."""
 _LINE = 1 << 31
 LOW = _LINE - 64
 """Where the id and the length of a bytes object add up to less, its contents, which begin some

@@ -14,7 +14,7 @@ from typing import Any
 import js
 from pyodide.ffi import JsException, JsProxy
 
-from emheap.javascript.bridge import big_int, tag_of
+from emheap.javascript.bridge import JsNull, big_int, tag_of
 from emheap.javascript.trampolines import is_exported_function
 
 __all__ = [
@@ -35,11 +35,14 @@ _HEAPS = ("HEAPU8", "HEAP8", "HEAPU32", "HEAP32", "HEAPU16", "HEAP16", "HEAPF64"
 
 def data_member(owner: Any, name: str) -> Any:
     """The value of a property of an object or of what it inherits from; None if it has none, or
-    computes it."""
+    computes it, or has one that Pyodide cannot hand to Python."""
     while isinstance(owner, JsProxy):
         descriptor = _describe(owner, name)
         if descriptor is not None:
-            return getattr(descriptor, "value", None)
+            try:
+                return getattr(descriptor, "value", None)
+            except (RuntimeError, JsException):  # of a subclass of a typed array: Node's Buffer
+                return None
         owner = js.Object.getPrototypeOf(owner)
     return None
 
@@ -145,6 +148,8 @@ def adapt_function(
             if failed is None:
                 raise
             raise failed(error, values) from error
-        return int(result) if isinstance(result, int) else result
+        if isinstance(result, JsNull):
+            return None
+        return int(result) if isinstance(result, int) and result is not True else result
 
     return call

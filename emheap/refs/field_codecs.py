@@ -553,11 +553,10 @@ def _elements_encoder(entry: Entry, abi: ABI) -> Callable[[Any, Notes], bytes]:
 
 
 def _flat(value: Any) -> Any:
-    if hasattr(type(value), "__buffer__") or isinstance(
-        value, (bytes, bytearray, memoryview, HeapRef)
-    ):
+    kind = type(value)
+    if issubclass(kind, (bytes, bytearray, memoryview, HeapRef)) or hasattr(kind, "__buffer__"):
         return value
-    if not isinstance(value, Iterable) or hasattr(type(value), "__array_interface__"):
+    if not isinstance(value, Iterable) or hasattr(kind, "__array_interface__"):
         return value
     flat: list[Any] = []
     for each in value:

@@ -213,6 +213,38 @@ def test_an_allocator_of_the_users_must_return_addresses(name: str, answer: Any)
         OPENERS[name](Told(answer)).alloc_array(uint8, 2000)
 
 
+def test_functions_that_do_their_work_later_are_refused() -> None:
+    async def later(number: int) -> int:
+        return number
+
+    def generator(number: int) -> Any:
+        yield number
+
+    async def both(number: int) -> Any:
+        yield number
+
+    def at_once(number: int) -> int:
+        return 4096
+
+    for wrong in (later, generator, both):
+        wild: Any = wrong
+        for name, functions in (("allocate", (wild, at_once)), ("free", (at_once, wild))):
+            words = f"^{name} must be a function that does its work when it is called, not an async"
+            with pytest.raises(TypeError, match=words):
+                emheap.create_wasm_heap_manager(lambda: bytearray(64), *functions)
+
+
+def test_a_promise_is_no_address() -> None:
+    class Promise:
+        def __await__(self) -> Any:
+            return iter(())
+
+    wild: Any = lambda size: Promise()  # noqa: E731
+    heap = emheap.create_wasm_heap_manager(lambda: bytearray(8192), wild, lambda address: None)
+    with pytest.raises(TypeError, match="pass one that does its work at once, and not asynch"):
+        heap.alloc_array(uint8, 2000)
+
+
 def test_a_heap_names_the_allocator_that_it_was_opened_with() -> None:
     allocator = ToldAllocator(Told())
     assert emheap.wrap_buffer(bytearray(SIZE), allocator=allocator).allocator is allocator

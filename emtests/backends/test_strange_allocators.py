@@ -12,6 +12,7 @@ import pytest
 import emheap
 from emheap import HeapManager, NotSupportedError, float64, int32, uint8, utf8, utf16
 from emheap._util.platform import IN_PYODIDE
+from emheap.backends.functions import allocator_exports
 from emtests.conftest import skip_for_gap
 from emtests.webassembly.guests import FIXTURES, open_guest
 from emtests.webassembly.strangers import (
@@ -367,3 +368,10 @@ def test_a_file_is_loaded_with_an_allocator_of_another_kind() -> None:
         emheap.load_wasm(path, malloc="alloc", free="dealloc")
     with pytest.raises(NotSupportedError, match="opened to read, write and wrap"):
         emheap.load_wasm(path, wrap_only=True).alloc(int32)
+
+
+def test_a_location_is_no_allocator() -> None:
+    names = ["original_location_for", "verticalLocation", "memory", "TOTAL_LOCATIONS"]
+    assert allocator_exports(names) == []
+    shown = ["wasm_alloc_u8_array", "gpAlloc", "MEM_ALLOC", "_free", "allocate_mappings"]
+    assert allocator_exports([*names, *shown]) == shown
