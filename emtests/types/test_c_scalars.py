@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable
 from typing import Any
 
@@ -97,6 +98,19 @@ def test_values_at_an_address(heap: HeapManager, scalar: Any, values: list[Any])
             assert heap.read(scalar, room.address) == value
             assert heap.wrap(scalar, room.address).value == value
         assert heap.wrap_array(scalar, room.address, 2)[0] == values[-1]
+
+
+def test_a_type_itself_has_the_size_of_the_programs_own_c() -> None:
+    names: dict[Any, Any] = {
+        short: ctypes.c_short,
+        long: ctypes.c_long,
+        ulong: ctypes.c_ulong,
+        size_t: ctypes.c_size_t,
+        ssize_t: ctypes.c_ssize_t,
+        wchar: ctypes.c_wchar,
+    }
+    for scalar, of_ctypes in names.items():
+        assert scalar.size == ctypes.sizeof(of_ctypes), scalar.name
 
 
 def test_c_sizes_are_those_of_the_heap(heap: HeapManager) -> None:
