@@ -161,8 +161,9 @@ def _compile_module(engine: wasmtime.Engine, binary: bytes) -> wasmtime.Module:
         text = f"wasmtime does not take the module: {' '.join(text_of(error).split())}"
         if "legacy_exceptions" in text:
             text += (
-                "; it throws C++ exceptions in the older way, which browsers alone have: link it "
-                "with emcc -sWASM_LEGACY_EXCEPTIONS=0, or clang -mllvm -wasm-use-legacy-eh=false"
+                "; it throws C++ exceptions in the older way, which browsers alone have: compile "
+                "and link all of it with emcc -sWASM_LEGACY_EXCEPTIONS=0 (Emscripten 4.0 or newer),"
+                " or compile all of it with clang -mllvm -wasm-use-legacy-eh=false"
             )
         elif "exceptions proposal not enabled" in text:
             text += "; this release of wasmtime has no exceptions: pip install --upgrade wasmtime"

@@ -10,6 +10,7 @@ import js
 import pyodide_js
 from pyodide.ffi import JsException, JsProxy, to_js
 
+from emheap._util.emscripten import add_to_list
 from emheap.allocators.base import Allocator
 from emheap.allocators.functions import FunctionsAllocator
 from emheap.allocators.pages import PageAllocator
@@ -66,7 +67,7 @@ __all__ = [
 
 _WRAP_ONLY = "or pass wrap_only=True for a heap that allocates nothing"
 _EXPORT_MEMORY = (
-    "link it with emcc -sEXPORTED_RUNTIME_METHODS=HEAPU8,wasmMemory, or give its factory the "
+    f"{add_to_list('EXPORTED_RUNTIME_METHODS', 'HEAPU8', 'wasmMemory')}, or give its factory the "
     "options of emheap.capture_memory() and pass what that returned as memory="
 )
 
@@ -328,9 +329,9 @@ def _module_function(module: Any, what: str, value: Any, pointer_size: int) -> F
     if found is not None:
         return _given(what, found, pointer_size, name)
     raise NotSupportedError(
-        f"the module does not export {value}; link it with emcc "
-        f"-sEXPORTED_FUNCTIONS=_malloc,_free, name another function as {what}=, or pass a "
-        f"function of your own, {_WRAP_ONLY}"
+        f"the module does not export {value}; "
+        f"{add_to_list('EXPORTED_FUNCTIONS', '_malloc', '_free')}, name another function as "
+        f"{what}=, or pass a function of your own, {_WRAP_ONLY}"
     )
 
 
@@ -475,7 +476,7 @@ def _export(exports: Any, name: Any, what: str) -> Any:
         return value
     names = data_names(exports)
     cure = (
-        "link it with -Wl,--export-memory, name it as memory=, or pass the "
+        "link it without -Wl,--import-memory, name it as memory=, or pass the "
         "WebAssembly.Memory itself where the module imports one"
         if what == "memory"
         else missing_function(what, name, names)

@@ -43,9 +43,13 @@ class FunctionTable:
         return address
 
 
-def no_table(name: str) -> NotSupportedError:
-    """The error for a callback to a module whose table cannot be reached, or cannot grow."""
+def no_table(name: str, more: str = "") -> NotSupportedError:
+    """The error for a callback to a module whose table cannot be reached, or cannot grow.
+
+    `more` says what else emcc must be told.
+    """
     return NotSupportedError(
         f"{name} cannot take a callback: its table of functions is not exported, or cannot grow; "
-        "link it with -Wl,--export-table,--growable-table, or emcc -sALLOW_TABLE_GROWTH"
+        "link it with clang -Wl,--export-table,--growable-table, or with emcc -sALLOW_TABLE_GROWTH"
+        f"{more}"
     )

@@ -20,6 +20,7 @@ from emheap.memories.base import Memory
 from emheap.types.abi import ABI, WASM32, WASM64
 
 __all__ = [
+    "EXPORT_STACK",
     "UNCAUGHT",
     "WASM_TYPES",
     "CallbackEntry",
@@ -94,6 +95,12 @@ class TrapReport(NamedTuple):
     closes: bool = False
     """Whether nothing can be called any more."""
 
+
+EXPORT_STACK = (
+    "link it with -Wl,--export=__stack_pointer, and with clang before 15 compile it with "
+    "-mmutable-globals"
+)
+"""What lets the stack of a module be put back."""
 
 UNCAUGHT = TrapReport("it threw a C++ exception, which nothing in it caught")
 

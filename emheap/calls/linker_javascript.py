@@ -11,9 +11,11 @@ from typing import Any
 
 from pyodide.ffi import JsException, JsProxy
 
+from emheap._util.emscripten import add_to_list
 from emheap.allocators.base import Allocator
 from emheap.calls.function_table import WASM_FROM_C, FunctionTable, no_table
 from emheap.calls.linker import (
+    EXPORT_STACK,
     UNCAUGHT,
     CallbackEntry,
     Convention,
@@ -28,7 +30,7 @@ from emheap.calls.loops import loop_module
 from emheap.calls.temporaries import Temporaries
 from emheap.calls.temporaries_javascript import JavaScriptTemporaries
 from emheap.calls.verifying import contradiction, legalised
-from emheap.errors import OutOfBoundsError
+from emheap.errors import NotSupportedError, OutOfBoundsError
 from emheap.javascript.bridge import big_int, tag_of
 from emheap.javascript.exports import data_member, data_names, memory_in
 from emheap.javascript.trampolines import (
@@ -66,7 +68,8 @@ class JavaScriptLinker(Linker):
     template_names = _NAMES
     no_stack = (
         "what it had on its stack stays there, for the module exports neither __stack_pointer nor "
-        "stackSave and stackRestore"
+        f"stackSave and stackRestore: {EXPORT_STACK}; or "
+        f"{add_to_list('EXPORTED_RUNTIME_METHODS', 'stackSave', 'stackRestore')}"
     )
 
     def __init__(self, sources: list[Any], is_64: bool, name: str) -> None:
@@ -103,7 +106,8 @@ class JavaScriptLinker(Linker):
         return None
 
     def missing(self, name: str) -> str:
-        return f"export it: emcc -sEXPORTED_FUNCTIONS=_{name}, or clang -Wl,--export={name}"
+        cure = add_to_list("EXPORTED_FUNCTIONS", f"_{name}")
+        return f"export it: {cure}, or link it with clang -Wl,--export={name}"
 
     def check(self, name: str, symbol: Any, wire: Wire) -> str:
         declared = wire.wasm()
@@ -160,7 +164,7 @@ class JavaScriptLinker(Linker):
                 table = data_member(source, name)
                 if tag_of(table) == "WebAssembly.Table":
                     return table
-        raise no_table(self.name)
+        raise _no_table(self.name)
 
     def function_at(self, address: int) -> Any:
         table = self._raw_table()
@@ -225,9 +229,14 @@ def _open_table(table: Any, name: str) -> FunctionTable:
         except JsException as error:
             if error.name != "RangeError":
                 raise
-            raise no_table(name) from None
+            raise _no_table(name) from None
 
     return FunctionTable(grow, table.set)
+
+
+def _no_table(name: str) -> NotSupportedError:
+    # Newer releases of Emscripten keep the table, even one that can grow, to themselves.
+    return no_table(name, f" and {add_to_list('EXPORTED_RUNTIME_METHODS', 'wasmTable')}")
 
 
 def linker_sources(*objects: Any) -> list[Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from emheap.calls.function_table import WASM_FROM_C, FunctionTable, no_table
 from emheap.calls.linker import (
+    EXPORT_STACK,
     UNCAUGHT,
     CallbackEntry,
     Convention,
@@ -46,8 +47,8 @@ class WasmtimeLinker(Linker):
     callback_argument_templates = WASM_FROM_C
     callback_result_templates = _TO_SIGNED
     no_stack = (
-        "what it had on its stack stays there, for the module does not export __stack_pointer "
-        "(link it with -Wl,--export=__stack_pointer)"
+        "what it had on its stack stays there, for the module does not export __stack_pointer: "
+        f"{EXPORT_STACK}"
     )
 
     def __init__(self, store: wasmtime.Store, instance: wasmtime.Instance, is_64: bool) -> None:

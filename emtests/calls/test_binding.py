@@ -39,7 +39,10 @@ def test_a_missing_function_is_named_with_a_cure(way: Way, c_heap: HeapManager) 
     assert "the nearest it has: add" in str(caught.value)
     cure = "check its spelling and the library's version"
     if way.is_wasm and IN_PYODIDE:
-        cure = "export it: emcc -sEXPORTED_FUNCTIONS=_ad, or clang -Wl,--export=ad"
+        cure = (
+            "export it: add _ad to the list of emcc -sEXPORTED_FUNCTIONS (a second list replaces "
+            "the first), or link it with clang -Wl,--export=ad"
+        )
     elif way.is_wasm:
         cure = 'export it: -Wl,--export=ad, or __attribute__((export_name("ad")))'
     assert cure in str(caught.value)

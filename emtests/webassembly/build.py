@@ -2,6 +2,9 @@
 
 Needs clang, lld and wasi-libc (Debian: apt-get install clang lld wasi-libc libclang-rt-dev-wasm32),
 Rust with its library for WebAssembly (rustc libstd-rust-dev-wasm32), and Emscripten (emscripten).
+Debian 12 has the versions that made the committed files, but for the modules of advice.py that are
+made by Emscripten and the newer clang: Debian 14 has their compilers. Of these, and of Emscripten's
+others, those are compiled anew that the versions here have made.
 """
 
 from __future__ import annotations
@@ -12,6 +15,13 @@ import sys
 from pathlib import Path
 
 from emtests.compilers import missing
+from emtests.webassembly.advice import (
+    CLANG_STEPS,
+    EMCC_SCRIPT_STEPS,
+    EMCC_STEPS,
+    NEWER_CLANG_STEPS,
+    options_of,
+)
 
 FIXTURES = Path(__file__).parent / "fixtures"
 COMPILER = "14.0.6"
@@ -62,6 +72,20 @@ EMSCRIPTEN_BUILDS = {
 EMSCRIPTEN_COMPILER = "3.1.6"
 """The version of Emscripten that made the committed scripts."""
 
+NEWER_COMPILER = "21.1.8"
+"""The version of clang that made the modules of throwing.cpp: older ones lack the option."""
+ADVICE_COMPILER = "6.0.5"
+"""The version of Emscripten that made the modules for the tests of advice: newer ones hide more."""
+_ADVICE_SCRIPT = [
+    "-Os",
+    "-sWASM_ASYNC_COMPILATION=0",
+    "-sSINGLE_FILE",
+    "-sSINGLE_FILE_BINARY_ENCODE=0",
+    "-sFILESYSTEM=0",
+    "-sENVIRONMENT=web",
+    "-sMALLOC=emmalloc",
+]
+
 RUST, RUST_COMPILER = "rust_allocator", "1.63.0"
 """The module in Rust, and the version of rustc that made the committed file."""
 _RUST_TARGET = ("--target=wasm32-unknown-unknown", "-Clinker=wasm-ld")
@@ -90,6 +114,36 @@ def compile_emscripten(name: str, folder: Path) -> Path:
     return made
 
 
+def compile_advice(name: str, folder: Path) -> Path:
+    """Compile one of the modules for the tests of advice into a folder; return its path."""
+    source = str(FIXTURES / "advice.cpp")
+    if name in EMCC_SCRIPT_STEPS:
+        made = folder / f"{name}.js"
+        commands = [["em++", *_ADVICE_SCRIPT, *options_of(name, EMCC_SCRIPT_STEPS), source]]
+    elif name in EMCC_STEPS:
+        made = folder / f"{name}.wasm"
+        commands = [["em++", "-Os", "-sMALLOC=emmalloc", *options_of(name, EMCC_STEPS), source]]
+    elif name in NEWER_CLANG_STEPS:
+        made = folder / f"{name}.wasm"
+        options = " ".join(options_of(name, NEWER_CLANG_STEPS)).split()
+        linking = ["-nostdlib", "-Wl,--no-entry,--strip-all,--export=throw_if,--export=catch_it"]
+        commands = [["clang", *options, "-Os", *linking, str(FIXTURES / "throwing.cpp")]]
+    else:
+        made = folder / f"{name}.wasm"
+        options = [*options_of(name, CLANG_STEPS), "-Wno-unused-command-line-argument"]
+        linked = str(folder / f"{name}.o")
+        commands = [
+            ["clang", *options, "-Os", "-fno-exceptions", "-c", source, "-o", linked],
+            ["clang", *options, "-Wl,--strip-all", linked],
+        ]
+    commands[-1] += ["-o", str(made)]
+    for command in commands:
+        subprocess.run(command, check=True)
+    (folder / f"{name}.o").unlink(missing_ok=True)
+    made.chmod(0o644)
+    return made
+
+
 def compile_rust(folder: Path) -> Path:
     """Compile the module in Rust into a folder; return its path."""
     made = folder / f"{RUST}.wasm"
@@ -103,21 +157,33 @@ def compile_rust(folder: Path) -> Path:
 def why_not_compiled(name: str) -> str:
     """Why this machine cannot make a module again; empty where it can.
 
-    Only the named versions of Emscripten and Rust make what is committed; any clang makes a module
-    that has the same interface.
+    Only the named versions of Emscripten, Rust and the newer clang make what is committed; any
+    clang makes the other modules with the same interface.
     """
-    if name == RUST:
-        if compiler_version("rustc") != RUST_COMPILER:
-            return f"rustc {RUST_COMPILER} is not here"
-        return missing("rustc", *_RUST_TARGET, "--crate-type=cdylib")
-    if name in EMSCRIPTEN_BUILDS:
-        if compiler_version("em++") != EMSCRIPTEN_COMPILER:
-            return f"Emscripten {EMSCRIPTEN_COMPILER} is not here"
-        return missing("em++", "-Os", header="stdexcept")
-    target, *options = _BUILDS[name]
+    compiler, version, what = _made_by(name)
+    if version and compiler_version(compiler) != version:
+        return f"{what} {version} is not here"
+    if compiler == "rustc":
+        return missing(compiler, *_RUST_TARGET, "--crate-type=cdylib")
+    if compiler == "em++":
+        return missing(compiler, "-Os", header="stdexcept")
+    if name in NEWER_CLANG_STEPS:
+        return missing(compiler, "--target=wasm32", "-nostdlib", "-Wl,--no-entry")
+    target, *options = _REACTOR if name in CLANG_STEPS else _BUILDS[name]
     if "-nostdlib" in options:
-        return missing("clang", target, "-nostdlib", "-Wl,--no-entry")
-    return missing("clang", target, "-mexec-model=reactor", header="stdlib.h")
+        return missing(compiler, target, "-nostdlib", "-Wl,--no-entry")
+    return missing(compiler, target, "-mexec-model=reactor", header="stdlib.h")
+
+
+def _made_by(name: str) -> tuple[str, str, str]:
+    """The command of a module's compiler, the version that it must have, if any, and its name."""
+    if name == RUST:
+        return "rustc", RUST_COMPILER, "rustc"
+    if name in EMSCRIPTEN_BUILDS:
+        return "em++", EMSCRIPTEN_COMPILER, "Emscripten"
+    if name in EMCC_SCRIPT_STEPS or name in EMCC_STEPS:
+        return "em++", ADVICE_COMPILER, "Emscripten"
+    return "clang", NEWER_COMPILER if name in NEWER_CLANG_STEPS else "", "clang"
 
 
 def compiler_version(compiler: str = "clang") -> str | None:
@@ -137,6 +203,13 @@ if __name__ == "__main__":
     for fixture in NAMES:
         compile_fixture(fixture, FIXTURES)
     compile_rust(FIXTURES)
-    for fixture in EMSCRIPTEN_BUILDS:
+    for fixture in CLANG_STEPS:
+        compile_advice(fixture, FIXTURES)
+    emscripten = compiler_version("em++")
+    for fixture in EMSCRIPTEN_BUILDS if emscripten == EMSCRIPTEN_COMPILER else ():
         compile_emscripten(fixture, FIXTURES)
+    for fixture in (*EMCC_SCRIPT_STEPS, *EMCC_STEPS) if emscripten == ADVICE_COMPILER else ():
+        compile_advice(fixture, FIXTURES)
+    for fixture in NEWER_CLANG_STEPS if version == NEWER_COMPILER else ():
+        compile_advice(fixture, FIXTURES)
     print(f"compiled {', '.join(NAMES)} with clang {version}")  # noqa: T201

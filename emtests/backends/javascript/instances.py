@@ -1,4 +1,4 @@
-"""WebAssembly modules instantiated by JavaScript, from their files."""
+"""WebAssembly modules instantiated by JavaScript, from their files, and scripts of Emscripten's."""
 
 from __future__ import annotations
 
@@ -19,3 +19,10 @@ def instantiate(path: Path, imports: Any = None) -> Any:
     if js.Object.hasOwn(instance.exports, "_initialize"):
         instance.exports._initialize()
     return instance
+
+
+def run_script(path: Path, options: Any = None) -> Any:
+    """The module of a script of Emscripten's that makes it at once."""
+    silent = to_js({"printErr": lambda _: None}, dict_converter=js.Object.fromEntries)
+    function = js.Function.new("Module", f"{path.read_text()}\nreturn Module;")
+    return function(js.Object.assign(silent, options or js.Object.new()))

@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 
 import js
 import pytest
-from pyodide.ffi import to_js
 
 import emheap
 from emheap import ForeignTrapError, Function, HeapManager, Library, NotSupportedError, c
+from emtests.backends.javascript.instances import run_script
 from emtests.calls.ways import WAYS, skip_without_big_ints
 from emtests.webassembly.build import EMSCRIPTEN_BUILDS, FIXTURES
 
@@ -46,10 +46,7 @@ class Long(Library):
 
 def make(name: str, options: Any = None) -> Any:
     """A module of a script of Emscripten's."""
-    script = (FIXTURES / f"{name}.js").read_text()
-    silent = to_js({"printErr": lambda _: None}, dict_converter=js.Object.fromEntries)
-    function = js.Function.new("Module", f"{script}\nreturn Module;")
-    return function(js.Object.assign(silent, options or js.Object.new()))
+    return run_script(FIXTURES / f"{name}.js", options)
 
 
 @pytest.fixture(params=EMSCRIPTEN_BUILDS)

@@ -102,15 +102,15 @@ def test_a_memory_can_be_given(exports: Any) -> None:
 def test_what_is_missing_is_named_with_the_flag(exports: Any) -> None:
     words = (
         r"^the module exports neither its memory nor a view of it \(wasmMemory, wasmExports, "
-        r"HEAPU8 \.\.\.\); link it with emcc -sEXPORTED_RUNTIME_METHODS=HEAPU8,wasmMemory, or "
-        r"give its factory the options of emheap\.capture_memory\(\) and pass what that "
-        "returned as memory=$"
+        r"HEAPU8 \.\.\.\); add HEAPU8,wasmMemory to the list of emcc -sEXPORTED_RUNTIME_METHODS "
+        r"\(a second list replaces the first\), or give its factory the options of "
+        r"emheap\.capture_memory\(\) and pass what that returned as memory=$"
     )
     with pytest.raises(NotSupportedError, match=words):
         wrap_module(js_object(_malloc=exports.malloc, _free=exports.free))
     for name, other in (("_malloc", "_free"), ("_free", "_malloc")):
         module = js_object(wasmMemory=exports.memory, **{other: exports.malloc})
-        words = rf"does not export {name}; link it with emcc -sEXPORTED_FUNCTIONS=_malloc,_free"
+        words = rf"not export {name}; add _malloc,_free to the list of emcc -sEXPORTED_FUNCTIONS \("
         with pytest.raises(NotSupportedError, match=words):
             wrap_module(module)
 
@@ -369,9 +369,9 @@ def test_names_of_exports(instance: Any) -> None:
     for names, words in (
         (
             {"memory": "heap"},
-            r"does not export 'heap', its memory; it exports .*memory.*; link it with "
-            r"-Wl,--export-memory, name it as memory=, or pass the WebAssembly\.Memory itself "
-            "where the module imports one$",
+            r"does not export 'heap', its memory; it exports .*memory.*; link it "
+            r"without -Wl,--import-memory, name it as memory=, or pass the WebAssembly\.Memory "
+            "itself where the module imports one$",
         ),
         (
             {"malloc": "new"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,19 @@ import wasmtime
 
 from emtests.backends.wasmtime.running import make_store
 from emtests.conftest import skip_for_gap
+from emtests.webassembly.advice import (
+    CLANG_STEPS,
+    EMCC_SCRIPT_STEPS,
+    EMCC_STEPS,
+    NEWER_CLANG_STEPS,
+)
 from emtests.webassembly.build import (
     COMPILER,
     EMSCRIPTEN_BUILDS,
     FIXTURES,
     NAMES,
     RUST,
+    compile_advice,
     compile_emscripten,
     compile_fixture,
     compile_rust,
@@ -48,14 +56,22 @@ def test_every_module_is_there_and_small() -> None:
         assert (FIXTURES / f"{name}.wasm").stat().st_size < 100_000
     for name in EMSCRIPTEN_BUILDS:
         assert (FIXTURES / f"{name}.js").stat().st_size < 100_000
+    for name in (*EMCC_SCRIPT_STEPS, *EMCC_STEPS, *CLANG_STEPS, *NEWER_CLANG_STEPS):
+        (path,) = FIXTURES.glob(f"{name}.*")
+        assert path.stat().st_size < 10_000
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_module_is_what_its_source_compiles_to(name: str, tmp_path: Path) -> None:
+    compare(name, compile_fixture, tmp_path)
+
+
+def compare(name: str, compile_module: Callable[[str, Path], Path], folder: Path) -> None:
+    """Compare what is committed with what clang makes of the source here."""
     reason = why_not_compiled(name)
     if reason:
         skip_for_gap("compiling the modules again", reason)
-    made = compile_fixture(name, tmp_path)
+    made = compile_module(name, folder)
     committed = FIXTURES / f"{name}.wasm"
     assert interface(made) == interface(committed)
     if compiler_version() == COMPILER:  # another version makes other code of the same source
@@ -70,6 +86,24 @@ def test_the_module_in_rust_is_what_its_source_compiles_to(tmp_path: Path) -> No
         skip_for_gap("compiling the module in Rust again", reason)
     made = compile_rust(tmp_path)
     assert made.read_bytes() == (FIXTURES / f"{RUST}.wasm").read_bytes()
+
+
+@pytest.mark.parametrize("name", CLANG_STEPS)
+def test_a_module_about_advice_for_clang_is_what_its_source_compiles_to(
+    name: str, tmp_path: Path
+) -> None:
+    compare(name, compile_advice, tmp_path)
+
+
+@pytest.mark.parametrize("name", [*EMCC_SCRIPT_STEPS, *EMCC_STEPS, *NEWER_CLANG_STEPS])
+def test_a_module_about_advice_for_newer_compilers_is_what_its_source_compiles_to(
+    name: str, tmp_path: Path
+) -> None:
+    reason = why_not_compiled(name)
+    if reason:
+        skip_for_gap("compiling the modules about advice for newer compilers anew", reason)
+    made = compile_advice(name, tmp_path)
+    assert made.read_bytes() == (FIXTURES / made.name).read_bytes()
 
 
 @pytest.mark.parametrize("name", EMSCRIPTEN_BUILDS)

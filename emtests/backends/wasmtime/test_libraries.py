@@ -216,8 +216,9 @@ def test_a_module_that_wasmtime_does_not_take() -> None:
     advice = "this release of wasmtime has no exceptions: pip install --upgrade wasmtime$"
     if HAS_EXCEPTIONS:
         advice = (
-            r"it throws C\+\+ exceptions in the older way, which browsers alone have: link it with "
-            "emcc -sWASM_LEGACY_EXCEPTIONS=0, or clang -mllvm -wasm-use-legacy-eh=false$"
+            r"it throws C\+\+ exceptions in the older way, which browsers alone have: compile and "
+            r"link all of it with emcc -sWASM_LEGACY_EXCEPTIONS=0 \(Emscripten 4.0 or newer\), or "
+            "compile all of it with clang -mllvm -wasm-use-legacy-eh=false$"
         )
     for text, words in (
         ("legacy", rf"^wasmtime does not take the module: .*exceptions.*; {advice}"),
