@@ -175,6 +175,10 @@ def test_the_record_of_late_blocks_does_not_grow_for_ever() -> None:
     for ref in refs:
         ref.free()
     assert len(heap._table.freed) <= 4200
+    for ref in [heap.alloc_array(uint8, 1) for _ in range(6000)]:
+        ref.detach()
+    assert len(heap._table.freed) <= 4200
+    assert len(heap._table.detached) <= 4200
 
 
 def test_frames_are_not_kept_alive(kind: HeapKind) -> None:
