@@ -164,8 +164,8 @@ class GuardedTable(BlockTable):
     def _outside(self, address: int, size: int, what: str) -> HeapError:
         problem = f"{what} of {count_of(size, 'byte')} at {format_address(address)}"
         describe_use = self.describe_use("accessed")
-        begun = self.block_containing(address, 0)
-        if begun is not None and address < end_of(begun):
+        begun = self.block_containing(address, 1)
+        if begun is not None:
             beyond = count_of(address + size - end_of(begun), "byte")
             return OutOfBoundsError(
                 f"{problem} reaches {beyond} beyond the end of "

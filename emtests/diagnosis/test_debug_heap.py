@@ -177,6 +177,18 @@ def test_an_adopted_block_inside_another_hides_none_of_it(open_heap: OpenHeap) -
         assert heap.read_int32(block.address + 8) == 2
 
 
+def test_what_begins_beside_an_adopted_block_is_told_by_the_one_around_it(
+    open_heap: OpenHeap,
+) -> None:
+    heap = open_heap(**DEBUG)
+    outer = heap.alloc_array(uint8, 100)
+    with heap.adopt(uint8, outer.address + 20, 10, free=lambda _: None) as inner:
+        words = "reaches 30 bytes beyond the end of the uint8 array of 100 bytes"
+        with pytest.raises(OutOfBoundsError, match=words):
+            heap.view(uint8, inner.address + 10, 100)
+    outer.free()
+
+
 def test_many_blocks_are_told_apart(open_heap: OpenHeap) -> None:
     heap = open_heap(**DEBUG)
     with heap.arena() as scratch:
