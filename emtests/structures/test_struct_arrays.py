@@ -16,6 +16,7 @@ from emheap import (
     Pointer,
     Struct,
     field,
+    float64,
     int32,
     uint8,
     uint16,
@@ -331,3 +332,31 @@ def test_byte_orders(scratch: Arena) -> None:
     big.length = 5
     assert (big.tag, big.length, bytes(big)[:2]) == (3, 5, b"\0\3")
     assert Big(tag=1, length=2, host=1) == scratch.alloc(Big, tag=1, length=2, host=1)
+
+
+class Padded(Struct):
+    value: float64
+    tag: uint8
+
+
+def test_what_has_more_padding_elsewhere_is_copied_field_by_field() -> None:
+    """All fields lie alike on either machine, and only the end is filled up to another size."""
+    wasm, i386 = (
+        emheap.wrap_buffer(bytearray(256), abi=abi)
+        for abi in ("wasm32-unknown-unknown", "i386-linux-gnu")
+    )
+    layouts = [heap.layout(Padded) for heap in (wasm, i386)]
+    assert [layout.size for layout in layouts] == [16, 12]
+    assert layouts[0].placed.bits == layouts[1].placed.bits
+    assert layouts[0].signature != layouts[1].signature
+    values = [(0.5, 1), (1.5, 2), (2.5, 3)]
+    for heap, other in ((wasm, i386), (i386, wasm)):
+        with (
+            other.alloc_array(Padded, values) as there,
+            heap.alloc(Padded, there[1]) as here,
+            heap.alloc_array(Padded, 3) as all_here,
+        ):
+            assert here.to_tuple() == (1.5, 2)
+            for index, each in enumerate(there):
+                all_here[index] = each
+            assert all_here.tolist() == values
