@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from emheap._util.platform import HAS_GIL
+from emheap._util.platform import HAS_GIL, IN_PYODIDE
 from emheap.memories.base import Elements, Memory
 from emheap.memories.elements import ExclusiveElements, Gate, Pin, pin
 from emheap.memories.window import WindowMemory
@@ -18,18 +18,43 @@ from emheap.types import Scalar, stored_types
 
 __all__ = ["Cells", "WindowCells", "borrowed_cells", "cells_class", "is_direct"]
 
+_going: list[Any] = []
+"""What `_let_go` is taking, while it does, and an item that stands for itself."""
+
+
+def _let_go(noted: dict[int, Any], going: list[Any] = _going) -> None:
+    """Empty a record of blocks, and drop them and what goes with them one after the other."""
+    if not noted:
+        return
+    if going:
+        going.extend(noted.values())
+        noted.clear()
+        return
+    try:
+        going.append(None)
+        going.extend(noted.values())
+        noted.clear()
+        while len(going) > 1:
+            del going[-1]  # which may come back here, and add to the list
+    finally:
+        going.clear()
+
 
 class _Pointees(dict[int, Any]):
     """For each pointer that was stored in a block, the block that it points to, by the offset.
 
     A freed block forgets them, as all do when their heap goes. Otherwise the blocks of a long list
     would hang on each other, and CPython would take one in the middle of taking the one before: in
-    Pyodide 10,000 were too many for the stack.
+    Pyodide 10,000 were too many for the stack. Those of a heap without a table of live blocks hang
+    on each other; there `_let_go` takes them one after the other.
     """
 
     __slots__ = ()
 
     release = dict.clear
+
+    if IN_PYODIDE:  # elsewhere CPython copes, and a finalizer takes time
+        __del__ = _let_go
 
 
 _RECORDS: dict[str, Callable[[], Any]] = {"tail": int, "origin": type(None)}

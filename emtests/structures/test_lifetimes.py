@@ -529,3 +529,17 @@ def test_a_heap_with_a_long_list_is_dropped(open_one: Callable[[], HeapManager])
     del node, heap
     gc.collect()
     assert table() is None
+
+
+def test_a_long_list_without_a_table_of_blocks_is_dropped() -> None:
+    """In Pyodide the stack has room for some thousands of objects that take each other along."""
+    heap = emheap.open(track_allocations=False)
+    node = heap.alloc(Node, id=0)
+    record = WeakReference(node._elements)
+    for number in range(1, 20_000):
+        node = heap.alloc(Node, id=number, next=node)
+    assert node.next.target.id == 19_998
+    assert record() is not None
+    del node
+    gc.collect()
+    assert record() is None
