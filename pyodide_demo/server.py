@@ -155,6 +155,15 @@ def _make_answer(address: str, version: tuple[int, ...], body: bytes) -> _Answer
     return _Answer(version, body, compressed, tag, _TYPES.get(suffix, "application/octet-stream"))
 
 
+def _takes_gzip(fields: list[str]) -> bool:
+    """Whether a browser takes gzip, as fields like ``gzip;q=0.5, br`` say."""
+    for each in ",".join(fields).split(","):
+        name, _, quality = (part.strip().lower() for part in each.partition(";"))
+        if name == "gzip":
+            return quality.replace(" ", "").rstrip("0") not in ("q=", "q=0.")
+    return False
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     # Of a request line that cannot be read no version is known; without one, no header is sent.
@@ -214,7 +223,8 @@ class _Handler(BaseHTTPRequestHandler):
         return f"{path}index.html" if path == "" or path.endswith("/") else path
 
     def _send_file(self, *, with_body: bool) -> None:
-        if self.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.headers:
+        lengths = self.headers.get_all("Content-Length", [])
+        if lengths not in ([], ["0"]) or "Transfer-Encoding" in self.headers:
             self.close_connection = True  # the unread body must not be taken for the next request
         address = self._address()
         if address is None:
@@ -229,7 +239,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, answer: _Answer, *, with_body: bool) -> None:
         compressed = None
-        if "gzip" in self.headers.get("Accept-Encoding", ""):
+        if _takes_gzip(self.headers.get_all("Accept-Encoding", [])):
             compressed = answer.compressed
         tag = f'"{answer.tag}{"-gzip" if compressed else ""}"'
         asked = self.headers.get("If-None-Match", "")

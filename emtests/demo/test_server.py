@@ -257,6 +257,27 @@ def test_it_is_sent_compressed_to_those_who_can_read_that() -> None:
         assert (headers["Content-Encoding"], body) == (None, text)
 
 
+@pytest.mark.parametrize(
+    ("accepted", "packed"),
+    [
+        ("gzip", True),
+        ("br;q=1.0, GZip;q=0.8, *;q=0.1", True),
+        ("gzip;q=0", False),
+        ("gzip; q=0.000", False),
+        ("gzip; q=0.001", True),
+        ("notgzip, x-gzip2", False),
+        ("identity", False),
+        ("", False),
+    ],
+)
+def test_only_who_takes_gzip_gets_it(accepted: str, packed: bool) -> None:
+    text = b"text " * 1000
+    with FileServer({"a.js": text}) as server:
+        _, headers, body = request(server, "/a.js", **{"Accept-Encoding": accepted})
+        assert (headers["Content-Encoding"] == "gzip") is packed
+        assert (gzip.decompress(body) if packed else body) == text
+
+
 def test_a_file_that_was_removed_meanwhile_is_not_found(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("text")
     with FileServer({"file": tmp_path / "file"}) as server:
@@ -307,6 +328,8 @@ def test_the_body_of_a_get_is_no_next_request(server: FileServer) -> None:
     hidden = b"GET /site.json HTTP/1.1\r\n\r\n"
     sent = b"GET / HTTP/1.1\r\nContent-Length: %d\r\n\r\n%b" % (len(hidden), hidden)
     assert answer_to(server, sent).count(b"HTTP/1.1 200 OK") == 1
+    twice = sent.replace(b"\r\n", b"\r\nContent-Length: 0\r\n", 1)
+    assert answer_to(server, twice).count(b"HTTP/1.1 200 OK") == 1
 
 
 def test_half_a_request_is_given_up() -> None:
