@@ -40,6 +40,7 @@ from emheap.javascript.exports import (
     adapt_function,
     data_member,
     data_names,
+    different_memories,
     find_buffer_source,
     is_memory64,
     member_modules,
@@ -68,7 +69,8 @@ __all__ = [
 _WRAP_ONLY = "or pass wrap_only=True for a heap that allocates nothing"
 _EXPORT_MEMORY = (
     f"{add_to_list('EXPORTED_RUNTIME_METHODS', 'HEAPU8', 'wasmMemory')}, or give its factory the "
-    "options of emheap.capture_memory() and pass what that returned as memory="
+    "options of emheap.capture_memory() and pass what that returned as memory=, or pass the "
+    "WebAssembly.Memory itself, where only a getter shows it"
 )
 
 
@@ -265,6 +267,11 @@ def _module_memory(module: Any, memory: Any) -> tuple[Callable[[], Any], Any]:
     if memory is not None:
         checked = _check_memory(memory)
         return lambda: checked.buffer, checked
+    memories = different_memories(module)
+    if len(memories) > 1:
+        raise NotSupportedError(
+            f"the module has {len(memories)} memories: pass as memory= the one its malloc is for"
+        )
     found = find_buffer_source(module)
     if found is None:
         raise NotSupportedError(

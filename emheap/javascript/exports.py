@@ -21,6 +21,7 @@ __all__ = [
     "adapt_function",
     "data_member",
     "data_names",
+    "different_memories",
     "find_buffer_source",
     "is_memory64",
     "member_modules",
@@ -54,11 +55,15 @@ def data_names(owner: Any) -> list[str]:
 
 def memory_in(exports: Any) -> Any:
     """The first WebAssembly.Memory among an object's own values, or None."""
+    return next(memories_in(exports), None)
+
+
+def memories_in(exports: Any) -> Iterator[Any]:
+    """Every WebAssembly.Memory among an object's own values."""
     for name in data_names(exports):
         value = data_member(exports, name)
         if tag_of(value) == "WebAssembly.Memory":
-            return value
-    return None
+            yield value
 
 
 def find_buffer_source(module: Any) -> tuple[Callable[[], Any], Any] | None:
@@ -68,7 +73,8 @@ def find_buffer_source(module: Any) -> tuple[Callable[[], Any], Any] | None:
     if memory is not None:
         return lambda: memory.buffer, memory
     for name in _HEAPS:
-        if tag_of(data_member(module, name)).endswith("Array"):
+        kind = tag_of(data_member(module, name))
+        if kind.endswith("Array") and kind != "Array":
             return _view_source(module, name), None
     return None
 
@@ -76,6 +82,15 @@ def find_buffer_source(module: Any) -> tuple[Callable[[], Any], Any] | None:
 def member_modules(owner: Any) -> list[str]:
     """The names of those own values of an object that look like an Emscripten module."""
     return [name for name in data_names(owner) if _looks_like_module(data_member(owner, name))]
+
+
+def different_memories(module: Any) -> list[Any]:
+    """Every WebAssembly.Memory of an Emscripten module, each once."""
+    found: list[Any] = []
+    for memory in _memories(module):
+        if not any(memory == one for one in found):
+            found.append(memory)
+    return found
 
 
 def _looks_like_module(value: Any) -> bool:
@@ -89,9 +104,8 @@ def _memories(module: Any) -> Iterator[Any]:
             yield value
     for name in ("wasmExports", "asm"):
         exports = data_member(module, name)
-        found = memory_in(exports) if isinstance(exports, JsProxy) else None
-        if found is not None:
-            yield found
+        if isinstance(exports, JsProxy):
+            yield from memories_in(exports)
 
 
 def _view_source(module: Any, name: str) -> Callable[[], Any]:

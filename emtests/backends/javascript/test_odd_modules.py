@@ -13,7 +13,7 @@ import emheap
 from emheap import ForeignTrapError, NotSupportedError, OutOfMemoryError, int32
 from emtests.backends.javascript.buffers import js_object
 from emtests.backends.javascript.instances import instantiate
-from emtests.backends.javascript.test_opening import check_heap
+from emtests.backends.javascript.test_opening import check_heap, shape
 from emtests.webassembly.guests import FIXTURES
 
 wrap_module: Any = emheap.wrap_emscripten_module_heap
@@ -85,3 +85,36 @@ def test_members_that_pyodide_cannot_hand_over_are_passed_by(exports: Any) -> No
     check_heap(wrap_module(odd(js_object(module=inner))), exports.memory)
     with pytest.raises(NotSupportedError, match="exports neither its memory nor a view of it"):
         wrap_module(odd(js.Object.new()))
+
+
+def test_getters_are_not_run(exports: Any) -> None:
+    source = "{get wasmMemory() { return e.memory; }, get _malloc() { return e.malloc; }}"
+    module = run_js(f"(e) => ({source})")(exports)
+    with pytest.raises(NotSupportedError, match=r"pass the WebAssembly\.Memory itself, where only"):
+        wrap_module(module)
+    with pytest.raises(NotSupportedError, match=r"not export _malloc; .*a function of your own"):
+        wrap_module(module, memory=module.wasmMemory)
+    functions = {"malloc": module._malloc, "free": exports.free}
+    check_heap(wrap_module(module, memory=module.wasmMemory, **functions), exports.memory)
+
+
+def test_a_plain_array_is_no_view(exports: Any) -> None:
+    module = run_js("(e) => ({HEAPU8: [1, 2, 3], _malloc: e.malloc, _free: e.free})")(exports)
+    with pytest.raises(NotSupportedError, match="exports neither its memory nor a view of it"):
+        wrap_module(module)
+
+
+def test_of_several_memories_none_is_guessed(exports: Any) -> None:
+    shapes = (
+        "{wasmExports: {a: other, b: e.memory}, ...functions(e)}",
+        "{wasmMemory: other, asm: e, ...functions(e)}",
+    )
+    for source in shapes:
+        other = "const other = new WebAssembly.Memory({initial: 1});"
+        module = shape(f"(e) => {{ {other} return {source}; }}", exports)
+        for wrap_only in (False, True):
+            with pytest.raises(NotSupportedError, match="has 2 memories: pass as memory= the one"):
+                wrap_module(module, wrap_only=wrap_only)
+        check_heap(wrap_module(module, memory=exports.memory), exports.memory)
+    same = shape("(e) => ({wasmMemory: e.memory, wasmExports: e, ...functions(e)})", exports)
+    check_heap(wrap_module(same), exports.memory)

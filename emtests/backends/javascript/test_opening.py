@@ -104,7 +104,8 @@ def test_what_is_missing_is_named_with_the_flag(exports: Any) -> None:
         r"^the module exports neither its memory nor a view of it \(wasmMemory, wasmExports, "
         r"HEAPU8 \.\.\.\); add HEAPU8,wasmMemory to the list of emcc -sEXPORTED_RUNTIME_METHODS "
         r"\(a second list replaces the first\), or give its factory the options of "
-        r"emheap\.capture_memory\(\) and pass what that returned as memory=$"
+        r"emheap\.capture_memory\(\) and pass what that returned as memory=, or pass the "
+        "WebAssembly.Memory itself, where only a getter shows it$"
     )
     with pytest.raises(NotSupportedError, match=words):
         wrap_module(js_object(_malloc=exports.malloc, _free=exports.free))
