@@ -186,8 +186,9 @@ def open_module(module: Any, memory: Any, choice: AllocatorChoice, options: Opti
     opened = JavaScriptMemory(
         get_buffer, mode, name="the Emscripten module's heap", pointer_size=pointer_size
     )
-    allocator = _module_allocator(owner, choice, pointer_size)
     instance = memory.instance if isinstance(memory, CapturedMemory) else None
+    exports = None if instance is None else instance.exports
+    allocator = _module_allocator(owner, choice, pointer_size, exports)
     return HeapManager(opened, allocator, options, _linker_opener(opened, owner, instance))
 
 
@@ -307,16 +308,22 @@ def _has_webassembly(module: Any, choice: AllocatorChoice) -> bool:
     return any(_is_export(data_member(module, name)) for name in data_names(module))
 
 
-def _module_allocator(module: Any, choice: AllocatorChoice, pointer_size: int) -> Allocator:
+_NO_PAGES = (
+    "an Emscripten module's allocator takes every page of its memory, so none can be added for a "
+    "heap: pass wrap_only=True for a heap that allocates nothing"
+)
+
+
+def _module_allocator(
+    module: Any, choice: AllocatorChoice, pointer_size: int, exports: Any = None
+) -> Allocator:
+    """The allocator of a module, whose `exports` may have what it does not hand on itself."""
     if choice.wrap_only:
         return WrapOnlyAllocator()
     if choice.malloc is None and choice.free is None:
-        raise NotSupportedError(
-            "an Emscripten module's allocator takes every page of its memory, so none can be "
-            "added for a heap: pass wrap_only=True for a heap that allocates nothing"
-        )
+        raise NotSupportedError(_NO_PAGES)
     malloc, free = (
-        _module_function(module, what, value, pointer_size)
+        _module_function(module, what, value, pointer_size, exports)
         for what, value in (("malloc", choice.malloc), ("free", choice.free))
     )
     malloc = malloc._replace(call=_noticing_exhaustion(malloc.call))
@@ -327,12 +334,16 @@ _SQLITE = {"_malloc": "alloc", "_free": "dealloc"}
 """What the object of sqlite.org calls the two."""
 
 
-def _module_function(module: Any, what: str, value: Any, pointer_size: int) -> Function:
+def _module_function(
+    module: Any, what: str, value: Any, pointer_size: int, exports: Any
+) -> Function:
     if callable(value):
         return _given(what, value, pointer_size)
     if not isinstance(value, str):
         raise wrong_type(what, value)
     found, name = _named_function(module, value)
+    if found is None:
+        found, name = _named_function(exports, value.removeprefix("_"))
     if found is not None:
         return _given(what, found, pointer_size, name)
     raise NotSupportedError(
@@ -396,7 +407,9 @@ def open_instance(
         name="the WebAssembly memory",
         pointer_size=pointer_size,
     )
-    allocator = _instance_allocator(exports, checked, choice, pointer_size)
+    # What is captured is Emscripten's, whose short names for exports may not show its allocator.
+    pages = not isinstance(memory, CapturedMemory)
+    allocator = _instance_allocator(exports, checked, choice, pointer_size, pages)
     open_linker = _linker_opener(opened, instance if exports is not None else None)
     return HeapManager(opened, allocator, options, open_linker)
 
@@ -445,37 +458,41 @@ def _is_export(value: Any) -> bool:
 
 
 def _instance_allocator(
-    exports: Any, memory: Any, choice: AllocatorChoice, pointer_size: int
+    exports: Any, memory: Any, choice: AllocatorChoice, pointer_size: int, pages: bool
 ) -> Allocator:
     if choice.wrap_only:
         return WrapOnlyAllocator()
     if exports is None:
         choice = choice.on_bare_memory()
     if choice.malloc is None and choice.free is None:
+        if not pages:
+            raise NotSupportedError(_NO_PAGES)
         names = [] if exports is None else allocator_exports(data_names(exports))
         if names:
             raise pages_refusal(names)
         return PoolAllocator(PageAllocator(make_grow(memory)))
     malloc, free = (
-        _instance_function(exports, what, value, pointer_size)
+        _instance_function(exports, what, value, pointer_size, pages)
         for what, value in (("malloc", choice.malloc), ("free", choice.free))
     )
     return make_allocator(choice, malloc, free, pointer_size, pool=True)
 
 
-def _instance_function(exports: Any, what: str, value: Any, pointer_size: int) -> Function:
+def _instance_function(
+    exports: Any, what: str, value: Any, pointer_size: int, pages: bool
+) -> Function:
     if callable(value):
         names = (name for name in PINNED if exports and data_member(exports, name) == value)
         return _given(what, value, pointer_size, next(names, ""))
     if not isinstance(value, str):
         raise wrong_type(what, value)
-    function = _export(exports, value, what)
+    function = _export(exports, value, what, pages=pages)
     if not _is_function(function):
         raise NotSupportedError(f"the module exports a {tag_of(function)} as {value!r}, its {what}")
     return _given(what, function, pointer_size, value)
 
 
-def _export(exports: Any, name: Any, what: str) -> Any:
+def _export(exports: Any, name: Any, what: str, *, pages: bool = True) -> Any:
     if not isinstance(name, str):
         raise TypeError(f"{what} must be the name of an export, not {name!r:.60}")
     value = data_member(exports, name)
@@ -486,7 +503,7 @@ def _export(exports: Any, name: Any, what: str) -> Any:
         "link it without -Wl,--import-memory, name it as memory=, or pass the "
         "WebAssembly.Memory itself where the module imports one"
         if what == "memory"
-        else missing_function(what, name, names)
+        else missing_function(what, name, names, pages=pages)
     )
     raise NotSupportedError(
         f"the module does not export {name!r}, its {what}; it exports "

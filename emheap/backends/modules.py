@@ -88,9 +88,9 @@ def wrap_emscripten_module_heap(
     `malloc` and `free` are names of the module's functions, or functions; `sized_free`, `aligned`
     and `wrap_only` are as in `wrap_wasm_instance`. The memory is looked for among the module's
     exports; if it exports none, pass it as `memory`, as a ``WebAssembly.Memory`` or as what
-    `capture_memory` returned. Memories of 32 and of 64 bits work. Where one member alone of
-    the object looks like a module, as in the object of sqlite.org's ``sqlite3InitModule()``, that
-    is opened.
+    `capture_memory` returned, which has the functions, too, that the module does not hand on.
+    Memories of 32 and of 64 bits work. Where one member alone of the object looks like a module,
+    as in the object of sqlite.org's ``sqlite3InitModule()``, that is opened.
 
     A module that was compiled to JavaScript, by wasm2js or to asm.js, has another buffer after
     it grew, while the old one stays usable: such a heap asks for the latest at every access, and

@@ -60,6 +60,29 @@ def test_the_binary_may_come_in_any_form(factory: Factory, form: str) -> None:
         assert js.Int32Array.new(exports.memory.buffer)[ref.address // 4] == 5
 
 
+def test_functions_that_the_module_does_not_hand_on(factory: Factory) -> None:
+    capture = emheap.capture_memory(GUEST)
+    factory.make(capture.options)
+    silent = js_object(calledRun=True)
+    heap = emheap.wrap_emscripten_module_heap(silent, memory=capture)
+    with heap.alloc(int32, 5) as ref:
+        assert js.Int32Array.new(capture.memory.buffer)[ref.address // 4] == 5
+    with pytest.raises(NotSupportedError, match="the module does not export _grab; add"):
+        emheap.wrap_emscripten_module_heap(silent, memory=capture, malloc="_grab")
+
+
+def test_no_pages_are_added_to_what_was_captured(factory: Factory) -> None:
+    """Emscripten gives exports short names, which do not show that there is an allocator."""
+    capture = emheap.capture_memory(IMPORTING)
+    factory.make(capture.options, js_object(env=js_object(memory=wasm_memory())))
+    with pytest.raises(NotSupportedError, match="allocator takes every page of its memory"):
+        emheap.wrap_wasm_instance(capture.instance, memory=capture, malloc=None, free=None)
+    with pytest.raises(NotSupportedError) as caught:
+        emheap.wrap_wasm_instance(capture.instance, memory=capture)
+    assert "malloc=None" not in str(caught.value)
+    emheap.wrap_wasm_instance(capture.instance, memory=capture, wrap_only=True).write_int32(64, 5)
+
+
 def test_a_memory_that_is_imported(factory: Factory) -> None:
     memory = wasm_memory()
     capture = emheap.capture_memory(IMPORTING)
