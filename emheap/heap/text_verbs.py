@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from emheap._util.checks import check_aligned, check_count
+from emheap._util.messages import count_of
 from emheap._util.pointers import Pinned, pin_of
 from emheap._util.sites import caller_site
 from emheap.blocks.table import BlockTable
@@ -114,9 +115,10 @@ class TextVerbs:
         if capacity is not None:
             room = check_count(capacity, "capacity", own.size, self._memory.largest_block)
             if count > room:
+                elements = f"{count_of(count, 'element')} of {own.name}"
                 raise CapacityError(
-                    f"{count} elements of {own.name} do not fit the capacity of {room}; shorten "
-                    "the text, or give it more room"
+                    f"{elements} {'does' if count == 1 else 'do'} not fit the capacity of {room}; "
+                    "shorten the text, or give it more room"
                 )
         with Pinned(address):
             start = self._memory.check_extent(address, len(data), f"write of {own.name}")
@@ -170,9 +172,10 @@ class TextVerbs:
         try:
             return self._memory.read_many(own, places)
         except (HeapError, TypeError):
-            from emheap.refs.strings import at_each
+            pass  # outside of the handler an error has no other one as its context
+        from emheap.refs.strings import at_each
 
-            return at_each(places, self._memory.cached_reader(own))
+        return at_each(places, self._memory.cached_reader(own))
 
     def write_many(
         self, kind: type[Scalar[T]], addresses: Iterable[int], values: Iterable[T], /

@@ -120,6 +120,8 @@ def _tracked(  # noqa: C901 (in one function: a call more costs a tenth)
                 elements = window[address >> shift :]
                 if initial is not None:
                     elements[0] = initial
+                    if layout.spare is None:  # the value's own __index__ has closed the heap
+                        raise LookupError
                 elif clears:
                     elements[0] = 0
                 elif not elements:  # the block lies above the window

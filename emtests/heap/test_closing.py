@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import mmap
-from collections.abc import Callable
+import operator
+import sys
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 from weakref import ref as WeakReference  # noqa: N812 (a class with a name like a function's)
@@ -27,6 +29,7 @@ from emheap import (
 )
 from emheap._util.platform import HAS_GIL
 from emtests.conftest import OpenHeap
+from emtests.contexts import is_alone
 from emtests.structures.kinds import Vec
 
 CLOSED = "was closed at .*test_closing.py:.*open another one"
@@ -172,6 +175,54 @@ def test_the_allocator_has_everything_back() -> None:
         heap.close()
         assert allocator.available_byte_size == before
         del arrays
+
+
+class Closing:
+    """A number that closes the heap when it is asked for its value."""
+
+    def __init__(self, heap: HeapManager) -> None:
+        self._heap = heap
+
+    def __index__(self) -> int:
+        self._heap.close()
+        return 100
+
+    def __float__(self) -> float:
+        return float(self.__index__())
+
+
+def in_order(ref: Any, value: Any) -> Iterator[Any]:
+    """A reference, after the value was asked for."""
+    operator.index(value)
+    yield ref
+
+
+VALUES: dict[str, Callable[[HeapManager, Any, Any], Any]] = {
+    "alloc": lambda heap, ref, value: heap.alloc(int32, value).free(),
+    "alloc_int32": lambda heap, ref, value: heap.alloc_int32(value).free(),
+    "alloc_float32": lambda heap, ref, value: heap.alloc_float32(value).free(),
+    "alloc_array": lambda heap, ref, value: heap.alloc_array(int32, [1, value]).free(),
+    "a length": lambda heap, ref, value: heap.alloc_array(int32, value).free(),
+    "a structure": lambda heap, ref, value: heap.alloc(Vec, x=value, y=2).free(),
+    "a capacity": lambda heap, ref, value: heap.alloc(utf8, value).free(),
+    "value": lambda heap, ref, value: setattr(ref, "value", value),
+    "write": lambda heap, ref, value: heap.write(int32, ref, value),
+    "fill": lambda heap, ref, value: heap.fill(ref, value),
+    "read_many": lambda heap, ref, value: heap.read_many(int32, in_order(ref, value)),
+}
+
+
+@pytest.mark.parametrize("verb", VALUES)
+def test_a_value_that_closes_the_heap(open_heap: OpenHeap, verb: str) -> None:
+    heap = open_heap()
+    ref, use = heap.alloc(int32), VALUES[verb]
+    for _ in range(3):  # after which the short cuts know what it takes
+        use(heap, ref, 100)
+    around = sys.exc_info()[1]
+    with pytest.raises(UseAfterFreeError) as caught:
+        use(heap, ref, Closing(heap))
+    assert is_alone(caught.value, around)
+    assert heap.is_closed
 
 
 def test_the_owner_of_a_buffer_can_close_it() -> None:
