@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar, cast, overload
 
 from emheap._util.messages import count_of
+from emheap._util.sequences import index_in
 from emheap.errors import NotSupportedError
 from emheap.memories.base import Loan, Memory
 from emheap.memories.window import empty_elements
@@ -207,6 +208,10 @@ class HeapView(Sequence[T]):
         """The elements as Python numbers."""
         return cast("list[T]", self._copy_elements().tolist())
 
+    def index(self, value: Any, start: int = 0, stop: int | None = None) -> int:
+        """The index of the first element equal to `value`; raises ValueError if no element is."""
+        return index_in(len(self), self.tolist, value, start, stop, self.__repr__)
+
     def _copy_elements(self) -> memoryview:
         """A copy of the elements. Raises ValueError if the view was released."""
         _pinned = self._check_alive()
@@ -230,8 +235,9 @@ class HeapView(Sequence[T]):
         values = source._copy_elements() if isinstance(source, HeapView) else memoryview(source)
         if values.format.lstrip("@") != self._scalar.format or values.shape != self.shape:
             raise ValueError(
-                f"a slice of {len(self)} elements of format {self._scalar.format!r} takes a buffer "
-                f"like it, not {len(values)} elements of format {values.format!r}"
+                f"a slice of {count_of(len(self), 'element')} of format {self._scalar.format!r} "
+                f"takes a buffer like it, not {count_of(len(values), 'element')} of format "
+                f"{values.format!r}"
             )
         _pinned = self._check_alive()
         low, count, step = self._span()

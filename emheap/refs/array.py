@@ -12,6 +12,7 @@ from weakref import ref as WeakReference  # noqa: N812 (a class with a name like
 from emheap._util.checks import check_count, check_integer
 from emheap._util.messages import count_of, format_address
 from emheap._util.released import is_released
+from emheap._util.sequences import index_in
 from emheap._util.sites import caller_site
 from emheap.blocks.block import Block, describe_block
 from emheap.blocks.views import MOST_LATEST
@@ -219,7 +220,8 @@ class ArrayRef(HeapRef[T], Sequence[T]):
             taken = len(range(len(elements))[index])
             if taken != given:
                 raise ShapeError(
-                    f"a slice of {taken} elements takes as many, not {given}: an array on a heap "
+                    f"a slice of {count_of(taken, 'element')} takes as many, not {given}: an "
+                    "array on a heap "
                     "cannot change its length; assign as many, or resize() it first"
                 )
             elements[index] = numbers
@@ -241,12 +243,7 @@ class ArrayRef(HeapRef[T], Sequence[T]):
 
     def index(self, value: Any, start: int = 0, stop: int | None = None) -> int:
         """The index of the first element equal to `value`; raises ValueError if no element is."""
-        first, last, _ = slice(start, stop).indices(len(self))
-        elements = self[:]
-        try:
-            return elements.index(value, first, last)
-        except ValueError:
-            raise ValueError(f"{value!r:.60} is not in {self._describe()}") from None
+        return index_in(len(self), self.tolist, value, start, stop, self._describe)
 
     def tolist(self) -> list[T]:
         """All elements as Python numbers."""

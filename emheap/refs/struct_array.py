@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 from emheap._util.checks import check_count, check_index
 from emheap._util.messages import count_of, format_address
 from emheap._util.released import is_released
+from emheap._util.sequences import index_in
 from emheap._util.sites import caller_site
 from emheap.blocks.block import Block, describe_block
 from emheap.errors import NotSupportedError, OutOfBoundsError, ShapeError
@@ -191,6 +192,10 @@ class StructArrayRef(StructuredRef[S], Sequence[S]):
             self._check_alive()
             raise
         return list(form.iter_unpack(data))
+
+    def index(self, value: Any, start: int = 0, stop: int | None = None) -> int:
+        """The index of the first element equal to `value`; raises ValueError if no element is."""
+        return index_in(len(self), lambda: self[:], value, start, stop, self._describe)
 
     def __eq__(self, other: object) -> bool:
         """Whether `other` is a sequence of equal structures."""

@@ -63,6 +63,9 @@ def test_it_is_a_sequence(scratch: Arena) -> None:
     assert (points.index(points[1]), points.count(points[2])) == (1, 2)
     assert (points.index(Vec(x=0, y=1)), points.index(Vec(x=0, y=1), 1)) == (0, 2)
     assert Vec(x=2, y=1) not in points
+    words = r"is not in the Vec array of 24 bytes at 0x.*allocated at "
+    with pytest.raises(ValueError, match=words):
+        points.index(Vec(x=0, y=1), 1, 2)
     for wrong in ([], [(5, 6)], [(5, 6)] * 4):
         with pytest.raises(emheap.ShapeError, match="an array of 3 elements takes as many, not"):
             points[:] = wrong
@@ -78,7 +81,9 @@ def test_arrays_of_values(heap: HeapManager) -> None:
             assert copy == a
     with pytest.raises(emheap.ValueOutOfRangeError, match=r"element 1: Pixel\.g: 256 does not fit"):
         heap.alloc_array(Pixel, [(1, 2, 3, 4), (1, 256, 3, 4)])
-    with pytest.raises(ValueError, match="7 bytes are no whole number of Pixel, of 4 bytes"):
+    with pytest.raises(
+        ValueError, match="a buffer of 7 bytes is no whole number of Pixel, of 4 bytes"
+    ):
         heap.alloc_array(Pixel, bytes(7))
     with pytest.raises(TypeError, match="element 0: Pixel takes another Pixel, a tuple"):
         heap.alloc_array(Pixel, [5])  # type: ignore[arg-type]
