@@ -168,7 +168,7 @@ def _from_values(
         numbers = _at_once(scalar, values, only_numbers)
         if numbers is not None:
             return numbers
-    except (TypeError, ValueError, OverflowError, IndexError, struct.error):
+    except (TypeError, ValueError, ArithmeticError, IndexError, struct.error):
         pass  # these messages name neither the element nor the type: find it below
     encoded = [_encode_at(scalar, encode, index, value) for index, value in enumerate(values)]
     wide = as_wide(scalar)
@@ -181,13 +181,15 @@ def _at_once(scalar: type[Scalar[Any]], values: Any, only_numbers: bool) -> Any:
     """The numbers where one call converts and checks all of them; None where none does."""
     code = scalar.format
     if issubclass(scalar, FloatingPoint):
-        # What these calls take for a float may have lost a part of itself on the way. Only
-        # numbers of Python's own add up to one of these.
-        # numpy's times warn of being added to the 0 that `sum` begins with otherwise.
+        # What these calls take for a float may have lost a part of itself on the way.
         given = tuple(values)  # which `pack` below need not copy, nor this where it is one
-        rest = iter(given)
-        if not only_numbers and not isinstance(sum(rest, next(rest, 0)), (float, int)):
-            return None
+        if not only_numbers:
+            # Only numbers of Python's own add up to one of these. (Of none at all the error for
+            # the first one leads to the other way.)
+            usual = type(given[0]) is float is type(given[-1])
+            total = sum(given, 0.0) if usual else _sum_of(given)
+            if type(total) is not float and not isinstance(total, (float, int)):
+                return None
         if code == "d":
             return array.array(code, given)
         # array would store an infinity for a finite float that is too large, and so would struct
@@ -202,6 +204,19 @@ def _at_once(scalar: type[Scalar[Any]], values: Any, only_numbers: bool) -> Any:
         numbers = array.array(code, values)
         return numbers if max(numbers, default=0) <= MAX_POINTER53 else None
     return None
+
+
+def _sum_of(given: tuple[Any, ...]) -> Any:
+    """The sum of what may be numbers, or None where it would tell nothing, or take long."""
+    first, last = given[0], given[-1]
+    if not (isinstance(first, (float, int)) and isinstance(last, (float, int))):
+        return None  # of lists a sum would make longer and longer ones
+    if not (hasattr(first, "dtype") or hasattr(last, "dtype")):
+        return sum(given)
+    from numpy import errstate  # numpy has made these, and warns of sums that are too large
+
+    with errstate(all="ignore"):
+        return sum(given)
 
 
 def _bytes_at_once(scalar: type[Scalar[Any]], values: Any, only_numbers: bool) -> bytes | None:

@@ -162,7 +162,8 @@ def as_real(value: Any) -> float | None:
     if not (isinstance(value, (float, int)) or _is_real(value)):
         return None
     try:
-        number = float(value)
+        # A class of the user's may convert itself to anything; in an array it is what it holds.
+        number = float.__float__(value) if isinstance(value, float) else float(value)
     except TypeError:
         return None
     # A Decimal of 1e400 becomes infinite; its own infinity is one.

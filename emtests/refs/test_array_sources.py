@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import array
 import ctypes
+import math
 import tracemalloc
+import warnings
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from importlib.util import find_spec
 from typing import Any
 
@@ -316,3 +319,53 @@ def test_bools_are_integers(heap: HeapManager) -> None:
     check_source(heap, int32, [True, False], [1, 0])
     check_source(heap, uint8, memoryview(b"\1\0").cast("?"), [1, 0])
     assert emheap.uint8 is uint8
+
+
+@pytest.mark.needs("numpy")
+def test_numbers_of_numpy_whose_sum_is_no_number_are_stored_without_a_warning(
+    heap: HeapManager,
+) -> None:
+    import numpy
+
+    large, infinite = numpy.float64(1e308), numpy.float64("inf")
+    small = numpy.int8(100)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for source in ([large, large], [infinite, -infinite], [0.5, infinite, -infinite]):
+            check_source(heap, float64, source, list(map(float, source)))
+        for scalar in (float32, float64):
+            check_source(heap, scalar, [infinite, -infinite, 1], [math.inf, -math.inf, 1])
+            check_source(heap, scalar, [small, small, small], [100, 100, 100])
+        with pytest.raises(OverflowError, match="element 0: 1e\\+308 does not fit float32"):
+            heap.alloc_array(float32, [large, large])
+
+
+def test_rows_are_refused_without_being_joined(heap: HeapManager) -> None:
+    class Row(list[float]):
+        def __add__(self, other: Any) -> Any:
+            pytest.fail("rows of numbers are added up")
+
+    wild: Any = heap
+    for rows in ([Row([1, 2]), Row([3, 4])], (Row([1]), Row([2]), 3.0)):
+        with pytest.raises(TypeError, match="element 0: float32 takes a float, not Row"):
+            wild.alloc_array(float32, rows)
+
+
+def test_numbers_whose_sum_raises_are_named_one_by_one(heap: HeapManager) -> None:
+    wild: Any = heap
+    with pytest.raises(ValueError, match="signaling NaN"):
+        wild.alloc_array(float64, [Decimal("sNaN"), Decimal(1)])
+    with pytest.raises(ValueError, match="signaling NaN"):
+        wild.alloc_array(float64, [1.0, Decimal("sNaN"), 1.0])
+
+
+def test_a_float_of_the_users_is_what_it_holds(heap: HeapManager, scratch: Arena) -> None:
+    class Odd(float):
+        def __float__(self) -> float:
+            return 99.0
+
+    for scalar in (float32, float64):
+        check_source(heap, scalar, [Odd(1.5), 2.5], [1.5, 2.5])
+        ref, number = scratch.alloc_array(scalar, 1), scratch.alloc(scalar, Odd(1.5))
+        ref[0] = Odd(1.5)
+        assert (ref[0], number.value) == (1.5, 1.5)
