@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from emheap._util.locks import Locked
-from emheap._util.messages import format_address
+from emheap._util.messages import count_of, format_address
 from emheap._util.sites import Site, caller_stack, describe_site
 from emheap.allocators.base import Allocator
 from emheap.allocators.wrapping import WrappingAllocator
@@ -37,7 +37,7 @@ class _Record:
 
     def describe(self) -> str:
         named = (
-            f"the block of {self.size} bytes at {format_address(self.address)}, "
+            f"the block of {count_of(self.size, 'byte')} at {format_address(self.address)}, "
             f"allocated at {describe_site(self.allocated)}"
         )
         return f"{named}, freed at {describe_site(self.freed)}" if self.freed else named

@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from emheap._util.messages import format_address
+from emheap._util.messages import count_of, format_address
 from emheap.allocators.base import Allocator
 from emheap.allocators.outstanding import OutstandingBlocks
 
@@ -108,8 +108,8 @@ def checked_address(result: Any, size: int, pointer_size: int = 8) -> int:
         later = hasattr(type(result), "__await__")
         advice = "; pass one that does its work at once, and not asynchronously" if later else ""
         raise TypeError(
-            f"the allocate function must return an address, an int, or 0; for {size} bytes "
-            f"it returned {type(result).__name__} {result!r:.60}{advice}"
+            f"the allocate function must return an address, an int, or 0; for "
+            f"{count_of(size, 'byte')} it returned {type(result).__name__} {result!r:.60}{advice}"
         ) from None
     if address < 0 and pointer_size == 4 and address >= -(1 << 31):
         address += 1 << 32

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from emheap._util.messages import count_of
 from emheap.allocators.base import Allocator
 from emheap.errors import NotSupportedError
 
@@ -12,7 +13,7 @@ class WrapOnlyAllocator(Allocator):
     """Refuses to allocate and to free: for heaps that read, write and wrap what is there."""
 
     def allocate(self, size: int) -> int:
-        raise self._refusal(f"allocate {size} bytes")
+        raise self._refusal(f"allocate {count_of(size, 'byte')}")
 
     def free(self, address: int) -> None:
         raise self._refusal("free a block")

@@ -11,6 +11,7 @@ import pyodide_js
 from pyodide.ffi import JsException, JsProxy, to_js
 
 from emheap._util.emscripten import add_to_list
+from emheap._util.messages import count_of
 from emheap.allocators.base import Allocator
 from emheap.allocators.functions import FunctionsAllocator
 from emheap.allocators.pages import PageAllocator
@@ -378,7 +379,8 @@ def _noticing_exhaustion(malloc: Callable[..., Any]) -> Callable[..., Any]:
             if not _NO_ROOM.search(error.reason):
                 raise
             raise OutOfMemoryError(
-                f"the module aborted for want of {size} bytes, and is unusable now; link it with "
+                f"the module aborted for want of {count_of(size, 'byte')}, and is unusable now; "
+                "link it with "
                 "emcc -sALLOW_MEMORY_GROWTH, or -sABORTING_MALLOC=0 to have it refuse instead"
             ) from error.__cause__
 

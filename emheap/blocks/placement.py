@@ -85,7 +85,7 @@ def _check_nobodys(table: _Table, source: Allocator, base: int, address: int, si
 
 def _still_live(address: int, size: int, live: Block) -> HeapCorruptionError:
     return HeapCorruptionError(
-        f"the allocator returned {format_address(address)} for {size} bytes, but "
+        f"the allocator returned {format_address(address)} for {count_of(size, 'byte')}, but "
         f"{describe_block(live)} is still live there"
     )
 

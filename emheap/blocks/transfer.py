@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from emheap._util.messages import format_address
+from emheap._util.messages import count_of, format_address
 from emheap._util.sites import Site
 from emheap.allocators.adopted import AdoptedAllocator
 from emheap.allocators.base import Allocator
@@ -36,8 +36,8 @@ def detach(block: Block, site: Site) -> int:
     if padding:
         raise NotSupportedError(
             f"{describe_block(block)} cannot be detached: to be aligned to {alignment} bytes it "
-            f"lies {padding} bytes inside the allocator's block, which another program's free "
-            "would not recognise; allocate it without align="
+            f"lies {count_of(padding, 'byte')} inside the allocator's block, which another "
+            "program's free would not recognise; allocate it without align="
         )
     if not table.retire(block, site):
         raise table.use_after_free(block)
@@ -69,7 +69,9 @@ def _move_out(table: BlockTable, block: Block) -> int:
     try:
         moved = native.allocate(size)
         if not moved:  # no room, say
-            raise OutOfMemoryError(f"no room for {size} bytes to detach {describe_block(block)} to")
+            raise OutOfMemoryError(
+                f"no room for {count_of(size, 'byte')} to detach {describe_block(block)} to"
+            )
         native.relinquish(moved)
         table.memory.write_bytes(moved, table.memory.read_bytes(address, size))
         copied = True
@@ -120,8 +122,8 @@ def _owner_of(table: BlockTable, layout: Layout, start: int, around: Block | Non
     source = layout.source
     if around is not None and isinstance(source, AdoptedAllocator) and not source.frees_by_function:
         return (
-            f"it lies {start - around[1]} bytes inside {describe_block(around)}; wrap it, or pass "
-            "the free= of the allocator that it came from"
+            f"it lies {count_of(start - around[1], 'byte')} inside {describe_block(around)}; "
+            "wrap it, or pass the free= of the allocator that it came from"
         )
     guarded = "" if around is not None else table.describe_guarded(start, max(layout.byte_size, 1))
     return f"its bytes are those, or in a red zone, of {guarded}" if guarded else ""

@@ -12,6 +12,7 @@ from typing import Any
 from pyodide.ffi import JsException, JsProxy
 
 from emheap._util.emscripten import add_to_list
+from emheap._util.messages import count_of
 from emheap.allocators.base import Allocator
 from emheap.calls.function_table import WASM_FROM_C, FunctionTable, no_table
 from emheap.calls.linker import (
@@ -118,7 +119,7 @@ class JavaScriptLinker(Linker):
         halves = legalised(declared)
         found = halves if fits_type(halves, symbol) else type_of_function(symbol)
         text = contradiction(declared, found)
-        return text if found else f"{text}: a function of {symbol.length} parameters"
+        return text if found else f"{text}: a function of {count_of(symbol.length, 'parameter')}"
 
     def _check_count(self, symbol: Any, declared: Any) -> str:
         params, _ = declared
@@ -127,7 +128,10 @@ class JavaScriptLinker(Linker):
             return ""
         if given == count + params.count("i64"):
             return contradiction(declared, legalised(declared))
-        return f"it is declared with {count} parameters, and the module's function has {given}"
+        return (
+            f"it is declared with {count_of(count, 'parameter')}, and the module's function has "
+            f"{given}"
+        )
 
     def raw(self, symbol: Any, wire: Wire) -> Callable[..., Any]:
         if wire.result and wire.result in "fd":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from emheap._util.messages import count_of
 from emheap.allocators.base import Allocator
 from emheap.errors import OutOfMemoryError
 from emheap.memories.base import Memory
@@ -84,7 +85,9 @@ class Temporaries:
             self._allocator.free(kept.address)
         address = self._allocator.allocate(size)
         if not address:
-            raise OutOfMemoryError(f"no room for {size} bytes of an argument in {self.memory.name}")
+            raise OutOfMemoryError(
+                f"no room for {count_of(size, 'byte')} of an argument in {self.memory.name}"
+            )
         return Temporary(self, address, size)
 
     def take_back(self, made: Temporary) -> None:

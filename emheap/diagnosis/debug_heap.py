@@ -306,7 +306,7 @@ class GuardedMemory(Memory):
         except UnterminatedStringError:
             start = self.address_of(address)
             around = self._guard.describe_around(start)
-            limit = "" if max_elements is None else f" within {max_elements} elements"
+            limit = "" if max_elements is None else f" within {count_of(max_elements, 'element')}"
             raise UnterminatedStringError(
                 f"no null terminator{limit} from address {format_address(start)} (elements of "
                 f"{width} bytes) to the end of {around}"

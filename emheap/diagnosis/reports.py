@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import NamedTuple
 
-from emheap._util.messages import add_note, format_address
+from emheap._util.messages import add_note, count_of, format_address
 from emheap._util.sites import describe_site
 from emheap.allocators.counting import CountingAllocator
 from emheap.blocks.block import Block
@@ -188,15 +188,15 @@ def refuse_leaks(live: list[LiveBlock], state: str) -> None:
 def leak_report(live: list[LiveBlock], state: str) -> str:
     """Live blocks, grouped by their allocation site, the most bytes first."""
     total = sum(block.byte_size for block in live)
-    head = f"{len(live)} blocks of {total} bytes together are {state}; free them:"
+    head = f"{len(live)} blocks of {count_of(total, 'byte')} together are {state}; free them:"
     if len(live) == 1:
-        head = f"1 block of {total} bytes is {state}; free it:"
+        head = f"1 block of {count_of(total, 'byte')} is {state}; free it:"
     lines = [head]
     for site, usage in _add_up((block.site, block.byte_size) for block in live).items():
         group = [block for block in live if block.site == site]
         kinds = ", ".join(dict.fromkeys(block.kind for block in group))
         lines.append(
-            f"  {usage.blocks} of {usage.byte_size} bytes ({kinds}), the first at "
+            f"  {usage.blocks} of {count_of(usage.byte_size, 'byte')} ({kinds}), the first at "
             f"{format_address(group[0].address)}, allocated at {site}"
         )
     return "\n".join(lines)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from typing import Any
 
+from emheap._util.messages import count_of
 from emheap._util.platform import HAS_GIL
 from emheap._util.sites import Site, caller_site, describe_site
 from emheap.errors import UseAfterFreeError
@@ -55,7 +56,7 @@ class BufferMemory(WindowMemory):
         if abi is not None:
             if abi.pointer_size < self.pointer_size:
                 raise ValueError(
-                    f"a buffer of {len(self.window)} bytes is larger than what the "
+                    f"a buffer of {count_of(len(self.window), 'byte')} is larger than what the "
                     f"{8 * abi.pointer_size}-bit addresses of {abi.name} reach"
                 )
             self.pointer_size = abi.pointer_size

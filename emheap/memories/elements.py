@@ -173,7 +173,7 @@ class WideElements:
 
 def _check_length(given: int, taken: int) -> None:
     if given != taken:
-        raise ValueError(f"a slice of {taken} bytes takes as many, not {given}")
+        raise ValueError(f"a slice of {count_of(taken, 'byte')} takes as many, not {given}")
 
 
 class IndirectElements:

@@ -19,6 +19,7 @@ import js
 from pyodide.ffi import JsException
 
 from emheap._util.checks import check_aligned
+from emheap._util.messages import count_of
 from emheap.errors import OutOfBoundsError
 from emheap.javascript.bridge import copy_in, copy_out, is_alive, tag_of
 from emheap.memories.atomics.base import Atomics
@@ -151,7 +152,7 @@ class JavaScriptMemory(Memory):
         return super().check_extent(number, size, what)
 
     def _explain_emptiness(self, size: int, what: str) -> str:
-        problem = f"{what} of {size} bytes: the buffer of {self.name} "
+        problem = f"{what} of {count_of(size, 'byte')}: the buffer of {self.name} "
         if not self._polls:
             return problem + (
                 "was detached or shrunk, as when a WebAssembly memory grows, and "

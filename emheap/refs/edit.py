@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Generic, Protocol, TypeVar
 
+from emheap._util.messages import count_of
 from emheap.blocks.block import Block
 from emheap.errors import BufferInUseError, ShapeError
 from emheap.memories.base import Memory
@@ -65,7 +66,8 @@ class Edit(Generic[T]):
             address, size = ref._extent(block)
             if size != len(copy):
                 raise ShapeError(
-                    f"{ref!r} has {size} bytes and the copy being edited {len(copy)}: it was "
+                    f"{ref!r} has {count_of(size, 'byte')} and the copy being edited "
+                    f"{len(copy)}: it was "
                     "resized meanwhile, and the changes are lost; edit it after resizing"
                 )
             block[2].table.raw_memory.write_bytes(address, memoryview(copy))

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from emheap._util.messages import count_of
 from emheap.blocks.table import BlockTable
 from emheap.errors import CapacityError, HeapError, ShapeError, ValueOutOfRangeError
 from emheap.refs.base import HeapRef
@@ -256,9 +257,8 @@ class Codec:
             return self.encode_fields(value, notes, partly=False)
         if isinstance(value, (tuple, list)):
             if len(value) != len(self.names):
-                raise TypeError(
-                    f"{self.kind.__name__} has {len(self.names)} fields, not {len(value)}"
-                )
+                number = count_of(len(self.names), "field")
+                raise TypeError(f"{self.kind.__name__} has {number}, not {len(value)}")
             fields = dict(zip(self.names, value, strict=True))
             return self.encode_fields(fields, notes, partly=False)
         raise self._refusal(value)
@@ -519,8 +519,8 @@ def _text_store(where: str, entry: Entry, offset: int) -> Store:
         data = encode(value.value if isinstance(value, StringRef) else value)
         if len(data) > room:
             raise CapacityError(
-                f"{where}: a string of {len(data)} bytes with its terminator does not fit its "
-                f"{room} bytes"
+                f"{where}: a string of {count_of(len(data), 'byte')} with its terminator does "
+                f"not fit its {count_of(room, 'byte')}"
             )
         made[base + offset : base + offset + room] = data.ljust(room, b"\0")
 
@@ -567,7 +567,7 @@ def _flat(value: Any) -> Any:
 
 def _check_number(given: int, count: int | None) -> None:
     if count is not None and given != count:
-        raise ShapeError(f"an array of {count} elements takes as many, not {given}")
+        raise ShapeError(f"an array of {count_of(count, 'element')} takes as many, not {given}")
 
 
 def encode_structs(kind: Any, abi: ABI, values: Any, notes: Notes, count: int | None) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, overload
 
+from emheap._util.messages import count_of
 from emheap.errors import HeapError, ShapeError
 from emheap.refs.base import HeapRef, describe
 from emheap.refs.field_codecs import Codec, Notes, concrete_kind, named
@@ -296,7 +297,8 @@ class Struct(StructuredRef[Any], metaclass=StructType):
         if notes.tail not in (None, self._tail_count):
             last = self._variants.codec.names[-1]
             raise ShapeError(
-                f"{self.kind.__name__}.{last}: a flexible array of {self._tail_count} elements "
+                f"{self.kind.__name__}.{last}: a flexible array of "
+                f"{count_of(self._tail_count, 'element')} "
                 f"takes as many, not {notes.tail}; allocate another structure for those"
             )
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from emheap._util.checks import check_aligned, check_count, check_integer
+from emheap._util.messages import count_of
 from emheap._util.pointers import Pinned
 from emheap._util.sites import Site, caller_site, current_frame, shared_offset
 from emheap.allocators.adopted import AdoptedAllocator
@@ -203,7 +204,8 @@ def _encode_elements(variants: Variants, values: Any, notes: Notes) -> bytes:
     data, size = bytes(values), variants.layout.size
     if len(data) % size:
         raise ValueError(
-            f"{len(data)} bytes are no whole number of {variants.kind.__name__}, of {size} bytes"
+            f"a buffer of {count_of(len(data), 'byte')} is no whole number of "
+            f"{variants.kind.__name__}, of {count_of(size, 'byte')}"
         )
     return data
 
@@ -287,8 +289,8 @@ def wrap_struct_array(
     step = size if stride is None else check_integer(stride, "stride")
     if step < size or step % variants.layout.alignment:
         raise ValueError(
-            f"stride must be at least the {size} bytes of {kind.__name__} and a multiple of its "
-            f"alignment, {variants.layout.alignment}; got {step}"
+            f"stride must be at least the {count_of(size, 'byte')} of {kind.__name__} and a "
+            f"multiple of its alignment, {variants.layout.alignment}; got {step}"
         )
     number = check_count(count, "count", step, table.memory.largest_block)
     extent = (number - 1) * step + size if number else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from emheap._util.messages import format_address
+from emheap._util.messages import count_of, format_address
 from emheap.allocators.base import Allocator
 from emheap.errors import OutOfBoundsError
 from emheap.memories.base import Memory
@@ -73,8 +73,8 @@ def _check_reuse(allocator: Allocator, memory: Memory) -> None:
         for address in addresses[1::2]:
             allocator.free_sized(address, size)
     assert len(used) <= 8 * rounds // 2, (
-        f"{8 * rounds} blocks of {size} bytes, at most 8 of them live, took {len(used)} addresses: "
-        "what is freed does not come back"
+        f"{8 * rounds} blocks of {count_of(size, 'byte')}, at most 8 of them live, took "
+        f"{len(used)} addresses: what is freed does not come back"
     )
 
 
@@ -96,8 +96,8 @@ def _check_random_blocks(
         _check_block(allocator, memory, address, size)
         for other, data in live.items():
             assert address + size <= other or other + len(data) <= address, (
-                f"a block of {size} bytes at {format_address(address)} overlaps the one of "
-                f"{len(data)} bytes at {format_address(other)}, which is live"
+                f"a block of {count_of(size, 'byte')} at {format_address(address)} overlaps the "
+                f"one of {count_of(len(data), 'byte')} at {format_address(other)}, which is live"
             )
         live[address] = choice.randbytes(size)
         memory.write_bytes(address, live[address])
@@ -128,5 +128,6 @@ def _check_block(allocator: Allocator, memory: Memory, address: int, size: int) 
 def _check_content(memory: Memory, address: int, data: bytes) -> None:
     held = memory.read_bytes(address, len(data))
     assert held == data, (
-        f"the block of {len(data)} bytes at {format_address(address)} changed while it was live"
+        f"the block of {count_of(len(data), 'byte')} at {format_address(address)} changed while "
+        "it was live"
     )

@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from emheap._util.messages import format_address
+from emheap._util.messages import count_of, format_address
 from emheap.errors import NullPointerError, OutOfBoundsError, UnterminatedStringError
 from emheap.memories.base import Memory
 from emheap.types import Scalar, Text, as_wide, scalar_types, text_types, uint8, wide_types
@@ -57,8 +57,10 @@ def _check_bytes(memory: Memory, address: int) -> None:
             memory.write_bytes(place, memoryview(data) if offset % 2 else data)
             read = memory.read_bytes(place, size)
             assert type(read) is bytes, f"read_bytes gave {type(read).__name__}, not bytes"
-            assert read == data, _differ(f"{size} bytes written at {format_address(place)}", read)
-            _check_around(memory, address, place, size, f"write_bytes of {size} bytes")
+            assert read == data, _differ(
+                f"{count_of(size, 'byte')} written at {format_address(place)}", read
+            )
+            _check_around(memory, address, place, size, f"write_bytes of {count_of(size, 'byte')}")
 
 
 def _check_fill(memory: Memory, address: int) -> None:
@@ -66,8 +68,10 @@ def _check_fill(memory: Memory, address: int) -> None:
         _guard(memory, address)
         memory.fill(address + 65, size, byte)
         read = memory.read_bytes(address + 65, size)
-        assert read == bytes([byte]) * size, _differ(f"fill of {size} bytes with {byte}", read)
-        _check_around(memory, address, address + 65, size, f"fill of {size} bytes")
+        assert read == bytes([byte]) * size, _differ(
+            f"fill of {count_of(size, 'byte')} with {byte}", read
+        )
+        _check_around(memory, address, address + 65, size, f"fill of {count_of(size, 'byte')}")
 
 
 def _check_scalars(memory: Memory, address: int) -> None:
@@ -200,7 +204,7 @@ def _check_texts(memory: Memory, address: int) -> None:
             sample = ("ab" if text.name == "ascii" else "aé" if text.size == 1 else "aĀ") * length
             place = address + 64
             count = memory.text_writer(text)(place, sample)
-            what = f"{text.name} text of {len(sample)} characters"
+            what = f"{text.name} text of {count_of(len(sample), 'character')}"
             got = memory.text_reader(text)(place)
             assert got == sample, _differ(what, got.encode("utf-8", "surrogatepass"))
             assert count == memory.count_elements(place, text.size), f"{what}: wrong length"

@@ -6,6 +6,7 @@ import enum
 from typing import Any
 
 from emheap._util.checks import check_integer
+from emheap._util.messages import count_of
 from emheap.types.c_scalars import boolean
 from emheap.types.pointers import is_type, name_of
 from emheap.types.scalars import Integer
@@ -48,7 +49,9 @@ def _check_width(entry: Entry, where: str, value: Any) -> int:
     width = check_integer(value, f"{where}: the width")
     most = 1 if entry.kind is boolean else 8 * min(entry.kind.size, 4 if _varies(entry) else 8)
     if not 0 <= width <= most:
-        raise ValueError(f"{where}: {name_of(entry.kind)} has 1 to {most} bits, not {width}")
+        raise ValueError(
+            f"{where}: {name_of(entry.kind)} has 1 to {count_of(most, 'bit')}, not {width}"
+        )
     entry.width = width
     if width == 0 and not entry.unnamed:
         raise ValueError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Generic, TypeVar
 
+from emheap._util.messages import count_of
 from emheap.types.abi import ABI
 
 __all__ = ["Field"]
@@ -58,4 +59,4 @@ class Field(Generic[T]):
 
     def __repr__(self) -> str:
         bits = "" if self.bit_width is None else f", bits {self.bit_offset}:{self.bit_width}"
-        return f"<Field {self} at {self.offset}, {self.size} bytes{bits}>"
+        return f"<Field {self} at {self.offset}, {count_of(self.size, 'byte')}{bits}>"

@@ -23,6 +23,7 @@ from functools import cached_property
 from typing import Any, ClassVar, get_origin
 
 from emheap._util.checks import check_alignment, check_choice, check_integer
+from emheap._util.messages import count_of
 from emheap.errors import ValueOutOfRangeError
 from emheap.types.abi import ABI, native_abi
 from emheap.types.annotations import (
@@ -151,7 +152,7 @@ class StructLayout:
         return self._signature  # type: ignore[no-any-return]
 
     def __str__(self) -> str:
-        head = f"{self.owner.__name__}: {self.size} bytes, alignment {self.alignment}"
+        head = f"{self.owner.__name__}: {count_of(self.size, 'byte')}, alignment {self.alignment}"
         lines = [f"{head}, {self.abi.name}"]
         end = 0
         for name, (start, length) in self.placed.bits.items():

@@ -80,7 +80,7 @@ class Overrunner:
         self._expect(ref, f"was underrun: {written}")
 
     def _expect(self, ref: Any, words: str) -> None:
-        named = rf"{size_of(ref)} bytes at 0x{ref.address:x}, allocated at .*\n?.*{words}"
+        named = rf"{size_of(ref)} bytes? at 0x{ref.address:x}, allocated at .*\n?.*{words}"
         find = self._chance.choice((ref.free, self.heap.verify))
         with pytest.raises(HeapCorruptionError, match=re.compile(named, re.DOTALL)) as caught:
             find()
@@ -94,7 +94,7 @@ class Overrunner:
         length = min(length, size - start)
         self._write(ref.address + start, length, unlike=0xDD)
         named = (
-            rf"{size} bytes at 0x{ref.address:x}, allocated at .*, freed at .*, was written to "
+            rf"{size} bytes? at 0x{ref.address:x}, allocated at .*, freed at .*, was written to "
             rf"after it was freed: {_span(start, start + length - 1)}\n"
         )
         with pytest.raises(HeapCorruptionError, match=re.compile(named, re.DOTALL)) as caught:

@@ -144,8 +144,8 @@ class NoName(BufferMemory):
 MEMORIES = [
     (ShortReads, r"4096 bytes written at 0x"),
     (ByteArrays, "read_bytes gave bytearray, not bytes"),
-    (RoundedWrites, r"write_bytes of 1 bytes at 0x\w+ changed bytes beside it: \[1, 2, 3\]"),
-    (LostWrites, "bytes written at 0x.*, and then there was a5"),
+    (RoundedWrites, r"write_bytes of 1 byte at 0x\w+ changed bytes beside it: \[1, 2, 3\]"),
+    (LostWrites, "bytes? written at 0x.*, and then there was a5"),
     (LongFill, r"fill of 5000 bytes at 0x\w+ changed bytes beside it: \[5000\]"),
     (ZeroFill, "fill of 100 bytes with 7, and then there was 00 00"),
     (AlignedReads, "was read as"),
