@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emheap._util.platform import IN_PYODIDE
+from emheap._util.released import not_released
 from emheap.backends.functions import AllocatorChoice
 from emheap.blocks.options import check_options
 from emheap.calls.module_types import read_module_types, with_growing_tables
@@ -90,7 +91,7 @@ def _read(source: Any) -> bytes:
     if isinstance(source, (str, PathLike)):
         return Path(source).read_bytes()
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return bytes(source)
+        return bytes(not_released(source, "a module"))
     raise TypeError(
         f"a module is the path of a .wasm file, or its bytes, not {type(source).__name__} "
         f"{source!r:.60}"

@@ -14,6 +14,7 @@ from emheap._util.c_memory import memmove
 from emheap._util.checks import check_count, check_integer
 from emheap._util.messages import count_of
 from emheap._util.pointers import pin_of
+from emheap._util.released import not_released
 from emheap.blocks.table import BlockTable
 from emheap.errors import (
     NotAllocatedError,
@@ -86,7 +87,7 @@ class BulkVerbs:
         if isinstance(pattern, int):
             wanted = bytes([_check_byte(pattern)])
         else:
-            wanted = bytes(memoryview(pattern))
+            wanted = bytes(memoryview(not_released(pattern, "a search")))
         with self._hold(place, self._check_size(place, size), "search") as held:
             start, count = held.address, held.size
             for offset, length in _pieces(count):

@@ -7,6 +7,7 @@ from typing import Any
 
 from emheap._util.messages import count_of
 from emheap._util.platform import HAS_GIL
+from emheap._util.released import not_released
 from emheap._util.sites import Site, caller_site, describe_site
 from emheap.errors import UseAfterFreeError
 from emheap.memories.base import Loan
@@ -22,7 +23,7 @@ __all__ = ["BufferMemory", "writable_bytes"]
 def writable_bytes(buffer: Any) -> memoryview:
     """A memoryview of the bytes of a buffer; raises TypeError or ValueError if it cannot be one."""
     try:
-        view = memoryview(buffer)
+        view = memoryview(not_released(buffer, "a heap"))
     except TypeError:
         raise TypeError(
             "a heap needs a writable buffer, such as a bytearray, an mmap or the buf of a "

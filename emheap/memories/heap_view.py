@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar, cast, overload
 
 from emheap._util.messages import count_of
+from emheap._util.released import not_released
 from emheap._util.sequences import index_in
 from emheap.errors import NotSupportedError
 from emheap.memories.base import Loan, Memory
@@ -232,7 +233,11 @@ class HeapView(Sequence[T]):
         return low, high - low + 1, positions.step
 
     def _store(self, source: Any) -> None:
-        values = source._copy_elements() if isinstance(source, HeapView) else memoryview(source)
+        values = (
+            source._copy_elements()
+            if isinstance(source, HeapView)
+            else memoryview(not_released(source, "a view"))
+        )
         if values.format.lstrip("@") != self._scalar.format or values.shape != self.shape:
             raise ValueError(
                 f"a slice of {count_of(len(self), 'element')} of format {self._scalar.format!r} "

@@ -62,7 +62,7 @@ class OwningStringsRef(Owner, StringsRef):
 
 def _encode_each(text: type[Text], texts: Iterable[str], errors: str) -> list[bytes]:
     """The bytes of texts, each with its terminator; an error names the index."""
-    if isinstance(texts, (str, bytes)):
+    if isinstance(texts, (str, bytes, bytearray, memoryview)):
         raise TypeError(f"several strings are an iterable of str, not a {type(texts).__name__}")
     values = list(texts)
     try:

@@ -9,6 +9,7 @@ from typing import Any
 from emheap._util.checks import check_aligned, check_count, check_integer
 from emheap._util.messages import count_of
 from emheap._util.pointers import Pinned
+from emheap._util.released import not_released
 from emheap._util.sites import Site, caller_site, current_frame, shared_offset
 from emheap.allocators.adopted import AdoptedAllocator
 from emheap.allocators.base import Allocator
@@ -201,7 +202,8 @@ def allocate_struct_array(
 def _encode_elements(variants: Variants, values: Any, notes: Notes) -> bytes:
     if not isinstance(values, (bytes, bytearray, memoryview)):
         return encode_structs(variants.kind, variants.abi, values, notes, None)
-    data, size = bytes(values), variants.layout.size
+    data = bytes(not_released(values, f"an array of {variants.kind.__name__}"))
+    size = variants.layout.size
     if len(data) % size:
         raise ValueError(
             f"a buffer of {count_of(len(data), 'byte')} is no whole number of "

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from emheap._util.platform import IN_PYODIDE
+from emheap._util.released import not_released
 from emheap.errors import ShapeError
 from emheap.types.c_scalars import boolean, char
 from emheap.types.scalars import BYTE_ORDER, MAX_POINTER53, FloatingPoint, Scalar, is_masked
@@ -77,7 +78,7 @@ def stored_numbers(scalar: type[Scalar[Any]], source: Any, encode: Encode | None
             "strings are allocated with heap.alloc(utf8, text)"
         )
     _refuse_masked(scalar, source)
-    buffer = _buffer_of(source)
+    buffer = _buffer_of(not_released(source, f"an array of {scalar.name}"))
     if buffer is not None:
         return _from_buffer(scalar, source, buffer, encode)
     if not isinstance(source, Iterable):

@@ -19,6 +19,7 @@ from emheap import (
     Arena,
     ArrayRef,
     HeapManager,
+    Pointer,
     boolean,
     clamped_uint8,
     float32,
@@ -32,7 +33,9 @@ from emheap import (
     uint16,
     uint64,
     uint128,
+    utf8,
 )
+from emtests.structures.kinds import Vec
 from emtests.types.values import ALL_NUMBERS, SCALARS
 
 
@@ -369,3 +372,38 @@ def test_a_float_of_the_users_is_what_it_holds(heap: HeapManager, scratch: Arena
         ref, number = scratch.alloc_array(scalar, 1), scratch.alloc(scalar, Odd(1.5))
         ref[0] = Odd(1.5)
         assert (ref[0], number.value) == (1.5, 1.5)
+
+
+def test_what_a_view_held_that_was_released_is_not_there(heap: HeapManager, scratch: Arena) -> None:
+    wild: Any = heap
+    numbers, pointers = scratch.alloc_array(int32, 2), scratch.alloc_array(Pointer[int32], 2)
+    points = scratch.alloc_array(Vec, 1)
+    view: Any = memoryview(bytearray(8)).cast("i")
+    view.release()
+
+    def assign(ref: Any) -> Callable[[], Any]:
+        return lambda: ref.__setitem__(slice(None), view)
+
+    uses: dict[str, list[Callable[[], Any]]] = {
+        "an array of int32": [
+            lambda: heap.alloc_array(int32, view),
+            assign(numbers),
+            lambda: heap.write_many(int32, [numbers], view),
+        ],
+        "an array of Vec": [lambda: wild.alloc_array(Vec, view), assign(points)],
+        "an array of ": [lambda: heap.alloc_array(Pointer[int32], view), assign(pointers)],
+        "a search": [lambda: heap.find(numbers, view)],
+        "a heap": [lambda: emheap.wrap_buffer(view)],
+        "a view": [assign(numbers.view)],
+        "a module": [lambda: emheap.load_wasm(view)],
+    }
+    for what, calls in uses.items():
+        for call in calls:
+            words = f"^{what}.* cannot have the bytes of a memoryview that was released"
+            if what == "a view" and isinstance(numbers.view, memoryview):
+                words = "released memoryview"  # which is Python's own
+            with pytest.raises(ValueError, match=words):
+                call()
+    with pytest.raises(TypeError, match="several strings are an iterable of str, not a memoryview"):
+        wild.alloc_strings(utf8, view)
+    assert (numbers[:], list(map(int, pointers[:])), points.tolist()) == ([0, 0], [0, 0], [(0, 0)])
