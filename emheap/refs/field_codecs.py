@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from emheap._util.messages import count_of
-from emheap._util.released import not_released
+from emheap._util.sequences import row_of
 from emheap.blocks.table import BlockTable
 from emheap.errors import CapacityError, HeapError, ShapeError, ValueOutOfRangeError
 from emheap.refs.base import HeapRef
@@ -575,7 +575,7 @@ def encode_structs(kind: Any, abi: ABI, values: Any, notes: Notes, count: int | 
     """The bytes of an array of structures, given as an iterable of values."""
     codec, size = codec_of(kind, abi), layout_of(kind, abi).size
     made = []
-    for index, value in enumerate(not_released(values, f"an array of {kind.__name__}")):
+    for index, value in enumerate(row_of(values, f"an array of {kind.__name__}")):
         inner = Notes(notes.table)
         try:
             made.append(codec.encode_value(value, inner))
@@ -591,7 +591,7 @@ def encode_pointers(kind: Any, abi: ABI, values: Any, notes: Notes, count: int |
     """The bytes of an array of pointers, given as an iterable of what they point to."""
     size = abi.pointer_size
     made = []
-    for index, value in enumerate(not_released(values, f"an array of {kind}")):
+    for index, value in enumerate(row_of(values, f"an array of {kind}")):
         where = f"element {index}"
         address, block = address_of(value, kind, notes.table, where, (1 << 8 * size) - 1)
         made.append(address.to_bytes(size, sys.byteorder))

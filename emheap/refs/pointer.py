@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, overload
 
 from emheap._util.checks import check_index
 from emheap._util.messages import format_address
-from emheap._util.released import is_released, not_released
+from emheap._util.released import is_released
 from emheap.blocks.block import Block
 from emheap.errors import NotAllocatedError, NullPointerError, ValueOutOfRangeError
 from emheap.memories.elements import Pin, pin
@@ -445,7 +445,7 @@ class PointerArrayRef(_Pointers, ArrayRef[Any]):
             self._note(self._positive(number), block)
             return
         numbers = with_numbers(index)
-        values = not_released(value, "an array of pointers")
+        values = row_of(value, "an array of pointers")
         stored = [self._address_of(each) for each in values]
         super().__setitem__(numbers, [address for address, _ in stored])
         for position, (_, block) in zip(range(len(self))[numbers], stored, strict=False):

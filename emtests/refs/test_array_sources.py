@@ -404,6 +404,14 @@ def test_what_a_view_held_that_was_released_is_not_there(heap: HeapManager, scra
                 words = "released memoryview"  # which is Python's own
             with pytest.raises(ValueError, match=words):
                 call()
+    flat = memoryview(bytearray(8)).cast("B")
+    for values in (flat.cast("B", (2, 4)), flat.cast("q", ())):
+        words = f"takes values in one row, not a memoryview of {values.ndim} dimensions"
+        for ref in (points, pointers):
+            with pytest.raises(emheap.ShapeError, match=words):
+                ref[:] = values
+        with pytest.raises(emheap.ShapeError, match=words):
+            heap.alloc_array(Pointer[int32], values)
     with pytest.raises(TypeError, match="several strings are an iterable of str, not a memoryview"):
         wild.alloc_strings(utf8, view)
     assert (numbers[:], list(map(int, pointers[:])), points.tolist()) == ([0, 0], [0, 0], [(0, 0)])
