@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, overload
 from emheap._util.checks import check_index
 from emheap._util.messages import format_address
 from emheap._util.released import is_released
+from emheap._util.sequences import row_of
 from emheap.blocks.block import Block
 from emheap.errors import NotAllocatedError, NullPointerError, ValueOutOfRangeError
 from emheap.memories.elements import Pin, pin

@@ -377,7 +377,7 @@ def test_a_float_of_the_users_is_what_it_holds(heap: HeapManager, scratch: Arena
 def test_what_a_view_held_that_was_released_is_not_there(heap: HeapManager, scratch: Arena) -> None:
     wild: Any = heap
     numbers, pointers = scratch.alloc_array(int32, 2), scratch.alloc_array(Pointer[int32], 2)
-    points = scratch.alloc_array(Vec, 1)
+    points: Any = scratch.alloc_array(Vec, 1)
     view: Any = memoryview(bytearray(8)).cast("i")
     view.release()
 
@@ -388,7 +388,7 @@ def test_what_a_view_held_that_was_released_is_not_there(heap: HeapManager, scra
         "an array of int32": [
             lambda: heap.alloc_array(int32, view),
             assign(numbers),
-            lambda: heap.write_many(int32, [numbers], view),
+            lambda: wild.write_many(int32, [numbers], view),
         ],
         "an array of Vec": [lambda: wild.alloc_array(Vec, view), assign(points)],
         "an array of ": [lambda: heap.alloc_array(Pointer[int32], view), assign(pointers)],
