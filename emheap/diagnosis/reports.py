@@ -112,6 +112,8 @@ class Snapshot:
 
     def diff(self, later: Snapshot) -> Change:
         """What was allocated and what was freed from this snapshot to a later one."""
+        if not isinstance(later, Snapshot):
+            raise TypeError(f"diff() takes what heap.snapshot() gave later, not {later!r:.60}")
         allocated = (block for key, block in later._blocks.items() if key not in self._blocks)
         freed = (block for key, block in self._blocks.items() if key not in later._blocks)
         return Change(describe_live(allocated), describe_live(freed))

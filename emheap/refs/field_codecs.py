@@ -589,11 +589,10 @@ def encode_structs(kind: Any, abi: ABI, values: Any, notes: Notes, count: int | 
 
 def encode_pointers(kind: Any, abi: ABI, values: Any, notes: Notes, count: int | None) -> bytes:
     """The bytes of an array of pointers, given as an iterable of what they point to."""
-    size = abi.pointer_size
-    made = []
+    size, made = abi.pointer_size, []
     for index, value in enumerate(row_of(values, f"an array of {kind}")):
-        where = f"element {index}"
-        address, block = address_of(value, kind, notes.table, where, (1 << 8 * size) - 1)
+        most = (1 << 8 * size) - 1
+        address, block = address_of(value, kind, notes.table, f"element {index}", most)
         made.append(address.to_bytes(size, sys.byteorder))
         if block is not None:
             notes.pointees[index * size] = block

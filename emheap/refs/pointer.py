@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar, overload
 
 from emheap._util.checks import check_index
 from emheap._util.messages import format_address
@@ -159,6 +159,13 @@ class Pointer(Generic[K_co]):
     def __setitem__(self, index: int, value: Any) -> None:
         number = operator.index(index)
         self._heap().write_at(self._kind.of, self._position(number), value, self)
+
+    def __iter__(self) -> NoReturn:
+        # Without it Python would ask for one item after the other, as far as memory goes.
+        raise TypeError(
+            "a pointer does not say how many elements it points to: iterate over "
+            "pointer.array(count)"
+        )
 
     def cast(self, kind: type[Pointer[T]], /) -> Pointer[T]:
         """The same address as a pointer to another kind: ``pointer.cast(Pointer[Node])``."""

@@ -196,6 +196,12 @@ class Struct(StructuredRef[Any], metaclass=StructType):
     def field_ref(self, field: Field[T], /) -> ScalarRef[T]:
         """A reference to a field that is a number: for C functions that store there, and for
         atomic access. It ends with the structure."""
+        given: Any = field
+        if not isinstance(given, Field):
+            name = self.kind.__name__
+            raise TypeError(
+                f"field_ref() takes a field as {name} has it, {name}.x say, not {given!r:.60}"
+            )
         layout = self._variants.layout
         found = layout.fields.get(field.name)
         if found is None or field.owner is not self.kind:

@@ -116,6 +116,11 @@ def test_snapshots_tell_what_came_and_went(heap: HeapManager) -> None:
     assert [block.address for block in change.allocated] == [comes.address]
     assert [block.address for block in change.freed] == [goes.address]
     assert after.diff(after) == ([], [])
+    wild: Any = before
+    nothings: tuple[Any, ...] = (None, heap, [])
+    for nothing in nothings:
+        with pytest.raises(TypeError, match=r"^diff\(\) takes what heap.snapshot\(\) gave"):
+            wild.diff(nothing)
     assert len(before) == len(after) == 2
     stays.free()
     comes.free()

@@ -12,6 +12,7 @@ import emheap
 from emheap import (
     Arena,
     HeapManager,
+    Pointer,
     boolean,
     char,
     clamped_uint8,
@@ -179,6 +180,19 @@ def test_integers_are_changed_in_one_step(scratch: Arena) -> None:
             number.store(41)
             assert (value(), number.load()) == (41, 41)
         assert (array[0], array[2], len(array.atomic)) == (1, 2, 3)
+
+
+def test_as_many_are_iterated_over_as_there_are(heap: HeapManager) -> None:
+    array, pointers = heap.alloc_array(int32, [1, 7, 2]), heap.alloc_array(Pointer[int32], 2)
+    assert [number.add(1) for number in array.atomic] == [1, 7, 2]
+    assert [number.load() for number in reversed(array.atomic)] == [3, 8, 2]
+    assert [bool(pointer.load()) for pointer in pointers.atomic] == [False, False]
+    atomics: Any = array.atomic
+    assert 5 not in atomics
+    array.free()
+    pointers.free()
+    with pytest.raises(emheap.UseAfterFreeError):
+        _ = [number.load() for number in atomics]
 
 
 def test_integers_wrap_around(scratch: Arena) -> None:

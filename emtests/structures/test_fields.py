@@ -301,6 +301,10 @@ def test_a_reference_to_one_field(heap: HeapManager) -> None:
             node.field_ref(heap.layout(Node).fields[wrong])
     with pytest.raises(TypeError, match=r"Node has no field Vec\.x"):
         node.field_ref(Vec.x)
+    wild: Any = node
+    for nothing in ("id", None, 0, Node):
+        with pytest.raises(TypeError, match=r"^field_ref\(\) takes a field as Node has it, "):
+            wild.field_ref(nothing)
     node.free()
     for freed in (ref, inner):
         with pytest.raises(emheap.UseAfterFreeError):

@@ -246,6 +246,20 @@ def test_a_pointer_stays_inside_of_the_block_that_it_knows(heap: HeapManager) ->
             assert len(pointer.array(0)) == 0
 
 
+def test_a_pointer_is_not_iterated_over_to_the_end_of_the_memory(heap: HeapManager) -> None:
+    with heap.alloc_array(int32, [1, 2, 3]) as array, heap.alloc(Pointer[int32], array) as place:
+        for pointer in (place.value, heap.read(Pointer[int32], place)):
+            wild: Any = pointer
+            for iterate in (iter, list, lambda pointer: dict.fromkeys(pointer)):
+                with pytest.raises(TypeError, match=r"iterate over pointer\.array\(count\)$"):
+                    iterate(wild)
+            with pytest.raises(TypeError):  # in Python's own words
+                _ = 3 in wild
+            with pytest.raises(TypeError):
+                _, _, _ = wild
+            assert list(pointer.array(3)) == [1, 2, 3]
+
+
 def test_a_pointer_of_another_block_goes_where_it_is_told(heap: HeapManager) -> None:
     with heap.alloc_array(int32, [1, 2, 3]) as array:
         wrapped = heap.wrap(int32, array.address)
