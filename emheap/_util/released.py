@@ -14,6 +14,8 @@ def is_released(view: Sized) -> bool:
         len(view)
     except ValueError:
         return True
+    except TypeError:  # of no dimensions, from Python 3.12 on
+        return False
     return False
 
 

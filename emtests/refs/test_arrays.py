@@ -246,6 +246,12 @@ def test_it_is_a_sequence(scratch: Arena) -> None:
     assert 9 not in ref
 
 
+def test_no_array_equals_a_view_of_no_dimensions(heap: HeapManager, scratch: Arena) -> None:
+    view = memoryview(bytearray(4)).cast("i", ())
+    for ref in (scratch.alloc_array(int32, 1), scratch.alloc_array(int32, 0)):
+        assert ref != view
+
+
 def test_no_array_equals_a_view_that_was_released(heap: HeapManager, scratch: Arena) -> None:
     view = memoryview(bytearray(12)).cast("i")
     array = heap.alloc_array(int32, 3)
