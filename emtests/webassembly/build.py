@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from emtests.compilers import missing
@@ -49,6 +50,8 @@ _BUILDS = {
     "links": ["--target=wasm32", *_FREESTANDING, "-Wl,--import-memory"],
     "printing": [*_REACTOR, "-mmutable-globals", "-Wl,--export=__stack_pointer"],
 }
+_QUIET = "-Wno-unused-command-line-argument"
+"""Options for the linker go to the compiler as well."""
 NAMES = tuple(_BUILDS)
 """The modules, each compiled from the source of its name, and those of guests from guest.c."""
 # Each is one script, which makes its module at once, as `new Function("Module", script)` needs.
@@ -96,13 +99,19 @@ def compile_fixture(name: str, folder: Path) -> Path:
     made = folder / f"{name}.wasm"
     source = FIXTURES / ("guest.c" if name.startswith("guest") else f"{name}.c")
     linked = folder / f"{name}.o"
-    options = ["clang", *_BUILDS[name], "-Wno-unused-command-line-argument"]
-    subprocess.run([*options, "-O2", "-c", str(source), "-o", str(linked)], check=True)
+    compiling = ["clang", *_to_compile(_BUILDS[name]), "-O2", "-c", str(source)]
+    subprocess.run([*compiling, "-o", str(linked)], check=True)
     # Linked without -O2: with it clang runs wasm-opt too, where that is installed.
-    subprocess.run([*options, "-Wl,--strip-all", str(linked), "-o", str(made)], check=True)
+    linking = ["clang", *_BUILDS[name], _QUIET, "-Wl,--strip-all", str(linked)]
+    subprocess.run([*linking, "-o", str(made)], check=True)
     linked.unlink()
     made.chmod(0o644)
     return made
+
+
+def _to_compile(options: Sequence[str]) -> list[str]:
+    """Those of a module's options that clang takes when it does not link."""
+    return [_QUIET, *(one for one in options if not one.startswith("-mexec-model"))]
 
 
 def compile_emscripten(name: str, folder: Path) -> Path:
@@ -130,11 +139,12 @@ def compile_advice(name: str, folder: Path) -> Path:
         commands = [["clang", *options, "-Os", *linking, str(FIXTURES / "throwing.cpp")]]
     else:
         made = folder / f"{name}.wasm"
-        options = [*options_of(name, CLANG_STEPS), "-Wno-unused-command-line-argument"]
+        options = options_of(name, CLANG_STEPS)
         linked = str(folder / f"{name}.o")
+        compiling = ["clang", *_to_compile(options), "-Os", "-fno-exceptions", "-c", source]
         commands = [
-            ["clang", *options, "-Os", "-fno-exceptions", "-c", source, "-o", linked],
-            ["clang", *options, "-Wl,--strip-all", linked],
+            [*compiling, "-o", linked],
+            ["clang", *options, _QUIET, "-Wl,--strip-all", linked],
         ]
     commands[-1] += ["-o", str(made)]
     for command in commands:
