@@ -134,11 +134,24 @@ def test_an_allocator_that_is_exported(opens: Callable[[str], HeapManager]) -> N
         assert numbers[:] == [1, 2, 3]
 
 
-def test_a_table_that_grows() -> None:
+def test_a_function_beside_a_list_of_them() -> None:
+    with pytest.raises(NotSupportedError, match="has no function apply") as error:
+        wrap("emcc_closed").library(Applying)
+    check_advice(error, "emcc_calling")
+    heap = wrap("emcc_calling")
+    assert not heap.library(Applying).is_closed
+    with heap.alloc(int32, 5) as number:
+        assert number.value == 5
+
+
+@pytest.mark.parametrize(
+    ("before", "name"), [("clang_calling", "clang_table"), ("emcc_calling", "emcc_calling_back")]
+)
+def test_a_table_that_grows(before: str, name: str) -> None:
     with pytest.raises(NotSupportedError, match="cannot take a callback") as error:
-        wrap("clang_calling").library(Applying).apply(abs, -5)
-    check_advice(error, "clang_table")
-    library = wrap("clang_table").library(Applying)
+        wrap(before).library(Applying).apply(abs, -5)
+    check_advice(error, name)
+    library = wrap(name).library(Applying)
     for step in range(40):
         assert library.apply(step.__add__, 5) == 5 + step
 

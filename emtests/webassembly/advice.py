@@ -58,6 +58,9 @@ EMCC_STEPS = {
     "emcc_library": Step("emcc_program", {"--no-entry": ""}),
     "emcc_exceptions": Step("emcc_library", {"-sWASM_LEGACY_EXCEPTIONS=0": ""}),
     "emcc_stack": Step("emcc_exceptions", {"-Wl,--export=__stack_pointer": ""}),
+    "emcc_closed": Step("", {"--no-entry": "", "-sEXPORTED_FUNCTIONS": "_malloc,_free"}),
+    "emcc_calling": Step("emcc_closed", {"-Wl,--export=apply": ""}),
+    "emcc_calling_back": Step("emcc_calling", {"-sALLOW_TABLE_GROWTH": ""}),
 }  # fmt: skip
 """Modules of Emscripten's for any engine, without JavaScript."""
 
