@@ -109,6 +109,9 @@ class HeapView(Sequence[T]):
         self._check_alive()
         return len(self._positions)
 
+    def _javascript_number(self) -> int:
+        raise TypeError("a view is no address: pass the reference that it is of, or its address")
+
     # Elements
 
     @overload

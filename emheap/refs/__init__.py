@@ -9,6 +9,6 @@ from emheap.refs.scalar import ScalarRef as ScalarRef
 from emheap.refs.string import StringRef as StringRef
 
 if IN_PYODIDE:
-    from emheap.javascript.conversion import pass_as_address
+    from emheap.javascript.conversion import pass_addresses
 
-    pass_as_address(HeapRef, HeapRef._address_now)
+    pass_addresses()

@@ -41,6 +41,9 @@ class Atomic(Generic[T]):
         self._ref: Any = ref
         self._index = index
 
+    def _javascript_number(self) -> int:
+        raise TypeError("an atomic is no address: pass the reference that it is of")
+
     def load(self) -> T:
         """The number."""
         ref = self._ref
@@ -114,6 +117,9 @@ class AtomicElements(Generic[T]):
     def __init__(self, ref: HeapRef[T], kind: type[Atomic[Any]] = Atomic) -> None:
         self._ref: Any = ref
         self._kind = kind
+
+    def _javascript_number(self) -> int:
+        raise TypeError("an atomic is no address: pass the reference that it is of")
 
     def __getitem__(self, index: int) -> Atomic[T]:
         return self._kind(self._ref, check_integer(index, "index"))

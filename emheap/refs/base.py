@@ -316,6 +316,10 @@ class HeapRef(Generic[T]):
         self._check_alive()
         return self.address
 
+    def _javascript_number(self) -> int:
+        """What this is where JavaScript wants a number."""
+        return self._address_now()
+
     def _address_for(self, memory: Memory) -> int:
         """The same, as a pointer in a memory in which it must mean the same byte."""
         if memory.space is not self._memory.space:

@@ -217,6 +217,8 @@ class Pointer(Generic[K_co]):
         self._check_alive()
         return self.address
 
+    _javascript_number = __index__
+
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Pointer):
             return self.address == other.address

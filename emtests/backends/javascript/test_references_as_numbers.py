@@ -11,7 +11,7 @@ from pyodide.code import run_js
 from pyodide.ffi import JsException
 
 import emheap
-from emheap import float32, int32, utf8
+from emheap import float32, int32, uint8, utf8
 from emtests.structures.kinds import Vec
 from emtests.webassembly.guests import open_guest
 
@@ -35,6 +35,56 @@ def test_a_reference_reaches_a_function_of_webassembly_as_its_address() -> None:
     guest.heap.free_all()
 
 
+def test_a_sum_of_javascripts_is_one_of_addresses() -> None:
+    guest = open_guest("guest32")
+    exports: Any = guest.parts[0].exports
+    bytes_ = guest.heap.alloc_array(uint8, b"abcd")
+    text = guest.heap.alloc(utf8, "text")
+    second = run_js("(load, ref) => load(ref + 1)")
+    assert second(exports.load_byte, bytes_) == ord("b")
+    assert second(exports.load_byte, text) == ord("e")
+    assert run_js("(ref, address) => ref == address")(bytes_, bytes_.address)
+    assert run_js("(ref) => `${ref}`")(text) == "text"
+    text.free()
+    with pytest.raises((emheap.UseAfterFreeError, JsException), match=r"after|freed"):
+        second(exports.load_byte, text)
+    guest.heap.free_all()
+
+
+def test_a_pointer_reaches_a_function_as_its_address() -> None:
+    class Holder(emheap.Struct):
+        bytes_: emheap.Pointer[uint8]
+
+    guest = open_guest("guest32")
+    exports: Any = guest.parts[0].exports
+    data = guest.heap.alloc_array(uint8, b"abcd")
+    holder: Any = guest.heap.alloc(Holder, bytes_=data)
+    many: Any = guest.heap.alloc_array(emheap.Pointer[uint8], [data, None])
+    for pointer in (holder.bytes_, many[0]):
+        assert js.Number(pointer) == data.address
+        assert exports.load_byte(pointer) == ord("a")
+    assert js.Number(many[1]) == 0
+    data.free()
+    with pytest.raises((emheap.UseAfterFreeError, JsException), match=r"after|freed"):
+        exports.load_byte(holder.bytes_)
+    guest.heap.free_all()
+
+
+def test_views_and_atomics_are_no_numbers() -> None:
+    guest = open_guest("guest32")
+    exports: Any = guest.parts[0].exports
+    numbers = guest.heap.alloc_array(int32, [1, 2])
+    for value, what in (
+        (numbers.view, "a view"),
+        (guest.heap.view(int32, numbers.address, 2), "a view"),
+        (numbers.atomic, "an atomic"),
+        (numbers.atomic[0], "an atomic"),
+    ):
+        with pytest.raises((TypeError, JsException), match=f"{what} is no address: pass the ref"):
+            exports.load_byte(value)
+    guest.heap.free_all()
+
+
 def test_a_freed_reference_is_no_number() -> None:
     guest = open_guest("guest32")
     ref = guest.heap.alloc(int32, 5)
@@ -54,6 +104,8 @@ def test_other_objects_are_converted_as_before() -> None:
     assert text(Other()) == "12"
     assert add(Other()) == "121"
     assert js.isNaN(js.Number(object()))
+    exports: Any = open_guest("guest32").parts[0].exports
+    assert exports.text_length(memoryview(bytearray(b"text"))) == exports.text_length(0)
     with emheap.open().alloc(utf8, "a text") as ref:
         assert text(ref) == str(ref)
 
