@@ -12,6 +12,7 @@ from emheap.blocks.block import Block, Layout, describe_block, describe_freed, e
 from emheap.blocks.table import BlockTable
 from emheap.diagnosis.html import Printout
 from emheap.memories.base import Memory
+from emheap.memories.elements import Pin
 from emheap.types import Scalar, Text
 from emheap.types.arrays import decode_elements
 
@@ -25,11 +26,8 @@ class _Reference(Protocol):
 
     @property
     def _memory(self) -> Memory: ...
-    @property
-    def address(self) -> int: ...
-    @property
-    def allocated_byte_size(self) -> int: ...
-    def _check_alive(self) -> None: ...
+    def _pin(self) -> tuple[Block, Pin]: ...
+    def _extent(self, block: Block) -> tuple[int, int]: ...
 
 
 class _Heap(Protocol):
@@ -81,14 +79,15 @@ def dump_extent(table: BlockTable, address: Any, length: Any) -> Printout:
 
 def dump_ref(ref: _Reference, length: int | None) -> Printout:
     """The bytes of a reference."""
-    ref._check_alive()
-    size = ref.allocated_byte_size
-    shown = min(size, _MOST if length is None else check_count(length, "length", 1, size))
-    start = ref.address
-    data = ref._memory.read_bytes(start, shown) if shown else b""
-    owner = ref._block[2].table
-    state = describe_block(ref._block)
-    extent = Extent(start, start + shown, ref._block, state, owner.is_live(ref._block))
+    block, pinned = ref._pin()
+    try:
+        start, size = ref._extent(block)
+        shown = min(size, _MOST if length is None else check_count(length, "length", 1, size))
+        data = ref._memory.read_bytes(start, shown) if shown else b""
+    finally:
+        pinned.release()
+    live = block[2].table.is_live(block)
+    extent = Extent(start, start + shown, block, describe_block(block), live)
     lines = list(_lines(data, start, [extent]))
     if shown < size:
         lines.append(

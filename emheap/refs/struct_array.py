@@ -186,11 +186,15 @@ class StructArrayRef(StructuredRef[S], Sequence[S]):
         form = self._variants.codec.form
         if form is None or self._stride != form.size:
             return [each.to_tuple() for each in self]  # type: ignore[attr-defined]
-        try:
-            data = self._elements.read(self._base, self._count * form.size)
-        except ValueError:
-            self._check_alive()
-            raise
+        while True:
+            cells = self._elements  # before the length, which another thread may change with them
+            try:
+                data = cells.read(self._base, self._count * form.size)
+                break
+            except ValueError:
+                self._check_alive()
+                if self._elements is cells:
+                    raise
         return list(form.iter_unpack(data))
 
     def index(self, value: Any, start: int = 0, stop: int | None = None) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+import emheap
 from emheap import (
     BufferInUseError,
     HeapError,
@@ -161,6 +162,7 @@ SCALAR_CALLS: dict[str, Call] = {
     "value": lambda heap, ref, w: ref.value,
     "read": lambda heap, ref, w: ref.read(),
     "bytes": lambda heap, ref, w: bytes(ref),
+    "hexdump": lambda heap, ref, w: emheap.hexdump(ref, length=w(1)),
     "clear": lambda heap, ref, w: ref.clear(),
     "allocated_bytes_view": lambda heap, ref, w: bytes(ref.allocated_bytes_view),
     "fill": lambda heap, ref, w: heap.fill(ref, w(3), w(1)),
@@ -188,6 +190,7 @@ ARRAY_CALLS: dict[str, Call] = {
     "view": lambda heap, ref, w: ref.view.tolist(),
     "clear": lambda heap, ref, w: ref.clear(),
     "bytes": lambda heap, ref, w: bytes(ref),
+    "hexdump": lambda heap, ref, w: emheap.hexdump(ref, length=w(4)),
     "edit": lambda heap, ref, w: edit(ref),
     "fill": lambda heap, ref, w: heap.fill(ref, w(3), w(4)),
     "find": lambda heap, ref, w: heap.find(ref, b"\x7b", w(4)),

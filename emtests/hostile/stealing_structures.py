@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import emheap
 from emheap import Pointer, int32, uint8, utf8
 from emheap.types.pointers import pointer_to as kind_of_pointers
 from emtests.hostile.stealing import Call
@@ -40,6 +41,8 @@ NODE_CALLS: dict[str, Call] = {
     "heap.write_text": lambda heap, ref, w: heap.write_text(utf8, ref, w("abcd"), w(8)),
     "heap.write_many": lambda heap, ref, w: heap.write_many(int32, [ref, ref], [w(1), w(2)]),
     "repr": lambda heap, ref, w: repr(ref),
+    "hexdump": lambda heap, ref, w: emheap.hexdump(ref, length=w(8)),
+    "hexdump of a part": lambda heap, ref, w: emheap.hexdump(ref.at),
 }
 VEC_CALLS: dict[str, Call] = {
     "[i].field": lambda heap, ref, w: ref[w(2)].x,
@@ -48,6 +51,7 @@ VEC_CALLS: dict[str, Call] = {
     "[::i] =": lambda heap, ref, w: ref.__setitem__(slice(0, None, w(2)), w([(1, 2), (3, 4)])),
     "iter": lambda heap, ref, w: [each.x for each in ref],
     "tolist": lambda heap, ref, w: ref.tolist(),
+    "hexdump": lambda heap, ref, w: emheap.hexdump(ref),
     "column view": lambda heap, ref, w: ref.column("x").tolist(),
     "heap.wrap_array": lambda heap, ref, w: heap.wrap_array(Vec, ref, w(2)).tolist(),
 }

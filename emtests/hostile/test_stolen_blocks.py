@@ -483,3 +483,23 @@ def test_a_numpy_array_is_as_long_as_a_block_that_is_resized_meanwhile(
             break
         moments += 1
     assert moments > 4
+
+
+@by_kind
+def test_structures_are_read_while_their_array_is_resized(
+    kind: HeapKind, open_heap: OpenHeap
+) -> None:
+    need_threads()
+    heap = open_heap()
+    lengths = set()
+    for moment in moments_of(kind):
+        ref = allocate(heap, Vec, [(1, 2)] * 4)
+        thief = Thief(heap, ref, resizes=True)
+        values = call_profiled(moment, thief, ref.tolist)
+        assert set(values) == {(1, 2)}
+        lengths.add(len(values))
+        struck = thief.struck
+        thief.end()
+        if not struck:
+            break
+    assert lengths == {1, 4}
