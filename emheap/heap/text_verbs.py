@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from emheap._util.checks import check_aligned, check_count
@@ -188,7 +189,8 @@ class TextVerbs:
         from emheap.refs.strings import access_at, at_each
 
         own: type[Scalar[T]] = check_type(kind, Scalar, "int32")
-        numbers = decode_elements(own, memoryview(stored_numbers(own, values)).cast("B"))
+        encode = partial(self._memory.encode, own) if own.is_pointer else None
+        numbers = decode_elements(own, memoryview(stored_numbers(own, values, encode)).cast("B"))
         places = list(addresses)
         if len(places) != len(numbers):
             takes = "address takes" if len(places) == 1 else "addresses take"

@@ -90,7 +90,8 @@ def make_writer(memory: _Memory, scalar: type[Scalar[T]]) -> Writer[T]:
         to_bytes = wide.encode_bytes
         return lambda address, value: memory.write_bytes(address, to_bytes(value))
     if scalar.storage is not None:
-        encode, write_stored = scalar.encode, make_writer(memory, scalar.storage)
+        encode = partial(memory.encode, scalar) if scalar.is_pointer else scalar.encode
+        write_stored = make_writer(memory, scalar.storage)
         return lambda address, value: write_stored(address, encode(value))
     make: Any = _word_writer
     if issubclass(scalar, FloatingPoint):

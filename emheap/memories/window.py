@@ -165,6 +165,14 @@ class WindowMemory(Memory):
             def write_any(address: int, value: Any) -> None:
                 write_stored(address, encode(value))
 
+            def write_pointer(address: int, value: Any) -> None:
+                # Of a reference the address in this memory is meant.
+                number = encode(value) if type(value) is int else self.encode(scalar, value)
+                write_stored(address, number)
+
+            if scalar.is_pointer:
+                return write_pointer
+
             # A float is stored in float64 as it is; only other objects must be looked at.
             return self._packing_writer(scalar, write_any) if scalar.format == "d" else write_any
         return write_stored

@@ -158,7 +158,8 @@ def _other(  # noqa: C901 (in one function: a call more costs a tenth)
     options, holders = layout.table.options, layout.table.holders
     collects = options.enable_garbage_collection
     default = 0 if options.clear_allocated_regions else None
-    encode, encodes = scalar.encode, scalar.encodes
+    encodes = scalar.encodes
+    encode = partial(memory.encode, scalar) if scalar.is_pointer else scalar.encode
     # Calling the class is quicker, and only those that own a block can be called.
     new: Any = cls if issubclass(cls, Owner) else partial(object.__new__, cls)
 

@@ -10,6 +10,8 @@ import pytest
 from emheap import (
     Array,
     HeapManager,
+    NotAllocatedError,
+    NotSupportedError,
     OutOfBoundsError,
     Pointer,
     Struct,
@@ -19,6 +21,9 @@ from emheap import (
     int16,
     int32,
     int64,
+    pointer32,
+    pointer53,
+    pointer64,
     uint8,
     uint16,
     uint32,
@@ -26,6 +31,7 @@ from emheap import (
     uint128,
     utf8,
     utf16,
+    wrap_buffer,
 )
 from emtests.structures.kinds import Vec
 
@@ -148,3 +154,41 @@ def test_a_string_ends_with_the_reference_that_it_is_read_through(heap: HeapMana
         ):
             with pytest.raises(UnterminatedStringError, match="no null terminator"):
                 read()
+
+
+POINTERS: tuple[Any, ...] = (pointer32, pointer53, pointer64)
+STORES: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
+    "alloc": lambda heap, kind, ref, value: heap.alloc(kind, value),
+    "alloc_T": lambda heap, kind, ref, value: getattr(heap, f"alloc_{kind.name}")(value),
+    "alloc_array": lambda heap, kind, ref, value: heap.alloc_array(kind, [value]),
+    "value": lambda heap, kind, ref, value: setattr(ref, "value", value),
+    "write": lambda heap, kind, ref, value: heap.write(kind, ref, value),
+    "write_T": lambda heap, kind, ref, value: getattr(heap, f"write_{kind.name}")(ref, value),
+    "write_T_atomic": lambda heap, kind, ref, value: getattr(heap, f"write_{kind.name}_atomic")(
+        ref, value
+    ),
+    "write_many": lambda heap, kind, ref, value: heap.write_many(kind, [ref], [value]),
+}
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_pointer_takes_no_reference_of_another_heap(heap: HeapManager, store: str) -> None:
+    with wrap_buffer(bytearray(64)) as other, heap.alloc(int32) as own:
+        foreign = other.alloc(int32, 5)
+        for kind in POINTERS:
+            if kind.size == 4 and heap.pointer_size == 8:
+                continue  # where an address of ours need not fit
+            with heap.alloc(kind) as ref:
+                refused: Any = None
+                for _ in range(2):  # the first of a kind goes the long way
+                    with pytest.raises((NotAllocatedError, NotSupportedError)) as caught:
+                        STORES[store](heap, kind, ref, foreign)
+                    refused = caught.type
+                    assert store == "write_T_atomic" or refused is NotAllocatedError
+                assert ref.value == 0
+                if refused is NotAllocatedError:
+                    made = STORES[store](heap, kind, ref, own)
+                    stored = ref.value if made is None else heap.read(kind, made)
+                    assert stored == own.address
+                    if made is not None:
+                        made.free()

@@ -6,6 +6,7 @@ import operator
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 from emheap._util.checks import check_aligned
@@ -28,6 +29,7 @@ class Addressable(Protocol):
     """What atomic access asks of a memory. The memories' module imports this one."""
 
     def check_extent(self, address: Any, size: int, what: str = ...) -> int: ...
+    def encode(self, scalar: type[Scalar[Any]], value: Any) -> Any: ...
     def host_address(self, address: int) -> int: ...
     def read_bytes(self, address: int, size: int) -> bytes: ...
     def write_bytes(self, address: int, data: bytes | memoryview) -> None: ...
@@ -84,9 +86,10 @@ class Atomics(ABC):
     def writer(self, scalar: type[Scalar[Any]]) -> Callable[[int, Any], None]:
         """A function that checks a value and writes it atomically."""
         _check_type(scalar)
+        encode = partial(self.memory.encode, scalar) if scalar.is_pointer else scalar.encode
 
         def write_atomic(address: int, value: Any) -> None:
-            number = scalar.encode(value)  # may run the user's code: before the address is checked
+            number = encode(value)  # may run the user's code: before the address is checked
             self.store_number(scalar, address, number)
 
         return write_atomic
