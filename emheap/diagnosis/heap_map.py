@@ -169,7 +169,7 @@ def _group(blocks: list[tuple[int, int, str]]) -> Iterator[Region]:
             yield Region(group)
             group = []
         group.append(block)
-        reach = max(reach, block[1]) if len(group) > 1 else block[1]
+        reach = max(reach, block[1])
     if group:
         yield Region(group)
 

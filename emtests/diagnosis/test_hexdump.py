@@ -230,6 +230,12 @@ def test_blocks_far_apart_lie_in_regions_of_their_own() -> None:
 def test_blocks_that_overlap_are_counted_once() -> None:
     drawn = HeapMap("a heap", [(100, 200, "whole"), (120, 140, "adopted"), (190, 220, "more")])
     assert drawn.regions[0].used == 120
+    # What lies beside a large block is not apart from it, whatever was adopted at its beginning.
+    large = 3 << 20
+    for inside in ([], [(16, 32, "adopted")]):
+        blocks = [(0, large, "whole"), *inside, (large + 100, large + 108, "beside")]
+        [region] = HeapMap("a heap", blocks).regions
+        assert region.largest_gap == 100
 
 
 def test_an_empty_heap_has_an_empty_map(heap: HeapManager) -> None:
