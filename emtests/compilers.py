@@ -48,5 +48,5 @@ def missing(*command: str, header: str = "") -> str:
         )
     if ended.returncode == 0:
         return ""
-    errors = [line for line in ended.stdout.splitlines() if "rror" in line]
+    errors = [line for line in ended.stdout.splitlines() if "rror" in line or "cannot" in line]
     return f"{' '.join(command)} cannot be used here: {errors[0] if errors else ended.stdout}"
