@@ -172,7 +172,7 @@ def test_numbers_of_numpy(calls: Calls) -> None:
             Scalar("m", 5),
             Masked("f", 1.5),
         ):
-            with pytest.raises(TypeError, match="takes a float, not Scalar"):
+            with pytest.raises(TypeError, match=r"takes a float, not (Scalar|Masked)"):
                 same(wrong)
 
 
