@@ -276,3 +276,13 @@ def test_any_overlap_is_found(steps: list[tuple[bool, int, int]]) -> None:
     assert not outstanding._ends
     assert not outstanding._starts
     assert not outstanding._reaching
+
+
+def test_a_block_that_ends_with_the_first_byte_of_64_kib_has_that_byte() -> None:
+    outstanding, boundary = OutstandingBlocks(), 1 << 16
+    outstanding.add(boundary - 8, 9)
+    with pytest.raises(HeapCorruptionError):
+        outstanding.add(boundary, 4)
+    outstanding.add(boundary + 1, 1)
+    with pytest.raises(HeapCorruptionError):
+        outstanding.add(boundary + 1, 1)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterator
 from itertools import product
+from typing import Any
 
 import pytest
 
 import emheap
 from emheap import BufferInUseError, HeapManager, int32, uint8
+from emtests.structures.kinds import Vec
 
 PAGE = 4096
 STARTS = (PAGE - 2, PAGE - 1, PAGE, PAGE + 1)
@@ -104,6 +106,16 @@ def test_few_frees_look_for_views_that_are_over() -> None:
     refs.pop().free()
     assert not heap._table.loans.entries
     heap.free_all()
+
+
+@pytest.mark.parametrize("kind", [int32, Vec])
+def test_wrapped_references_that_are_over_are_forgotten(kind: Any) -> None:
+    heap = emheap.open(debug=False)
+    with heap.alloc_array(int32, 8) as numbers:
+        for wrap in (heap.wrap, lambda kind, address: heap.wrap_array(kind, address, 2)):
+            for _ in range(1000):
+                wrap(kind, numbers.address)
+            assert len(heap._table.loans.entries) < 300
 
 
 def test_wrapped_numbers_end_with_the_heap() -> None:

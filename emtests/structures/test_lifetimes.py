@@ -20,12 +20,15 @@ from emheap import (
     Pointer,
     Struct,
     UseAfterFreeError,
+    bits,
     field,
     float32,
     int32,
     uint8,
+    uint32,
 )
 from emtests.conftest import OpenHeap
+from emtests.refs.steps import record_steps
 from emtests.structures.kinds import Node, Number, Pixel, Vec
 
 
@@ -543,3 +546,26 @@ def test_a_long_list_without_a_table_of_blocks_is_dropped() -> None:
     del node
     gc.collect()
     assert record() is None
+
+
+class Flags(Struct):
+    low: int = bits(uint32, 3)
+    high: int = bits(uint32, 29)
+
+
+def test_no_byte_of_what_was_freed_is_read(
+    heap: HeapManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags: Any = heap.alloc(Flags, (1, 2))
+    several: Any = heap.alloc_array(Flags, [(1, 2), (3, 4)])
+    flags.free()
+    several.free()
+    steps = record_steps(heap.memory, monkeypatch)
+
+    def use_bits() -> None:
+        flags.high = 5
+
+    for use in (use_bits, lambda: flags.low, several.tolist, lambda: bytes(several)):
+        with pytest.raises(UseAfterFreeError):
+            use()
+    assert steps == []

@@ -585,3 +585,12 @@ def test_unions_are_equal_if_their_bytes_are(scratch: Any) -> None:
     assert Same(number=7) != Same(number=263)
     assert scratch.alloc(Same, number=7) == Same(number=7)
     assert scratch.alloc(Same, number=7) != Same(number=263)
+
+
+def test_a_value_that_is_given_no_fields_has_its_defaults() -> None:
+    class Opaque(Struct):
+        level: int32 = field()
+        alpha: int32 = field(default=255)
+
+    made = Opaque()
+    assert (made.level, made.alpha) == (0, 255)
