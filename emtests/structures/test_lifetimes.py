@@ -556,7 +556,7 @@ class Flags(Struct):
 def test_no_byte_of_what_was_freed_is_read(
     heap: HeapManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    flags: Any = heap.alloc(Flags, (1, 2))
+    flags = heap.alloc(Flags, Flags(low=1, high=2))
     several: Any = heap.alloc_array(Flags, [(1, 2), (3, 4)])
     flags.free()
     several.free()
