@@ -144,8 +144,10 @@ def _compile(
     start = time.monotonic()
     thread.start()
     progress(0.0)
-    while thread.is_alive():
+    compiling = True
+    while compiling:
         thread.join(0.1)
+        compiling = thread.is_alive()  # asked first: however short it was, its end is told
         progress(time.monotonic() - start)
     if isinstance(done[0], ValueError):
         raise done[0]

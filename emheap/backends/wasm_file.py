@@ -55,9 +55,9 @@ def load_wasm(
     its linker wrote, so that C can call Python's functions.
 
     Natively a compiled module of 64 KiB or more is kept in wasmtime's cache unless `cache` is
-    false, and `progress` is called every tenth of a second while one is compiled, with the seconds
-    so far. `memory`, `malloc`, `free`, `sized_free`, `aligned`, `wrap_only` and the options are
-    those of `wrap_wasm_instance`.
+    false, and `progress` is called when one begins to be compiled, every tenth of a second, and at
+    its end, with the seconds so far. `memory`, `malloc`, `free`, `sized_free`, `aligned`,
+    `wrap_only` and the options are those of `wrap_wasm_instance`.
 
     Raises NotSupportedError for imports that are missing, each with its type, for a program that
     is no library, and where an export is missing; ValueError for anything but a module; ImportError

@@ -102,6 +102,7 @@ class DecodedElements:
         return self._decode(self.stored[index])
 
     def __iter__(self) -> Iterator[Any]:
+        len(self.stored)  # of a released view, CPython makes an iterator and raises as well
         return map(self._decode, self.stored)
 
     def __setitem__(self, index: Any, value: Any) -> None:

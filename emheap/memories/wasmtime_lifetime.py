@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 from typing import Any
 
@@ -39,9 +40,13 @@ class Hold:
 
 @cache
 def _closing_late(kind: Any) -> Any:
+    # At the end of the interpreter the store's imported functions may be gone, which it would let
+    # go of, and take the process down. Kept here, for this module's names are gone by then, too.
+    is_finalizing = sys.is_finalizing
+
     def close(self: Any) -> None:
         self._emheap_closing = True
-        if not self._emheap_holds:
+        if not self._emheap_holds and not is_finalizing():
             kind.close(self)
 
     close.__doc__ = kind.close.__doc__

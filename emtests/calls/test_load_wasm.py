@@ -273,6 +273,21 @@ def test_progress_and_cache() -> None:
     assert heap.library(Slow).slow0(0) == 0
 
 
+def test_the_end_of_compiling_is_told_however_short_it_was() -> None:
+    if IN_PYODIDE:
+        skip_for_gap("compiling in another thread", "JavaScript's engine compiles as it likes")
+    seen: list[float] = []
+
+    def wait(seconds: float) -> None:
+        seen.append(seconds)
+        time.sleep(0.3)
+
+    load_wasm(SmallModule().binary(), progress=wait, cache=False, wrap_only=True)
+    assert len(seen) == 2
+    assert seen[0] == 0.0
+    assert seen[1] >= 0.3
+
+
 def test_dropped_modules_release_their_memories() -> None:
     """At once where Python collects them: a browser has room for about a hundred."""
     memories = []

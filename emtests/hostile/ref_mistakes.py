@@ -190,6 +190,9 @@ def cast_to_what_does_not_divide(heap: Any) -> None:
         view.cast("i")
 
 
+mistakes("HeapView.index", ValueError=live(lambda array: array.view.index(BIG)))
+
+
 @mistake("HeapView.release", "ValueError")
 def use_a_released_view(heap: Any) -> None:
     with heap.alloc_array(uint8, 3) as array:
@@ -263,6 +266,10 @@ mistakes(
 mistakes(
     "StructArrayRef.column",
     NotSupportedError=live(lambda array: array.column(Flags.on), Flags),
+)
+mistakes(
+    "StructArrayRef.index",
+    ValueError=live(lambda array: array.index((BIG, BIG)), Point),
 )
 mistakes(
     "StructArrayRef.numpy",

@@ -44,6 +44,7 @@ AT_LARGE = {"Elements"}
 
 MEMORYVIEWS = {
     ("ArrayRef.numpy", "NotSupportedError"),
+    ("HeapView.index", "ValueError"),
     ("StructArrayRef.numpy", "NotSupportedError"),
 }
 """What is an error only where views are no memoryviews."""

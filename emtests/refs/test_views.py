@@ -248,7 +248,7 @@ class Track(emheap.Struct):
 
 
 def test_a_view_that_was_released_is_no_source(heap: HeapManager, scratch: Arena) -> None:
-    """Python's own ValueError comes of it wherever it is used: a view does not know its block."""
+    """A ValueError comes of any use, and no HeapError: a view does not know its block."""
     source = heap.alloc_array(int32, [7, 7, 7])
     view = source.view
     source.free()
@@ -281,7 +281,7 @@ def test_a_view_that_was_released_is_no_source(heap: HeapManager, scratch: Arena
     if isinstance(view, memoryview):
         uses += [lambda: heap.find(target, view), lambda: emheap.wrap_buffer(view)]
     for use in uses:
-        with pytest.raises(ValueError, match="operation forbidden on released") as caught:
+        with pytest.raises(ValueError, match="released") as caught:
             pytest.fail(f"gave {use()!r}")
         assert not isinstance(caught.value, emheap.HeapError)
     assert (target[:], track.points[:], number.value) == ([1, 2, 3], [1, 2, 3], 1)

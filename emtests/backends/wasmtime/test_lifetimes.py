@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import warnings
 import weakref
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from emheap.memories.wasmtime_lifetime import is_open
 from emtests.backends.wasmtime.running import run_module
 from emtests.calls.declared import Calls
 from emtests.processes import run_program
-from emtests.webassembly.guests import WasmtimeGuest
+from emtests.webassembly.guests import FIXTURES, WasmtimeGuest
 
 
 def is_closed(store: wasmtime.Store) -> bool:
@@ -270,3 +271,26 @@ _OWNED = """
 
 def test_an_owned_result_is_collected_with_its_store() -> None:
     assert run_program(_OWNED) == "done\n"
+
+
+AT_THE_END = """
+import builtins, sys, threading, wasmtime
+import emheap
+
+thread = threading.Thread(target=int)
+thread.start()
+thread.join()
+imports = {"double_it": lambda value: 2 * value, "wide": lambda low, high: low}
+heap = emheap.load_wasm(sys.argv[1], imports, preopens={"/data": sys.argv[2]})
+if sys.argv[3] == "builtins":
+    builtins.kept = heap
+del heap
+print("done")
+"""
+
+
+@pytest.mark.parametrize("where", ["the program", "builtins"])
+def test_a_module_with_imports_ends_with_the_interpreter(where: str, tmp_path: Path) -> None:
+    """Python may take wasmtime-py apart before it comes to the store."""
+    module = FIXTURES / "printing.wasm"
+    assert run_program(AT_THE_END, str(module), str(tmp_path), where) == "done\n"
