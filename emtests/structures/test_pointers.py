@@ -26,6 +26,7 @@ from emheap import (
     array,
     field,
     int32,
+    pointer64,
     uint64,
     utf8,
 )
@@ -516,3 +517,24 @@ def test_a_pointer_equals_no_reference_of_another_heap() -> None:
         with ours.alloc(emheap.Pointer[Vec], here) as pointer:
             assert pointer.value == here
             assert pointer.value != there
+
+
+class Raw(Struct):
+    number: pointer64 = field()
+    to: Pointer[int32] = field()
+
+
+def test_a_field_of_a_raw_type_takes_the_address_of_any_reference(heap: HeapManager) -> None:
+    elsewhere = emheap.wrap_buffer(bytearray(4096)).alloc(int32, 5)
+    fields: Any = {"number": elsewhere}
+    raw: Any = heap.alloc(Raw, Raw(**fields, to=None))
+    assert raw.number == elsewhere.address
+    with heap.alloc(int32, 7) as own:
+        raw.number = raw.to = own
+        assert raw.number == raw.to.address == own.address
+    raw.number = elsewhere
+    assert raw.number == elsewhere.address
+    with pytest.raises(ValueError, match="a pointer cannot leave its heap"):
+        raw.to = elsewhere
+    raw.free()
+    elsewhere.free()
