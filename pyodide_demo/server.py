@@ -8,9 +8,11 @@ from __future__ import annotations
 import contextlib
 import gzip
 import hashlib
+import io
 import socket
 import sys
 import threading
+import time
 import webbrowser
 from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
@@ -28,6 +30,9 @@ __all__ = ["LOOPBACK", "FileServer", "check_port", "serve"]
 LOOPBACK = "127.0.0.1"
 SECONDS_OF_SILENCE = 20
 """A connection on which nothing comes for that long is closed, and its thread ends."""
+
+_SILENCES_OF_A_REQUEST = 6
+"""So many times as long may a request take to come, however often a byte of it does."""
 
 MOST_BYTES_TAKEN = 2**28
 _LEAST_BYTES_TO_COMPRESS = 1024
@@ -164,6 +169,34 @@ def _takes_gzip(fields: list[str]) -> bool:
     return False
 
 
+class _Requests(io.RawIOBase):
+    """What comes over a connection. Raises TimeoutError after too long a silence, and where one
+    request takes too long, whose sender may send a byte now and then."""
+
+    def __init__(self, connection: socket.socket, seconds_of_silence: float) -> None:
+        self._connection = connection
+        self._silence = seconds_of_silence
+        self._end: float | None = None
+
+    def begin(self) -> None:
+        """Wait for another request: it has its time from its first byte on."""
+        self._end = None
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left = self._silence if self._end is None else self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("a request takes too long")
+        self._connection.settimeout(min(left, self._silence))
+        count = self._connection.recv_into(buffer)
+        self._connection.settimeout(self._silence)  # for what is sent
+        if self._end is None:
+            self._end = time.monotonic() + _SILENCES_OF_A_REQUEST * self._silence
+        return count
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     # Of a request line that cannot be read no version is known; without one, no header is sent.
@@ -171,9 +204,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         super().setup()
-        self.connection.settimeout(self._site.seconds_of_silence)
+        self._requests = _Requests(self.connection, self._site.seconds_of_silence)
+        self.rfile = io.BufferedReader(self._requests)
 
     def handle_one_request(self) -> None:
+        self._requests.begin()
         self.path = ""  # the one before is not this one's, should its line not be readable
         super().handle_one_request()
 

@@ -8,6 +8,7 @@ import io
 import json
 import re
 import socket
+import time
 import zipfile
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -341,6 +342,34 @@ def test_half_a_request_is_given_up() -> None:
             each.settimeout(10)
             assert each.recv(1) == b""
             each.close()
+        assert request(server, "/")[2] == b"page"
+
+
+def is_over(connection: socket.socket) -> bool:
+    """Whether a connection was closed by the server, which is sent a byte more."""
+    try:
+        connection.sendall(b"x")
+        return connection.recv(1) == b""
+    except TimeoutError:
+        return False
+    except ConnectionError:
+        return True
+
+
+@pytest.mark.parametrize(
+    "start", [b"GET / HTTP/1.1\r\n", b"POST / HTTP/1.1\r\nContent-Length: 999\r\n\r\n"]
+)
+def test_a_request_that_comes_byte_by_byte_is_given_up(start: bytes) -> None:
+    def take(address: str, body: bytes) -> HTTPStatus:
+        return HTTPStatus.OK
+
+    site = FileServer({"index.html": b"page"}, take=take, seconds_of_silence=0.2)
+    with site as server, socket.create_connection((LOOPBACK, server.server_port)) as connection:
+        connection.sendall(start)
+        connection.settimeout(0.05)
+        begun = time.monotonic()
+        while not is_over(connection):
+            assert time.monotonic() < begun + 5
         assert request(server, "/")[2] == b"page"
 
 
