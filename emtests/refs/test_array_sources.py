@@ -415,3 +415,22 @@ def test_what_a_view_held_that_was_released_is_not_there(heap: HeapManager, scra
     with pytest.raises(TypeError, match="several strings are an iterable of str, not a memoryview"):
         wild.alloc_strings(utf8, view)
     assert (numbers[:], list(map(int, pointers[:])), points.tolist()) == ([0, 0], [0, 0], [(0, 0)])
+
+
+@pytest.mark.needs("numpy")
+def test_a_masked_array_of_no_dimensions_is_an_index_to_python(heap: HeapManager) -> None:
+    import numpy
+
+    hidden: Any = numpy.ma.array(5, mask=True)
+    assert numpy.ma.is_masked(hidden)
+    number: Any = heap.alloc(int32, 1)
+    with number, heap.alloc(float64, 1.0) as real:
+        number.value = hidden
+        assert number.value == 5
+        for refused in (numpy.ma.masked, numpy.ma.array([5], mask=[True])[0]):
+            assert numpy.ma.is_masked(refused)
+            with pytest.raises(TypeError, match="takes an int, not MaskedConstant"):
+                number.value = refused
+        with pytest.raises(TypeError):
+            real.value = hidden
+        assert (number.value, real.value) == (5, 1.0)
