@@ -3,8 +3,6 @@ of the one before, and those that the error about it names."""
 
 from __future__ import annotations
 
-import base64
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -64,22 +62,6 @@ def test_a_memory_that_is_exported() -> None:
     heap = emheap.wrap_emscripten_module_heap(module, wrap_only=True)
     module.HEAPU8[5000] = 77
     assert heap.read_uint8(5000) == 77
-
-
-@pytest.mark.parametrize("name", ["emcc_hidden", "emcc_allocating"])
-def test_a_memory_that_is_captured(name: str) -> None:
-    path = FIXTURES / f"{name}.js"
-    (encoded,) = re.findall(r'base64Decode\("(\w[^"]+)"\)', path.read_text())
-    capture = emheap.capture_memory(base64.b64decode(encoded))
-    module = run_script(path, capture.options)
-    hidden = name == "emcc_hidden"
-    heap = emheap.wrap_emscripten_module_heap(module, memory=capture, wrap_only=hidden)
-    heap.write_uint8(5000, 77)
-    assert heap.read_uint8(5000) == 77
-    if not hidden:
-        assert module.HEAPU8[5000] == 77
-        with heap.alloc(int32, 5) as number:
-            assert module.HEAPU8[number.address] == 5
 
 
 def test_an_allocator_that_is_exported() -> None:
