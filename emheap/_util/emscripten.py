@@ -8,7 +8,7 @@ __all__ = ["add_to_list"]
 def add_to_list(option: str, *names: str) -> str:
     """The advice to add names to an option of emcc that is a list.
 
-    Whoever wrote such a list already must not write another one: emcc takes the last alone.
+    The option must not be given a second time: emcc uses the last list only.
 
     >>> add_to_list("EXPORTED_FUNCTIONS", "_add")
     'add _add to the list of emcc -sEXPORTED_FUNCTIONS (a second list replaces the first)'

@@ -147,7 +147,7 @@ def _compile(
     compiling = True
     while compiling:
         thread.join(0.1)
-        compiling = thread.is_alive()  # asked first: however short it was, its end is told
+        compiling = thread.is_alive()  # before the call, so that one call comes after the end
         progress(time.monotonic() - start)
     if isinstance(done[0], ValueError):
         raise done[0]

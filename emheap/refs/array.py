@@ -221,8 +221,7 @@ class ArrayRef(HeapRef[T], Sequence[T]):
             if taken != given:
                 raise ShapeError(
                     f"a slice of {count_of(taken, 'element')} takes as many, not {given}: an "
-                    "array on a heap "
-                    "cannot change its length; assign as many, or resize() it first"
+                    "array on a heap cannot change its length; assign as many, or resize() it first"
                 )
             elements[index] = numbers
 

@@ -67,8 +67,8 @@ class Edit(Generic[T]):
             if size != len(copy):
                 raise ShapeError(
                     f"{ref!r} has {count_of(size, 'byte')} and the copy being edited "
-                    f"{len(copy)}: it was "
-                    "resized meanwhile, and the changes are lost; edit it after resizing"
+                    f"{len(copy)}: it was resized meanwhile, and the changes are lost; edit it "
+                    "after resizing"
                 )
             block[2].table.raw_memory.write_bytes(address, memoryview(copy))
         finally:
