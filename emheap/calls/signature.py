@@ -73,7 +73,7 @@ def read_signature(params: Any, result: Any) -> Signature:
 def _kind_of_parameter(annotation: Any, what: str) -> Kind:
     kind = kind_of(annotation, what)
     if kind is VOID:
-        raise TypeError(f"{what} cannot be None: write [] for no parameters")
+        raise TypeError(f"{what} cannot be None: leave it out ([] is for no parameters)")
     return kind
 
 

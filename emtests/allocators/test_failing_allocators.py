@@ -8,8 +8,19 @@ from typing import Any
 import pytest
 
 import emheap
-from emheap import FreeListAllocator, HeapManager, Pointer, int32, uint8, uint64, utf8, utf16
+from emheap import (
+    FreeListAllocator,
+    HeapManager,
+    Pointer,
+    UseAfterFreeError,
+    int32,
+    uint8,
+    uint64,
+    utf8,
+    utf16,
+)
 from emtests.structures.kinds import Vec
+from emtests.threads import need_threads, run_in_threads
 
 SIZE = 1 << 16
 
@@ -224,6 +235,34 @@ def test_an_error_of_the_free_function_leaves_the_block(align: int | None) -> No
         assert len(script.freed) == 3
         script.honest.free(spacer)
         assert script.honest.available_byte_size == SIZE - 16
+
+
+@pytest.mark.parametrize("align", [None, 256])
+def test_a_block_is_freed_while_its_allocator_is_asked(align: int | None) -> None:
+    need_threads()
+    script = Scripted()
+    refused: list[BaseException] = []
+
+    def use() -> None:
+        for each in (lambda: ref[0], lambda: ref.view, lambda: ref.__setitem__(0, 7)):
+            with pytest.raises(UseAfterFreeError) as caught:
+                each()
+            refused.append(caught.value)
+
+    def free(address: int) -> None:
+        run_in_threads([use])
+        script.free(address)
+
+    heap = emheap.create_wasm_heap_manager(lambda: script.buffer, script.allocate, free)
+    ref = heap.alloc_array(uint8, b"abcd", align=align)
+    script.refusals.append(Whimsy("not now"))
+    with pytest.raises(Whimsy, match="not now"):
+        ref.free()
+    assert len(refused) == 3
+    run_in_threads([lambda: ref.__setitem__(1, ref[0])])
+    assert bytes(ref) == b"aacd"
+    ref.free()
+    assert len(refused) == 6
 
 
 def test_an_error_in_an_arena_leaves_nothing_unreachable() -> None:

@@ -6,6 +6,7 @@ import enum
 import re
 import subprocess
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -75,6 +76,30 @@ def test_a_signature(name: str, way: Way, c_heap: HeapManager) -> None:
             assert library.length(block) == 4
         else:
             assert library.same_pointer(block) == block.address
+
+
+def test_a_parameter_that_is_none(way: Way, c_heap: HeapManager) -> None:
+    with advised("parameter 1 cannot be None: leave it out ([] is for no parameters)"):
+        way.bind(declare(None, c.text, "version"), c_heap)
+    callback: Any = c.callback
+    with advised("parameter 1 cannot be None: leave it out"):
+        callback[Callable[[None], None]]
+    function: Any = Function
+    wrong = type(
+        "Wrong", (Library,), {"__annotations__": {"half": function[[c.float, None], c.float]}}
+    )
+    with advised("parameter 2 cannot be None: leave it out"):
+        way.bind(wrong, c_heap)
+
+    class Right(Library):
+        version: Function[[], c.text]
+        apply_void: Function[[c.callback[Callable[[], None]]], None]
+        half: Function[[c.float], c.float]
+
+    library = way.bind(Right, c_heap)
+    called: list[str] = []
+    library.apply_void(lambda: called.append("once"))
+    assert (library.version(), called, library.half(3)) == ("1.0 é", ["once"], 1.5)
 
 
 OUT: Any = c.out

@@ -377,6 +377,9 @@ def test_variable_arguments(calls: Calls, c_heap: HeapManager) -> None:
         assert calls.sum_all("si", string, 1) == 4 + 1
     assert calls.sum_all("iii", c.vararg(c.uint, 7), 5, c.vararg(c.uchar, 255)) == 7 + 5 + 255
     assert calls.sum_all("il", 5, c.vararg(c.longlong, 7)) == 12
+    assert calls.sum_all("iii", 2**31 - 1, -(2**31), 5) == 4
+    for large in (2**31, -(2**31) - 1, 2**32 - 1):
+        assert calls.sum_all("li", large, 5) == large + 5
     with pytest.raises(OverflowError, match=r"a variable argument of sum_ints\(\) takes 0"):
         calls.sum_ints(1, 1 << 64)
     with pytest.raises(TypeError, match=r"a variable argument of sum_ints\(\) takes a bytes-like"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import ctypes
+import ctypes.util
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -58,6 +59,19 @@ def test_a_lazy_function_may_be_missing_until_it_is_called(way: Way, c_heap: Hea
     with pytest.raises(NotSupportedError, match="has no function newer"):
         library.newer()
 
+    class Misspelt(Partly):
+        ad: Function[[c.int, c.int], c.int]
+
+    with pytest.raises(NotSupportedError, match="has no function ad"):
+        way.bind(Misspelt, c_heap)
+
+    class MisspeltBeside(Library, lazy=["newer"]):
+        ad: Function[[c.int, c.int], c.int]
+        newer: Function[[], None]
+
+    with pytest.raises(NotSupportedError, match="has no function ad"):
+        way.bind(MisspeltBeside, c_heap)
+
     class All(Library, lazy=True):
         newer: Function[[], None]
 
@@ -101,6 +115,12 @@ def test_names_that_python_has_already(way: Way, c_heap: HeapManager) -> None:
     ):
         with pytest.raises(NotSupportedError, match=f"has no function {name}( \\(the|;)"):
             call()
+
+    class Prefixed(Library, prefix="lib_", lazy=True):
+        raise_: Function[[c.int], c.int]
+
+    with pytest.raises(NotSupportedError, match=r"has no function lib_raise( \(the|;)"):
+        way.bind(Prefixed, c_heap).raise_(1)
 
     class Reserved(Library):
         is_closed: Function[[], c.int]  # type: ignore[assignment]
@@ -191,7 +211,7 @@ def test_what_c_cannot_have(way: Way, c_heap: HeapManager) -> None:
         (PlainText, r"PlainText\.add: the result is str, .*; write c\.string .* and c\.text"),
         (Type, r"parameter 1 is int32, .*; write c\.int32 for the number, or c\.out"),
         (NoFunction, r"NoFunction\.add is .*: a library declares Function"),
-        (NoneParameter, r"parameter 1 cannot be None: write \[\] for no parameters"),
+        (NoneParameter, r"parameter 1 cannot be None: leave it out"),
         (Optional, r"only c\.text and owned results can be None"),
     ):
         with pytest.raises(TypeError, match=words):
@@ -250,7 +270,11 @@ def test_sources_of_this_process() -> None:
     heap = emheap.open()
     loaded = ctypes.CDLL(shared_library())
     assert heap.library(Calls, loaded).add(1, 2) == 3
-    assert heap.library(Calls, shared_library().encode()).add(1, 2) == 3
+    for path in (shared_library(), shared_library().encode(), Path(shared_library())):
+        assert heap.library(Calls, path).add(1, 2) == 3
+    name = ctypes.util.find_library("c")
+    if name is not None:
+        assert heap.library(Libc, name).abs(-5) == 5
     with pytest.raises(OSError, match="no_such_library"):
         heap.library(Calls, "no_such_library.so")
     with pytest.raises(

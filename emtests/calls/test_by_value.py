@@ -401,6 +401,15 @@ def test_types_that_compilers_pass_differently_are_refused(way: Way, c_heap: Hea
             way.bind(cls, c_heap)
 
 
+def test_what_is_refused_goes_by_its_address(way: Way, c_heap: HeapManager) -> None:
+    ref: Any = c.ref
+    for kind in (Moved, Wide, Half):
+        declared = {"same_pointer": declare[[ref[kind]], c.address]}
+        library: Any = way.bind(type("Same", (Library,), {"__annotations__": declared}), c_heap)
+        with c_heap.alloc(kind) as value:
+            assert library.same_pointer(value) == value.address
+
+
 class SecondBit(Struct):
     _: bool = bits(boolean, 1)
     on: bool = bits(boolean, 1)

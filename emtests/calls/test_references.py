@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import ctypes
 import gc
+import importlib.util
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -175,7 +176,10 @@ def test_an_address_may_be_a_reference_or_a_pointer(way: Way, c_heap: HeapManage
         same(elsewhere)
 
 
-def test_a_reference_that_is_an_address_is_held_for_the_call(way: Way, c_heap: HeapManager) -> None:
+@pytest.mark.parametrize("what", ["reference", "pointer"])
+def test_what_stands_for_an_address_is_held_for_the_call(
+    way: Way, c_heap: HeapManager, what: str
+) -> None:
     class ByAddress(Library):
         sum_bytes: Function[[c.address, c.size_t], c.uint]
 
@@ -186,10 +190,14 @@ def test_a_reference_that_is_an_address_is_held_for_the_call(way: Way, c_heap: H
 
     library: Any = way.bind(ByAddress, c_heap)
     block = c_heap.alloc_array(uint8, [1, 2, 3])
+    with c_heap.alloc(Pointer[uint8], block) as stored:
+        given = block if what == "reference" else stored.value
     with pytest.raises(BufferInUseError, match="is not freed"):
-        library.sum_bytes(block, FreesIt())
-    assert library.sum_bytes(block, 3) == 6
+        library.sum_bytes(given, FreesIt())
+    assert library.sum_bytes(given, 3) == 6
     block.free()
+    with pytest.raises(UseAfterFreeError):
+        library.sum_bytes(given, 3)
 
 
 def test_pointers_of_ctypes_mean_what_they_point_to(way: Way, c_heap: HeapManager) -> None:
@@ -219,6 +227,26 @@ def test_pointers_of_ctypes_mean_what_they_point_to(way: Way, c_heap: HeapManage
     same = way.bind(declare(c.buffer), c_heap).same_pointer
     with pytest.raises(TypeError, match="takes a bytes-like object, a reference, or None, not CF"):
         same(ctypes.CFUNCTYPE(None)())
+
+
+def test_pointers_of_cffi_mean_what_they_point_to(way: Way, c_heap: HeapManager) -> None:
+    if importlib.util.find_spec("cffi") is None:
+        skip_for_gap("cffi", "it is not installed here")
+    import cffi  # type: ignore[import-untyped]
+
+    ffi: Any = cffi.FFI()
+    with c_heap.alloc_array(uint8, 8) as block:
+        numbers = ffi.new("int32_t[2]")
+        pointer = numbers if way.is_wasm else ffi.cast("int32_t *", block.address)
+        for kind in (c.buffer, c.data, c.address):
+            same: Any = way.bind(declare(kind), c_heap).same_pointer
+            if way.is_wasm:
+                with pytest.raises(TypeError, match="a pointer of this process says nothing"):
+                    same(pointer)
+            else:
+                assert same(pointer) == block.address
+                assert same(numbers) == int(ffi.cast("intptr_t", numbers))
+                assert same(ffi.NULL) == 0
 
 
 @pytest.mark.parametrize("kind", [c.address, c.buffer, c.data], ids=["address", "buffer", "data"])

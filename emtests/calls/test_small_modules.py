@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import operator
 from functools import partial
-from typing import Any
+from typing import Any, Concatenate
 
 import pytest
 
@@ -142,6 +142,29 @@ def test_a_stack_that_cannot_be_put_back() -> None:
         with pytest.raises(ForeignTrapError, match=words):
             library.fail()
         assert library.depth() == 1024 - 16 * number
+
+
+# Variable arguments
+
+
+class Storing(Library):
+    store: Function[Concatenate[c.int, ...], None]
+
+
+STORE = ("store", (["i32", "i32"], VOID), b"\x20\1\x28\2\0\x41\7\x3a\0\0")
+"""Stores a 7 where the first of its variable arguments points to."""
+
+
+def test_what_c_writes_to_a_variable_argument_is_there_afterwards() -> None:
+    places = itertools.count(4096, 256)
+    binary = SmallModule(written=[STORE]).binary()
+    library = load_wasm(binary, malloc=lambda size: next(places), free=id).library(Storing)
+    buffer, constant = bytearray(b"abc"), b"abc"
+    library.store(0, buffer)
+    library.store(0, memoryview(buffer)[2:])
+    library.store(0, constant)
+    assert buffer == b"\7b\7"
+    assert constant == b"abc"
 
 
 # Loops

@@ -37,9 +37,10 @@ def open_shared(name: str) -> Opened:
     if IN_PYODIDE:
         skip_for_gap(name, "Pyodide has no shared libraries of the system")
     try:
-        return Opened(emheap.open(), ctypes.CDLL(name))
+        ctypes.CDLL(name)
     except OSError as error:
         skip_for_gap(name, str(error))
+    return Opened(emheap.open(), name)
 
 
 def open_compiled(source: Path, folder: Path) -> Opened:
