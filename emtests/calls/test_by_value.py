@@ -536,12 +536,17 @@ class Either(Union):
     real: float32
 
 
+class FewBits(Struct):
+    low: int = bits(uint32, 5)
+
+
 @pytest.mark.usefixtures("other_machine")
-def test_unions_do_not_go_on_every_machine() -> None:
+def test_unions_and_bits_do_not_go_on_every_machine() -> None:
     if emheap.open().layout(Plain).abi.name.startswith("wasm"):
         skip_for_gap("structures by ctypes", "in Pyodide's own module they go as WebAssembly's")
     for kind, reason in (
         (Either, "ctypes knows neither unions nor bit-fields on this machine"),
+        (FewBits, "ctypes knows neither unions nor bit-fields on this machine"),
         (SomeBits, "ctypes knows neither unions nor bit-fields on this machine"),
         (Padded, "ctypes knows no align= on this machine"),
     ):
