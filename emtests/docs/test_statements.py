@@ -25,6 +25,7 @@ from emheap.types.abi import ABIS
 from emtests.blocks import test_soak, test_threads
 from emtests.blocks.long import LONG
 from emtests.blocks.scenarios import SCENARIOS
+from emtests.calls.programs import test_programs
 from emtests.conftest import skip_for_gap
 from emtests.diagnosis import test_corruption, test_debug_heap
 from emtests.hostile import test_stealing_threads
@@ -357,6 +358,23 @@ def test_the_paths_that_are_named_exist() -> None:
             if path.startswith(".github/") and not (ROOT / ".github").is_dir():
                 continue  # only a checkout has it
             assert (ROOT / path).exists(), f"{name}: {path}"
+
+
+def test_the_programs_run_where_their_page_says() -> None:
+    """Each row is of the tests below the comment that names its program."""
+    tests = inspect.getsource(test_programs)
+    titles = re.findall(r"(?m)^# (.+)$", tests)
+    page = (DOCS / "library_programs.md").read_text(encoding="utf-8")
+    rows = page.partition("| program |")[2].partition("\n\n")[0].splitlines()[2:]
+    for title, row, tested in zip(titles, rows, re.split(r"(?m)^# .+$", tests)[1:], strict=True):
+        name, native, wasm, module = (cell.strip() for cell in row.strip("|").split("|"))
+        assert f"[{title.lower()}]" in name.lower()
+        library = re.match("`(.+)`", native)
+        compiled = "open_compiled" if native.startswith("compiled") else "Opened(emheap.open())"
+        assert (f'open_shared("{library[1]}")' if library else compiled) in tested, name
+        file = re.match(r"`(.+?)`", wasm)
+        assert (f'open_wasm(find_program("{file[1]}"))' if file else "open_wasm(") in tested, name
+        assert ("open_module(" in tested) == bool(module), name
 
 
 def test_what_a_memory_must_do() -> None:

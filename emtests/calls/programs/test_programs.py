@@ -184,7 +184,7 @@ def test_sorting_and_searching(where: str) -> None:
     check_nothing_is_left(heap)
 
 
-# An FFT
+# A Fourier transform
 
 
 @pytest.mark.parametrize("where", WAYS)
