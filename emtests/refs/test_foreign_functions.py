@@ -27,6 +27,7 @@ from emheap import (
 )
 from emheap._util.platform import c_runtime
 from emtests.conftest import skip_for_gap
+from emtests.threads import need_threads, run_in_threads
 
 PYTHON_HAS_BUFFER_METHODS = sys.version_info >= (3, 12)
 pytestmark = pytest.mark.needs("host address")
@@ -83,6 +84,28 @@ def test_a_block_cannot_be_freed_while_a_function_has_it(heap: HeapManager) -> N
         qsort(("qsort", c_runtime()))(array, 3, 4, compare(by_size))
         assert array == [1, 2, 3]
         assert refused
+
+
+def test_another_thread_cannot_free_a_block_while_a_function_has_it(heap: HeapManager) -> None:
+    need_threads()
+    pointer = ctypes.POINTER(ctypes.c_int32)
+    compare = ctypes.CFUNCTYPE(ctypes.c_int, pointer, pointer)
+    refused: list[Any] = []
+
+    def free() -> None:
+        with pytest.raises(BufferInUseError, match="a call on its bytes that is under way") as each:
+            array.free()
+        refused.append(each)
+
+    def by_size(first: Any, second: Any) -> int:
+        run_in_threads([free])
+        return int(first[0] - second[0])
+
+    with heap.alloc_array(int32, [2, 1]) as array:
+        qsort = ctypes.CFUNCTYPE(None, pointer, ctypes.c_size_t, ctypes.c_size_t, compare)
+        qsort(("qsort", c_runtime()))(array, 2, 4, compare(by_size))
+        assert refused
+        assert array == [1, 2]
 
 
 def test_a_borrowed_reference_that_a_function_has_keeps_the_block(heap: HeapManager) -> None:
