@@ -77,7 +77,16 @@ def test_the_heap_is_the_modules(printing: Printing) -> None:
         assert heap.library(Printing).variable(name) is None
 
 
-@pytest.mark.parametrize("read", [Path.read_bytes, str, Path, lambda p: memoryview(p.read_bytes())])
+READ: tuple[Callable[[Path], Any], ...] = (
+    Path.read_bytes,
+    str,
+    Path,
+    lambda path: bytearray(path.read_bytes()),
+    lambda path: memoryview(path.read_bytes()),
+)
+
+
+@pytest.mark.parametrize("read", READ)
 def test_a_path_or_bytes(read: Callable[[Path], Any]) -> None:
     heap = load_wasm(read(FIXTURES / "calls.wasm"))
     assert heap.library(Calls).add(2, 3) == 5
@@ -122,8 +131,13 @@ def test_a_folder_that_was_given(tmp_path: Path, capsys: pytest.CaptureFixture[s
             load(preopens={"/data": tmp_path})
         return
     (tmp_path / "file").write_text("12345")
-    printing = load(preopens={"/data": tmp_path}, environ={"NAME": "x"}).library(Printing)
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "other").write_text("123")
+    preopens = {"/data": tmp_path, "/more": str(tmp_path / "inner")}
+    printing = load(preopens=preopens, environ={"NAME": "x"}).library(Printing)
     assert printing.file_size("/data/file") == 5
+    assert printing.file_size("/more/other") == 3
+    assert printing.file_size("/more/file") < 0
     assert printing.append("/data/file", "678") == 0
     assert (tmp_path / "file").read_text() == "12345678"
     assert printing.file_size("/etc/passwd") < 0
