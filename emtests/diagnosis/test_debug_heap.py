@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from emheap import (
     utf16,
 )
 from emheap.blocks.table import BlockTable
+from emheap.diagnosis.debug_heap import GuardedTable
 from emtests.conftest import OpenHeap, skip_for_gap
 from emtests.heaps import IN_PYODIDE
 from emtests.processes import run_program
@@ -236,25 +238,63 @@ def test_fresh_memory_has_a_pattern_where_it_is_not_cleared(open_heap: OpenHeap)
         assert block[:] == [0xCD] * 5
 
 
-def test_stacks_are_as_deep_as_asked_for(open_heap: OpenHeap) -> None:
-    def outer(heap: HeapManager) -> Any:
-        return inner(heap)
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_stacks_are_as_deep_as_asked_for(open_heap: OpenHeap, depth: int) -> None:
+    def outer(event: Callable[[], Any]) -> Any:
+        return middle(event)
 
-    def inner(heap: HeapManager) -> Any:
-        return heap.alloc(int32, 5)
+    def middle(event: Callable[[], Any]) -> Any:
+        return inner(event)
 
-    for depth in (1, 2, 3):
-        heap = open_heap(debug=True, site_depth=depth)
-        ref = outer(heap)
-        frames = heap.live()[0].site.split("\n    from ")
-        names = [frame.rpartition(" in ")[2] for frame in frames]
-        assert names == ["inner", "outer", "test_stacks_are_as_deep_as_asked_for"][:depth]
-        ref.free()
-        with pytest.raises(emheap.DoubleFreeError) as caught:
-            ref.free()
-        assert str(caught.value).count("test_debug_heap.py") == 3 if depth == 1 else True
-        for event in ("allocated", "freed", "freed again"):
-            assert f", {event} at " in str(caught.value)
+    def inner(event: Callable[[], Any]) -> Any:
+        return event()
+
+    callers = ["inner", "middle", "outer"][:depth]
+    heap = open_heap(debug=True, site_depth=depth)
+    ref = outer(partial(heap.alloc, int32, 5))
+    assert stacks_in(f"allocated at {heap.live()[0].site}") == {"allocated": callers}
+
+    def told(event: Callable[[], Any], *events: str) -> None:
+        with pytest.raises(emheap.HeapError) as caught:
+            outer(event)
+        assert stacks_in(str(caught.value)) == dict.fromkeys(events, callers)
+
+    heap.memory.write_bytes(ref.address + 4, b"!")
+    told(heap.verify, "allocated", "noticed")
+    heap.memory.write_bytes(ref.address + 4, b"!")
+    told(ref.free, "allocated", "noticed")
+    told(partial(heap.read_int64, ref.address), "allocated", "accessed")
+    outer(ref.free)
+    told(ref.free, "allocated", "freed", "freed again")
+    told(ref.read, "allocated", "freed", "used")
+    told(partial(heap.read_int32, ref.address), "allocated", "freed", "accessed")
+    heap.memory.write_bytes(ref.address, b"!")
+    told(heap.verify, "allocated", "freed", "noticed")
+
+
+def stacks_in(text: str) -> dict[str, list[str]]:
+    """For each event that a message tells, the functions that it happened in, innermost first."""
+    place = r"\S+:\d+ in [\w<>]+"
+    events = rf"(\w+(?: again)?) at ({place}(?:\n    from {place})*)"
+    return {event: re.findall(r" in ([\w<>]+)", stack) for event, stack in re.findall(events, text)}
+
+
+def test_numbers_arrays_structures_and_views_look_no_block_up(
+    open_heap: OpenHeap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heap = open_heap(**DEBUG)
+    with heap.arena() as scratch, monkeypatch.context() as patched:
+        number, numbers = scratch.alloc(int32, 5), scratch.alloc_array(int32, [1, 2, 3])
+        wrapped, structure = heap.wrap(int32, number.address), scratch.alloc(Vec, x=1, y=2)
+        patched.setattr(GuardedTable, "block_containing", None)
+        with pytest.raises(TypeError, match="NoneType"):
+            heap.read_int32(number.address)
+        number.value += 1
+        wrapped.value += 1
+        numbers[1:] = [number.value, numbers[0]]
+        assert numbers[:] == list(numbers) == [1, 7, 1]
+        structure.x += numbers.view[1]
+        assert structure.to_tuple() == (8, 2)
 
 
 def test_collected_blocks_leave_no_trace(open_heap: OpenHeap) -> None:
