@@ -8,6 +8,7 @@ import pytest
 
 from emtests.machinery.conftest import Program
 from pyodide_demo.environment import (
+    CHECKOUT,
     EnvironmentProblem,
     find_node,
     npm_install,
@@ -41,6 +42,11 @@ def npm(programs: Program, folder: Path) -> Path:
 
 def silent(_: str) -> None:
     pass
+
+
+def test_it_is_a_folder_of_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EMHEAP_ENVIRONMENT")
+    assert private_folder() == (CHECKOUT / ".environment").resolve()
 
 
 def test_no_node(programs: Program) -> None:

@@ -242,8 +242,19 @@ def test_what_rows_are_asked_for(
     assert (job.focused, job.may_install) == (focused, may_install)
 
 
-def test_nothing_is_installed_unasked(tmp_path: Path, log: Log) -> None:
-    assert not can_install(Job("any", tmp_path, log))
+def test_packages_are_installed_for_root_who_asked_and_nobody_else(
+    programs: Program, tmp_path: Path, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def may(asked: bool = True, user: int = 0) -> bool:
+        monkeypatch.setattr("os.geteuid", lambda: user)
+        return can_install(Job("any", tmp_path, log, may_install=asked))
+
+    monkeypatch.setattr("sys.platform", "linux")
+    assert not may()  # without apt-get
+    programs("apt-get", "")
+    assert may()
+    assert not may(user=1000)
+    assert not may(asked=False)
 
 
 def test_a_given_interpreter_is_a_row() -> None:
