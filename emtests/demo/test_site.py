@@ -59,6 +59,8 @@ def test_it_works_on_a_plain_server_under_any_address(
     assert seen["isolated"] is True
     assert seen["eval"] is False
     assert seen["tests"] == "All of them passed."
+    # Where nothing isolates the page no program is interrupted, and Python can be restarted.
+    assert seen["not isolated"] == [False, False, "42\n"]
 
 
 def test_it_says_what_a_host_should_send(built: Path) -> None:

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from playwright.sync_api import expect
+
+from emtests.demo.browser.console import editor, enter
+from emtests.demo.browser.visit import started
 
 if TYPE_CHECKING:
     from emtests.demo.browser.visit import Visit
 
+AWAITING = "import asyncio\nprint('begun')\nawait asyncio.sleep(1000)"
+ALREADY_ASKED = "sessionStorage.setItem('emheap-isolation', 'true')"
+"""As in a page that was loaded again, and was not isolated by that."""
+
 
 def drive(visit: Visit) -> None:
+    _isolated(visit)
+    visit.seen["not isolated"] = _not_isolated(visit)
+
+
+def _isolated(visit: Visit) -> None:
     page = visit.started("break")
     visit.seen["isolated"] = page.evaluate("crossOriginIsolated")
     page.get_by_role("button", name="Overflow").click()
@@ -36,3 +48,22 @@ def drive(visit: Visit) -> None:
     visit.seen["complaints"] = [
         words for words in visit.seen["complaints"] if "inline script" not in words
     ]
+    page.close()
+
+
+def _not_isolated(visit: Visit) -> list[Any]:
+    """What ends a program that awaits for ever where nothing interrupts it."""
+    page = visit.page()
+    page.add_init_script(ALREADY_ASKED)
+    page.goto(f"{visit.address}#console")
+    started(page)
+    isolated = page.evaluate("crossOriginIsolated")
+    editor(page).fill(AWAITING)
+    editor(page).press("Control+Enter")
+    expect(page.locator("#console-log .answered").last).to_contain_text("begun")
+    interrupt = page.locator("#interrupt").is_visible()
+    page.locator("#console-restart").click()
+    expect(page.locator("#console-run")).to_be_enabled()
+    answer = enter(page, "6 * 7")
+    expect(page.locator("#console-restart")).to_be_hidden()
+    return [isolated, interrupt, answer]

@@ -242,10 +242,11 @@ export function startConsole(python, state, restart) {
   prompt.running = (now) => {
     button("console-run").disabled = now || !ready;
     button("interrupt").hidden = !now || !python.canBeInterrupted;
+    // Where nothing interrupts it, what awaits for ever would have no end: Python is not busy then.
+    button("console-restart").hidden = !now || python.canBeInterrupted;
     if (now) return;
     element("input-form").hidden = true; // an interrupt came in the place of a line
     clearTimeout(interrupted);
-    button("console-restart").hidden = true;
   };
 
   function interrupt() {
