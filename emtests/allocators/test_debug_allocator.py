@@ -101,6 +101,18 @@ def test_writes_after_free_are_found(heap: HeapManager) -> None:
     allocator.verify()
 
 
+def test_a_debug_heap_keeps_a_mebibyte_of_freed_blocks() -> None:
+    heap = emheap.wrap_buffer(bytearray(4 << 20), debug=True)
+
+    def use() -> int:
+        with heap.alloc_array(uint8, 1024 - 2 * 32) as block:
+            return block.address
+
+    addresses = [use() for _ in range(1025)]
+    assert len(set(addresses)) == 1025
+    assert use() == addresses[0]
+
+
 def test_fresh_and_freed_bytes_have_a_pattern(open_heap: OpenHeap) -> None:
     heap = open_heap(clear_allocated_regions=False)
     guarded, _ = guarded_heap(heap)
