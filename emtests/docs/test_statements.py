@@ -177,6 +177,14 @@ def test_the_functions_that_are_named_exist() -> None:
             assert name in known or re.search("[a-z][A-Z]", name), f"{file}: {code}"
 
 
+def test_all_that_opens_a_module_takes_its_allocator() -> None:
+    changes = " ".join((ROOT / "CHANGELOG.md").read_text(encoding="utf-8").split())
+    assert "`malloc=` and `free=` as names or functions wherever a module is opened" in changes
+    taken = {"malloc", "free", "sized_free", "aligned", "wrap_only"}
+    for name in ("wrap_emscripten_module_heap", "wrap_wasm_instance", "load_wasm"):
+        assert taken <= inspect.signature(getattr(emheap, name)).parameters.keys(), name
+
+
 def test_the_numbers_of_the_changes() -> None:
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert len(scalar_types) == 14
