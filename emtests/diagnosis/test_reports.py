@@ -43,12 +43,14 @@ def test_live_blocks_are_listed_oldest_first_within_a_type(heap: HeapManager) ->
 def test_statistics_group_what_is_live(heap: HeapManager) -> None:
     numbers = [heap.alloc(float64) for _ in range(3)]
     arrays = [heap.alloc_array(uint8, size) for size in (0, 1, 9, 16, 17)]
+    sites = {block.kind: block.site for block in heap.live()}
     found = heap.statistics()
     assert found.live == (8, 24 + 43)
     assert found.by_kind == {"uint8 array": (5, 43), "float64": (3, 24)}
     assert list(found.by_kind) == ["uint8 array", "float64"]
     assert found.by_size == {1: (2, 1), 8: (3, 24), 16: (2, 25), 32: (1, 17)}
-    assert [usage[0] for usage in found.by_site.values()] == [5, 3]
+    assert found.by_site == {sites["uint8 array"]: (5, 43), sites["float64"]: (3, 24)}
+    assert list(found.by_site) == [sites["uint8 array"], sites["float64"]]
     assert found.counts is None
     assert len(numbers) + len(arrays) == 8
     heap.free_all()
