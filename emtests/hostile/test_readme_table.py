@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import emheap
+import emheap.errors
 from emheap import HeapManager, int32, uint8, utf8
 from emtests.conftest import skip_for_gap
 from emtests.heaps import IN_PYODIDE
@@ -208,6 +209,29 @@ def test_a_mistake_raises_what_the_table_says(heap: HeapManager, name: str) -> N
         assert told & found, f"{mistake.__name__}: {caught.value!r}"
         assert isinstance(caught.value, (emheap.HeapError, Warning))
         assert str(caught.value)
+
+
+FITTING: dict[str, type[Exception]] = {
+    "BufferInUseError": BufferError,
+    "ForeignTrapError": RuntimeError,
+    "HeapCorruptionError": Exception,
+    "HeapError": Exception,
+    "LeakError": Exception,
+    "NotSupportedError": NotImplementedError,
+    "NullPointerError": IndexError,
+    "OutOfBoundsError": IndexError,
+    "OutOfMemoryError": MemoryError,
+    "ValueOutOfRangeError": OverflowError,
+}
+"""The builtin exceptions that fit the errors; those that are not here are ValueErrors."""
+
+
+@pytest.mark.parametrize("name", emheap.errors.__all__)
+def test_an_error_is_a_builtin_exception_too_where_one_fits(name: str) -> None:
+    error = getattr(emheap, name)
+    builtin = next(each for each in error.__mro__ if each.__module__ == "builtins")
+    assert builtin is FITTING.get(name, ValueError)
+    assert issubclass(error, emheap.HeapError)
 
 
 # The right column. What ctypes does to freed blocks is in emtests/demo/test_breaking.py, and what
