@@ -27,6 +27,7 @@ from emheap import (
 )
 from emheap.blocks.table import BlockTable
 from emheap.diagnosis.debug_heap import GuardedTable
+from emheap.types.pointers import name_of
 from emtests.conftest import OpenHeap, skip_for_gap
 from emtests.heaps import IN_PYODIDE
 from emtests.processes import run_program
@@ -128,6 +129,22 @@ def test_an_address_in_a_freed_block_tells_who_freed_it(open_heap: OpenHeap, acc
         assert re.search(f"{event} at {here}", str(caught.value))
     assert re.search(rf"accessed at {HERE}<lambda>\n    from ", str(caught.value))
     assert str(caught.value).endswith("; allocate another block, or free it later")
+
+
+@pytest.mark.parametrize("target", [uint8, utf8, Vec, Pointer[Vec]], ids=name_of)
+def test_an_address_that_a_pointer_holds_is_checked_too(open_heap: OpenHeap, target: Any) -> None:
+    heap = open_heap(**DEBUG)
+    with heap.alloc_array(uint8, 64, align=16) as block, heap.alloc(Pointer[target]) as place:
+        place.value = block.address + 64
+        pointer = place.value
+        uses: list[Callable[[], Any]] = [lambda: pointer.target]
+        if target is not utf8:
+            value = {uint8: 5, Vec: (1, 2)}.get(target)
+            uses += [lambda: pointer.array(1), lambda: pointer.__setitem__(0, value)]
+        for use in uses:
+            with pytest.raises(OutOfBoundsError, match="0 bytes after the end of the uint8 array"):
+                use()
+        heap.verify()
 
 
 @pytest.mark.needs("atomics")
