@@ -17,6 +17,7 @@ from emheap import (
     BufferInUseError,
     HeapManager,
     Pointer,
+    Scalar,
     float64,
     int32,
     pointer32,
@@ -66,9 +67,14 @@ def test_ctypes_takes_numbers_and_arrays(heap: HeapManager) -> None:
             wrong(("strlen", c_runtime()))(array)
 
 
-def test_a_block_cannot_be_freed_while_a_function_has_it(heap: HeapManager) -> None:
-    pointer = ctypes.POINTER(ctypes.c_int32)
-    compare = ctypes.CFUNCTYPE(ctypes.c_int, pointer, pointer)
+@pytest.mark.parametrize(
+    ("scalar", "declared"),
+    [(int32, ctypes.c_int32), (uint8, ctypes.c_uint8), (uint8, ctypes.c_char)],
+)
+def test_a_block_cannot_be_freed_while_a_function_has_it(
+    heap: HeapManager, scalar: type[Scalar[int]], declared: Any
+) -> None:
+    compare = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
     refused: list[Any] = []
 
     def by_size(first: Any, second: Any) -> int:
@@ -77,11 +83,13 @@ def test_a_block_cannot_be_freed_while_a_function_has_it(heap: HeapManager) -> N
             with pytest.raises(BufferInUseError, match="a call on its bytes that is under way"):
                 end()
             refused.append(end)
-        return int(first[0] - second[0])
+        numbers = (ctypes.c_uint8.from_address(each).value for each in (first, second))
+        return next(numbers) - next(numbers)
 
-    with heap.alloc_array(int32, [3, 1, 2]) as array:
-        qsort = ctypes.CFUNCTYPE(None, pointer, ctypes.c_size_t, ctypes.c_size_t, compare)
-        qsort(("qsort", c_runtime()))(array, 3, 4, compare(by_size))
+    with heap.alloc_array(scalar, [3, 1, 2]) as array:
+        pointer, size = ctypes.POINTER(declared), ctypes.c_size_t
+        qsort = ctypes.CFUNCTYPE(None, pointer, size, size, compare)
+        qsort(("qsort", c_runtime()))(array, 3, scalar.size, compare(by_size))
         assert array == [1, 2, 3]
         assert refused
 
@@ -204,6 +212,9 @@ def test_cffi_takes_the_buffer_of_a_reference(heap: HeapManager) -> None:
         if heap.memory.space is emheap.open().memory.space and not heap.options.debug:
             assert heap.read_int32(own) == 7
             assert heap.wrap_array(int32, ffi.cast("int32_t *", own), 2) == [7, 8]
+            function = ffi.callback("int32_t(int32_t)", abs)
+            with heap.alloc(pointer64, function) as stored:
+                assert stored.value == int(ffi.cast("uintptr_t", function))
         with pytest.raises(TypeError, match="address must be an int"):
             heap.read_int32(ffi.cast("int", 5))
 
@@ -260,6 +271,7 @@ def test_pointers_of_ctypes_are_addresses(heap: HeapManager) -> None:
             ctypes.pointer(number),
             ctypes.byref(number),
             ctypes.cast(host, ctypes.c_char_p),
+            ctypes.cast(host, ctypes.c_wchar_p),
         ):
             assert wild.read_int32(pointer) == 5
             assert wild.wrap(int32, pointer).address == array.address
