@@ -22,6 +22,7 @@ CHECKOUT = Path(emheap.__file__).parents[1]
 EVERYWHERE = {"this process's own heap", "a Python buffer", "the buffer of a callback"}
 NATIVE = {"memory shared by processes"}
 IN_JAVASCRIPT = {"an Emscripten module", "a WebAssembly instance"}
+ADDED = {"a module in wasmtime", "numpy arrays on a heap", "atomic access"}
 
 
 def found() -> dict[str, str]:
@@ -42,6 +43,7 @@ NEEDS = {
 
 
 def test_homes_are_tried() -> None:
+    assert found().keys() == EVERYWHERE | NATIVE | IN_JAVASCRIPT | ADDED
     missing = {name: words for name, words in found().items() if words}
     assert all(missing.get(name, words) == words for name, words in NEEDS.items())
     here = EVERYWHERE | (IN_JAVASCRIPT if IN_PYODIDE else NATIVE)
