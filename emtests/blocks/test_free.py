@@ -22,6 +22,7 @@ from emheap import (
 from emheap.allocators.base import most_spare
 from emtests.contexts import notes_of
 from emtests.heaps import HeapKind
+from emtests.structures.kinds import Vec
 
 NOT_OURS = (
     r"was not allocated by this heap \(.+\), or was freed long ago; free it where it was allocated"
@@ -54,6 +55,35 @@ def test_freeing_by_every_path(heap: HeapManager) -> None:
             assert (ref.is_freed, ref.is_not_freed) == (False, True)
             assert free(ref) is None
             assert (ref.is_freed, ref.is_not_freed) == (True, False)
+            assert heap.total_allocated_byte_size == 0
+
+
+@pytest.mark.needs("zero copy")
+def test_no_path_frees_what_a_part_of_a_view_uses(heap: HeapManager) -> None:
+    for make in (
+        lambda: heap.alloc(int32, 5),
+        lambda: heap.alloc(uint256, 5),
+        lambda: heap.alloc(utf8, "abc"),
+        lambda: heap.alloc_array(int32, 5),
+        lambda: heap.alloc_array(Vec, 2),
+        lambda: heap.alloc_array(uint8, 100, align=64),
+    ):
+        for free in (
+            lambda ref: ref.free(),
+            lambda ref: ref.__exit__(None, None, None),
+            heap.free,
+            lambda ref: heap.free(ref.address),
+            lambda ref: heap.free_all(),
+        ):
+            ref: Any = make()
+            part = ref.allocated_bytes_view[1:]
+            with pytest.raises(emheap.BufferInUseError, match="a slice or cast of a view"):
+                free(ref)
+            check_unchanged(heap, ref)
+            assert bytes(part) == bytes(ref)[1:]
+            part.release()
+            assert free(ref) is None
+            assert ref.is_freed
             assert heap.total_allocated_byte_size == 0
 
 
