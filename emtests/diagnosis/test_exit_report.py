@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import warnings
 from weakref import WeakSet
 
 import pytest
@@ -32,6 +34,19 @@ def test_what_is_live_and_what_is_damaged_is_told(capsys: pytest.CaptureFixture[
     block.free()
     report()
     assert capsys.readouterr().err == ""
+
+
+def test_a_heap_that_nothing_refers_to_is_told_of_all_the_same(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        emheap.wrap_buffer(bytearray(1 << 12), debug=True).alloc(int32, 5)
+    gc.collect()
+    report()
+    errors = capsys.readouterr().err
+    assert "emheap at exit: the buffer: 1 block of 4 bytes is live; free it:" in errors
+    assert "test_exit_report.py" in errors
 
 
 def test_a_heap_without_live_blocks_may_go() -> None:
