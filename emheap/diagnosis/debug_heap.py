@@ -328,7 +328,8 @@ class GuardedMemory(Memory):
 
 _watched: WeakSet[GuardedTable] = WeakSet()
 _holding_blocks: dict[int, GuardedTable] = {}
-"""Those with live blocks, by id: a heap that the program has dropped is reported all the same."""
+"""Those with live blocks, by id, which keeps them: a heap that the program has dropped is reported
+all the same."""
 
 
 def watch(table: GuardedTable) -> None:
@@ -348,9 +349,7 @@ def forget(table: GuardedTable) -> None:
 
 def report() -> None:
     """Write to stderr what is live and what is damaged on every debug heap. Raises nothing."""
-    tables = {id(table): table for table in _watched}
-    tables.update(_holding_blocks)
-    for table in tables.values():
+    for table in list(_watched):
         try:
             lines = list(_findings(table))
         except Exception as error:  # noqa: BLE001 (a memory or an allocator of the user's may raise anything, and nobody could catch it here)
