@@ -77,6 +77,26 @@ def test_nothing_leaks_whichever_allocation_fails(heap: HeapManager, scenario: S
     assert passed
 
 
+@pytest.mark.parametrize("after", [0, 1, 2, 5])
+def test_as_many_allocations_succeed_as_are_asked_for(heap: HeapManager, after: int) -> None:
+    verbs: tuple[Callable[[HeapManager], Any], ...] = (
+        lambda limited: limited.alloc(int32, 5),
+        lambda limited: limited.alloc(int32),
+        lambda limited: limited.alloc_array(uint8, 5000),
+    )
+    for verb in verbs:
+        failing = FailingAllocator(heap.allocator, after=after)
+        limited = second_heap(heap, failing)
+        made = [verb(limited) for _ in range(after)]
+        assert (failing.after, failing.failures) == (0, 0)
+        for failures in (1, 2):
+            with pytest.raises(OutOfMemoryError):
+                verb(limited)
+            assert (failing.after, failing.failures) == (0, failures)
+        assert len(made) == after
+        limited.free_all()
+
+
 def test_a_quota_counts_what_is_live(heap: HeapManager) -> None:
     quota = QuotaAllocator(heap.allocator, 1000)
     limited = second_heap(heap, quota)
