@@ -152,11 +152,8 @@ class TextVerbs:
             if count is None:
                 count = memory.count_elements(address, pointer.size)
             size = count * pointer.size
-            data = b""
-            if size:
-                data = memory.read_bytes(
-                    memory.check_extent(address, size, "read of pointers"), size
-                )
+            start = memory.check_extent(address, size, "read of pointers")
+            data = memory.read_bytes(start, size) if size else b""
             addresses: list[int] = decode_elements(pointer, data)
             try:
                 return memory.read_texts(own, addresses, errors)

@@ -85,6 +85,23 @@ def test_the_null_pointer_is_refused_everywhere(heap: HeapManager) -> None:
             pytest.fail(f"{name} returned {access(0)!r}")
 
 
+def test_the_null_pointer_is_refused_for_nothing_too(heap: HeapManager) -> None:
+    uses: dict[str, Callable[[], object]] = {
+        "view": lambda: heap.view(int32, 0, 0),
+        "wrap_array": lambda: heap.wrap_array(int32, 0, 0),
+        "read_text": lambda: heap.read_text(utf8, 0, 0),
+        "write_text": lambda: heap.write_text(utf8, 0, ""),
+        "read_strings": lambda: heap.read_strings(utf8, 0, 0),
+        "fill": lambda: heap.fill(0, 7, 0),
+        "find": lambda: heap.find(0, b"x", 0),
+        "read_bytes": lambda: heap.memory.read_bytes(0, 0),
+        "write_bytes": lambda: heap.memory.write_bytes(0, b""),
+    }
+    for name, use in uses.items():
+        with pytest.raises(emheap.NullPointerError, match=r"null pointer: .* of 0 bytes at"):
+            pytest.fail(f"{name} returned {use()!r}")
+
+
 def test_an_address_must_be_an_integer(heap: HeapManager, scratch: Arena) -> None:
     none = f"^null pointer: .* is None, which is how ctypes spells the address 0; {NEVER_SET}$"
     for name, access in all_accesses(heap).items():
