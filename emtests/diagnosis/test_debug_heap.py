@@ -133,7 +133,7 @@ def test_an_address_in_a_freed_block_tells_who_freed_it(open_heap: OpenHeap, acc
 
 @pytest.mark.parametrize("target", [uint8, utf8, Vec, Pointer[Vec]], ids=name_of)
 def test_an_address_that_a_pointer_holds_is_checked_too(open_heap: OpenHeap, target: Any) -> None:
-    heap = open_heap(**DEBUG)
+    heap: Any = open_heap(**DEBUG)
     with heap.alloc_array(uint8, 64, align=16) as block, heap.alloc(Pointer[target]) as place:
         place.value = block.address + 64
         pointer = place.value
