@@ -11,6 +11,7 @@ from emheap._util.messages import count_of
 from emheap.blocks.block import Block, Layout, describe_block, describe_freed, end_of
 from emheap.blocks.table import BlockTable
 from emheap.diagnosis.html import Printout
+from emheap.errors import OutOfBoundsError
 from emheap.memories.base import Memory
 from emheap.memories.elements import Pin
 from emheap.types import Scalar, Text
@@ -42,9 +43,9 @@ def hexdump(place: Any, /, *extent: int, length: int | None = None) -> Printout:
     """The bytes of a reference, or `length` bytes from an address of a heap, as text.
 
     Each run of bytes stands under the block that it belongs to, live or freed, with the values
-    that they hold beside it. Of a reference the first 4096 bytes are shown, or `length`. Raises
-    UseAfterFreeError, OutOfBoundsError, TypeError. A debug heap is shown as it is, red zones
-    and all.
+    that they hold beside it. Of a reference the first 4096 bytes are shown, or `length`. A debug
+    heap is shown as it is, red zones and all. Raises UseAfterFreeError, OutOfBoundsError,
+    OverflowError for a bad length, TypeError.
 
     >>> import emheap
     >>> heap = emheap.wrap_buffer(bytearray(100))
@@ -82,7 +83,11 @@ def dump_ref(ref: _Reference, length: int | None) -> Printout:
     block, pinned = ref._pin()
     try:
         start, size = ref._extent(block)
-        shown = min(size, _MOST if length is None else check_count(length, "length", 1, size))
+        shown = min(size, _MOST)
+        if length is not None:
+            shown = check_count(length, "length", 1, ref._memory.largest_block)
+        if shown > size:
+            raise OutOfBoundsError(f"hexdump of {count_of(shown, 'byte')}: {ref!r} has {size}")
         data = ref._memory.read_bytes(start, shown) if shown else b""
     finally:
         pinned.release()

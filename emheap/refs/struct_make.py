@@ -273,7 +273,7 @@ def _size_with(variants: Variants, number: int) -> int:
 
 def _tail_at(table: BlockTable, kind: Any, address: Any) -> int:
     """The elements of the flexible array of a structure that is a block of this heap; else 0."""
-    place = check_integer(address, "address")
+    place = table.memory.address_of(address)
     block = table.find(place)
     if block is None or block[1] != place or block[2].kind is not kind._declaration.owner:
         return 0

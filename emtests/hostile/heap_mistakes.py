@@ -221,6 +221,7 @@ mistakes(
     "hexdump",
     UseAfterFreeError=freed(emheap.hexdump),
     OutOfBoundsError=lambda heap: emheap.hexdump(heap, OUTSIDE, 4),
+    OverflowError=lambda heap: emheap.hexdump(heap, 64, -1),
     TypeError=lambda heap: emheap.hexdump(heap),
 )
 mistakes("load_wasm", ValueError=lambda _: emheap.load_wasm(b"no module"))

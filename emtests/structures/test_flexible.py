@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,8 @@ from emheap import (
     Arena,
     Array,
     HeapManager,
+    NotAllocatedError,
+    NullPointerError,
     Pointer,
     ShapeError,
     Struct,
@@ -22,6 +25,7 @@ from emheap import (
     uint16,
     uint32,
 )
+from emtests.heaps import HeapKind
 from emtests.structures.kinds import Message, Vec
 
 
@@ -66,6 +70,30 @@ def test_a_flexible_array_of_what_is_there_already(heap: HeapManager) -> None:
     words = "Message ends with a flexible array, so it cannot be an element of another"
     with pytest.raises(TypeError, match=words):
         heap.alloc_array(Message, 3)
+
+
+def test_a_flexible_array_is_found_by_every_kind_of_address(
+    kind: HeapKind, heap: HeapManager, scratch: Arena
+) -> None:
+    message = scratch.alloc(Message, count=3, items=[5, 6, 7])
+    places: list[Any] = [message, message.address, scratch.alloc(Pointer[Message], message).value]
+    if kind.can("host address"):
+        places.append(ctypes.c_void_p(heap.memory.host_address(message.address)))
+    for place in places:
+        assert heap.wrap(Message, place).to_tuple() == (3, [5, 6, 7])
+        assert heap.read(Message, place).to_tuple() == (3, [5, 6, 7])
+    message.free()
+    with kind.open() as other, other.alloc(Message, count=1, items=[5]) as foreign:
+        wrong: tuple[tuple[Any, type[Exception]], ...] = (
+            (None, NullPointerError),
+            (message, UseAfterFreeError),
+            (foreign, NotAllocatedError),
+            ("text", TypeError),
+        )
+        for place, error in wrong:
+            for verb in (heap.wrap, heap.read):
+                with pytest.raises(error):
+                    verb(Message, place)
 
 
 def test_what_c_allocated_is_adopted_with_its_elements(heap: HeapManager) -> None:
