@@ -19,6 +19,7 @@ from emheap import (
     float32,
     float64,
     hexdump,
+    int8,
     int16,
     int32,
     pointer53,
@@ -104,6 +105,15 @@ def test_freed_blocks_are_shown_where_nothing_else_lies_now() -> None:
     heap.free_all()
 
 
+def test_of_freed_blocks_that_overlap_the_latest_is_shown() -> None:
+    heap = emheap.wrap_buffer(bytearray(256), allocator=emheap.BumpAllocator, debug=False)
+    for kinds in ({uint8: 16, int32: 64}, {int16: 32, int8: 32}):
+        refs = [heap.alloc_array(kind, size // kind.size) for kind, size in kinds.items()]
+        heap.free_all()
+    lines = lines_of(hexdump(heap, refs[0].address, 64))
+    assert [line.split()[2] for line in lines if "bytes at" in line] == ["int16", "int8"]
+
+
 def test_a_stretch_of_the_heap_is_divided_by_blocks(heap: HeapManager) -> None:
     block = heap.alloc_array(uint8, [7] * 12, align=64)
     inside = hexdump(heap, block.address + 4, 8)
@@ -144,6 +154,7 @@ def test_a_long_block_is_cut(heap: HeapManager) -> None:
         assert lines[-1] == "  ... 904 bytes more; hexdump(ref, length=...) shows them"
         assert len(lines_of(hexdump(array, length=5000))) == 1 + 313
         assert len(lines_of(hexdump(array, length=10))) == 3
+        assert len(lines_of(hexdump(heap, array.address, 5000))) == 1 + 313
 
 
 def test_what_cannot_be_dumped(heap: HeapManager) -> None:

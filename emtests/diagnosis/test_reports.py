@@ -126,6 +126,7 @@ def test_snapshots_tell_what_came_and_went(heap: HeapManager) -> None:
     assert len(before) == len(after) == 2
     stays.free()
     comes.free()
+    assert before.diff(after) == change  # which tells of the time between them and of no other
 
 
 def test_leaks_are_grouped_by_site(heap: HeapManager) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import random
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from emheap import (
     NotSupportedError,
     NullPointerError,
     OutOfBoundsError,
+    Struct,
     UseAfterFreeError,
     float64,
     int32,
@@ -27,6 +29,7 @@ from emheap import (
 from emheap.memories.buffer import BufferMemory
 from emtests.conftest import skip_for_gap
 from emtests.heaps import RUNNING, HeapKind
+from emtests.structures.kinds import Vec
 from emtests.webassembly.guests import open_guest, why_missing
 
 EDGE = 1 << 18
@@ -63,9 +66,9 @@ def test_bytes_move_to_every_other_heap_and_back(
 
 @pytest.mark.parametrize("shift", [-3000, -1, 0, 1, 3000])
 def test_source_and_destination_may_overlap(heap: HeapManager, scratch: Arena, shift: int) -> None:
-    data = random.Random(7).randbytes(10000)
+    data = random.Random(7).randbytes(LONG)
     ref = scratch.alloc_array(uint8, data)
-    start, size = 3500, 3000
+    start, size = 3500, EDGE + 3000
     heap.copy_to(heap, ref.address + start, ref.address + start + shift, size)
     expected = bytearray(data)
     expected[start + shift : start + shift + size] = data[start : start + size]
@@ -109,6 +112,8 @@ def test_fill(heap: HeapManager, scratch: Arena) -> None:
     assert bytes(ref)[:12] == b"\0\0\0\0\xff\xff\xff\xff\xff\7\7\xff"
     heap.fill(ref, 1, 0)
     assert ref[0] == 0
+    heap.fill(ref, 5, 1)
+    assert ref[0] == 5
 
 
 def test_find(heap: HeapManager, scratch: Arena) -> None:
@@ -124,6 +129,10 @@ def test_find(heap: HeapManager, scratch: Arena) -> None:
         assert heap.find(ref, b"edge") == ref.address + EDGE - before
     ref[EDGE - 2 : EDGE + 2] = b"edge"
     assert heap.find(ref, ord("g")) == ref.address + EDGE
+    ref[7], ref[9] = 0x7F, 0xFF
+    assert heap.find(ref, 0xFF) == ref.address + 9
+    assert heap.find(ref, array.array("H", b"\0\0\x7f\0")) == ref.address + 5
+    ref[7] = ref[9] = 0
     assert heap.find(ref.address, bytearray(b"end"), LONG - 1) is None
     assert heap.find(ref, b"nowhere") is None
     assert heap.find(ref.address + 5, b"", 0) == heap.find(ref.address + 5, b"", 3)
@@ -180,10 +189,16 @@ def test_what_is_refused_changes_nothing(kind: HeapKind, heap: HeapManager, scra
                 "the other heap must be a HeapMan",
             ),
             (lambda: heap.copy_to(heap, source, target, -1), OverflowError, "must not be negative"),
+            (
+                lambda: heap.copy_to(heap, source.address, target.address, 1 << 70),
+                OverflowError,
+                "^size 1180591620717411303424 of 1 byte each is",
+            ),
             (lambda: wild.copy_to(heap, source, 1.5), TypeError, "address must be an int"),
             (lambda: heap.fill(target, 256), OverflowError, "byte must be 0 to 255, got 256"),
             (lambda: heap.fill(target, -1), OverflowError, "byte must be 0 to 255"),
             (lambda: wild.fill(target, "x"), TypeError, "byte must be an int"),
+            (lambda: wild.find(target, True), TypeError, "byte must be an int, not the bool True"),
             (lambda: heap.fill(target, 1, 7), OutOfBoundsError, "fill of 7 bytes"),
             (lambda: heap.find(target, 300), OverflowError, "byte must be"),
             (lambda: wild.find(target, "text"), TypeError, "bytes-like"),
@@ -226,6 +241,23 @@ def test_strings_and_numbers_are_places_too(heap: HeapManager, scratch: Arena) -
     assert room.value == "text"
     number = scratch.alloc(int32, 0x01020304)
     assert heap.find(number, 3) == number.address + 1
+
+
+class Line(Struct):
+    start: Vec
+    end: Vec
+
+
+def test_the_size_of_a_part_is_its_own(heap: HeapManager, scratch: Arena) -> None:
+    lines = scratch.alloc_array(Line, [((1, 2), (3, 4)), ((5, 6), (7, 8))])
+    heap.fill(lines[0].start, 0)
+    assert lines.tolist() == [((0, 0), (3, 4)), ((5, 6), (7, 8))]
+    heap.copy_to(heap, lines[1].start, lines[0].end)
+    assert lines.tolist() == [((0, 0), (5, 6)), ((5, 6), (7, 8))]
+    assert heap.compare(heap, lines[0].end, lines[1].start) == 0
+    assert heap.find(lines[0].start, b"\xa0\x40") is None
+    with pytest.raises(OutOfBoundsError, match="fill of 9 bytes"):
+        heap.fill(lines[0].start, 0, 9)
 
 
 MANY = 1 << 24

@@ -156,7 +156,7 @@ def test_a_subclass_of_str_is_not_asked(heap: HeapManager) -> None:
 
 def test_text_with_a_length(heap: HeapManager, scratch: Arena) -> None:
     for kind, text in TEXTS:
-        whole = text + "\0" + text
+        whole = f"{text}\0{text}\0"
         data = whole.encode(kind.codec)
         for maker in (heap, scratch):
             with maker.alloc_text(kind, whole) as ref:
@@ -233,9 +233,11 @@ def test_wide_strings_of_any_length(heap: HeapManager, length: int) -> None:
                 assert heap.read(kind, ref.address) == ref.value == text
 
 
-def test_text_with_a_length_is_written_where_its_elements_are_aligned(heap: HeapManager) -> None:
+def test_text_with_a_length_lies_where_its_elements_are_aligned(heap: HeapManager) -> None:
     with heap.alloc_array(emheap.uint8, 16, align=4) as room:
         for kind in (utf16, utf32):
             with pytest.raises(emheap.MisalignedError, match=f"a {kind.name} string needs an addr"):
                 heap.write_text(kind, room.address + 1, "x")
+            with pytest.raises(emheap.MisalignedError, match=f"a {kind.name} string needs an addr"):
+                heap.read_text(kind, room.address + 1, 1)
         assert not any(room)
