@@ -208,15 +208,13 @@ class DebugAllocator(WrappingAllocator, Locked):
         return f"{record.describe()}, was {' and '.join(damage)}"
 
     def _freed_damage(self, record: _Record) -> str:
+        around = self._zone_damage(record)
         written = _changed(self._memory.read_bytes(record.address, record.size), FREED)
         if not written:
-            return self._zone_damage(record)
+            return around
         self._memory.fill(record.address, record.size, FREED)
-        self._draw_zones(record)
-        return (
-            f"{record.describe()}, was written to after it was freed: "
-            f"{_span(written[0], written[-1])}"
-        )
+        inside = f"was written to after it was freed: {_span(written[0], written[-1])}"
+        return f"{around}; it {inside}" if around else f"{record.describe()}, {inside}"
 
 
 def _span(first: int, last: int) -> str:

@@ -99,6 +99,11 @@ def test_writes_after_free_are_found(heap: HeapManager) -> None:
     with pytest.raises(HeapCorruptionError, match=rf"{SITE}.*, freed at .*: byte 3"):
         allocator.verify()
     allocator.verify()
+    heap.memory.write_bytes(ref.address + 8, bytes(3))
+    words = "was overrun: byte 0 after its end was written; it was written to after it was freed: "
+    with pytest.raises(HeapCorruptionError, match=f"{words}bytes 8 to 9"):
+        allocator.verify()
+    allocator.verify()
 
 
 def test_a_debug_heap_keeps_a_mebibyte_of_freed_blocks() -> None:

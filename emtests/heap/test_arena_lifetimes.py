@@ -114,15 +114,18 @@ def test_exit_frees_last_first() -> None:
     assert allocator.calls == [("free", ref.address) for ref in reversed(blocks)]
 
 
-def test_an_arena_inside_ends_between_the_blocks_before_and_after_it() -> None:
+def test_arenas_inside_end_between_the_blocks_before_and_after_them() -> None:
     heap, allocator = counting_heap(1 << 20)
     with heap.arena() as outer:
-        before = outer.alloc_array(uint8, 20_000)
-        inner = outer.arena()
-        inside = inner.alloc_array(uint8, 20_000)
-        after = outer.alloc_array(uint8, 20_000)
+        blocks = [outer.alloc_array(uint8, 20_000)]
+        first = outer.arena()
+        blocks += [arena.alloc_array(uint8, 20_000) for arena in (first, outer)]
+        second = outer.arena()
+        blocks.append(second.alloc_array(uint8, 20_000))
+        third = second.arena()
+        blocks += [arena.alloc_array(uint8, 20_000) for arena in (third, second, outer)]
         allocator.calls.clear()
-    assert allocator.calls == [("free", ref.address) for ref in (after, inside, before)]
+    assert allocator.calls == [("free", ref.address) for ref in reversed(blocks)]
 
 
 def test_a_block_freed_by_hand_is_not_freed_again(heap: HeapManager) -> None:
