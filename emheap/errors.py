@@ -52,7 +52,8 @@ class ShapeError(HeapError, ValueError):
 
 
 class MisalignedError(HeapError, ValueError):
-    """Raised when an array, a view, a wide string or an atomic access is not aligned."""
+    """Raised when an array, a structure, a view, a wide string or an atomic access is not
+    aligned."""
 
 
 class CapacityError(HeapError, ValueError):

@@ -114,9 +114,10 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
         The scan for the terminator stops after `max_elements`, or where the memory ends. A
         structure that ends with a flexible array is copied with `tail` elements, or with as many
         as it was allocated with, if it is a block of this heap.
-        Raises OutOfBoundsError, NullPointerError, TypeError, and for strings MisalignedError,
-        UnterminatedStringError, UnicodeDecodeError. A reference given as the address raises
-        UseAfterFreeError if it was freed, NotAllocatedError if it is another heap's.
+        Raises OutOfBoundsError, NullPointerError, TypeError, MisalignedError for wide strings and
+        structures, and for strings UnterminatedStringError, UnicodeDecodeError. A reference given
+        as the address raises UseAfterFreeError if it was freed, NotAllocatedError if it is
+        another heap's.
         """
         if isinstance(kind, Compound):
             from emheap.heap import struct_verbs
@@ -157,10 +158,10 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
 
         A string gives the number of elements written before the terminator; `capacity` is how
         many may be. Everything is checked before the first byte is written.
-        Raises OutOfBoundsError, NullPointerError, OverflowError, TypeError, and for strings
-        MisalignedError, CapacityError, EmbeddedNullError, UnicodeEncodeError. A reference given
-        as the address raises UseAfterFreeError if it was freed, NotAllocatedError if it is
-        another heap's.
+        Raises OutOfBoundsError, NullPointerError, OverflowError, TypeError, MisalignedError for
+        wide strings and structures, and for strings CapacityError, EmbeddedNullError,
+        UnicodeEncodeError. A reference given as the address raises UseAfterFreeError if it was
+        freed, NotAllocatedError if it is another heap's.
         """
         if isinstance(kind, Compound):
             from emheap.heap import struct_verbs
@@ -218,7 +219,8 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
         If it lies on a block of this heap it ends with that block. A string without `capacity`
         can grow no longer than it is; a structure that ends with a flexible array has `tail`
         elements in it, or as many as it was allocated with, if it is a block of this heap.
-        Raises OutOfBoundsError, NullPointerError, MisalignedError for a wide string, TypeError.
+        Raises OutOfBoundsError, NullPointerError, MisalignedError for a wide string or a
+        structure, TypeError.
         """
         if isinstance(kind, Compound):
             from emheap.heap import struct_verbs

@@ -372,6 +372,7 @@ def write_struct(
         data = data[: end + (notes.tail or 0) * _element_size(variants, flexible)]
     with Pinned(address if inside is None else inside):
         start = table.raw_memory.check_extent(address, len(data), f"write of {kind.__name__}")
+        check_aligned(start, variants.layout.alignment, f"a {kind.__name__}")
         table.raw_memory.write_bytes(start, data)
     if not variants.codec.has_pointers:
         return

@@ -345,14 +345,15 @@ def test_blocks_freed_by_hand_make_room_in_the_arena() -> None:
             scratch.alloc_array(Vec, 10).free()
 
 
-def test_only_its_own_live_blocks_are_detached(heap: HeapManager) -> None:
+def test_only_its_own_live_blocks_are_kept(heap: HeapManager) -> None:
     foreign = heap.alloc(int32)
     with heap.arena() as scratch:
         freed = scratch.alloc(int32)
         freed.free()
         twice = scratch.keep(scratch.alloc(int32))
         inner = scratch.arena()
-        for wrong in (foreign, freed, twice, inner, None, 7):
+        element = scratch.alloc_array(Vec, 2)[1]
+        for wrong in (foreign, freed, twice, inner, element, None, 7):
             with pytest.raises(NotAllocatedError, match="no live block of the arena opened at"):
                 scratch.keep(wrong)  # type: ignore[type-var]
     twice.free()

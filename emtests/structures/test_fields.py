@@ -248,11 +248,16 @@ def test_structures_at_an_address_are_read_and_written_whole(heap: HeapManager) 
         assert vec.x == 6
         with pytest.raises(emheap.NotAllocatedError, match="wrapped reference"):
             borrowed.free()
-    with (
-        heap.alloc_array(uint8, 16) as block,
-        pytest.raises(emheap.MisalignedError, match="a wrapped Vec"),
-    ):
-        heap.wrap(Vec, block.address + 1)
+    with heap.alloc_array(uint8, 16) as block:
+        place = block.address + 1
+        for use in (
+            lambda: heap.wrap(Vec, place),
+            lambda: heap.read(Vec, place),
+            lambda: heap.write(Vec, place, (1, 2)),
+        ):
+            with pytest.raises(emheap.MisalignedError, match=r"^a (wrapped )?Vec needs an address"):
+                use()
+        assert not any(block)
     with pytest.raises(emheap.NullPointerError):
         heap.read(Vec, 0)
 
