@@ -38,8 +38,9 @@ class ValueOutOfRangeError(HeapError, OverflowError):
 
 
 class OutOfBoundsError(HeapError, IndexError):
-    """Raised when an address, with its whole extent, or an index lies outside its memory; on a
-    debug heap also when it lies in no live block."""
+    """Raised when an address, with its whole extent, lies outside its memory, or an index or a size
+    outside of what a reference refers to; on a debug heap also when an address lies in no live
+    block."""
 
 
 class NullPointerError(OutOfBoundsError):

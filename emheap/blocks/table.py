@@ -556,7 +556,7 @@ class BlockTable(Messages, Locked):
         return self._extents.containing(address, tables, self.is_live)
 
     def __iter__(self) -> Iterator[Block]:
-        """The live blocks, oldest first within a type."""
+        """The live blocks, oldest first within each table."""
         tables = list(self._tables.values())
         return chain.from_iterable([list(blocks.values()) for blocks in tables])
 

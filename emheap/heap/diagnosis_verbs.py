@@ -23,7 +23,8 @@ class DiagnosisVerbs:
     _table: BlockTable
 
     def live(self) -> LiveBlocks:
-        """The live blocks, oldest first within a type.
+        """The live blocks, oldest first within a type; those of arenas, and numbers with an
+        alignment of their own, are listed apart.
 
         >>> import emheap
         >>> heap = emheap.open()
@@ -98,7 +99,8 @@ class DiagnosisVerbs:
     def no_leaks(self) -> NoLeaks:
         """A scope that raises LeakError at its end if blocks allocated in it are live then.
 
-        An exception from the body takes precedence, and carries the leaks in a note.
+        An exception from the body takes precedence, and from Python 3.11 on carries the leaks in
+        a note.
 
         >>> import emheap
         >>> heap = emheap.open()

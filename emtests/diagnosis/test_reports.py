@@ -31,12 +31,19 @@ def test_live_blocks_say_what_they_are_and_where_from(heap: HeapManager) -> None
 
 
 def test_live_blocks_are_listed_oldest_first_within_a_type(heap: HeapManager) -> None:
-    numbers = [heap.alloc(float64) for _ in range(3)]
-    arrays = [heap.alloc_array(uint8, size) for size in (9, 1, 5)]
-    listed = [block.address for block in heap.live()]
-    for blocks in (numbers, arrays):
-        addresses = [ref.address for ref in blocks]
-        assert [address for address in listed if address in addresses] == addresses
+    numbers = [heap.alloc(float64)]
+    arrays = [heap.alloc_array(uint8, 9)]
+    apart = [heap.alloc(float64, align=1024)]
+    with heap.arena() as scratch:
+        within = [scratch.alloc(float64), scratch.alloc(uint8)]
+        numbers.append(heap.alloc(float64))
+        apart.append(scratch.keep(scratch.alloc(float64)))
+        arrays += [heap.alloc_array(uint8, size) for size in (1, 5)]
+        within.append(scratch.alloc(float64))
+        listed = [block.address for block in heap.live()]
+        for blocks in (numbers, arrays, apart, within):
+            addresses = [ref.address for ref in blocks]
+            assert [address for address in listed if address in addresses] == addresses
     heap.free_all()
 
 
