@@ -106,11 +106,11 @@ def test_freed_blocks_are_shown_where_nothing_else_lies_now() -> None:
 
 
 def test_of_freed_blocks_that_overlap_the_latest_is_shown() -> None:
-    heap = emheap.wrap_buffer(bytearray(256), allocator=emheap.BumpAllocator, debug=False)
-    for kinds in ({uint8: 16, int32: 64}, {int16: 32, int8: 32}):
+    heap = emheap.wrap_buffer(bytearray(1 << 15), debug=False)
+    for kinds in ({uint8: 4000, int32: 8000}, {int16: 6000, int8: 6000}):  # too large for a pool
         refs = [heap.alloc_array(kind, size // kind.size) for kind, size in kinds.items()]
         heap.free_all()
-    lines = lines_of(hexdump(heap, refs[0].address, 64))
+    lines = lines_of(hexdump(heap, refs[0].address, 12000))
     assert [line.split()[2] for line in lines if "bytes at" in line] == ["int16", "int8"]
 
 
