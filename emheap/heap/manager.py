@@ -257,7 +257,7 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
 
         Structures may lie `stride` bytes apart, where a C program puts more behind each. Raises
         OutOfBoundsError, NullPointerError, MisalignedError, OverflowError or TypeError for a bad
-        count.
+        count, ValueError for a bad stride.
         """
         if stride is not None or isinstance(kind, Compound):
             from emheap.heap import struct_verbs

@@ -35,7 +35,7 @@ def test_live_blocks_are_listed_oldest_first_within_a_type(heap: HeapManager) ->
     arrays = [heap.alloc_array(uint8, 9)]
     apart = [heap.alloc(float64, align=1024)]
     with heap.arena() as scratch:
-        within = [scratch.alloc(float64), scratch.alloc(uint8)]
+        within: list[HeapRef[Any]] = [scratch.alloc(float64), scratch.alloc(uint8)]
         numbers.append(heap.alloc(float64))
         apart.append(scratch.keep(scratch.alloc(float64)))
         arrays += [heap.alloc_array(uint8, size) for size in (1, 5)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import array
 import random
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -131,7 +130,7 @@ def test_find(heap: HeapManager, scratch: Arena) -> None:
     assert heap.find(ref, ord("g")) == ref.address + EDGE
     ref[7], ref[9] = 0x7F, 0xFF
     assert heap.find(ref, 0xFF) == ref.address + 9
-    assert heap.find(ref, array.array("H", b"\0\0\x7f\0")) == ref.address + 5
+    assert heap.find(ref, memoryview(b"\0\0\x7f\0").cast("H")) == ref.address + 5
     ref[7] = ref[9] = 0
     assert heap.find(ref.address, bytearray(b"end"), LONG - 1) is None
     assert heap.find(ref, b"nowhere") is heap.find(ref, b"edge of") is None

@@ -91,6 +91,7 @@ mistakes(
     MisalignedError=at(lambda heap, address: heap.wrap_array(int32, address + 1, 1)),
     OverflowError=at(lambda heap, address: heap.wrap_array(int32, address, -1)),
     TypeError=at(lambda heap, address: heap.wrap_array(int32, address, 1.5)),
+    ValueError=at(lambda heap, address: heap.wrap_array(Point, address, 1, stride=7)),
 )
 mistakes(
     "HeapManager.adopt",

@@ -174,9 +174,9 @@ def test_an_array_inside_of_a_structure_says_what_it_is(heap: HeapManager) -> No
 
 
 def test_strides(heap: HeapManager) -> None:
-    """A C program that puts twelve bytes of its own behind each."""
-    with heap.alloc_array(uint8, 60) as room:
-        points = heap.wrap_array(Vec, room.address, 3, stride=20)
+    """A C program that puts twelve bytes of its own behind each but the last."""
+    with heap.alloc_array(uint8, 48) as room:
+        points = heap.wrap_array(Vec, room, 3, stride=20)
         for index, point in enumerate(points):
             point.x = index + 1
         assert points[1].address == room.address + 20
@@ -185,12 +185,13 @@ def test_strides(heap: HeapManager) -> None:
         points[1:] = [(8, 9), (6, 7)]
         assert points.tolist() == [(1, 0), (8, 9), (6, 7)]
         assert (points.bytes_per_element, points.allocated_byte_size) == (20, 48)
-        with pytest.raises(
-            ValueError,
-            match="stride must be at least the 8 bytes of Vec and a multiple of its alignment, 4; "
-            "got 10",
-        ):
-            heap.wrap_array(Vec, room.address, 3, stride=10)
+        for stride in (10, 4, -20):
+            with pytest.raises(
+                ValueError,
+                match="stride must be at least the 8 bytes of Vec and a multiple of its alignment, "
+                f"4; got {stride}",
+            ):
+                heap.wrap_array(Vec, room.address, 3, stride=stride)
         with pytest.raises(TypeError, match="stride is for arrays of structures"):
             heap.wrap_array(uint8, room.address, 3, stride=2)  # type: ignore[type-var]
         if heap.memory.zero_copy and _has_numpy():
