@@ -121,11 +121,13 @@ def test_errors_name_the_number(heap: HeapManager) -> None:
     with heap.alloc_array(int32, [1, 2]) as array:
         good = array.address
         too_many = "^1 address takes as many values, not 2: nothing was written"
+        too_few = "^2 addresses take as many values, not 1: nothing was written"
         for call, error, words in (
             (lambda: heap.read_many(int32, [good, 0]), emheap.NullPointerError, "^element 1: "),
             (lambda: heap.write_many(int32, [good, 0], [5, 6]), IndexError, "^element 1: "),
             (lambda: heap.write_many(int32, [good], [2**40]), OverflowError, "^element 0: "),
             (lambda: heap.write_many(int32, [good], [5, 6]), emheap.ShapeError, too_many),
+            (lambda: heap.write_many(int32, [good, good], [5]), emheap.ShapeError, too_few),
             (lambda: wild.read_many(int32, [good, "x"]), TypeError, "^element 1: address must"),
             (lambda: wild.read_many(utf8, [good]), TypeError, "such as int32"),
         ):
