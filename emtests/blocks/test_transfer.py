@@ -344,6 +344,22 @@ def test_c_and_we_free_what_the_other_allocated() -> None:
     assert heap.total_allocated_byte_size == 0
 
 
+def test_an_adopted_block_goes_back_to_the_allocator_that_gave_it() -> None:
+    data, allocator = bytearray(4096), FreeListAllocator(16, 4096)
+    heap = emheap.create_wasm_heap_manager(lambda: data, allocator.allocate, allocator.free)
+    room = allocator.available_byte_size
+    for adopt in (
+        lambda address: heap.adopt(int32, address),
+        lambda address: heap.adopt(uint8, address, 100),
+        lambda address: heap.adopt(utf8, address, 20),
+        lambda address: heap.adopt(Vec, address),
+        lambda address: heap.adopt(Vec, address, 3),
+    ):
+        with adopt(allocator.allocate(100)):
+            assert allocator.available_byte_size < room
+        assert allocator.available_byte_size == room
+
+
 def test_what_c_frees_by_itself_looks_live_until_it_is_given_away() -> None:
     free = ctypes.CDLL(None).free
     free.argtypes, free.restype = [ctypes.c_void_p], None
