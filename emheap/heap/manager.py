@@ -115,9 +115,8 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
         structure that ends with a flexible array is copied with `tail` elements, or with as many
         as it was allocated with, if it is a block of this heap.
         Raises OutOfBoundsError, NullPointerError, TypeError, MisalignedError for wide strings and
-        structures, and for strings UnterminatedStringError, UnicodeDecodeError. A reference given
-        as the address raises UseAfterFreeError if it was freed, NotAllocatedError if it is
-        another heap's.
+        structures, and for strings UnterminatedStringError, UnicodeDecodeError; for a reference
+        given as the address also UseAfterFreeError, NotAllocatedError if it is another heap's.
         """
         if isinstance(kind, Compound):
             from emheap.heap import struct_verbs
@@ -218,9 +217,8 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
 
         If it lies on a block of this heap it ends with that block. A string without `capacity`
         can grow no longer than it is; a structure that ends with a flexible array has `tail`
-        elements in it, or as many as it was allocated with, if it is a block of this heap.
-        Raises OutOfBoundsError, NullPointerError, MisalignedError for a wide string or a
-        structure, TypeError.
+        elements in it, or as many as it was allocated with, if it is a block of this heap. Raises
+        OutOfBoundsError, NullPointerError, TypeError, for strings and structures MisalignedError.
         """
         if isinstance(kind, Compound):
             from emheap.heap import struct_verbs
