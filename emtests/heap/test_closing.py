@@ -280,15 +280,16 @@ def test_a_heap_without_a_table_leaves_its_blocks() -> None:
         assert block.is_freed
 
 
+class Stubborn(FreeListAllocator):
+    stubborn = True
+
+    def free(self, address: int) -> None:
+        if self.stubborn:
+            raise RuntimeError("not now")
+        super().free(address)
+
+
 def test_where_freeing_fails_the_heap_stays_open() -> None:
-    class Stubborn(FreeListAllocator):
-        stubborn = True
-
-        def free(self, address: int) -> None:
-            if self.stubborn:
-                raise RuntimeError("not now")
-            super().free(address)
-
     allocator = Stubborn(16, 4096)
     heap = emheap.wrap_buffer(bytearray(4096), allocator=allocator)
     block = heap.alloc_array(uint8, 100)
@@ -299,6 +300,17 @@ def test_where_freeing_fails_the_heap_stays_open() -> None:
     allocator.stubborn = False
     heap.close()
     assert block.is_freed
+
+
+def test_where_what_was_kept_is_not_taken_back_the_heap_is_closed() -> None:
+    buffer = emheap.wrap_buffer(bytearray(4096), debug=False)
+    heap = HeapManager(buffer.memory, emheap.PoolAllocator(Stubborn(16, 4096)), buffer.options)
+    heap.alloc_int32(5).free()  # which the pool keeps
+    with pytest.raises(RuntimeError, match=r"^not now$"):
+        heap.close()
+    assert heap.is_closed
+    with pytest.raises(UseAfterFreeError, match="was closed at"):
+        heap.alloc_int32(5)
 
 
 TEXTS: tuple[Any, ...] = (utf8, utf16, utf32, emheap.text("latin-1"), emheap.text("utf-16-be"))
