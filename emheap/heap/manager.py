@@ -340,7 +340,7 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
         first, what was adopted ends with it, and the function is not called.
 
         Raises AlreadyOwnedError for a live block of this heap, OutOfBoundsError,
-        NullPointerError, MisalignedError, TypeError.
+        NullPointerError, MisalignedError, TypeError, OverflowError for a bad count.
         """
         if tail is not None or isinstance(kind, Compound):
             from emheap.heap import struct_verbs

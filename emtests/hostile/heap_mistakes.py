@@ -99,6 +99,7 @@ mistakes(
     OutOfBoundsError=lambda heap: heap.adopt(int32, OUTSIDE),
     NullPointerError=lambda heap: heap.adopt(int32, 0),
     MisalignedError=at(lambda heap, address: heap.adopt(int32, address + 1, 1, lambda _: None)),
+    OverflowError=at(lambda heap, address: heap.adopt(int32, address, -1)),
     TypeError=at(lambda heap, address: heap.adopt(int32, address, None, 5)),
 )
 mistakes(
