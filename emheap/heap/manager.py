@@ -441,9 +441,10 @@ class HeapManager(AllocVerbs, TextAllocVerbs, TextVerbs, BulkVerbs, DiagnosisVer
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Free every live block, if the heap keeps track of them. An exception from the body
-        takes precedence."""
-        if self._table.options.track_allocations:
+        """Free every live block, if the heap keeps track of them and was not closed. An exception
+        from the body takes precedence."""
+        # Of the class at the start, though `close` has changed it meanwhile.
+        if not self.is_closed and self._table.options.track_allocations:
             problems = self._table.release_all(list(self._table), caller_site())
             raise_problems(problems, "at the end of the heap: ", error)
 
@@ -586,9 +587,6 @@ class _ClosedHeap(HeapManager):
 
     def __enter__(self) -> HeapManager:
         return self.arena  # type: ignore[return-value]  # which raises
-
-    def __exit__(self, *_: object) -> None:
-        pass
 
     def __repr__(self) -> str:
         return "<HeapManager, closed>"

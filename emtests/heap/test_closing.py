@@ -29,7 +29,7 @@ from emheap import (
 )
 from emheap._util.platform import HAS_GIL
 from emtests.conftest import OpenHeap
-from emtests.contexts import is_alone
+from emtests.contexts import is_alone, notes_of
 from emtests.structures.kinds import Vec
 
 CLOSED = "was closed at .*test_closing.py:.*open another one"
@@ -223,6 +223,30 @@ def test_a_value_that_closes_the_heap(open_heap: OpenHeap, verb: str) -> None:
         use(heap, ref, Closing(heap))
     assert is_alone(caught.value, around)
     assert heap.is_closed
+
+
+def test_a_heap_may_be_closed_before_its_scope_ends(open_heap: OpenHeap) -> None:
+    with open_heap() as heap:
+        number = heap.alloc(int32, 5)
+        heap.close()
+    assert (heap.is_closed, number.is_freed) == (True, True)
+    later = open_heap()
+    with pytest.raises(KeyError, match="body"), later:  # noqa: PT012
+        later.close()
+        raise KeyError("body")
+
+
+@pytest.mark.needs("zero copy")
+def test_an_exception_in_the_scope_of_a_heap_passes_its_end(open_heap: OpenHeap) -> None:
+    heap = open_heap()
+    array = heap.alloc_array(uint8, 8)
+    part = array.view[:4]
+    with pytest.raises(KeyError, match="body") as caught, heap:
+        raise KeyError("body")
+    (note,) = notes_of(caught.value, ["and then, at the end of the heap: "])
+    assert note.startswith("and then, at the end of the heap: ")
+    part.release()
+    array.free()
 
 
 def test_the_owner_of_a_buffer_can_close_it() -> None:
