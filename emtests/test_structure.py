@@ -328,7 +328,21 @@ def test_public_names_are_real_and_errors_fit_a_builtin() -> None:
     for error in errors:
         assert issubclass(error, emheap.HeapError)
         assert error.__doc__
-    alone = {
-        error.__name__ for error in errors if error.__mro__[1:3] == (emheap.HeapError, Exception)
+    names: dict[str, list[str]] = {}
+    for error in errors:
+        fits = next(base for base in error.__mro__ if base.__module__ == "builtins")
+        names.setdefault(fits.__name__, []).append(error.__name__)
+    values = (
+        "AlreadyOwnedError CapacityError DoubleFreeError EmbeddedNullError MisalignedError "
+        "NotAllocatedError ShapeError UnterminatedStringError UseAfterFreeError"
+    )
+    assert {fits: sorted(named) for fits, named in names.items()} == {
+        "BufferError": ["BufferInUseError"],
+        "Exception": ["HeapCorruptionError", "HeapError", "LeakError"],
+        "IndexError": ["NullPointerError", "OutOfBoundsError"],
+        "MemoryError": ["OutOfMemoryError"],
+        "NotImplementedError": ["NotSupportedError"],
+        "OverflowError": ["ValueOutOfRangeError"],
+        "RuntimeError": ["ForeignTrapError"],
+        "ValueError": values.split(),
     }
-    assert alone == {"LeakError", "HeapCorruptionError"}
