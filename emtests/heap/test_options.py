@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import emheap
-from emheap import HeapManager, float64, int32, load_wasm, uint8, uint128, utf8, utf32
+from emheap import HeapManager, Pointer, float64, int32, load_wasm, uint8, uint128, utf8, utf32
 from emtests.conftest import OpenHeap, skip_for_gap
 from emtests.heaps import HeapKind
 from emtests.types.values import ALL_NUMBERS
@@ -228,6 +228,13 @@ def test_a_string_is_empty_even_so(open_heap: OpenHeap) -> None:
                 assert ref.value == ""
                 ref.value = "x" * capacity
                 assert ref.value == "x" * capacity
+
+
+def test_a_pointer_is_null_even_so(open_heap: OpenHeap) -> None:
+    heap = open_heap(clear_allocated_regions=False)
+    dirty(heap, heap.pointer_size)
+    with heap.alloc(Pointer[int32]) as ref:
+        assert not ref.value
 
 
 def test_all_options_together(open_heap: OpenHeap) -> None:

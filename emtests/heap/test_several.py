@@ -114,6 +114,8 @@ def test_many_numbers(heap: HeapManager) -> None:
     with heap.alloc_array(emheap.uint8, range(16)) as room:
         odd = room.address + 1
         assert heap.read_many(int32, [odd, odd]) == [heap.read_int32(odd)] * 2
+        places = [room.address, odd, room.address + 4]
+        assert heap.read_many(int32, places) == [heap.read_int32(place) for place in places]
 
 
 def test_errors_name_the_number(heap: HeapManager) -> None:
