@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from emheap._util.checks import check_aligned, check_count
@@ -186,7 +185,7 @@ class TextVerbs:
         from emheap.refs.strings import access_at, at_each
 
         own: type[Scalar[T]] = check_type(kind, Scalar, "int32")
-        encode = partial(self._memory.encode, own) if own.is_pointer else None
+        encode = self._memory.encoder(own)
         numbers = decode_elements(own, memoryview(stored_numbers(own, values, encode)).cast("B"))
         places = list(addresses)
         if len(places) != len(numbers):

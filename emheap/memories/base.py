@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, cast
 
 from emheap._util.checks import check_aligned, check_count
@@ -327,6 +327,10 @@ class Memory(ABC):
                 pointed = self.pointed(value)
                 value = value if pointed is None else pointed
         return scalar.encode(value)
+
+    def encoder(self, scalar: type[Scalar[Any]]) -> Callable[[Any], Any]:
+        """The function that `encode` comes to for the values of one type."""
+        return partial(self.encode, scalar) if scalar.is_pointer else scalar.encode
 
     def pointed(self, value: Any) -> int | None:
         """The address here that a pointer of ctypes or cffi has; None for anything else."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import operator
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 from weakref import ref as WeakReference  # noqa: N812 (a class with a name like a function's)
 
@@ -201,8 +200,7 @@ class ArrayRef(HeapRef[T], Sequence[T]):
 
     def _write_slice(self, index: slice, source: Any) -> None:
         unit = self._unit
-        encode = partial(self._memory.encode, unit) if unit.is_pointer else None
-        numbers = stored_numbers(unit, source, encode)
+        numbers = stored_numbers(unit, source, self._memory.encoder(unit))
         try:
             self._elements[index] = numbers
             return

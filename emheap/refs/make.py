@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from functools import partial
 from typing import Any, TypeVar
 
 from emheap._util.checks import check_aligned, check_alignment, check_count
@@ -124,8 +123,7 @@ def encode_array(
     if is_count(count_or_values):
         limit = table.memory.largest_block
         return check_count(count_or_values, "count", scalar.size, limit), None
-    encode = partial(table.memory.encode, scalar) if scalar.is_pointer else None
-    data = encode_elements(scalar, count_or_values, encode)
+    data = encode_elements(scalar, count_or_values, table.memory.encoder(scalar))
     if not table.memory.stable:
         # The source may lie in this memory, and allocating may move or replace it.
         data = bytes(data)

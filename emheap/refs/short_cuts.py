@@ -159,7 +159,7 @@ def _other(  # noqa: C901 (in one function: a call more costs a tenth)
     collects = options.enable_garbage_collection
     default = 0 if options.clear_allocated_regions else None
     encodes = scalar.encodes
-    encode = partial(memory.encode, scalar) if scalar.is_pointer else scalar.encode
+    encode = memory.encoder(scalar)
     # Calling the class is quicker, and only those that own a block can be called.
     new: Any = cls if issubclass(cls, Owner) else partial(object.__new__, cls)
 

@@ -6,7 +6,6 @@ import operator
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from functools import partial
 from typing import Any, Protocol
 
 from emheap._util.checks import check_aligned
@@ -86,7 +85,7 @@ class Atomics(ABC):
     def writer(self, scalar: type[Scalar[Any]]) -> Callable[[int, Any], None]:
         """A function that checks a value and writes it atomically."""
         _check_type(scalar)
-        encode = partial(self.memory.encode, scalar) if scalar.is_pointer else scalar.encode
+        encode = self.memory.encoder(scalar)
 
         def write_atomic(address: int, value: Any) -> None:
             number = encode(value)  # may run the user's code: before the address is checked
