@@ -247,9 +247,8 @@ class IndirectElements:
 
     def __setitem__(self, index: Any, value: Any) -> None:
         if type(index) is not slice and type(value) not in (int, float):
-            value = self._memory.encode(
-                self._scalar, value
-            )  # may run the user's code: before the look
+            # This may run the user's code: before the look.
+            value = self._memory.encode(self._scalar, value)
         if IN_PYODIDE and type(index) is not slice:  # no other thread could free them meanwhile
             self._write(self._locate(index), value)
             return

@@ -156,12 +156,20 @@ def test_a_string_ends_with_the_reference_that_it_is_read_through(heap: HeapMana
                 read()
 
 
+def set_item(array: Any, index: Any, value: Any) -> None:
+    array[index] = value
+
+
 POINTERS: tuple[Any, ...] = (pointer32, pointer53, pointer64)
 STORES: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
     "alloc": lambda heap, kind, ref, value: heap.alloc(kind, value),
     "alloc_T": lambda heap, kind, ref, value: getattr(heap, f"alloc_{kind.name}")(value),
     "alloc_array": lambda heap, kind, ref, value: heap.alloc_array(kind, [value]),
     "value": lambda heap, kind, ref, value: setattr(ref, "value", value),
+    "an element": lambda heap, kind, ref, value: set_item(heap.wrap_array(kind, ref, 1), 0, value),
+    "a slice": lambda heap, kind, ref, value: set_item(
+        heap.wrap_array(kind, ref, 1), slice(None), [value]
+    ),
     "write": lambda heap, kind, ref, value: heap.write(kind, ref, value),
     "write_T": lambda heap, kind, ref, value: getattr(heap, f"write_{kind.name}")(ref, value),
     "write_T_atomic": lambda heap, kind, ref, value: getattr(heap, f"write_{kind.name}_atomic")(
