@@ -25,6 +25,7 @@ from emheap.allocators.base import Allocator
 from emheap.blocks.block import Block, Layout, describe_block, end_of
 from emheap.blocks.ending import forget_pointees
 from emheap.blocks.extents import ExtentIndex
+from emheap.blocks.kept_exports import CLEARS_EXPORTED, keep_exports_of
 from emheap.blocks.loans import LoanTable
 from emheap.blocks.messages import Messages
 from emheap.blocks.options import Options
@@ -122,8 +123,16 @@ class BlockTable(Messages, Locked):
         that no live block lies in; empty if there is none."""
         return ""
 
-    def __del__(self, finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
-        if not finalizing() and hasattr(self, "_tables"):  # or an interrupt came before it had any
+    def __del__(
+        self,
+        finalizing: Callable[[], bool] = sys.is_finalizing,
+        keep: Callable[[Any], None] | None = keep_exports_of if CLEARS_EXPORTED else None,
+    ) -> None:
+        if not hasattr(self, "_tables"):  # an interrupt came before it had any
+            return
+        if keep is not None:
+            keep(self)
+        if not finalizing():
             forget_pointees(self)
 
     # Layouts

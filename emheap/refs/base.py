@@ -11,6 +11,7 @@ from emheap._util.platform import HAS_GIL
 from emheap._util.released import is_released
 from emheap._util.sites import Site, caller_site, current_frame
 from emheap.blocks.block import Block
+from emheap.blocks.kept_exports import CLEARS_EXPORTED, keep_exported
 from emheap.blocks.table import BlockTable
 from emheap.errors import HeapError, NotAllocatedError, OutOfBoundsError
 from emheap.memories.base import Elements, Loan, Memory
@@ -270,6 +271,8 @@ class HeapRef(Generic[T]):
             except ValueError:
                 self._check_lost(block)
                 continue
+            if CLEARS_EXPORTED and not layout.tracked:  # else its table keeps it
+                keep_exported(stored)
             if what:
                 layout.table.views.add_named(view, what, recalled=recalled)
             else:
