@@ -29,7 +29,7 @@ class FailingAllocator(WrappingAllocator):
         self.after = check_integer(after, "after")
         """The number of allocations that still succeed; may be changed."""
         self.failures = 0
-        """The allocations that failed."""
+        """The allocations that failed because no more were to succeed."""
 
     def _fails(self) -> bool:
         if self.after > 0:
@@ -40,13 +40,14 @@ class FailingAllocator(WrappingAllocator):
     def allocate(self, size: int) -> int:
         if self._fails():
             return 0
-        self.after -= 1
-        return super().allocate(size)
+        return self._counted(super().allocate(size)) or 0
 
     def allocate_zeroed(self, size: int) -> int | None:
         if self._fails():
             return 0
-        address = super().allocate_zeroed(size)
-        if address is not None:  # or else `allocate` is called next
+        return self._counted(super().allocate_zeroed(size))
+
+    def _counted(self, address: int | None) -> int | None:
+        if address:  # where there is no room it is 0, and None where `allocate` is called next
             self.after -= 1
         return address

@@ -97,6 +97,22 @@ def test_as_many_allocations_succeed_as_are_asked_for(heap: HeapManager, after: 
         limited.free_all()
 
 
+def test_only_what_succeeds_counts_as_an_allocation_that_does() -> None:
+    failing = FailingAllocator(FreeListAllocator(16, 4096), after=2)
+    assert [failing.allocate(size) for size in (5000, 8, 5000, 8)] == [0, 16, 0, 24]
+    assert (failing.after, failing.failures) == (0, 0)
+    assert [failing.allocate(8), failing.allocate_zeroed(8)] == [0, 0]
+    assert (failing.after, failing.failures) == (0, 2)
+
+    class Zeroing(FreeListAllocator):
+        def allocate_zeroed(self, size: int) -> int:
+            return self.allocate(size)
+
+    failing = FailingAllocator(Zeroing(16, 4096), after=2)
+    assert [failing.allocate_zeroed(size) for size in (5000, 8, 8, 8)] == [0, 16, 24, 0]
+    assert (failing.after, failing.failures) == (0, 1)
+
+
 def test_a_quota_counts_what_is_live(heap: HeapManager) -> None:
     quota = QuotaAllocator(heap.allocator, 1000)
     limited = second_heap(heap, quota)
