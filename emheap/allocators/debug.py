@@ -46,11 +46,11 @@ class _Record:
 class DebugAllocator(WrappingAllocator, Locked):
     """Puts a red zone of `zone` bytes before and after each block, and looks at both when the
     block is freed and when `verify` is called. Fresh blocks are filled with 0xCD and freed ones
-    with 0xDD; freed ones wait, up to `quarantine` bytes of them, before their memory is used
-    again, and one that was written to meanwhile is reported. Damage is reported once, as a
-    HeapCorruptionError, and repaired, so that the block can be freed. What an alignment above
-    the allocator's own adds counts as part of the block. Of the places named, the innermost
-    `site_depth` frames are.
+    with 0xDD; freed ones wait, up to `quarantine` bytes of them and their red zones, before their
+    memory is used again, and one that was written to meanwhile is reported. Damage is reported
+    once, as a HeapCorruptionError, and repaired, so that the block can be freed. What an
+    alignment above the allocator's own adds counts as part of the block. Of the places named,
+    the innermost `site_depth` frames are.
 
     The option ``debug=True`` puts one on a heap. By hand it goes in front of a heap's allocator,
     as all wrapping allocators do::

@@ -21,7 +21,7 @@ class FunctionsAllocator(Allocator):
     address, or 0, and none inside of a block that it has not had back.
 
     With `sized_free` it calls ``free(address, size)``, for allocators that do not record the size
-    of a block; with `aligned` it passes `alignment` after the size, to both. WebAssembly returns
+    of a block; with `aligned` it passes `alignment` after each size. WebAssembly returns
     an address as a signed 32-bit integer, so one above 2 GiB comes back negative; with
     `pointer_size` 4 it is read as unsigned. The alignment of a block is what every malloc for
     wasm32 gives, unless stated.

@@ -118,25 +118,43 @@ def test_a_pool_gives_what_it_keeps_for_a_block_that_has_no_room_otherwise() -> 
         assert allocator.available_byte_size == whole
 
 
-def test_functions_get_the_size_and_the_alignment_that_they_ask_for() -> None:
-    chosen: dict[str, int]
-    for chosen, alignment in (({}, 8), ({"alignment": 8}, 8), ({"alignment": 16}, 16)):
-        calls: list[tuple[int, ...]] = []
+@pytest.mark.parametrize("alignment", [8, 16])
+@pytest.mark.parametrize(
+    ("sized", "aligned"), [(False, False), (True, False), (False, True), (True, True)]
+)
+def test_functions_get_the_size_and_the_alignment_that_they_ask_for(
+    alignment: int, sized: bool, aligned: bool
+) -> None:
+    chosen = {} if alignment == 8 else {"alignment": alignment}
+    calls: list[tuple[int, ...]] = []
 
-        def allocate(*given: int, calls: list[tuple[int, ...]] = calls) -> int:
-            calls.append(given)
-            return 4096
+    def allocate(*given: int) -> int:
+        calls.append(given)
+        return 4096
 
-        functions = FunctionsAllocator(
-            allocate,
-            lambda *given, calls=calls: calls.append(given),
-            sized_free=True,
-            aligned=True,
-            **chosen,
-        )
-        assert functions.alignment == alignment
-        functions.free(functions.allocate(100))
-        assert calls == [(100, alignment), (4096, 100, alignment)]
+    def free(*given: int) -> None:
+        calls.append(given)
+
+    functions = FunctionsAllocator(allocate, free, sized_free=sized, aligned=aligned, **chosen)
+    assert functions.alignment == alignment
+    functions.free(functions.allocate(100))
+    functions.free_sized(functions.allocate(100), 100)
+    more = (alignment,) if aligned else ()
+    assert calls == 2 * [(100, *more), (4096, 100, *more) if sized else (4096,)]
+
+
+@pytest.mark.parametrize("pointer_size", [4, 8])
+def test_only_32_bit_addresses_come_back_as_signed_numbers(pointer_size: int) -> None:
+    answers = [-(1 << 31), -16]
+    functions = FunctionsAllocator(
+        lambda size: answers.pop(0), lambda address: None, pointer_size=pointer_size
+    )
+    if pointer_size == 4:
+        assert [functions.allocate(8), functions.allocate(8)] == [1 << 31, (1 << 32) - 16]
+        return
+    for negative in ("-0x80000000", "-0x10"):
+        with pytest.raises(ValueError, match=f"returned the negative address {negative}$"):
+            functions.allocate(8)
 
 
 # The free list
@@ -193,6 +211,18 @@ def test_a_free_list_takes_the_smallest_gap_that_fits() -> None:
     assert allocator.allocate(130) == blocks[0]
 
 
+def test_a_free_list_tells_the_bytes_of_all_its_gaps_and_of_the_largest() -> None:
+    allocator = FreeListAllocator(16, 16 + 1000)
+    blocks = [allocator.allocate(40) for _ in range(10)]
+    assert (allocator.available_byte_size, allocator.largest_gap) == (600, 600)
+    for address in blocks[::2]:
+        allocator.free(address)
+    assert (allocator.available_byte_size, allocator.largest_gap) == (800, 600)
+    assert allocator.allocate(601) == 0
+    assert allocator.allocate(600)
+    assert (allocator.available_byte_size, allocator.largest_gap) == (200, 40)
+
+
 def test_a_free_list_refuses_what_is_no_block_of_it() -> None:
     allocator = FreeListAllocator(16, 1024)
     address = allocator.allocate(64)
@@ -232,6 +262,17 @@ def test_a_free_list_can_be_extended() -> None:
     assert allocator.available_byte_size == 112 + 256
 
 
+def test_a_free_list_goes_on_at_its_end_whatever_is_added_below_it() -> None:
+    allocator = FreeListAllocator(512, 1024)
+    allocator.add(16, 256)
+    assert allocator.available_byte_size == 512 + 240
+    assert allocator.largest_gap == 512
+    allocator.extend(1536)
+    assert allocator.allocate(1024) == 512
+    assert allocator.allocate(240) == 16
+    assert allocator.available_byte_size == 0
+
+
 # The bump allocator
 
 
@@ -247,6 +288,7 @@ def test_a_bump_allocator_takes_back_the_newest_block_only() -> None:
     allocator.free(first)
     assert allocator.allocate(8) == 64
     allocator.free(64)
+    allocator.free(second)  # the newest that is left, but not the newest there was
     assert allocator.allocate(20) == 64
     assert allocator.available_byte_size == 1024 - 88
 
@@ -259,7 +301,19 @@ def test_a_bump_allocator_ends_and_starts_again() -> None:
     assert allocator.allocate(1) == 0
     allocator.reset()
     assert allocator.available_byte_size == 112
-    assert allocator.allocate(1) == 16
+    for _ in range(2):
+        assert [allocator.allocate(size) for size in (1, 20, 8)] == [16, 24, 48]
+        allocator.reset()
+    assert allocator.allocate(112) == 16
+
+
+def test_a_bump_allocator_tells_the_bytes_to_its_very_end() -> None:
+    allocator = BumpAllocator(16, 101)
+    assert allocator.available_byte_size == 85
+    assert allocator.allocate(3) == 16
+    assert allocator.available_byte_size == 77  # and not the 5 of padding
+    assert allocator.allocate(77) == 24
+    assert allocator.available_byte_size == 0
 
 
 # What both take

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 import emheap
 from emheap import (
     Allocator,
     DebugAllocator,
+    FreeListAllocator,
     HeapCorruptionError,
     HeapManager,
     OutOfBoundsError,
+    PoolAllocator,
     WrappingAllocator,
     int32,
     uint8,
@@ -56,6 +60,28 @@ def test_a_red_zone_is_as_large_as_it_is_asked_to_be(zone: int) -> None:
         plain.memory.write_bytes(place, b"\1")
         with pytest.raises(HeapCorruptionError, match=f"the block of 16 bytes at 0x{address:x}"):
             allocator.verify()
+
+
+def test_every_damaged_block_is_named_once() -> None:
+    plain = emheap.wrap_buffer(bytearray(1 << 13), debug=False)
+    allocator = DebugAllocator(plain.allocator, plain.memory)
+    blocks = [allocator.allocate(16) for _ in range(10)]
+    for address in blocks[6:]:
+        allocator.free(address)
+    damaged = [*blocks[:3], *blocks[7:]]
+    places = (blocks[0] - 1, blocks[1] + 16, blocks[2] + 47)  # around live ones
+    places += (blocks[7] - 32, blocks[8] + 16, blocks[9] + 5)  # around freed ones, and in one
+    for place in places:
+        plain.memory.write_bytes(place, b"\1")
+    with pytest.raises(HeapCorruptionError) as caught:
+        allocator.verify()
+    assert re.findall(r"the block of 16 bytes at (0x\w+)", str(caught.value)) == [
+        hex(address) for address in damaged
+    ]
+    allocator.verify()
+    for address in blocks[:6]:
+        allocator.free(address)
+    allocator.trim()
 
 
 def test_a_place_is_told_by_the_block_that_is_there() -> None:
@@ -134,6 +160,40 @@ def test_the_quarantine_gives_way_where_memory_is_short(heap: HeapManager) -> No
         guarded.alloc_array(uint8, 500).free()
     assert allocator._waiting_bytes < 2000
     check_consistent(guarded)
+
+
+@pytest.mark.parametrize(
+    ("options", "size", "waiting"),
+    [({"zone": 32, "quarantine": 400}, 36, 4), ({}, 100_000 - 64, 10)],
+    ids=["400 bytes", "a mebibyte by default"],
+)
+def test_as_many_freed_bytes_wait_as_the_quarantine_has(
+    options: dict[str, int], size: int, waiting: int
+) -> None:
+    plain = emheap.wrap_buffer(bytearray(1 << 21), debug=False)
+    allocator = DebugAllocator(plain.allocator, plain.memory, **options)
+    blocks = [allocator.allocate(size) for _ in range(waiting + 3)]
+    for address in blocks[:waiting]:
+        allocator.free(address)
+
+    def are_waiting() -> list[bool]:
+        assert allocator.allocate(8)  # where there are too many, the oldest go first
+        return ["freed at" in allocator.describe_at(address, 1) for address in blocks]
+
+    assert are_waiting() == [True] * waiting + [False] * 3
+    allocator.free(blocks[waiting])
+    assert are_waiting()[: waiting + 1] == [False] + [True] * waiting
+
+
+def test_trimming_lets_all_go_to_the_last_allocator_beneath() -> None:
+    plain = emheap.wrap_buffer(bytearray(1 << 16), debug=False)
+    beneath = FreeListAllocator(16, 1 << 16)
+    allocator = DebugAllocator(PoolAllocator(beneath), plain.memory)
+    for address in [allocator.allocate(size) for size in (1, 20, 20, 3000)]:
+        allocator.free(address)
+    assert beneath.available_byte_size < (1 << 16) - 16
+    allocator.trim()
+    assert beneath.available_byte_size == (1 << 16) - 16
 
 
 def test_a_detached_block_leaves_its_red_zones(heap: HeapManager) -> None:
