@@ -594,3 +594,7 @@ def test_beyond_4_gib(exports: Any) -> None:
         view.release()
     with pytest.raises(emheap.OutOfBoundsError):
         heap.read_int32(heap.memory.size)
+    words = "more than the 2147483647 bytes that a block can"
+    for make in (heap.alloc_array, lambda kind, size: heap.view(kind, 16, size)):
+        with pytest.raises(emheap.ValueOutOfRangeError, match=words):
+            make(uint8, 2**31)
