@@ -14,7 +14,7 @@ MOST_SPARE = 2048
 
 def most_spare(size: int) -> int:
     """The blocks of `size` bytes that a list of free ones may hold before `Allocator.shrink` is
-    called: 256 KiB of them."""
+    called: 256 KiB of them, but no fewer than 64 and no more than `MOST_SPARE`."""
     return max(64, min(MOST_SPARE, (1 << 18) // (size or 1)))
 
 

@@ -14,10 +14,13 @@ import emheap
 from emheap import (
     Allocator,
     BumpAllocator,
+    CountingAllocator,
+    FailingAllocator,
     FreeListAllocator,
     LibcAllocator,
     PageAllocator,
     PoolAllocator,
+    QuotaAllocator,
 )
 from emheap.allocators.base import MOST_SPARE, most_spare
 from emheap.allocators.functions import FunctionsAllocator
@@ -116,6 +119,37 @@ def test_a_pool_gives_what_it_keeps_for_a_block_that_has_no_room_otherwise() -> 
         assert address == 16
         pool.free(address)
         assert allocator.available_byte_size == whole
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        PoolAllocator,
+        CountingAllocator,
+        lambda allocator: QuotaAllocator(allocator, 1 << 20),
+        lambda allocator: FailingAllocator(allocator, after=1000),
+    ],
+    ids=["pool", "counting", "quota", "failing"],
+)
+def test_trimming_reaches_the_allocators_beneath(wrap: Callable[[Allocator], Allocator]) -> None:
+    beneath = FreeListAllocator(16, 16384)
+    pool = PoolAllocator(beneath)
+    allocator = wrap(pool)
+    for keeping in (pool, allocator):
+        keeping.free_sized(keeping.allocate(16), 16)
+    assert beneath.available_byte_size < 16384 - 16
+    allocator.trim()
+    assert beneath.available_byte_size == beneath.largest_gap == 16384 - 16
+
+
+def test_a_pool_tells_whether_there_was_room_for_more_blocks() -> None:
+    pool = PoolAllocator(FreeListAllocator(16, 64))
+    assert pool.refill(40)
+    assert pool.spare(40) == [16]
+    assert pool.allocate(40) == 16
+    assert not pool.refill(40)
+    assert pool.allocate(40) == 0
+    assert not pool.refill(PoolAllocator.LARGEST + 1)
 
 
 @pytest.mark.parametrize("alignment", [8, 16])
@@ -443,6 +477,11 @@ def test_a_pool_hands_out_no_byte_twice(steps: Any) -> None:
         pool.free_sized(address, size)
     pool.trim()
     assert counting.inner.available_byte_size == (1 << 22) - 16
+
+
+def test_256_kib_are_kept_of_each_size_but_neither_few_blocks_nor_very_many() -> None:
+    sizes = (1, 16, 128, 256, 1024, 4096, 1 << 20)
+    assert [most_spare(size) for size in sizes] == [2048, 2048, 2048, 1024, 256, 64, 64]
 
 
 @pytest.mark.parametrize(("size", "most"), [(1, MOST_SPARE), (16, MOST_SPARE), (1024, 256)])
