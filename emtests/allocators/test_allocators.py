@@ -152,6 +152,31 @@ def test_a_pool_tells_whether_there_was_room_for_more_blocks() -> None:
     assert not pool.refill(PoolAllocator.LARGEST + 1)
 
 
+@pytest.mark.parametrize("goes", [True, False])
+def test_a_block_that_cannot_be_handed_over_stays_a_block(goes: bool) -> None:
+    class OnePlace(Allocator):
+        def allocate(self, size: int) -> int:
+            return 512
+
+        def free(self, address: int) -> None: ...
+
+        def relinquish(self, address: int) -> bool:
+            return goes
+
+    quota = QuotaAllocator(OnePlace(), 1000)
+    pool = PoolAllocator(quota)
+    address = pool.allocate(100)
+    size = quota.live_byte_size
+    assert size >= 100
+    assert pool.relinquish(address) is goes
+    assert quota.live_byte_size == (0 if goes else size)
+    if goes:
+        assert pool.allocate(100) == address
+    else:
+        with pytest.raises(emheap.HeapCorruptionError, match="it was not given back"):
+            pool.allocate(100)
+
+
 @pytest.mark.parametrize("alignment", [8, 16])
 @pytest.mark.parametrize(
     ("sized", "aligned"), [(False, False), (True, False), (False, True), (True, True)]
