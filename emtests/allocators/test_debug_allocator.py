@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -82,6 +84,31 @@ def test_every_damaged_block_is_named_once() -> None:
     for address in blocks[:6]:
         allocator.free(address)
     allocator.trim()
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_places_are_named_with_as_many_frames_as_asked_for(depth: int) -> None:
+    def outer(act: Callable[[], Any]) -> Any:
+        return inner(act)
+
+    def inner(act: Callable[[], Any]) -> Any:
+        return act()
+
+    plain = emheap.wrap_buffer(bytearray(4096), debug=False)
+    allocator = DebugAllocator(plain.allocator, plain.memory, site_depth=depth)
+    address = outer(lambda: allocator.allocate(16))
+    outer(lambda: allocator.free(address))
+    plain.memory.write_bytes(address, b"\1")
+    with pytest.raises(HeapCorruptionError) as caught:
+        outer(lambda: allocator.verify())
+    frames = [
+        rf"\S+test_debug_allocator.py:\d+ in {name}" for name in ("<lambda>", "inner", "outer")
+    ]
+    stack = r"\n    from ".join(frames[:depth])
+    words = (
+        rf"^the block of .*, allocated at {stack}, freed at {stack}, was .*\nnoticed at {stack}$"
+    )
+    assert re.search(words, str(caught.value))
 
 
 def test_a_place_is_told_by_the_block_that_is_there() -> None:
