@@ -245,6 +245,20 @@ def test_a_wrapped_reference_survives_what_is_freed_beside_it(heap: HeapManager)
     second.free()
 
 
+@pytest.mark.needs("raw addresses")
+def test_what_another_heap_lent_does_not_end_with_the_block(heap: HeapManager) -> None:
+    other = HeapManager(heap.memory, heap.allocator, heap.options)
+    block = heap.alloc_array(int32, [1, 2])
+    number, array = other.wrap(int32, block.address), other.wrap_array(int32, block.address, 2)
+    view = other.view(int32, block.address, 2)
+    part = view[:1]
+    block.free()
+    assert number.is_not_freed
+    assert array.is_not_freed
+    assert [number.value, *array] == [view[0], *view.tolist()]
+    part.release()
+
+
 def test_untracked_references_die_by_their_own_free(open_heap: OpenHeap) -> None:
     heap = open_heap(track_allocations=False)
     for family, uses in USES.items():
