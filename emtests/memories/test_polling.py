@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 import emheap
 from emheap import HeapManager, int32, pointer53, uint8, uint128, utf8, utf16
+from emheap.memories.base import Memory
 from emtests.growing import ReplacedBuffer
 
 
@@ -82,6 +84,51 @@ def test_always_follows_any_replacement() -> None:
         text.value = text.value
         assert other[ref.address + 4] == 2
     heap.free_all()
+
+
+USES: dict[str, Callable[[Memory], Any]] = {
+    "read_bytes": lambda memory: memory.read_bytes(64, 1),
+    "elements": lambda memory: memory.elements(uint8, 64, 1)[:].tolist(),
+    "lend": lambda memory: memory.lend(uint8, 64, 1).view.tobytes(),
+    "reader": lambda memory: bytes([memory.reader(uint8)(64)]),
+    "text_reader": lambda memory: memory.text_reader(utf8)(64),
+    "find_null": lambda memory: memory.find_null(64, 1, None),
+    "host_address": lambda memory: memory.host_address(64),
+    "write_bytes": lambda memory: memory.write_bytes(64, b"b"),
+    "fill": lambda memory: memory.fill(64, 1, ord("b")),
+    "writer": lambda memory: memory.writer(uint8)(64, ord("b")),
+    "text_writer": lambda memory: memory.text_writer(utf8)(64, "b"),
+}
+
+
+@pytest.mark.parametrize("name", USES)
+def test_always_asks_at_every_use_of_the_memory(name: str) -> None:
+    source = Source(bytearray(b"x" * 4096))
+    memory = open_on(source, polling_mode="always").memory
+    before = source.buffer
+    source.buffer = latest = bytearray(64) + b"a" + bytes(4096 - 65)
+    polls = source.polls
+    expected: dict[str, Any] = {
+        "elements": [ord("a")],
+        "text_reader": "a",
+        "find_null": 1,
+        "host_address": ctypes.addressof(ctypes.c_char.from_buffer(latest, 64)),
+    }
+    found = USES[name](memory)
+    assert source.polls > polls
+    assert set(before) == {ord("x")}
+    if "write" in name or name == "fill":
+        assert latest[64:66] == b"b\0"
+    else:
+        assert found == expected.get(name, b"a")
+
+
+def test_always_asks_for_the_size() -> None:
+    source = Source(bytearray(4096))
+    memory = open_on(source, polling_mode="always").memory
+    for size in (8192, 16, 4096):
+        source.buffer = bytearray(size)
+        assert memory.size == size
 
 
 # when_empty
@@ -229,6 +276,7 @@ def test_an_empty_buffer_is_asked_for_again() -> None:
     source = Source(bytearray())
     heap = open_on(source)
     source.buffer = bytearray(4096)
+    assert heap.memory.size == 4096
     with heap.alloc(int32, 5) as ref:
         assert ref.value == 5
 
