@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -340,6 +341,18 @@ def test_a_size_beyond_the_address_space_never_reaches_the_allocator() -> None:
     with pytest.raises(emheap.ValueOutOfRangeError, match="count must not be negative, got -1"):
         heap.alloc_array(uint8, -1)
     assert script.asked == []
+
+
+def test_a_block_of_the_process_has_no_more_bytes_than_python_counts() -> None:
+    heap = emheap.open()
+    words = f"more than the {sys.maxsize} bytes that a block can have on this heap$"
+    for make in (
+        heap.alloc_array,
+        lambda kind, count: heap.view(kind, 1 << 16, count),
+        lambda kind, count: heap.wrap_array(kind, 1 << 16, count),
+    ):
+        with pytest.raises(emheap.ValueOutOfRangeError, match=words):
+            make(uint8, sys.maxsize + 1)
 
 
 def test_a_size_that_could_be_is_asked_for() -> None:

@@ -12,6 +12,7 @@ from weakref import ref as WeakReference  # noqa: N812 (a class with a name like
 import pytest
 
 from emheap import HeapManager, int32, pointer53
+from emheap.types import text_types
 from emtests.types.values import ALL_NUMBERS, WIDE, boundary_values, packed
 
 
@@ -112,3 +113,17 @@ def test_an_array_of_numpy_keeps_the_exporter_too(heap: HeapManager) -> None:
         assert exporter() is not None
         del made
         assert exporter() is None
+
+
+def test_what_reads_and_writes_is_made_once_for_each_type(heap: HeapManager) -> None:
+    memory: Any = heap.memory
+    for made, kinds in (
+        ("reader", ALL_NUMBERS),
+        ("writer", ALL_NUMBERS),
+        ("text_reader", text_types),
+        ("text_writer", text_types),
+    ):
+        cached: Callable[[Any], Any] = getattr(memory, f"cached_{made}")
+        first = [cached(kind) for kind in kinds]
+        assert [cached(kind) for kind in kinds] == first
+        assert len(set(first)) == len(first)
