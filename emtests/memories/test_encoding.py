@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from typing import Any
 
 import pytest
@@ -73,6 +74,24 @@ def test_a_reference_is_encoded_as_its_address_in_its_own_memory_only(heap: Heap
         for encode in (heap.memory.encode, heap.memory.encoded):
             with pytest.raises(NotAllocatedError):
                 encode(pointer, there)
+
+
+@pytest.mark.needs("host address")
+def test_a_pointer_of_ctypes_is_encoded_as_the_address_that_it_has_here(heap: HeapManager) -> None:
+    pointer: Any = pointer32 if heap.pointer_size == 4 else pointer64
+    memory = heap.memory
+    with heap.alloc_array(uint8, 4) as block:
+        host = memory.host_address(block.address)
+        for value, address in (
+            (ctypes.c_void_p(host + 1), block.address + 1),
+            (ctypes.cast(host + 3, ctypes.POINTER(ctypes.c_int8)), block.address + 3),
+            (ctypes.c_void_p(), 0),
+            (ctypes.POINTER(ctypes.c_int8)(), 0),
+        ):
+            assert memory.pointed(value) == memory.encode(pointer, value) == address
+            assert memory.encoded(pointer, value) == (pointer, address)
+        for other in (5, "x", None, object()):
+            assert memory.pointed(other) is None
 
 
 def test_two_heaps_of_the_process_share_its_addresses() -> None:
