@@ -119,6 +119,15 @@ def test_an_address_below_zero_is_outside(heap: HeapManager) -> None:
                 pytest.fail(f"{name} took {address} and returned {access(address)!r}")
 
 
+def test_a_negative_address_is_explained_where_addresses_have_32_bits(heap: HeapManager) -> None:
+    explained = "returns addresses above 2 GiB as negative numbers: add 2**32, which gives 0x"
+    for address, of_32_bits in ((-8, True), (-(2**31), True), (-(2**31) - 1, False)):
+        with pytest.raises(emheap.OutOfBoundsError) as caught:
+            heap.read(uint8, address)
+        told = f"{explained}{address + 2**32:x}" in str(caught.value)
+        assert told is (of_32_bits and heap.pointer_size == 4)
+
+
 def test_an_address_beyond_any_memory_is_outside(heap: HeapManager) -> None:
     for name, access in all_accesses(heap).items():
         for address in (2**63, 2**64, 2**64 + 64, 2**100):
