@@ -209,6 +209,15 @@ def test_addresses_are_reused_and_old_references_stay_dead(heap: HeapManager) ->
     assert heap.total_allocated_byte_size == 0
 
 
+def test_a_freed_reference_raises_a_value_error_as_its_view_does(heap: HeapManager) -> None:
+    ref = heap.alloc_array(int32, [1, 2])
+    view = ref.view
+    ref.free()
+    for use in (lambda: ref[0], lambda: view[0]):
+        with pytest.raises(ValueError, match=r"use after free|released"):
+            use()
+
+
 def test_wrapped_references_end_with_the_block_around_them(heap: HeapManager) -> None:
     room = heap.alloc_array(int32, 8)
     inside: list[HeapRef[Any]] = [
