@@ -236,6 +236,20 @@ def test_wrapped_references_end_with_the_block_around_them(heap: HeapManager) ->
             bytes(ref)
 
 
+@pytest.mark.parametrize("count", [0, 8])
+def test_what_is_lent_of_nothing_ends_with_the_block_that_it_lies_on(
+    heap: HeapManager, count: int
+) -> None:
+    room = heap.alloc_array(int32, count)
+    empty, view = heap.wrap_array(int32, room.address, 0), heap.view(int32, room.address, 0)
+    room.free()
+    assert empty.is_freed
+    with pytest.raises(emheap.UseAfterFreeError, match=r"^use after free: the int32 array of 0 b"):
+        bytes(empty)
+    with pytest.raises(ValueError, match="released"):
+        view.tolist()
+
+
 def test_the_block_around_is_told_whatever_was_freed_since(heap: HeapManager) -> None:
     room, beside = heap.alloc_array(int32, 8), heap.alloc_array(int32, 4)
     inside = heap.wrap(int32, room.address + 8)
