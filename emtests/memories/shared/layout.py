@@ -8,13 +8,13 @@ from multiprocessing.shared_memory import SharedMemory
 from typing import NamedTuple
 
 import emheap
-from emheap import FreeListAllocator, HeapManager, float64, int32, pointer32
+from emheap import FreeListAllocator, HeapManager, float64, int32, int64, pointer32
 
 SIZE = 1 << 20
 TURN, PARENT, CHILD = 64, 128, 192
 """Addresses: whose turn it is, and what each process wrote last. A cache line each."""
 STRINGS, NUMBERS = 4096, 8192
-COUNTED = 8256
+COUNTED, EXCHANGED, TAKEN = 8256, 8320, 8384
 ADDITIONS = 5000
 HALF = SIZE // 2
 """The parent allocates below, the child above: each process has an allocator of its own."""
@@ -70,3 +70,9 @@ def add_ones(side: Side) -> None:
     for _ in range(ADDITIONS):
         number.atomic.add(1)
         real.atomic.add(0.5)
+
+
+def exchange(side: Side, first: int) -> int:
+    """Store numbers where the other process does at the same time; the sum of what was there."""
+    number = side.heap.wrap(int64, EXCHANGED)
+    return sum(number.atomic.exchange(each) for each in range(first, first + ADDITIONS))

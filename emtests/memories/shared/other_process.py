@@ -10,14 +10,17 @@ from typing import Any
 
 from emheap import clamped_uint8, float64, int64, utf8, utf16
 from emtests.memories.shared.layout import (
+    ADDITIONS,
     CHILD,
     HALF,
     PARENT,
     SIZE,
     STRINGS,
+    TAKEN,
     Side,
     add_ones,
     count_up,
+    exchange,
     opened,
 )
 
@@ -55,3 +58,4 @@ if __name__ == "__main__":
         answer(side)
         count_up(side, 3, 203)
         add_ones(side)
+        side.heap.write(int64, TAKEN, exchange(side, ADDITIONS))

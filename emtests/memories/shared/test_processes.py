@@ -17,13 +17,16 @@ from emtests.memories.shared.layout import (
     ADDITIONS,
     CHILD,
     COUNTED,
+    EXCHANGED,
     HALF,
     NUMBERS,
     PARENT,
     SIZE,
     STRINGS,
+    TAKEN,
     add_ones,
     count_up,
+    exchange,
     opened,
 )
 from emtests.memories.shared.other_process import NUMBERS_AFTER
@@ -76,12 +79,16 @@ def test_two_processes_in_one_block(block: SharedMemory) -> None:
         side.set_turn(3)
         count_up(side, 4, 204)
         add_ones(side)
+        taken = exchange(side, 0)
         output, _ = other.communicate(timeout=SECONDS)
         assert (other.returncode, output) == (0, "")
         assert heap.read(int32, NUMBERS) == 200
         # Both added as fast as they could, and nothing was lost.
         assert heap.read(int32, COUNTED) == 2 * ADDITIONS
         assert heap.read(float64, COUNTED + 8) == ADDITIONS
+        # Each number that one of them stored was taken by one of them, but for the last.
+        taken += heap.read(int64, TAKEN) + heap.read(int64, EXCHANGED)
+        assert taken == sum(range(2 * ADDITIONS))
         numbers.free()
         del reply  # it borrows bytes of the block, which cannot be closed meanwhile
 
