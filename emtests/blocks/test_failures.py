@@ -154,6 +154,17 @@ def test_a_quota_counts_what_another_thread_is_about_to_get() -> None:
     assert quota.live_byte_size == 800
 
 
+def test_a_quota_counts_bytes_once_that_come_again() -> None:
+    beneath = emheap.BumpAllocator(16, 4096)
+    quota = QuotaAllocator(beneath, 3000)
+    for size in (600, 500, 1000):
+        beneath.reset()
+        assert quota.allocate(size) == 16
+        assert quota.live_byte_size == size
+    quota.free(16)
+    assert quota.live_byte_size == 0
+
+
 def test_a_quota_counts_what_could_not_be_freed() -> None:
     class Refusing(WrappingAllocator):
         def free(self, address: int) -> None:
