@@ -10,7 +10,17 @@ from typing import Any
 import pytest
 
 import emheap
-from emheap import HeapManager, NotSupportedError, float64, int32, uint8, utf8, utf16
+from emheap import (
+    FunctionsAllocator,
+    HeapManager,
+    NotSupportedError,
+    PoolAllocator,
+    float64,
+    int32,
+    uint8,
+    utf8,
+    utf16,
+)
 from emheap._util.platform import IN_PYODIDE
 from emheap.backends.functions import allocator_exports
 from emtests.conftest import skip_for_gap
@@ -106,6 +116,19 @@ def test_memory_is_given_back(opened: tuple[Stranger, HeapManager]) -> None:
         if stranger.collects and turn % 50 == 0:
             stranger.call("__collect")
     assert heap.memory.size < 1 << 25
+
+
+def test_a_pool_is_in_front_where_free_takes_an_address_alone() -> None:
+    pooled, alone = [PoolAllocator, FunctionsAllocator], [FunctionsAllocator]
+    for heap, expected in (
+        (open_guest("guest32", debug=False).heap, pooled),
+        (open_assemblyscript(open_stranger(ASSEMBLYSCRIPT), debug=False), pooled),
+        (open_rust(open_stranger(RUST), debug=False), alone),
+        (open_wasm_bindgen(open_stranger(WASM_BINDGEN), debug=False), alone),
+    ):
+        allocator: Any = heap.allocator
+        found = [type(allocator), type(getattr(allocator, "_allocator", None))]
+        assert found[: len(expected)] == expected
 
 
 # Rust
