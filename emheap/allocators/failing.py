@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from emheap._util.checks import check_integer
+from emheap._util.locks import Locked
 from emheap.allocators.base import Allocator
 from emheap.allocators.wrapping import WrappingAllocator
 
 __all__ = ["FailingAllocator"]
 
 
-class FailingAllocator(WrappingAllocator):
+class FailingAllocator(WrappingAllocator, Locked):
     """Lets `after` allocations succeed; every later one finds no room.
 
     To see that a program survives running out of memory, run it with ``after`` 0, 1, 2 and so on
@@ -31,23 +34,23 @@ class FailingAllocator(WrappingAllocator):
         self.failures = 0
         """The allocations that failed because no more were to succeed."""
 
-    def _fails(self) -> bool:
-        if self.after > 0:
-            return False
-        self.failures += 1
-        return True
+    def _allowed(self, size: int, allocate: Callable[[int], int | None]) -> int | None:
+        with self._lock:
+            if self.after <= 0:
+                self.failures += 1
+                return 0
+            self.after -= 1
+        address = None
+        try:
+            address = allocate(size)
+            return address
+        finally:
+            if not address:  # there is no room, or None, and `allocate` is called next
+                with self._lock:
+                    self.after += 1
 
     def allocate(self, size: int) -> int:
-        if self._fails():
-            return 0
-        return self._counted(super().allocate(size)) or 0
+        return self._allowed(size, self._allocator.allocate) or 0
 
     def allocate_zeroed(self, size: int) -> int | None:
-        if self._fails():
-            return 0
-        return self._counted(super().allocate_zeroed(size))
-
-    def _counted(self, address: int | None) -> int | None:
-        if address:  # where there is no room it is 0, and None where `allocate` is called next
-            self.after -= 1
-        return address
+        return self._allowed(size, self._allocator.allocate_zeroed)

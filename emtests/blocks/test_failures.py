@@ -113,6 +113,21 @@ def test_only_what_succeeds_counts_as_an_allocation_that_does() -> None:
     assert (failing.after, failing.failures) == (0, 1)
 
 
+def test_an_allocation_that_another_thread_is_about_to_get_counts() -> None:
+    class Slow(FreeListAllocator):
+        """While it works another thread asks too."""
+
+        def allocate(self, size: int) -> int:
+            answers.append(failing.allocate(size))
+            return super().allocate(size)
+
+    answers: list[int] = []
+    failing = FailingAllocator(Slow(16, 4096), after=1)
+    assert failing.allocate(8) == 16
+    assert answers == [0]
+    assert (failing.after, failing.failures) == (0, 1)
+
+
 def test_a_quota_counts_what_is_live(heap: HeapManager) -> None:
     quota = QuotaAllocator(heap.allocator, 1000)
     limited = second_heap(heap, quota)
