@@ -243,6 +243,46 @@ def test_handed_out_views_are_released_when_their_block_is_freed(heap: HeapManag
                 _ = view[0]
 
 
+MAKERS: dict[str, Callable[[Any], Any]] = {
+    "number": lambda heap: heap.alloc(int32, 5),
+    "flat number": lambda heap: heap.alloc_uint8(5),
+    "wide number": lambda heap: heap.alloc(uint128, 5),
+    "text": lambda heap: heap.alloc(utf16, "abc"),
+    "structure": lambda heap: heap.alloc(Track),
+    "structures": lambda heap: heap.alloc_array(Track, 2),
+    "aligned": lambda heap: heap.alloc(int32, 5, align=64),
+}
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=list(MAKERS))
+def test_the_bytes_of_every_kind_of_block_end_with_it_or_pin_it(
+    heap: HeapManager, make: Callable[[Any], Any]
+) -> None:
+    for free in (
+        lambda ref: ref.free(),
+        heap.free,
+        lambda ref: heap.free(ref.address),
+        lambda ref: heap.free_all(),
+    ):
+        for get_view in (
+            lambda ref: ref.allocated_bytes_view,
+            lambda ref: heap.view(uint8, ref.address, 1),
+        ):
+            ref = make(heap)
+            contents = bytes(ref)
+            part = get_view(ref)[:1]
+            with pytest.raises(emheap.BufferInUseError):
+                free(ref)
+            assert ref.is_not_freed
+            assert bytes(ref) == contents
+            del part
+            view = get_view(ref)
+            free(ref)
+            assert ref.is_freed
+            with pytest.raises(ValueError, match=r"released|freed"):
+                _ = view[0]
+
+
 class Track(emheap.Struct):
     points: emheap.Array[int32] = emheap.array(3)
 
