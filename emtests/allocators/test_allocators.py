@@ -22,7 +22,7 @@ from emheap import (
     PoolAllocator,
     QuotaAllocator,
 )
-from emheap.allocators.base import MOST_SPARE, most_spare
+from emheap.allocators.base import MOST_SPARE, is_ours, most_spare
 from emheap.allocators.functions import FunctionsAllocator
 
 STEPS = st.lists(
@@ -121,16 +121,31 @@ def test_a_pool_gives_what_it_keeps_for_a_block_that_has_no_room_otherwise() -> 
         assert allocator.available_byte_size == whole
 
 
+WRAPPERS: dict[str, Callable[[Allocator], Allocator]] = {
+    "pool": PoolAllocator,
+    "counting": CountingAllocator,
+    "quota": lambda allocator: QuotaAllocator(allocator, 1 << 20),
+    "failing": lambda allocator: FailingAllocator(allocator, after=1000),
+}
+
+
+@pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=list(WRAPPERS))
+def test_the_native_allocator_is_beneath_all_that_wrap_it(
+    wrap: Callable[[Allocator], Allocator],
+) -> None:
+    beneath = FreeListAllocator(16, 16384)
+    assert wrap(beneath).native is beneath
+    assert PoolAllocator(wrap(PoolAllocator(wrap(beneath)))).native is beneath
+
+
 @pytest.mark.parametrize(
-    "wrap",
-    [
-        PoolAllocator,
-        CountingAllocator,
-        lambda allocator: QuotaAllocator(allocator, 1 << 20),
-        lambda allocator: FailingAllocator(allocator, after=1000),
-    ],
-    ids=["pool", "counting", "quota", "failing"],
+    ("module", "ours"), [("emheap.allocators.pool", True), ("emheap_more.pool", False)]
 )
+def test_a_class_is_ours_where_its_package_is(module: str, ours: bool) -> None:
+    assert is_ours(type("Any", (), {"__module__": module})) is ours
+
+
+@pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=list(WRAPPERS))
 def test_trimming_reaches_the_allocators_beneath(wrap: Callable[[Allocator], Allocator]) -> None:
     beneath = FreeListAllocator(16, 16384)
     pool = PoolAllocator(beneath)

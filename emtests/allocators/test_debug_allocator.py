@@ -71,9 +71,9 @@ def test_every_damaged_block_is_named_once() -> None:
     for address in blocks[6:]:
         allocator.free(address)
     damaged = [*blocks[:3], *blocks[7:]]
-    places = (blocks[0] - 1, blocks[1] + 16, blocks[2] + 47)  # around live ones
-    places += (blocks[7] - 32, blocks[8] + 16, blocks[9] + 5)  # around freed ones, and in one
-    for place in places:
+    around_live = (blocks[0] - 1, blocks[1] + 16, blocks[2] + 47)
+    of_freed = (blocks[7] - 32, blocks[8] + 16, blocks[9] + 5)
+    for place in around_live + of_freed:
         plain.memory.write_bytes(place, b"\1")
     with pytest.raises(HeapCorruptionError) as caught:
         allocator.verify()
