@@ -77,6 +77,14 @@ def test_a_reference_is_encoded_as_its_address_in_its_own_memory_only(heap: Heap
 
 
 @pytest.mark.needs("host address")
+def test_a_byte_has_the_address_in_the_process_at_which_it_lies(heap: HeapManager) -> None:
+    with heap.alloc_array(uint8, b"abcd") as block:
+        for offset, byte in enumerate(b"abcd"):
+            host = heap.memory.host_address(block.address + offset)
+            assert ctypes.c_uint8.from_address(host).value == byte
+
+
+@pytest.mark.needs("host address")
 def test_a_pointer_of_ctypes_is_encoded_as_the_address_that_it_has_here(heap: HeapManager) -> None:
     pointer: Any = pointer32 if heap.pointer_size == 4 else pointer64
     memory = heap.memory
