@@ -11,6 +11,7 @@ import emheap
 from emheap import (
     HeapManager,
     NotAllocatedError,
+    OutOfBoundsError,
     ValueOutOfRangeError,
     boolean,
     clamped_uint8,
@@ -100,6 +101,23 @@ def test_a_pointer_of_ctypes_is_encoded_as_the_address_that_it_has_here(heap: He
             assert memory.encoded(pointer, value) == (pointer, address)
         for other in (5, "x", None, object()):
             assert memory.pointed(other) is None
+
+
+@pytest.mark.needs("host address", "bounds")
+def test_a_pointer_of_ctypes_to_another_place_is_no_address_here(heap: HeapManager) -> None:
+    pointer: Any = pointer32 if heap.pointer_size == 4 else pointer64
+    wild: Any = heap
+    with heap.alloc(pointer, 8) as cell:
+        first = heap.memory.host_address(cell.address) - cell.address
+        if not first:
+            return  # it is the memory of the process: every pointer is an address here
+        before, behind = ctypes.c_void_p(first - 8), ctypes.c_void_p(first + heap.memory.size)
+        for place in (before, behind):
+            with pytest.raises(OutOfBoundsError, match="lies outside"):
+                wild.read(uint8, place)
+        with pytest.raises(ValueOutOfRangeError, match="-8 does not fit pointer"):
+            cell.value = before
+        assert cell.value == 8
 
 
 def test_two_heaps_of_the_process_share_its_addresses() -> None:
