@@ -14,15 +14,12 @@ import emheap
 from emheap import (
     Allocator,
     BumpAllocator,
-    CountingAllocator,
-    FailingAllocator,
     FreeListAllocator,
     LibcAllocator,
     PageAllocator,
     PoolAllocator,
-    QuotaAllocator,
 )
-from emheap.allocators.base import MOST_SPARE, is_ours, most_spare
+from emheap.allocators.base import MOST_SPARE, most_spare
 from emheap.allocators.functions import FunctionsAllocator
 
 STEPS = st.lists(
@@ -121,42 +118,6 @@ def test_a_pool_gives_what_it_keeps_for_a_block_that_has_no_room_otherwise() -> 
         assert allocator.available_byte_size == whole
 
 
-WRAPPERS: dict[str, Callable[[Allocator], Allocator]] = {
-    "pool": PoolAllocator,
-    "counting": CountingAllocator,
-    "quota": lambda allocator: QuotaAllocator(allocator, 1 << 20),
-    "failing": lambda allocator: FailingAllocator(allocator, after=1000),
-}
-
-
-@pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=list(WRAPPERS))
-def test_the_native_allocator_is_beneath_all_that_wrap_it(
-    wrap: Callable[[Allocator], Allocator],
-) -> None:
-    beneath = FreeListAllocator(16, 16384)
-    assert wrap(beneath).native is beneath
-    assert PoolAllocator(wrap(PoolAllocator(wrap(beneath)))).native is beneath
-
-
-@pytest.mark.parametrize(
-    ("module", "ours"), [("emheap.allocators.pool", True), ("emheap_more.pool", False)]
-)
-def test_a_class_is_ours_where_its_package_is(module: str, ours: bool) -> None:
-    assert is_ours(type("Any", (), {"__module__": module})) is ours
-
-
-@pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=list(WRAPPERS))
-def test_trimming_reaches_the_allocators_beneath(wrap: Callable[[Allocator], Allocator]) -> None:
-    beneath = FreeListAllocator(16, 16384)
-    pool = PoolAllocator(beneath)
-    allocator = wrap(pool)
-    for keeping in (pool, allocator):
-        keeping.free_sized(keeping.allocate(16), 16)
-    assert beneath.available_byte_size < 16384 - 16
-    allocator.trim()
-    assert beneath.available_byte_size == beneath.largest_gap == 16384 - 16
-
-
 def test_a_pool_tells_whether_there_was_room_for_more_blocks() -> None:
     pool = PoolAllocator(FreeListAllocator(16, 64))
     assert pool.refill(40)
@@ -165,31 +126,6 @@ def test_a_pool_tells_whether_there_was_room_for_more_blocks() -> None:
     assert not pool.refill(40)
     assert pool.allocate(40) == 0
     assert not pool.refill(PoolAllocator.LARGEST + 1)
-
-
-@pytest.mark.parametrize("goes", [True, False])
-def test_a_block_that_cannot_be_handed_over_stays_a_block(goes: bool) -> None:
-    class OnePlace(Allocator):
-        def allocate(self, size: int) -> int:
-            return 512
-
-        def free(self, address: int) -> None: ...
-
-        def relinquish(self, address: int) -> bool:
-            return goes
-
-    quota = QuotaAllocator(OnePlace(), 1000)
-    pool = PoolAllocator(quota)
-    address = pool.allocate(100)
-    size = quota.live_byte_size
-    assert size >= 100
-    assert pool.relinquish(address) is goes
-    assert quota.live_byte_size == (0 if goes else size)
-    if goes:
-        assert pool.allocate(100) == address
-    else:
-        with pytest.raises(emheap.HeapCorruptionError, match="it was not given back"):
-            pool.allocate(100)
 
 
 @pytest.mark.parametrize("alignment", [8, 16])
