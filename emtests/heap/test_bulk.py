@@ -113,6 +113,11 @@ def test_fill(heap: HeapManager, scratch: Arena) -> None:
     assert ref[0] == 0
     heap.fill(ref, 5, 1)
     assert ref[0] == 5
+    room = scratch.alloc_array(uint8, LONG)
+    for size in (1, 3, 4095, LONG - 2):
+        room.clear()
+        heap.fill(room.address + 1, 9, size)
+        assert bytes(room) == b"\0" + b"\t" * size + bytes(LONG - 1 - size)
 
 
 def test_find(heap: HeapManager, scratch: Arena) -> None:
