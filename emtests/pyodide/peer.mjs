@@ -33,6 +33,19 @@ const TASKS = {
   },
   // Adds up float64 numbers, rounded.
   5: (memory, address, count) => new Float64Array(memory.buffer, address, count).reduce((sum, each) => sum + each),
+  // Adds 1 to a number `count` times.
+  6: (memory, address, count) => {
+    const words = new Int32Array(memory.buffer);
+    for (let i = 0; i < count; i++) Atomics.add(words, address / 4, 1);
+    return count;
+  },
+  // Stores the numbers up to `count`, one after the other; tells the sum of those that were there.
+  7: (memory, address, count) => {
+    const words = new Int32Array(memory.buffer);
+    let sum = 0;
+    for (let i = 1; i <= count; i++) sum = (sum + Atomics.exchange(words, address / 4, i)) | 0;
+    return sum;
+  },
 };
 
 function serve({ memory, control }, tell) {

@@ -16,7 +16,9 @@ from emheap.allocators.pages import PageAllocator
 TURN, TASK, FIRST = 0, 1, 2
 PYTHON, PEER = 0, 1
 FAILED = -1
-ADD_TO_EACH, WRITE_TEXT, GROW, COUNT, SUM = 1, 2, 3, 4, 5
+ADD_TO_EACH, WRITE_TEXT, GROW, COUNT, SUM, ADD_ONES, EXCHANGE = 1, 2, 3, 4, 5, 6, 7
+TIMES = 3_000_000
+"""How often the peer changes a number while Python does: for a few hundredths of a second."""
 
 
 class Peer:
@@ -136,6 +138,40 @@ def test_atomic_steps_are_seen_in_order(scratch: Arena, peer: Peer) -> None:
     assert seen == sorted(seen)
     counter.write_atomic(-3)
     assert counter.value == -3
+
+
+def test_no_number_that_is_added_is_lost(scratch: Arena, peer: Peer) -> None:
+    ref = scratch.alloc(int32)
+    number = ref.atomic
+
+    def add_by_comparing() -> None:
+        before = number.load()
+        while (found := number.compare_exchange(before, before + 1)) != before:
+            before = found
+
+    for add in (lambda: number.add(1), add_by_comparing):
+        number.store(0)
+        peer.start(ADD_ONES, ref.address, TIMES)
+        added = 0
+        while not peer.is_done:
+            add()
+            added += 1
+        assert peer.finish() == TIMES
+        assert added
+        assert number.load() == TIMES + added
+
+
+def test_each_number_that_is_exchanged_is_taken_once(scratch: Arena, peer: Peer) -> None:
+    ref = scratch.alloc(int32)
+    peer.start(EXCHANGE, ref.address, TIMES)
+    stored = taken = 0
+    while not peer.is_done:
+        stored -= 1
+        taken += ref.atomic.exchange(stored)
+    assert stored
+    taken += peer.finish() + ref.value
+    given = TIMES * (TIMES + 1) // 2 - stored * (stored - 1) // 2
+    assert (taken - given) % 2**32 == 0  # the peer's sum wraps around
 
 
 def test_a_second_heap_on_the_same_memory(scratch: Arena, peer: Peer) -> None:
