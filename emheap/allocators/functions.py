@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from emheap._util.messages import count_of, format_address
+from emheap._util.messages import count_of
 from emheap.allocators.base import Allocator
 from emheap.allocators.outstanding import OutstandingBlocks
 
@@ -111,10 +111,13 @@ def checked_address(result: Any, size: int, pointer_size: int = 8) -> int:
             f"the allocate function must return an address, an int, or 0; for "
             f"{count_of(size, 'byte')} it returned {type(result).__name__} {result!r:.60}{advice}"
         ) from None
-    if address < 0 and pointer_size == 4 and address >= -(1 << 31):
-        address += 1 << 32
-    if address < 0:
-        raise ValueError(
-            f"the allocate function returned the negative address {format_address(address)}"
-        )
-    return address
+    if address >= 0:
+        return address
+    unsigned = address + (1 << 32)
+    # What would reach beyond 4 GiB is no address, but a number that stands for an error.
+    if pointer_size == 4 and unsigned >> 31 == 1 and address != -1 and address + size <= 0:
+        return unsigned
+    raise ValueError(
+        f"the allocate function returned {address} for {count_of(size, 'byte')}, which is no "
+        "address; where there is no room it must return 0"
+    )

@@ -61,7 +61,7 @@ def find_room(
         source.free(base)
         raise
     try:
-        table.memory.check_extent(address, size, "the allocator's block")
+        table.memory.check_extent(base, size + extra, "the allocator's block")
         if extra:
             table.padded[address] = base, alignment
     except Exception:

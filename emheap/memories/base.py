@@ -383,8 +383,13 @@ class Memory(ABC):
         return True
 
     def explain_sign(self, address: int) -> str:
-        """What an error says of an address that came out of WebAssembly as a signed number."""
-        if self.pointer_size != 4 or not -(1 << 31) <= address < 0:
+        """What an error says of an address that came out of WebAssembly as a signed number, or
+        may have been one."""
+        if self.pointer_size != 4:
+            return ""
+        if 1 << 31 <= address < 1 << 32:
+            return f"; as the signed number that WebAssembly returns it is {address - (1 << 32)}"
+        if not -(1 << 31) <= address < 0:
             return ""
         return (
             "; WebAssembly returns addresses above 2 GiB as negative numbers: add 2**32, which "

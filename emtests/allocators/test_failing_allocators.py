@@ -104,12 +104,33 @@ def test_answers_that_are_no_address(name: str) -> None:
         words = r"the allocate function must return an address, an int, or 0; for \d+ bytes it ret"
         with pytest.raises(TypeError, match=words):
             ALLOCATIONS[name](heap)
-    for answer in (-(2**31) - 1, -(2**63)):
+    # -1 is how sbrk() and mmap() say that there is no room, and -12 how a system call does.
+    for answer in (-1, -(2**31) - 1, -(2**63)):
         script.answers.append(answer)
-        with pytest.raises(ValueError, match=f"returned the negative address -0x{-answer:x}"):
+        words = rf"returned {answer} for \d+ bytes?, which is no address; where there is no room"
+        with pytest.raises(ValueError, match=words):
             ALLOCATIONS[name](heap)
     assert bytes(script.buffer) == before
     assert heap.total_allocated_byte_size == 0
+    assert script.freed == []
+
+
+def test_a_small_negative_answer_is_an_error_number() -> None:
+    """A block there would reach beyond 4 GiB, where WebAssembly has no address."""
+    script = Scripted()
+    heap = script.open()
+    script.answers.append(-12)
+    with pytest.raises(ValueError, match=r"returned -12 for 13 bytes, which is no address"):
+        heap.alloc_array(uint8, 13)
+    script.answers.append(-16)
+    script.honest.free = lambda address: None  # type: ignore[method-assign]
+    words = (
+        r"block of 16 bytes at address 0xfffffff0 lies outside .*; as the signed number that "
+        r"WebAssembly returns it is -16$"
+    )
+    with pytest.raises(emheap.OutOfBoundsError, match=words):
+        heap.alloc_array(uint8, 16)
+    assert script.freed == [2**32 - 16]
 
 
 @pytest.mark.parametrize("name", ALLOCATIONS)
@@ -119,7 +140,7 @@ def test_an_address_outside_the_memory_is_given_back(name: str) -> None:
     before = bytes(script.buffer)
     freed = []
     script.honest.free = lambda address: freed.append(address)  # type: ignore[method-assign]
-    for answer, address in ((SIZE, SIZE), (SIZE + 1, SIZE + 1), (2**33, 2**33), (-8, 2**32 - 8)):
+    for answer, address in ((SIZE, SIZE), (SIZE + 1, SIZE + 1), (2**33, 2**33), (-(2**31), 2**31)):
         script.answers[:] = [answer, answer]
         with pytest.raises(emheap.OutOfBoundsError, match=r"allocator's block of .* lies outside"):
             ALLOCATIONS[name](heap)
