@@ -320,13 +320,15 @@ class Memory(ABC):
 
         Raises what ``scalar.encode`` raises; NotAllocatedError for a reference into another memory.
         """
-        if scalar.is_pointer:
-            if is_reference(value):
-                value = value._address_for(self)
-            elif not hasattr(type(value), "__index__"):
-                pointed = self.pointed(value)
-                value = value if pointed is None else pointed
-        return scalar.encode(value)
+        return scalar.encode(self.resolved(value) if scalar.is_pointer else value)
+
+    def resolved(self, value: Any) -> Any:
+        """The address of a reference, and the one here of a pointer of ctypes or cffi; anything
+        else as it is. Raises NotAllocatedError for a reference into another memory."""
+        if is_reference(value):
+            return value._address_for(self)
+        pointed = None if hasattr(type(value), "__index__") else self.pointed(value)
+        return value if pointed is None else pointed
 
     def encoder(self, scalar: type[Scalar[Any]]) -> Callable[[Any], Any]:
         """The function that `encode` comes to for the values of one type."""

@@ -86,6 +86,13 @@ def make_property(owner: Any, entry: Entry, place: Place) -> property:
     return _scalar_property(owner, entry, place, start // 8)
 
 
+def _resolving(setter: str) -> str:
+    """The statements of a setter, for a field of addresses: a reference must be of this heap."""
+    for call in ("encode(value)", "pack(value)"):
+        setter = setter.replace(call, call.replace("value", "on(self._table, value)"))
+    return setter
+
+
 def _compile(getter: str, setter: str, **names: Any) -> property:
     # What is found among the globals is found sooner than among the builtins.
     space: dict[str, Any] = {**GENERATED, "type": type, "float": float, **names}
@@ -171,9 +178,12 @@ def _scalar_property(owner: Any, entry: Entry, place: Place, offset: int) -> pro
         read, names = f"unpack(self._elements.read({at}, {size}))", {"unpack": codec.unpack}
         if place.direct and codec.plain and codec.form is not None:
             read, names = f"unpack(self._elements.B, {at})[0]", {"unpack": codec.form.unpack_from}
-        return _compile(_GET.format(read=read), _SET_BYTES.format(at=at), pack=codec.pack, **names)
+        names.update(pack=codec.pack, on=codec.on)
+        setter = _SET_BYTES.format(at=at)
+        setter = _resolving(setter) if codec.points else setter
+        return _compile(_GET.format(read=read), setter, **names)
     cell = place.cell(codec.scalar.format, offset, size)
-    names = {"encode": codec.encode, "decode": codec.decode}
+    names = {"encode": codec.encode, "decode": codec.decode, "on": codec.on}
     read = cell if codec.plain else f"decode({cell})"
     if entry.convert is bool:
         read = f"{cell} != 0"
@@ -187,7 +197,9 @@ def _scalar_property(owner: Any, entry: Entry, place: Place, offset: int) -> pro
         form = _SET
     # Numbers in the text are constants of the code, which cost nothing to load.
     limits = {"least": -FLOAT32_LIMIT, "most": FLOAT32_LIMIT}
-    return _compile(_GET.format(read=read), form.format(cell=cell, **limits), **names)
+    setter = form.format(cell=cell, **limits)
+    setter = _resolving(setter) if codec.points else setter
+    return _compile(_GET.format(read=read), setter, **names)
 
 
 # All fields at once

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from emheap._util.messages import count_of
@@ -72,7 +73,18 @@ def concrete_kind(entry: Entry, abi: ABI) -> Any:
 class ScalarCodec:
     """The value of a scalar field, or of a bit-field, as the number stored."""
 
-    __slots__ = ("decode", "encode", "form", "pack", "plain", "scalar", "size", "unpack", "where")
+    __slots__ = (
+        "decode",
+        "encode",
+        "form",
+        "pack",
+        "plain",
+        "points",
+        "scalar",
+        "size",
+        "unpack",
+        "where",
+    )
 
     def __init__(self, owner: Any, entry: Entry, abi: ABI) -> None:
         self.where = f"{owner.__name__}.{entry.name}"
@@ -82,6 +94,8 @@ class ScalarCodec:
         self.decode = self._decoder(entry)
         self.plain = entry.convert is None and not self.scalar.decodes
         """Whether numbers are read as they are stored."""
+        self.points: bool = entry.convert is None and self.scalar.is_pointer
+        """Whether the numbers are addresses, for which references may be given."""
         self.form: struct.Struct | None = None
         """What the number stored is read with; None for the widest."""
         if as_wide(self.scalar):
@@ -99,6 +113,13 @@ class ScalarCodec:
         encode, size = self.encode, self.size
         self.pack = lambda value: encode(value).to_bytes(size, order)
         self.unpack = lambda data: int.from_bytes(data, order)
+
+    def on(self, table: BlockTable, value: Any) -> Any:
+        """A value for a field of addresses, with a reference, or a pointer of ctypes or cffi, as
+        its address on a heap. Raises NotAllocatedError for a reference to what is on another."""
+        if type(value) is int or table.for_values:  # which is written to a heap later
+            return value
+        return named(self.where, table.raw_memory.resolved)(value)
 
     def _encoder(self, entry: Entry) -> Callable[[Any], Any]:
         convert = entry.convert
@@ -437,13 +458,15 @@ def _store(owner: Any, entry: Entry, abi: ABI) -> Store:
         return _struct_store(where, entry, abi, start // 8)
     if hasattr(entry.kind, "scalar"):
         return _pointer_store(where, entry, abi, start // 8)
-    codec = ScalarCodec(owner, entry, abi)
-    return _bytes_store(start // 8, codec.size, codec.pack)
+    return _bytes_store(ScalarCodec(owner, entry, abi), start // 8)
 
 
-def _bytes_store(offset: int, size: int, pack: Callable[[Any], bytes]) -> Store:
-    def store(made: bytearray, base: int, value: Any, _: Notes) -> None:
-        made[base + offset : base + offset + size] = pack(value)
+def _bytes_store(codec: ScalarCodec, offset: int) -> Store:
+    size, pack, points = codec.size, codec.pack, codec.points
+
+    def store(made: bytearray, base: int, value: Any, notes: Notes) -> None:
+        given = codec.on(notes.table, value) if points else value
+        made[base + offset : base + offset + size] = pack(given)
 
     return store
 
@@ -543,8 +566,11 @@ def _elements_encoder(entry: Entry, abi: ABI) -> Callable[[Any, Notes], bytes]:
         return encode_values
     scalar = entry.kind.for_abi(abi)
 
-    def encode(value: Any, _: Notes) -> bytes:
-        data = bytes(encode_elements(scalar, _flat(value) if deep else value))
+    def encode(value: Any, notes: Notes) -> bytes:
+        encode_one = None
+        if scalar.is_pointer and not notes.table.for_values:
+            encode_one = partial(notes.table.raw_memory.encode, scalar)
+        data = bytes(encode_elements(scalar, _flat(value) if deep else value, encode_one))
         if scalar is char and count is not None:
             data = data.ljust(count, b"\0")
         _check_number(len(data) // scalar.size, count)

@@ -19,6 +19,7 @@ from emheap import (
     Arena,
     Array,
     HeapManager,
+    NotAllocatedError,
     OutOfBoundsError,
     Pointer,
     Struct,
@@ -26,6 +27,8 @@ from emheap import (
     array,
     field,
     int32,
+    pointer32,
+    pointer53,
     pointer64,
     uint64,
     utf8,
@@ -520,21 +523,72 @@ def test_a_pointer_equals_no_reference_of_another_heap() -> None:
 
 
 class Raw(Struct):
+    """Fields of all raw types: aligned, in the other byte order, and several."""
+
     number: pointer64 = field()
-    to: Pointer[int32] = field()
+    plain: pointer53 = field()
+    short: pointer32 = field()
+    swapped: pointer64 = field(endian="big" if sys.byteorder == "little" else "little")
+    all: Array[pointer64] = array(2)
 
 
-def test_a_field_of_a_raw_type_takes_the_address_of_any_reference(heap: HeapManager) -> None:
-    elsewhere = emheap.wrap_buffer(bytearray(4096)).alloc(int32, 5)
-    fields: Any = {"number": elsewhere}
-    raw: Any = heap.alloc(Raw, Raw(**fields, to=None))
-    assert raw.number == elsewhere.address
+class Around(Struct):
+    raw: Raw = field()
+
+
+RAW = ("number", "plain", "short", "swapped")
+
+
+def test_a_field_of_a_raw_type_takes_references_of_its_own_heap_only(heap: HeapManager) -> None:
+    elsewhere: Any = emheap.wrap_buffer(bytearray(4096)).alloc(int32, 5)
+    raw: Any = heap.alloc(Raw)
+    around: Any = heap.alloc(Around)
+    several: Any = heap.alloc_array(Raw, 2)
+    untyped: Any = heap
     with heap.alloc(int32, 7) as own:
-        raw.number = raw.to = own
-        assert raw.number == raw.to.address == own.address
-    raw.number = elsewhere
-    assert raw.number == elsewhere.address
-    with pytest.raises(ValueError, match="a pointer cannot leave its heap"):
-        raw.to = elsewhere
-    raw.free()
+        for name in RAW if own.address < 1 << 32 else ("number", "plain", "swapped"):
+            setattr(raw, name, own)
+            assert getattr(raw, name) == own.address
+        raw.all = [own, 5]
+        assert raw.all[:] == [own.address, 5]
+    before = raw.to_tuple()
+    for name in RAW:
+        values = {name: elsewhere}
+        in_order = tuple(elsewhere if one == name else 0 for one in RAW)
+        stores: list[Callable[[], Any]] = [
+            lambda: setattr(raw, name, elsewhere),  # noqa: B023 (called here)
+            lambda: setattr(around.raw, name, elsewhere),  # noqa: B023
+            lambda: setattr(several[1], name, elsewhere),  # noqa: B023
+            lambda: raw.write((*in_order, [0, 0])),  # noqa: B023
+            lambda: setattr(around, "raw", (*in_order, [0, 0])),  # noqa: B023
+            lambda: several.__setitem__(0, (*in_order, [0, 0])),  # noqa: B023
+            lambda: untyped.alloc(Raw, **values),  # noqa: B023
+            lambda: untyped.alloc_array(Raw, [values]),  # noqa: B023
+            lambda: untyped.write(Raw, raw.address, values),  # noqa: B023
+        ]
+        for store in stores:
+            with pytest.raises(NotAllocatedError, match=rf"Raw\.{name}: .* of another heap"):
+                store()
+    for store in (
+        lambda: setattr(raw, "all", [0, elsewhere]),
+        lambda: untyped.alloc(Raw, all=[elsewhere, 0]),
+        lambda: raw.all.__setitem__(0, elsewhere),
+    ):
+        with pytest.raises(NotAllocatedError, match="of another heap"):
+            store()
+    assert raw.to_tuple() == before
+    elsewhere.free()
+    with pytest.raises(UseAfterFreeError, match=r"Raw\.number: use after free"):
+        raw.number = own
+    for ref in (raw, around, several):
+        ref.free()
+
+
+def test_a_structure_on_no_heap_takes_the_address_of_any_reference(heap: HeapManager) -> None:
+    """It may be stored on any heap later."""
+    elsewhere: Any = emheap.wrap_buffer(bytearray(4096)).alloc(int32, 5)
+    untyped: Any = Raw
+    value = untyped(number=elsewhere, plain=elsewhere, all=[elsewhere, 0])
+    with heap.alloc(Raw, value) as raw:
+        assert raw.number == raw.plain == raw.all[0] == elsewhere.address
     elsewhere.free()
