@@ -82,9 +82,7 @@ class Function(NamedTuple):
 def check_bare_memory(memory: Any, named: Any) -> None:
     """Raise TypeError for what `memory=` says beside a bare memory, unless that is itself."""
     if named != "memory" and named is not memory and named != memory:
-        raise TypeError(
-            f"a bare memory is the heap's memory itself: leave out memory={named!r:.60}"
-        )
+        raise TypeError("a bare memory is the heap's memory itself: leave out memory=")
 
 
 def wrong_type(what: str, value: Any) -> TypeError:

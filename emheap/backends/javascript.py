@@ -35,7 +35,7 @@ from emheap.backends.process import open_own_linker
 from emheap.blocks.options import Options
 from emheap.errors import ForeignTrapError, NotSupportedError, OutOfMemoryError
 from emheap.heap.manager import HeapManager
-from emheap.javascript.bridge import tag_of
+from emheap.javascript.bridge import is_function, read_member, tag_of, unreadable
 from emheap.javascript.capture import CapturedMemory
 from emheap.javascript.exports import (
     adapt_function,
@@ -47,6 +47,7 @@ from emheap.javascript.exports import (
     member_modules,
     memory_in,
     parameter_count,
+    values_in,
 )
 from emheap.javascript.own_module import is_own_buffer, is_own_module
 from emheap.javascript.trampolines import fits_type, is_exported_function, type_of_function
@@ -85,7 +86,7 @@ def open_latest_buffer(
         memory = ProcessMemory()
     elif isinstance(first, JsProxy):
         mode = options.polling_mode
-        if _is_javascript(choice.malloc) and not is_exported_function(choice.malloc):
+        if _is_javascript(choice.malloc, "allocate") and not is_exported_function(choice.malloc):
             mode = _following_replacement(mode)
         memory = JavaScriptMemory(get_heap, mode, first=first)
     else:
@@ -93,7 +94,7 @@ def open_latest_buffer(
     open_linker = _linker_of(memory)
     if choice.wrap_only:
         return HeapManager(memory, WrapOnlyAllocator(), options, open_linker)
-    if not (callable(choice.malloc) and callable(choice.free)):
+    if not all(callable(one) or isinstance(one, JsProxy) for one in (choice.malloc, choice.free)):
         FunctionsAllocator(choice.malloc, choice.free)  # which says what is wrong
     malloc = _given("allocate", choice.malloc, memory.pointer_size)
     free = _given("free", choice.free, memory.pointer_size)
@@ -111,32 +112,46 @@ def _linker_of(
     return _linker_opener(memory) if isinstance(memory, JavaScriptMemory) else None
 
 
-def _is_javascript(function: Any) -> bool:
-    return isinstance(function, JsProxy) and tag_of(function) == "Function"
+def _is_javascript(function: Any, name: str) -> bool:
+    """Whether this is a function of JavaScript that does its work when it is called."""
+    return is_function(function) and tag_of(function, f"the function {name!r}") == "Function"
 
 
-def _is_function(value: Any) -> bool:
-    """Whether this is a function of any kind that JavaScript has."""
-    return isinstance(value, JsProxy) and tag_of(value).endswith("Function")
+def _is_class(function: Any) -> bool:
+    """Whether a function of JavaScript's is a class, which cannot be called."""
+    return str(js.Function.prototype.toString.call(function)).startswith("class")
 
 
 def _given(what: str, function: Any, pointer_size: int, name: str = "") -> Function:
     """A function that was passed, or found under a name."""
-    if not _is_function(function):
+    if not is_function(function):
+        if isinstance(function, JsProxy):
+            raise _no_function(what, function)
         call = reporting_traps(what, function, (JsException,), _explain)
         return Function(what, call, None)
-    named = name or str(function.name) or what
+    named = name or str(read_member(function, "name", f"the function {what}=")) or what
     if named.isdecimal():  # an export's own name, which is its number in the module
         named = what
-    if not _is_javascript(function):
+    if not _is_javascript(function, named):
         raise NotSupportedError(
             f"{named!r} cannot be the module's {what}: its kind is {tag_of(function)}, and a heap "
             f"needs what it does at once; pass a function as {what} that is no async one"
+        )
+    if _is_class(function):
+        raise NotSupportedError(
+            f"{named!r} cannot be the module's {what}: it is a class, and no function; name "
+            f"another as {what}=, or pass a function of your own"
         )
     if is_exported_function(function):
         _check_type(what, named, function, f"i{8 * pointer_size}")
     call = adapt_function(function, _failure_of(named))
     return Function(named, call, parameter_count(function))
+
+
+def _no_function(what: str, value: Any) -> TypeError:
+    """The error for an object of JavaScript's, whose repr() may throw."""
+    kind = tag_of(value, f"what was passed as {what}")
+    return TypeError(f"{what} must be the name of an export or a function, not a JavaScript {kind}")
 
 
 def _failure_of(name: str) -> Callable[[JsException, tuple[int, ...]], BaseException]:
@@ -180,12 +195,17 @@ def open_module(module: Any, memory: Any, choice: AllocatorChoice, options: Opti
     owner = _find_module(module, memory, choice)
     _check_ready(owner)
     get_buffer, found = _module_memory(owner, memory)
+    first = _first_buffer(get_buffer)
     mode = options.polling_mode
     if found is None and not _has_webassembly(owner, choice):
         mode = _following_replacement(mode)
     pointer_size = 8 if found is not None and is_memory64(found) else 4
     opened = JavaScriptMemory(
-        get_buffer, mode, name="the Emscripten module's heap", pointer_size=pointer_size
+        get_buffer,
+        mode,
+        first=first,
+        name="the Emscripten module's heap",
+        pointer_size=pointer_size,
     )
     instance = memory.instance if isinstance(memory, CapturedMemory) else None
     exports = None if instance is None else instance.exports
@@ -222,7 +242,7 @@ def _has_functions(module: Any, choice: AllocatorChoice) -> bool:
 
 
 def _check_module(module: Any, memory: Any) -> None:
-    kind = tag_of(module)
+    kind = tag_of(module, "the module")
     # Old builds have a `then` of their own, with which they only say that they are ready.
     awaitable = hasattr(type(module), "__await__") and data_member(module, "_malloc") is None
     given = isinstance(module, JsProxy) and memory is not None
@@ -246,15 +266,15 @@ def _check_ready(module: Any) -> None:
     module for good, so that those are not tried.
     """
     free = data_member(module, "_free")
-    if data_member(module, "calledRun") is True or not _is_javascript(free):
+    if data_member(module, "calledRun") is True or not _is_javascript(free, "_free"):
         return
-    if is_exported_function(free):
+    if is_exported_function(free) or _is_class(free):
         return
     if "runtime initialization" not in js.Function.prototype.toString.call(free):
         try:
             adapt_function(free)(0)
         except JsException as error:
-            if error.name != "TypeError":
+            if error.name != "TypeError" or _WITHOUT_NEW.search(str(error.message)):
                 raise _failure_of("_free")(error, (0,)) from error
         else:
             return
@@ -263,6 +283,10 @@ def _check_ready(module: Any) -> None:
         "returned, or wait until it says so (Module.onRuntimeInitialized, or the 'ready' event of "
         "libflacjs), and open it then"
     )
+
+
+_WITHOUT_NEW = re.compile(r"\bnew\b")
+"""In what all engines say of a constructor that is called as a function."""
 
 
 def _module_memory(module: Any, memory: Any) -> tuple[Callable[[], Any], Any]:
@@ -291,22 +315,33 @@ def _members_like_modules(module: Any) -> str:
 def _check_memory(memory: Any) -> Any:
     if isinstance(memory, CapturedMemory):
         memory = memory.memory
-    if tag_of(memory) != "WebAssembly.Memory":
+    kind = tag_of(memory, "the memory")
+    if kind != "WebAssembly.Memory":
         raise TypeError(
             "memory must be a WebAssembly.Memory or what emheap.capture_memory() returned, not "
-            f"{tag_of(memory)}"
+            f"{kind}"
         )
     return memory
+
+
+def _first_buffer(get_buffer: Callable[[], Any]) -> Any:
+    """The buffer of a memory. Raises TypeError for what is only called one: an object derived from
+    a memory, or a proxy of one."""
+    try:
+        return get_buffer()
+    except (JsException, AttributeError) as error:
+        raise unreadable("the buffer of the memory", error) from error
 
 
 def _has_webassembly(module: Any, choice: AllocatorChoice) -> bool:
     """Whether a module that shows no memory has functions of WebAssembly."""
     free = data_member(module, "_free")
-    if choice.free == "_free" and _is_javascript(free) and parameter_count(free) == 1:
+    usable = choice.free == "_free" and _is_javascript(free, "_free") and not _is_class(free)
+    if usable and parameter_count(free) == 1:
         # Emscripten's wrappers give way to the export at their first call. C's free(NULL) does
         # nothing.
         adapt_function(free, _failure_of("_free"))(0)
-    return any(_is_export(data_member(module, name)) for name in data_names(module))
+    return any(_is_export(value, kind) for _, value, kind in values_in(module))
 
 
 _NO_PAGES = (
@@ -341,7 +376,7 @@ def _module_function(
     if callable(value):
         return _given(what, value, pointer_size)
     if not isinstance(value, str):
-        raise wrong_type(what, value)
+        raise _no_function(what, value) if isinstance(value, JsProxy) else wrong_type(what, value)
     found, name = _named_function(module, value)
     if found is None:
         found, name = _named_function(exports, value.removeprefix("_"))
@@ -358,7 +393,7 @@ def _named_function(module: Any, name: Any) -> tuple[Any, str]:
     """A function of a module and the name that it has there; None where there is none."""
     for known in (name, _SQLITE.get(name, name)) if isinstance(name, str) else ():
         function = data_member(module, known)
-        if _is_function(function):
+        if is_function(function):
             return function, known
     return None, ""
 
@@ -402,10 +437,12 @@ def open_instance(
         checked = _check_memory(memory)
     else:
         checked = _check_memory(_export(exports, memory, "memory"))
+    first = _first_buffer(lambda: checked.buffer)
     pointer_size = 8 if is_memory64(checked) else 4
     opened = JavaScriptMemory(
         lambda: checked.buffer,
         options.polling_mode,
+        first=first,
         name="the WebAssembly memory",
         pointer_size=pointer_size,
     )
@@ -436,11 +473,11 @@ def _linker_opener(memory: JavaScriptMemory, *own: Any) -> Callable[[Any], Linke
 
 def _exports_of(instance: Any, memory: Any) -> Any:
     """The exports of an instance, which may be given themselves; None for a bare memory."""
-    kind = tag_of(instance)
+    kind = tag_of(instance, "the instance")
     if kind == "WebAssembly.Memory":
         return None
     if kind == "WebAssembly.Instance":
-        return instance.exports
+        return read_member(instance, "exports", "the instance")
     if kind in ("Object", "Module") and (not isinstance(memory, str) or _has_exports(instance)):
         return instance
     raise TypeError(
@@ -451,12 +488,13 @@ def _exports_of(instance: Any, memory: Any) -> Any:
 
 def _has_exports(owner: Any) -> bool:
     """Whether an object has a memory or a function of a WebAssembly module."""
-    values = (data_member(owner, name) for name in data_names(owner))
-    return memory_in(owner) is not None or any(map(_is_export, values))
+    return memory_in(owner) is not None or any(
+        _is_export(value, kind) for _, value, kind in values_in(owner)
+    )
 
 
-def _is_export(value: Any) -> bool:
-    return _is_javascript(value) and is_exported_function(value)
+def _is_export(value: Any, kind: str) -> bool:
+    return kind == "Function" and is_function(value) and is_exported_function(value)
 
 
 def _instance_allocator(
@@ -487,10 +525,11 @@ def _instance_function(
         names = (name for name in PINNED if exports and data_member(exports, name) == value)
         return _given(what, value, pointer_size, next(names, ""))
     if not isinstance(value, str):
-        raise wrong_type(what, value)
+        raise _no_function(what, value) if isinstance(value, JsProxy) else wrong_type(what, value)
     function = _export(exports, value, what, pages=pages)
-    if not _is_function(function):
-        raise NotSupportedError(f"the module exports a {tag_of(function)} as {value!r}, its {what}")
+    if not is_function(function):
+        kind = tag_of(function, f"the member {value!r}")
+        raise NotSupportedError(f"the module exports a {kind} as {value!r}, its {what}")
     return _given(what, function, pointer_size, value)
 
 

@@ -55,7 +55,7 @@ def create_wasm_heap_manager(
     if not callable(get_heap):
         raise TypeError(
             "get_heap must be a function that returns the latest buffer, "
-            f"not {type(get_heap).__name__} {get_heap!r:.60}"
+            f"not {type(get_heap).__name__}"
         )
     nothing = allocate is None and free is None
     choice = AllocatorChoice(allocate, free, sized_free, aligned, nothing).check()

@@ -93,6 +93,5 @@ def _read(source: Any) -> bytes:
     if isinstance(source, (bytes, bytearray, memoryview)):
         return bytes(not_released(source, "a module"))
     raise TypeError(
-        f"a module is the path of a .wasm file, or its bytes, not {type(source).__name__} "
-        f"{source!r:.60}"
+        f"a module is the path of a .wasm file, or its bytes, not {type(source).__name__}"
     )

@@ -32,8 +32,8 @@ from emheap.calls.temporaries import Temporaries
 from emheap.calls.temporaries_javascript import JavaScriptTemporaries
 from emheap.calls.verifying import contradiction, legalised
 from emheap.errors import NotSupportedError, OutOfBoundsError
-from emheap.javascript.bridge import big_int, tag_of
-from emheap.javascript.exports import data_member, data_names, memory_in
+from emheap.javascript.bridge import big_int, is_function, read_member, tag_of
+from emheap.javascript.exports import data_member, memory_in, values_in
 from emheap.javascript.trampolines import (
     fits_type,
     instantiate,
@@ -85,13 +85,14 @@ class JavaScriptLinker(Linker):
 
     def names(self) -> Iterable[str]:
         for source in self._sources:
-            for name in data_names(source):
-                if tag_of(data_member(source, name)) == "Function":
+            for name, _, kind in values_in(source):
+                if kind == "Function":
                     yield name.removeprefix("_")
 
     def find(self, name: str) -> Any:
         found = [self._member(one) for one in (name, f"_{name}")]
-        functions = [one for one in found if tag_of(one) == "Function"]
+        functions = [one for one in found if is_function(one)]
+        functions = [one for one in functions if tag_of(one, f"the function {name}") == "Function"]
         # Emscripten's own wrappers of a function hide its type.
         exported = [one for one in functions if is_exported_function(one)]
         if exported:
@@ -123,7 +124,7 @@ class JavaScriptLinker(Linker):
 
     def _check_count(self, symbol: Any, declared: Any) -> str:
         params, _ = declared
-        given, count = symbol.length, len(params)
+        given, count = read_member(symbol, "length", "the function"), len(params)
         if given in (0, count):  # 0 where a wrapper passes on whatever it is called with
             return ""
         if given == count + params.count("i64"):
@@ -164,9 +165,8 @@ class JavaScriptLinker(Linker):
 
     def _raw_table(self) -> Any:
         for source in self._sources:
-            for name in data_names(source):
-                table = data_member(source, name)
-                if tag_of(table) == "WebAssembly.Table":
+            for _, table, kind in values_in(source):
+                if kind == "WebAssembly.Table":
                     return table
         raise _no_table(self.name)
 
@@ -249,8 +249,8 @@ def linker_sources(*objects: Any) -> list[Any]:
     for one in objects:
         if not isinstance(one, JsProxy):
             continue
-        if tag_of(one) == "WebAssembly.Instance":
-            found.append(one.exports)
+        if tag_of(one, "the module") == "WebAssembly.Instance":
+            found.append(read_member(one, "exports", "the instance"))
             continue
         found.append(one)
         for name in ("wasmExports", "asm", "exports"):

@@ -36,7 +36,10 @@ __all__ = [
     "copy_in",
     "copy_out",
     "is_alive",
+    "is_function",
+    "read_member",
     "tag_of",
+    "unreadable",
 ]
 
 JsNull: type = getattr(pyodide.ffi, "JsNull", type(None))
@@ -70,15 +73,40 @@ _heap_size: Any = c_runtime().emscripten_get_heap_size
 _heap_size.restype = ctypes.c_size_t
 
 
-def tag_of(value: Any) -> str:
+def tag_of(value: Any, what: str = "a JavaScript object") -> str:
     """What JavaScript calls the kind of a value: ``ArrayBuffer``, ``WebAssembly.Memory``.
 
     A subclass is named as what it derives from; anything but a JavaScript object by its Python
-    type.
+    type. Raises TypeError, which says `what` the value is, for a proxy that was revoked, or one
+    that throws.
     """
     if not isinstance(value, JsProxy):
         return type(value).__name__
-    return str(_to_string.call(value))[len("[object ") : -1]
+    try:
+        return str(_to_string.call(value))[len("[object ") : -1]
+    except JsException as error:
+        raise unreadable(f"the kind of {what}", error) from error
+
+
+def is_function(value: Any) -> bool:
+    """Whether this is a function of any kind that JavaScript has."""
+    return isinstance(value, JsProxy) and value.typeof == "function"
+
+
+def unreadable(what: str, error: Exception) -> TypeError:
+    """The error for something of a JavaScript object that cannot be read, as of a revoked proxy."""
+    # Of what is no Error, Pyodide says in further lines how it looked at it.
+    said = str(error).partition("\n")[0]
+    return TypeError(f"{what} cannot be read: {said}")
+
+
+def read_member(owner: Any, name: str, what: str) -> Any:
+    """A member of a JavaScript object, which says `what` the object is where it has none, or throws
+    when it is asked: an object may be called a Memory or a buffer, and be none."""
+    try:
+        return getattr(owner, name)
+    except (JsException, AttributeError) as error:
+        raise unreadable(f"the member {name!r} of {what}", error) from error
 
 
 def is_alive(array: Any) -> bool:
@@ -125,10 +153,10 @@ def copy_elements(value: Any) -> memoryview | None:
         return None
     tag = tag_of(value)
     if tag in ("ArrayBuffer", "SharedArrayBuffer"):
-        return _copy(value, 0, value.byteLength)
+        return _copy(value, 0, read_member(value, "byteLength", f"the {tag}"))
     if tag not in _FORMATS and tag != "DataView":
         return None
-    data = _copy(value.buffer, value.byteOffset, value.byteLength)
+    data = _copy(read_member(value, "buffer", f"the {tag}"), value.byteOffset, value.byteLength)
     if tag == "Float16Array":  # memoryview cannot read these
         return memoryview(array.array("f", struct.unpack(f"={len(data) // 2}e", data)))
     return data.cast(_FORMATS.get(tag, "B"))  # type: ignore[call-overload, no-any-return]

@@ -67,15 +67,11 @@ def capture_memory(binary: Any, options: Any = None) -> CapturedMemory:
             "Pyodide; a plain WebAssembly module opens natively by wrap_wasm_instance()"
         )
     import js
-    from pyodide.ffi import JsProxy, create_once_callable, to_js
+    from pyodide.ffi import create_once_callable
 
-    from emheap.javascript.bridge import tag_of
     from emheap.javascript.exports import memory_in
 
-    module = binary
-    if tag_of(binary) != "WebAssembly.Module":
-        code = binary if isinstance(binary, JsProxy) else _to_array(binary)
-        module = js.WebAssembly.Module.new(code)
+    module = _compile(binary)
 
     def instantiate(imports: Any, receive: Any) -> Any:
         instance = js.WebAssembly.Instance.new(module, imports)
@@ -86,13 +82,57 @@ def capture_memory(binary: Any, options: Any = None) -> CapturedMemory:
         receive(instance, module)
         return instance.exports
 
-    given = options
-    if not isinstance(options, JsProxy):
-        given = to_js(options or {}, dict_converter=js.Object.fromEntries)
-    made = js.Object.assign(js.Object.new(), given)
+    made = _copy(options)
     made.instantiateWasm = create_once_callable(instantiate)
     capture = CapturedMemory(made)
     return capture
+
+
+def _compile(binary: Any) -> Any:
+    """The WebAssembly.Module that `binary` is, or holds the bytes of."""
+    import js
+    from pyodide.ffi import JsException, JsProxy
+
+    from emheap.javascript.bridge import tag_of, unreadable
+
+    if tag_of(binary, "the binary") == "WebAssembly.Module":
+        return binary
+    code = binary if isinstance(binary, JsProxy) else _to_array(binary)
+    try:
+        return js.WebAssembly.Module.new(code)
+    except JsException as error:
+        if error.name != "TypeError":  # it says where the bytes are wrong
+            raise
+        raise unreadable("the binary", error) from error
+
+
+def _copy(options: Any) -> Any:
+    """A JavaScript object with the members of `options`."""
+    import js
+    from pyodide.ffi import JsException, JsProxy, to_js
+
+    from emheap.javascript.bridge import unreadable
+
+    if not isinstance(options, JsProxy):
+        options = to_js(options or {}, dict_converter=js.Object.fromEntries)
+    try:
+        return js.Object.assign(js.Object.new(), options)
+    except JsException as error:
+        raise unreadable(f"{_unreadable_member(options)} of the options", error) from error
+
+
+def _unreadable_member(options: Any) -> str:
+    """What of an object cannot be read, in words: that of which asking again throws again."""
+    import js
+    from pyodide.ffi import JsException
+
+    name = ""
+    try:
+        for name in js.Object.keys(options):
+            js.Reflect.get(options, name)
+    except JsException:
+        pass
+    return f"the member {name!r}" if name else "the list"
 
 
 def _to_array(binary: Any) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 import js
 from pyodide.ffi import JsException, JsProxy
 
-from emheap.javascript.bridge import JsNull, big_int, tag_of
+from emheap.javascript.bridge import JsNull, big_int, read_member, tag_of, unreadable
 from emheap.javascript.trampolines import is_exported_function
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "member_modules",
     "memory_in",
     "parameter_count",
+    "values_in",
 ]
 
 _describe: Any = js.Object.getOwnPropertyDescriptor
@@ -36,21 +37,41 @@ _HEAPS = ("HEAPU8", "HEAP8", "HEAPU32", "HEAP32", "HEAPU16", "HEAP16", "HEAPF64"
 
 def data_member(owner: Any, name: str) -> Any:
     """The value of a property of an object or of what it inherits from; None if it has none, or
-    computes it, or has one that Pyodide cannot hand to Python."""
-    while isinstance(owner, JsProxy):
-        descriptor = _describe(owner, name)
-        if descriptor is not None:
-            try:
-                return getattr(descriptor, "value", None)
-            except (RuntimeError, JsException):  # of a subclass of a typed array: Node's Buffer
-                return None
-        owner = js.Object.getPrototypeOf(owner)
+    computes it, or has one that Pyodide cannot hand to Python.
+
+    Raises TypeError for a proxy that was revoked, or one that throws."""
+    try:
+        while isinstance(owner, JsProxy):
+            descriptor = _describe(owner, name)
+            if descriptor is not None:
+                try:
+                    return getattr(descriptor, "value", None)
+                except (RuntimeError, JsException):  # of a subclass of a typed array: Node's Buffer
+                    return None
+            owner = js.Object.getPrototypeOf(owner)
+    except JsException as error:
+        raise unreadable(f"the member {name!r} of a JavaScript object", error) from error
     return None
 
 
 def data_names(owner: Any) -> list[str]:
-    """The names of an object's own properties."""
-    return [str(name) for name in js.Object.getOwnPropertyNames(owner)]
+    """The names of an object's own properties. Raises TypeError as `data_member` does."""
+    try:
+        return [str(name) for name in js.Object.getOwnPropertyNames(owner)]
+    except JsException as error:
+        raise unreadable("the list of the members of a JavaScript object", error) from error
+
+
+def values_in(owner: Any) -> Iterator[tuple[str, Any, str]]:
+    """The names, values and kinds of an object's own values. What throws when it is asked of what
+    kind it is, no one can use: it is passed by."""
+    for name in data_names(owner):
+        value = data_member(owner, name)
+        try:
+            kind = tag_of(value)
+        except TypeError:
+            continue
+        yield name, value, kind
 
 
 def memory_in(exports: Any) -> Any:
@@ -60,9 +81,8 @@ def memory_in(exports: Any) -> Any:
 
 def memories_in(exports: Any) -> Iterator[Any]:
     """Every WebAssembly.Memory among an object's own values."""
-    for name in data_names(exports):
-        value = data_member(exports, name)
-        if tag_of(value) == "WebAssembly.Memory":
+    for _, value, kind in values_in(exports):
+        if kind == "WebAssembly.Memory":
             yield value
 
 
@@ -73,7 +93,7 @@ def find_buffer_source(module: Any) -> tuple[Callable[[], Any], Any] | None:
     if memory is not None:
         return lambda: memory.buffer, memory
     for name in _HEAPS:
-        kind = tag_of(data_member(module, name))
+        kind = _kind_of_member(module, name)
         if kind.endswith("Array") and kind != "Array":
             return _view_source(module, name), None
     return None
@@ -81,7 +101,7 @@ def find_buffer_source(module: Any) -> tuple[Callable[[], Any], Any] | None:
 
 def member_modules(owner: Any) -> list[str]:
     """The names of those own values of an object that look like an Emscripten module."""
-    return [name for name in data_names(owner) if _looks_like_module(data_member(owner, name))]
+    return [name for name, value, kind in values_in(owner) if _looks_like_module(value, kind)]
 
 
 def different_memories(module: Any) -> list[Any]:
@@ -93,15 +113,21 @@ def different_memories(module: Any) -> list[Any]:
     return found
 
 
-def _looks_like_module(value: Any) -> bool:
-    return tag_of(value) == "Object" and find_buffer_source(value) is not None
+def _looks_like_module(value: Any, kind: str) -> bool:
+    try:
+        return kind == "Object" and find_buffer_source(value) is not None
+    except TypeError:  # its members cannot be read
+        return False
+
+
+def _kind_of_member(owner: Any, name: str) -> str:
+    return tag_of(data_member(owner, name), f"the member {name!r}")
 
 
 def _memories(module: Any) -> Iterator[Any]:
     for name in ("wasmMemory", "memory"):
-        value = data_member(module, name)
-        if tag_of(value) == "WebAssembly.Memory":
-            yield value
+        if _kind_of_member(module, name) == "WebAssembly.Memory":
+            yield data_member(module, name)
     for name in ("wasmExports", "asm"):
         exports = data_member(module, name)
         if isinstance(exports, JsProxy):
@@ -133,7 +159,7 @@ def parameter_count(function: Any) -> int | None:
     An export of a WebAssembly module says it truly. A function of JavaScript may take more than
     its ``length``, which is 0 for a wrapper like ``(...arguments) => ...``.
     """
-    count: int = function.length
+    count: int = read_member(function, "length", "the function")
     return count if count or is_exported_function(function) else None
 
 

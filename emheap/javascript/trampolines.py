@@ -24,6 +24,7 @@ from emheap._util.wasm_binary import (
     vector,
     wasm_text,
 )
+from emheap.javascript.bridge import read_member
 
 __all__ = [
     "fits_type",
@@ -170,7 +171,7 @@ def keep_sign(kind: FunctionType, function: Any) -> tuple[Any, Any]:
 def is_exported_function(function: Any) -> bool:
     """Whether a JavaScript function is one of WebAssembly, which has a type."""
     text = js.Function.prototype.toString.call(function)
-    return "[native code]" in text and str(function.name).isdigit()
+    return "[native code]" in text and str(read_member(function, "name", "the function")).isdigit()
 
 
 def fits_type(kind: FunctionType, function: Any) -> bool:

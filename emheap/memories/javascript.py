@@ -21,7 +21,7 @@ from pyodide.ffi import JsException
 from emheap._util.checks import check_aligned
 from emheap._util.messages import count_of
 from emheap.errors import OutOfBoundsError
-from emheap.javascript.bridge import copy_in, copy_out, is_alive, tag_of
+from emheap.javascript.bridge import copy_in, copy_out, is_alive, read_member, tag_of
 from emheap.memories.atomics.base import Atomics
 from emheap.memories.base import Elements, Loan, Memory, PollingMode, Reader, Writer
 from emheap.memories.elements import indirect_elements
@@ -98,13 +98,13 @@ class JavaScriptMemory(Memory):
             self._adopt(buffer)
 
     def _adopt(self, buffer: Any) -> None:
-        kind = tag_of(buffer)
+        kind = tag_of(buffer, "the latest buffer")
         if kind not in ("ArrayBuffer", "SharedArrayBuffer"):
             raise TypeError(
                 "a heap's latest buffer must be an ArrayBuffer or a SharedArrayBuffer, such as the "
                 f"buffer of a WebAssembly.Memory or of a typed array, not {kind}"
             )
-        size: int = buffer.byteLength
+        size: int = read_member(buffer, "byteLength", "the latest buffer")
         # It is alive for as long as the buffer has at least the size it has now.
         last_byte = _array_of_bytes(buffer, size - 1, 1) if size else ()
         windows = {}
