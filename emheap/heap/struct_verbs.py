@@ -89,8 +89,9 @@ def alloc_array(
             )
         return struct_make.allocate_struct_array(table, kind, count_or_values, site, source)
     scalar = kind.scalar(table.memory.abi)
-    if make.is_count(count_or_values):
-        return make.allocate_array(table, scalar, count_or_values, align, site, source)
+    number = make.number_of(count_or_values)
+    if number is not make.NO_NUMBER:
+        return make.allocate_array(table, scalar, number, align, site, source)
     notes = Notes(table)
     data = encode_pointers(kind, table.memory.abi, count_or_values, notes, None)
     values: Any = memoryview(data).cast(scalar.format)

@@ -324,7 +324,7 @@ class Memory(ABC):
 
     def resolved(self, value: Any) -> Any:
         """The address of a reference, and the one here of a pointer of ctypes or cffi; anything
-        else as it is. Raises NotAllocatedError for a reference into another memory."""
+        else as it is. Refuses a reference into another memory."""
         if is_reference(value):
             return value._address_for(self)
         pointed = None if hasattr(type(value), "__index__") else self.pointed(value)

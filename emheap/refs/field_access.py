@@ -14,8 +14,10 @@ from collections.abc import Callable
 from typing import Any
 
 from emheap._util.platform import IN_PYODIDE
-from emheap.refs.field_codecs import GENERATED, ScalarCodec, codec_of, packer
+from emheap._util.program_errors import is_programs
+from emheap.refs.field_codecs import ScalarCodec, codec_of
 from emheap.refs.pointer import address_of
+from emheap.refs.struct_packing import GENERATED, packer
 from emheap.types import float32, float64
 from emheap.types.abi import ABI
 from emheap.types.scalars import FLOAT32_LIMIT
@@ -95,7 +97,13 @@ def _resolving(setter: str) -> str:
 
 def _compile(getter: str, setter: str, **names: Any) -> property:
     # What is found among the globals is found sooner than among the builtins.
-    space: dict[str, Any] = {**GENERATED, "type": type, "float": float, **names}
+    space: dict[str, Any] = {
+        **GENERATED,
+        "type": type,
+        "float": float,
+        "is_programs": is_programs,
+        **names,
+    }
     exec(f"def get(self):\n{_indent(getter)}\ndef set(self, value):\n{_indent(setter)}", space)
     return property(space["get"], space["set"])
 
@@ -114,7 +122,9 @@ except ValueError:
 _SET = """
 try:
     {cell} = value
-except (ValueError, TypeError, OverflowError):
+except (ValueError, TypeError, OverflowError) as error:
+    if is_programs(error):
+        raise
     stored = encode(value)
     self._check_alive()
     try:
@@ -216,8 +226,10 @@ def write(self, value):
     if type(value) is tuple:
         try:
             data = pack(*value)
-        except ERRORS:
-            pass  # their messages name no field
+        except ERRORS as error:
+            if is_programs(error):
+                raise
+            # Their messages name no field.
         else:
             try:
                 {store}
@@ -240,6 +252,7 @@ def make_whole(kind: Any, form: struct.Struct, place: Place) -> dict[str, Any]:
         "unpack": reader.unpack_from if IN_PYODIDE else reader.unpack,
         "pack": packer(kind, form),
         "ERRORS": (struct.error, OverflowError, TypeError),
+        "is_programs": is_programs,
         "write_any": kind.write,
     }
     data = f"(self._elements.read({at}, {form.size}))"

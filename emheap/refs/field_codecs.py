@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from emheap._util.messages import count_of
+from emheap._util.program_errors import is_programs
 from emheap._util.sequences import row_of
 from emheap.blocks.table import BlockTable
 from emheap.errors import CapacityError, HeapError, ShapeError, ValueOutOfRangeError
@@ -16,25 +17,24 @@ from emheap.refs.base import HeapRef
 from emheap.refs.pointer import address_of
 from emheap.refs.shaped import flattened
 from emheap.refs.string import StringRef
+from emheap.refs.struct_packing import form_of, make_encoders
 from emheap.types.abi import ABI
 from emheap.types.arrays import encode_elements
 from emheap.types.c_scalars import char
 from emheap.types.pointers import PointerTo
-from emheap.types.scalars import BYTE_ORDER, FloatingPoint, Scalar, is_truth
+from emheap.types.scalars import BYTE_ORDER, is_truth
 from emheap.types.struct_fields import REQUIRED, Entry, range_of
 from emheap.types.structs import StructType, layout_of, size_and_alignment
 from emheap.types.text import Text
 from emheap.types.wide import as_wide
 
 __all__ = [
-    "GENERATED",
     "Codec",
     "Notes",
     "ScalarCodec",
     "codec_of",
     "concrete_kind",
     "named",
-    "packer",
 ]
 
 
@@ -58,6 +58,8 @@ def named(where: str, convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
         try:
             return convert(value)
         except (TypeError, ValueError, OverflowError) as error:
+            if is_programs(error):
+                raise
             raise type(error)(f"{where}: {error}") from None
 
     return convert_named
@@ -176,6 +178,8 @@ def _bits_encoder(entry: Entry) -> Callable[[Any], int]:
         try:
             number: int = encode(value)
         except OverflowError as error:
+            if is_programs(error):
+                raise
             raise type(error)(f"{value!s:.60} does not fit {held}") from None
         if least <= number <= most:
             return number
@@ -214,7 +218,7 @@ class Codec:
         self.has_pointers: bool = declaration.has_pointers
         self.names = tuple(entry.name for entry in self.entries)
         self._stores = {entry.name: _store(kind, entry, abi) for entry in self.entries}
-        self.form = _form_of(declaration, abi)
+        self.form = form_of(declaration, abi)
         """For a structure of plain numbers what reads and writes all of them at once."""
         self.encode: Callable[..., bytes] | None = None
         """``encode(x=1, y=2)`` gives the bytes of such a structure."""
@@ -224,7 +228,7 @@ class Codec:
         """``put_all(window, address, {"x": 1, "y": 2})`` likewise, where no field is left out:
         keywords take longer."""
         if self.form is not None:
-            self.encode, self.put, self.put_all = _make_encoders(self.entries, self.form)
+            self.encode, self.put, self.put_all = make_encoders(self.entries, self.form)
 
     def encode_fields(self, fields: Mapping[str, Any], notes: Notes, *, partly: bool) -> bytes:
         """The bytes of a structure with these fields; what is left out is its default.
@@ -235,8 +239,10 @@ class Codec:
         if self.encode is not None and not partly:
             try:
                 return self.encode(**fields)
-            except (struct.error, OverflowError, TypeError):
-                pass  # their messages name no field, or no structure: find it below
+            except (struct.error, OverflowError, TypeError) as error:
+                if is_programs(error):
+                    raise
+                # Their messages name no field, or no structure: find it below.
         self._check_names(fields, partly)
         made = bytearray(self.layout.size)
         for entry in self.entries:
@@ -342,7 +348,7 @@ def encode_nested(where: str, codec: Codec, value: Any, notes: Notes) -> bytes:
     try:
         return codec.encode_value(value, notes)
     except (TypeError, ValueError, OverflowError) as error:
-        if isinstance(error, HeapError):
+        if isinstance(error, HeapError) or is_programs(error):
             raise
         raise type(error)(f"{where}: {error}") from None
 
@@ -354,94 +360,6 @@ def codec_of(kind: Any, abi: ABI) -> Codec:
         variants[abi] = Codec(kind._declaration.owner, abi)
     found: Codec = variants[abi]
     return found
-
-
-def _form_of(declaration: Any, abi: ABI) -> struct.Struct | None:
-    """The format of ``struct`` for a structure of plain numbers with nothing between the bytes."""
-    if declaration.union or not declaration.named or declaration.named != declaration.entries:
-        return None
-    layout = declaration.layout(abi)
-    parts, end = [], 0
-    for entry in declaration.entries:
-        plain = entry.shape is None and entry.width is None and entry.convert is None
-        if not plain or entry.swapped or not isinstance(entry.kind, type):
-            return None
-        if not issubclass(entry.kind, Scalar) or not entry.kind.format or _converts(entry.kind):
-            return None
-        offset = layout.fields[entry.name].offset
-        parts.append(f"{offset - end}x" if offset > end else "")
-        scalar = entry.kind.for_abi(abi)
-        parts.append(scalar.format)
-        end = offset + scalar.size
-    return struct.Struct(f"{BYTE_ORDER}{''.join(parts)}{layout.size - end}x")
-
-
-def _converts(scalar: type[Scalar[Any]]) -> bool:
-    return scalar.decodes or (scalar.encodes and not issubclass(scalar, FloatingPoint))
-
-
-def _make_encoders(
-    entries: list[Entry], form: struct.Struct
-) -> tuple[Callable[..., bytes], Callable[..., None], Callable[..., None]]:
-    """Functions of the fields, as keywords or in a dict, that give their bytes, or store them."""
-    space: dict[str, Any] = {
-        **GENERATED,
-        **_GUARDS,
-        "__pack": form.pack,
-        "__pack_into": form.pack_into,
-    }
-    parameters = []
-    for entry in entries:
-        if entry.default is REQUIRED:
-            parameters.append(entry.name)
-        else:
-            space[f"__default_{entry.name}"] = entry.default or 0
-            parameters.append(f"{entry.name}=__default_{entry.name}")
-    values = ", ".join(entry.name for entry in entries)
-    keywords = ", ".join(parameters)
-    guard = _guard(entries)
-    taken = "".join(f"    {entry.name} = __fields[{entry.name!r}]\n" for entry in entries)
-    exec(
-        f"def encode(*, {keywords}):\n{guard}"
-        f"    return __pack({values})\n"
-        f"def put(__window, __address, /, *, {keywords}):\n{guard}"
-        f"    __pack_into(__window, __address, {values})\n"
-        f"def put_all(__window, __address, __fields, /):\n{taken}{guard}"
-        f"    __pack_into(__window, __address, {values})\n",
-        space,
-    )
-    return space["encode"], space["put"], space["put_all"]
-
-
-GENERATED = {"__name__": __name__}
-"""The names of functions that are made of source text. By this one they are known for the
-library's, where a message says which line of the program used a freed block."""
-# Fields may be called ``type`` or ``float``.
-_GUARDS = {"__type": type, "__float": float, "__int": int, "__error": TypeError}
-
-
-def _guard(entries: list[Entry]) -> str:
-    """Statements that let no number pass but Python's: ``struct`` takes all that can be made a
-    float, and of a complex number of numpy's the real part."""
-    return "".join(
-        f"    if __type({entry.name}) is not __float and __type({entry.name}) is not __int:\n"
-        f"        raise __error\n"
-        for entry in entries
-        if issubclass(entry.kind, FloatingPoint)
-    )
-
-
-def packer(kind: Any, form: struct.Struct) -> Callable[..., bytes]:
-    """``pack(1, 2)``, which gives the bytes of a structure of plain numbers, or raises."""
-    entries: list[Entry] = kind._declaration.named
-    guard = _guard(entries)
-    if not guard:
-        return form.pack
-    values = ", ".join(entry.name for entry in entries)
-    space: dict[str, Any] = {**GENERATED, **_GUARDS, "__pack": form.pack}
-    exec(f"def pack({values}, /):\n{guard}    return __pack({values})", space)
-    made: Callable[..., bytes] = space["pack"]
-    return made
 
 
 # One field into the bytes of its structure
@@ -522,6 +440,8 @@ def _array_store(where: str, entry: Entry, abi: ABI, offset: int) -> Store:
         try:
             data = encode(value, inner)
         except (TypeError, ValueError, OverflowError) as error:
+            if is_programs(error):
+                raise
             raise type(error)(f"{where}: {error}") from None
         place = base + offset
         if entry.flexible:
@@ -606,6 +526,8 @@ def encode_structs(kind: Any, abi: ABI, values: Any, notes: Notes, count: int | 
         try:
             made.append(codec.encode_value(value, inner))
         except (TypeError, ValueError, OverflowError) as error:
+            if is_programs(error):
+                raise
             raise type(error)(f"element {index}: {error}") from None
         for at, block in inner.pointees.items():
             notes.pointees[index * size + at] = block

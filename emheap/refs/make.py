@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from emheap._util.checks import check_aligned, check_alignment, check_count
 from emheap._util.pointers import Pinned
+from emheap._util.program_errors import is_programs
 from emheap._util.sites import Site
 from emheap.allocators.base import Allocator
 from emheap.blocks.block import Block, Layout
@@ -23,6 +24,7 @@ from emheap.types import Scalar, Text, Type, check_type
 from emheap.types.arrays import encode_elements, encode_value
 
 __all__ = [
+    "NO_NUMBER",
     "adopt",
     "adopt_ref",
     "allocate_array",
@@ -31,7 +33,7 @@ __all__ = [
     "array_of",
     "encode_array",
     "encode_text",
-    "is_count",
+    "number_of",
     "own",
     "ref_of",
     "resolve",
@@ -120,9 +122,9 @@ def encode_array(
     table: BlockTable, scalar: type[Scalar[Any]], count_or_values: Any
 ) -> tuple[int, bytes | memoryview | None]:
     """The number of elements, and what is in them unless they are zeros."""
-    if is_count(count_or_values):
-        limit = table.memory.largest_block
-        return check_count(count_or_values, "count", scalar.size, limit), None
+    number = number_of(count_or_values)
+    if number is not NO_NUMBER:
+        return check_count(number, "count", scalar.size, table.memory.largest_block), None
     data = encode_elements(scalar, count_or_values, table.memory.encoder(scalar))
     if not table.memory.stable:
         # The source may lie in this memory, and allocating may move or replace it.
@@ -130,17 +132,23 @@ def encode_array(
     return len(data) // scalar.size, data
 
 
-def is_count(value: Any) -> bool:
-    """Whether a number was meant; numpy's arrays look like one, and those of one element are."""
+NO_NUMBER: Any = object()
+
+
+def number_of(value: Any) -> Any:
+    """`value` where a number of elements was meant, or what its own ``__index__`` gives, which is
+    asked once; `NO_NUMBER` for the elements themselves. numpy's arrays look like a number, and
+    those of one element are one."""
     if value is None or isinstance(value, (int, float)):
-        return True
+        return value
     if not hasattr(type(value), "__index__"):
-        return False
+        return NO_NUMBER
     try:
-        operator.index(value)
-    except TypeError:
-        return False
-    return True
+        return operator.index(value)
+    except TypeError as error:
+        if is_programs(error):
+            raise
+        return NO_NUMBER
 
 
 def text_of(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from emheap._util.program_errors import is_programs
 from emheap.memories.base import Elements
 from emheap.refs.atomic import Atomic
 from emheap.refs.base import SingleRef
@@ -46,8 +47,9 @@ class ScalarRef(SingleRef[T]):
         try:
             self._elements[0] = value
             return
-        except (ValueError, TypeError):
-            pass
+        except (ValueError, TypeError) as error:
+            if is_programs(error):
+                raise
         self._set_checked(value)
 
     def _set_checked(self, value: Any) -> None:
@@ -67,8 +69,9 @@ class ScalarRef(SingleRef[T]):
         try:
             self._elements[0] = value
             return
-        except (ValueError, TypeError):
-            pass
+        except (ValueError, TypeError) as error:
+            if is_programs(error):
+                raise
         self._set_checked(value)
 
     if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar, cast
 
+from emheap._util.program_errors import is_programs
 from emheap._util.sites import current_frame, shared_offset
 from emheap.allocators.base import Allocator
 from emheap.blocks.block import Layout
@@ -129,8 +130,10 @@ def _tracked(  # noqa: C901 (in one function: a call more costs a tenth)
                 ref._elements = elements
                 ref._block = blocks[address] = (elements, address, layout, frame.f_code, offset)
                 return ref
-            except _UNUSUAL:
+            except _UNUSUAL as error:
                 spare.append(address)
+                if is_programs(error):
+                    raise
             except BaseException:  # no memory, or whatever the value's own __index__ raises
                 spare.append(address)
                 raise
@@ -179,8 +182,10 @@ def _other(  # noqa: C901 (in one function: a call more costs a tenth)
                 address = spare.pop()
             except IndexError:
                 address = _refilled(layout)
-        except _UNUSUAL:
-            pass  # outside of the handler an error has no other one as its context
+        except _UNUSUAL as error:
+            if is_programs(error):
+                raise
+            # Outside of the handler an error has no other one as its context.
         else:
             try:
                 elements = window[address >> shift :]
@@ -197,8 +202,10 @@ def _other(  # noqa: C901 (in one function: a call more costs a tenth)
                 if tracked:
                     blocks[address] = block
                 return ref
-            except _UNUSUAL:
+            except _UNUSUAL as error:
                 spare.append(address)
+                if is_programs(error):
+                    raise
             except BaseException:
                 spare.append(address)
                 raise
@@ -246,8 +253,10 @@ def _indirect(  # noqa: C901 (in one function: a call more costs a tenth)
                 elements = memory.elements(scalar, address, 1)
                 ref._elements = elements
                 ref._block = blocks[address] = (elements, address, layout, frame.f_code, offset)
-            except _UNUSUAL:
+            except _UNUSUAL as error:
                 spare.append(address)
+                if is_programs(error):
+                    raise
             except BaseException:
                 spare.append(address)
                 raise
@@ -371,8 +380,10 @@ def text_allocator(  # noqa: C901 (in one function: a call more costs a tenth)
                 block = (elements, address, layout, frame.f_code, offset)
                 ref._block = layout.blocks[address] = block
                 return ref
-            except _UNUSUAL:
+            except _UNUSUAL as error:
                 spare.append(address)
+                if is_programs(error):
+                    raise
             except BaseException:
                 spare.append(address)
                 raise

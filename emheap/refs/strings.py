@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from itertools import accumulate
 from typing import TypeVar
 
+from emheap._util.program_errors import is_programs
 from emheap._util.sites import Site
 from emheap.allocators.base import Allocator
 from emheap.blocks.block import Layout, describe_block
@@ -71,8 +72,10 @@ def _encode_each(text: type[Text], texts: Iterable[str], errors: str) -> list[by
             encoded = [str.encode(value, codec, errors) + b"\0" for value in values]
             if b"".join(encoded).count(0) == len(encoded):
                 return encoded
-    except (TypeError, ValueError):
-        pass  # the error is to name the index
+    except (TypeError, ValueError) as error:
+        if is_programs(error):
+            raise
+        # The error is to name the index.
     return at_each(values, lambda value: text.encode(value, errors))
 
 
@@ -92,6 +95,8 @@ def access_at(index: int, item: T, access: Callable[[T], U]) -> U:
         error.reason = f"element {index}: {error.reason}"
         raise
     except (HeapError, TypeError) as error:
+        if is_programs(error):
+            raise
         raise type(error)(f"element {index}: {error}") from None
 
 

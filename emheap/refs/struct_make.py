@@ -9,6 +9,7 @@ from typing import Any
 from emheap._util.checks import check_aligned, check_count, check_integer
 from emheap._util.messages import count_of
 from emheap._util.pointers import Pinned
+from emheap._util.program_errors import is_programs
 from emheap._util.released import not_released
 from emheap._util.sites import Site, caller_site, current_frame, shared_offset
 from emheap.allocators.adopted import AdoptedAllocator
@@ -129,7 +130,7 @@ def struct_allocator(table: BlockTable, kind: Any, depth: int) -> StructAllocato
     size, blocks = variants.layout.size, layout.blocks
     window, new = memory.window, object.__new__
 
-    def allocate(fields: dict[str, Any]) -> Any:
+    def allocate(fields: dict[str, Any]) -> Any:  # noqa: C901 (a call more costs a tenth)
         nonlocal window
         address = 0
         try:
@@ -151,9 +152,11 @@ def struct_allocator(table: BlockTable, kind: Any, depth: int) -> StructAllocato
                 offset = shared_offset(offset, offset)
             ref._block = blocks[address] = (cells, address, layout, frame.f_code, offset)
             return ref
-        except (LookupError, ValueError, TypeError, OverflowError, struct.error):
+        except (LookupError, ValueError, TypeError, OverflowError, struct.error) as error:
             if address:
                 spare.append(address)
+            if is_programs(error):
+                raise
         except BaseException:  # no memory, or whatever a value's own __index__ raises
             if address:
                 spare.append(address)
@@ -187,8 +190,9 @@ def allocate_struct_array(
     unit: Any = variants.layout
     notes = Notes(table)
     data: bytes | None = None
-    if make.is_count(count_or_values):
-        count = check_count(count_or_values, "count", unit.size, table.memory.largest_block)
+    number = make.number_of(count_or_values)
+    if number is not make.NO_NUMBER:
+        count = check_count(number, "count", unit.size, table.memory.largest_block)
     else:
         data = _encode_elements(variants, count_or_values, notes)
         count = len(data) // unit.size

@@ -4,6 +4,7 @@ that Python cannot have."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import js
@@ -182,11 +183,10 @@ def test_proxies_whose_traps_throw(exports: Any) -> None:
     derived = "(x) => new Proxy(x, {getPrototypeOf() { throw new Error('boo'); }})"
     listed = "(x) => new Proxy(x, {ownKeys() { throw new Error('boo'); }})"
     for source in (described, derived):
+        module = run_js(source)(js.Object.new())
         check_unreadable(
             "the member '_free' of a JavaScript object",
-            lambda source=source: wrap_module(
-                run_js(source)(js.Object.new()), memory=exports.memory
-            ),
+            partial(wrap_module, module, memory=exports.memory),
         )
     check_unreadable(
         "the list of the members of a JavaScript object",
@@ -236,14 +236,14 @@ def test_a_class_is_no_function(exports: Any, source: str) -> None:
         words = f"'_?{what}' cannot be the module's {what}: it is a class, and no function"
         own = {f"_{what}": made, f"_{other}": getattr(exports, other)}
         plain = {what: made, other: getattr(exports, other)}
-        for ask in (
-            lambda own=own: wrap_module(js_object(wasmMemory=exports.memory, **own)),
-            lambda own=own: wrap_module(js_object(HEAPU8=view, **own)),
-            lambda plain=plain: wrap_instance(js_object(memory=exports.memory, **plain)),
-            lambda plain=plain: wrap_instance(exports, **plain),
-        ):
+        modules = js_object(wasmMemory=exports.memory, **own), js_object(HEAPU8=view, **own)
+        for module in modules:
             with pytest.raises(NotSupportedError, match=words):
-                ask()
+                wrap_module(module)
+        with pytest.raises(NotSupportedError, match=words):
+            wrap_instance(js_object(memory=exports.memory, **plain))
+        with pytest.raises(NotSupportedError, match=words):
+            wrap_instance(exports, **plain)
 
 
 def test_a_constructor_of_the_engines_is_no_module_that_is_loading(exports: Any) -> None:
