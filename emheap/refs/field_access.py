@@ -91,7 +91,8 @@ def make_property(owner: Any, entry: Entry, place: Place) -> property:
 def _resolving(setter: str) -> str:
     """The statements of a setter, for a field of addresses: a reference must be of this heap."""
     for call in ("encode(value)", "pack(value)"):
-        setter = setter.replace(call, call.replace("value", "on(self._table, value)"))
+        given = "value if type(value) is int else on(self._table, value)"
+        setter = setter.replace(call, call.replace("value", given))
     return setter
 
 
