@@ -19,6 +19,7 @@ from emheap._util.program_errors import is_programs
 from emheap._util.sites import current_frame, shared_offset
 from emheap.allocators.base import Allocator
 from emheap.blocks.block import Layout
+from emheap.blocks.put_back import put_back
 from emheap.blocks.table import BlockTable
 from emheap.memories.window import WindowMemory
 from emheap.refs.classes import array_ref_class, owning_scalar_ref
@@ -131,11 +132,11 @@ def _tracked(  # noqa: C901 (in one function: a call more costs a tenth)
                 ref._block = blocks[address] = (elements, address, layout, frame.f_code, offset)
                 return ref
             except _UNUSUAL as error:
-                spare.append(address)
+                put_back(layout, spare, address)
                 if is_programs(error):
                     raise
             except BaseException:  # no memory, or whatever the value's own __index__ raises
-                spare.append(address)
+                put_back(layout, spare, address)
                 raise
             made = allocate_any(initial)
             window = memory.typed_window(scalar.format)  # in case the memory has grown
@@ -203,11 +204,11 @@ def _other(  # noqa: C901 (in one function: a call more costs a tenth)
                     blocks[address] = block
                 return ref
             except _UNUSUAL as error:
-                spare.append(address)
+                put_back(layout, spare, address)
                 if is_programs(error):
                     raise
             except BaseException:
-                spare.append(address)
+                put_back(layout, spare, address)
                 raise
             made = allocate_any(initial)
             window = memory.typed_window(scalar.format)
@@ -254,11 +255,11 @@ def _indirect(  # noqa: C901 (in one function: a call more costs a tenth)
                 ref._elements = elements
                 ref._block = blocks[address] = (elements, address, layout, frame.f_code, offset)
             except _UNUSUAL as error:
-                spare.append(address)
+                put_back(layout, spare, address)
                 if is_programs(error):
                     raise
             except BaseException:
-                spare.append(address)
+                put_back(layout, spare, address)
                 raise
             else:
                 return ref
@@ -311,9 +312,9 @@ def small_allocator(  # noqa: C901 (in one function: a call more costs a tenth)
             block = (elements, address, layout, frame.f_code, offset)
             ref._block = layout.blocks[address] = block
         except _UNUSUAL:
-            spare.append(address)
+            put_back(layout, spare, address)
         except BaseException:
-            spare.append(address)
+            put_back(layout, spare, address)
             raise
         else:
             return ref
@@ -381,11 +382,11 @@ def text_allocator(  # noqa: C901 (in one function: a call more costs a tenth)
                 ref._block = layout.blocks[address] = block
                 return ref
             except _UNUSUAL as error:
-                spare.append(address)
+                put_back(layout, spare, address)
                 if is_programs(error):
                     raise
             except BaseException:
-                spare.append(address)
+                put_back(layout, spare, address)
                 raise
             known.clear()  # in case the memory has grown
         if 0 < count <= _SMALL and count not in known:

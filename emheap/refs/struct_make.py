@@ -15,6 +15,7 @@ from emheap._util.sites import Site, caller_site, current_frame, shared_offset
 from emheap.allocators.adopted import AdoptedAllocator
 from emheap.allocators.base import Allocator
 from emheap.blocks.block import Block
+from emheap.blocks.put_back import put_back
 from emheap.blocks.table import BlockTable
 from emheap.refs import make
 from emheap.refs.cells import WindowCells, is_direct
@@ -154,12 +155,12 @@ def struct_allocator(table: BlockTable, kind: Any, depth: int) -> StructAllocato
             return ref
         except (LookupError, ValueError, TypeError, OverflowError, struct.error) as error:
             if address:
-                spare.append(address)
+                put_back(layout, spare, address)
             if is_programs(error):
                 raise
         except BaseException:  # no memory, or whatever a value's own __index__ raises
             if address:
-                spare.append(address)
+                put_back(layout, spare, address)
             raise
         made = allocate_struct(table, kind, fields, caller_site())
         window = memory.window  # in case the memory has grown

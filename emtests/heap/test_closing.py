@@ -19,7 +19,9 @@ from emheap import (
     FreeListAllocator,
     HeapManager,
     QuotaAllocator,
+    Struct,
     UseAfterFreeError,
+    field,
     float32,
     int32,
     uint8,
@@ -197,6 +199,11 @@ def in_order(ref: Any, value: Any) -> Iterator[Any]:
     yield ref
 
 
+class Pair(Struct):
+    first: int32 = field()
+    second: int32 = field()
+
+
 VALUES: dict[str, Callable[[HeapManager, Any, Any], Any]] = {
     "alloc": lambda heap, ref, value: heap.alloc(int32, value).free(),
     "alloc_int32": lambda heap, ref, value: heap.alloc_int32(value).free(),
@@ -204,6 +211,7 @@ VALUES: dict[str, Callable[[HeapManager, Any, Any], Any]] = {
     "alloc_array": lambda heap, ref, value: heap.alloc_array(int32, [1, value]).free(),
     "a length": lambda heap, ref, value: heap.alloc_array(int32, value).free(),
     "a structure": lambda heap, ref, value: heap.alloc(Vec, x=value, y=2).free(),
+    "a structure of integers": lambda heap, ref, value: heap.alloc(Pair, first=value).free(),
     "a capacity": lambda heap, ref, value: heap.alloc(utf8, value).free(),
     "value": lambda heap, ref, value: setattr(ref, "value", value),
     "write": lambda heap, ref, value: heap.write(int32, ref, value),
@@ -247,6 +255,74 @@ def test_an_exception_in_the_scope_of_a_heap_passes_its_end(open_heap: OpenHeap)
     assert note.startswith("and then, at the end of the heap: ")
     part.release()
     array.free()
+
+
+class Ending:
+    """A number that ends something when it is asked for its value, and may then refuse."""
+
+    def __init__(self, end: Callable[[], Any], error: BaseException | None) -> None:
+        self._end = end
+        self._error = error
+
+    def __index__(self) -> int:
+        self._end()
+        if self._error is not None:
+            raise self._error
+        return 100
+
+    def __float__(self) -> float:
+        return float(self.__index__())
+
+
+ALLOCATIONS = (
+    "alloc",
+    "alloc_int32",
+    "alloc_float32",
+    "alloc_array",
+    "a length",
+    "a structure",
+    "a structure of integers",
+)
+REFUSALS: tuple[BaseException | None, ...] = (None, KeyError("no"), TypeError("no"), SystemExit())
+
+
+@pytest.mark.parametrize("error", REFUSALS, ids=repr)
+@pytest.mark.parametrize("verb", ALLOCATIONS)
+def test_a_value_that_closes_the_heap_leaves_no_byte_with_the_pool(
+    verb: str, error: BaseException | None
+) -> None:
+    allocator = FreeListAllocator(16, 1 << 16)
+    before = allocator.available_byte_size
+    made = emheap.wrap_buffer(bytearray(1 << 16), debug=False)
+    for arenas in (False, True):
+        heap = HeapManager(made.memory, emheap.PoolAllocator(allocator), made.options)
+        arena = heap.arena() if arenas else None
+        place: Any = arena or heap
+        use = VALUES[verb]
+        for number in range(3):  # after which the short cuts know what it takes
+            use(place, None, number)
+        with pytest.raises((UseAfterFreeError, KeyError, TypeError, SystemExit)):
+            use(place, None, Ending(heap.close, error))
+        assert allocator.available_byte_size == before
+
+
+@pytest.mark.parametrize("error", REFUSALS, ids=repr)
+@pytest.mark.parametrize("verb", ALLOCATIONS)
+def test_a_value_that_ends_the_arena_leaves_no_chunk_of_it(
+    verb: str, error: BaseException | None
+) -> None:
+    allocator = FreeListAllocator(16, 1 << 16)
+    before = allocator.available_byte_size
+    made = emheap.wrap_buffer(bytearray(1 << 16), debug=False)
+    heap = HeapManager(made.memory, allocator, made.options)
+    arena = heap.arena()
+    untyped: Any = arena
+    for number in range(3):
+        VALUES[verb](untyped, None, number)
+    with pytest.raises((UseAfterFreeError, KeyError, TypeError, SystemExit)):
+        VALUES[verb](untyped, None, Ending(lambda: arena.__exit__(None, None, None), error))
+    assert allocator.available_byte_size == before
+    heap.close()
 
 
 def test_the_owner_of_a_buffer_can_close_it() -> None:
