@@ -16,7 +16,16 @@ __all__ = ["Atomic", "AtomicElements"]
 T = TypeVar("T")
 
 
-class Atomic(Generic[T]):
+class _NoAddress:
+    """What JavaScript cannot have as a number, though the numbers in it lie at addresses."""
+
+    __slots__ = ()
+
+    def _javascript_number(self) -> int:
+        raise TypeError("an atomic is no address: pass the reference that it is of")
+
+
+class Atomic(_NoAddress, Generic[T]):
     """A number on a heap, read and changed in steps that are indivisible and sequentially
     consistent: ``ref.atomic``, ``array.atomic[3]``, ``structure.field_ref(Counts.hits).atomic``.
 
@@ -40,9 +49,6 @@ class Atomic(Generic[T]):
     def __init__(self, ref: HeapRef[T], index: int | None = None) -> None:
         self._ref: Any = ref
         self._index = index
-
-    def _javascript_number(self) -> int:
-        raise TypeError("an atomic is no address: pass the reference that it is of")
 
     def load(self) -> T:
         """The number."""
@@ -109,7 +115,7 @@ class Atomic(Generic[T]):
         return self._ref._address_in(block, self._index)  # type: ignore[no-any-return]
 
 
-class AtomicElements(Generic[T]):
+class AtomicElements(_NoAddress, Generic[T]):
     """The elements of an array as `Atomic` numbers: ``array.atomic[3].add(1)``."""
 
     __slots__ = ("_kind", "_ref")
@@ -117,9 +123,6 @@ class AtomicElements(Generic[T]):
     def __init__(self, ref: HeapRef[T], kind: type[Atomic[Any]] = Atomic) -> None:
         self._ref: Any = ref
         self._kind = kind
-
-    def _javascript_number(self) -> int:
-        raise TypeError("an atomic is no address: pass the reference that it is of")
 
     def __getitem__(self, index: int) -> Atomic[T]:
         return self._kind(self._ref, check_integer(index, "index"))
