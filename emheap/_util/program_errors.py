@@ -1,8 +1,9 @@
 """Errors that come out of the program's own functions, as a value's ``__index__`` is one.
 
 Some C code hides them: an item of a memoryview puts errors of its own in the place of TypeError,
-ValueError and OverflowError, and ``struct`` in that of whatever a ``__float__`` raises. The value
-is asked again then, and what it raises the second time is the error.
+ValueError and OverflowError, and ``struct`` in that of whatever a ``__float__`` raises, and where
+C's long has 32 bits of an OverflowError. The value is asked again then, and what it raises the last
+time is the error.
 """
 
 from __future__ import annotations

@@ -52,7 +52,8 @@ ERRORS: dict[str, Callable[[], Exception]] = {
     "one with a constructor of its own": lambda: OddError(5, place="here"),
 }
 HIDDEN = ("TypeError", "ValueError", "OverflowError", "one with a constructor of its own")
-"""What an item of a memoryview hides, so that the value is asked again."""
+"""What an item of a memoryview hides, so that the value is asked again; ``struct`` hides an
+OverflowError where C's long has 32 bits."""
 
 
 class Number:
@@ -152,10 +153,7 @@ def field_store(outer: Any, name: str) -> Store:
 def stores(heap: HeapManager) -> dict[str, Store]:
     """All other stores of an integer."""
     untyped: Any = heap
-    untyped_inner: Any = Inner
     outer: Any = heap.alloc(Outer)
-    inner: Any = heap.alloc(Inner)
-    inners: Any = heap.alloc_array(Inner, 2)
     several: Any = heap.alloc_array(int32, 4)
     made: dict[str, Store] = {
         "slice": lambda value: several.__setitem__(slice(0, 1), [value]),
@@ -168,6 +166,25 @@ def stores(heap: HeapManager) -> dict[str, Store]:
         "count of pointers": lambda value: untyped.alloc_array(Pointer[int32], value),
         "another length": lambda value: several.resize(value),
         "pointer": lambda value: untyped.alloc(Pointer[int32], value),
+        "array inside": lambda value: setattr(outer, "counts", [0, value]),
+    }
+    for kind in (*PLAIN, *ENCODED):
+        made |= array_stores(heap, kind, 0)
+    for kind in ENCODED:
+        made |= raw_stores(heap, kind)
+    for name in ("flags", "swapped", "wide", "place", "pixel"):
+        made[f"field {name}"] = field_store(outer, name)
+    return made
+
+
+def packed_stores(heap: HeapManager) -> dict[str, Store]:
+    """Stores of whole structures, which are packed in one step."""
+    untyped: Any = heap
+    untyped_inner: Any = Inner
+    outer: Any = heap.alloc(Outer)
+    inner: Any = heap.alloc(Inner)
+    inners: Any = heap.alloc_array(Inner, 2)
+    return {
         "fields by name": lambda value: untyped.alloc(Inner, count=value, share=1.0),
         "fields in order": lambda value: untyped.alloc(Inner, (value, 1.0)),
         "structure on no heap": lambda value: untyped_inner(count=value, share=1.0),
@@ -178,15 +195,7 @@ def stores(heap: HeapManager) -> dict[str, Store]:
         "structures": lambda value: untyped.alloc_array(Inner, [(value, 1.0)]),
         "one of structures": lambda value: inners.__setitem__(0, (value, 1.0)),
         "structure inside": lambda value: setattr(outer, "inner", (value, 1.0)),
-        "array inside": lambda value: setattr(outer, "counts", [0, value]),
     }
-    for kind in (*PLAIN, *ENCODED):
-        made |= array_stores(heap, kind, 0)
-    for kind in ENCODED:
-        made |= raw_stores(heap, kind)
-    for name in ("flags", "swapped", "wide", "place", "pixel"):
-        made[f"field {name}"] = field_store(outer, name)
-    return made
 
 
 def real_stores(heap: HeapManager) -> dict[str, Store]:
@@ -212,9 +221,11 @@ def check(store: Store, value: Number, most: int, what: str) -> None:
 
 @pytest.mark.parametrize("error", ERRORS)
 def test_what_an_index_of_the_programs_raises_is_the_error(heap: HeapManager, error: str) -> None:
-    once, maybe_twice = stores(heap), hiding_stores(heap)
+    once, packed, maybe_twice = stores(heap), packed_stores(heap), hiding_stores(heap)
     for what, store in once.items():
         check(store, Number(ERRORS[error]), 1, what)
+    for what, store in packed.items():
+        check(store, Number(ERRORS[error]), 3 if error == "OverflowError" else 1, what)
     for what, store in maybe_twice.items():
         check(store, Number(ERRORS[error]), 2 if error in HIDDEN else 1, what)
     heap.free_all()
