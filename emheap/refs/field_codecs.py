@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from typing import Any
 
 from emheap._util.messages import count_of
@@ -487,9 +486,7 @@ def _elements_encoder(entry: Entry, abi: ABI) -> Callable[[Any, Notes], bytes]:
     scalar = entry.kind.for_abi(abi)
 
     def encode(value: Any, notes: Notes) -> bytes:
-        encode_one = None
-        if scalar.is_pointer and not notes.table.for_values:
-            encode_one = partial(notes.table.raw_memory.encode, scalar)
+        encode_one = None if notes.table.for_values else notes.table.raw_memory.encoder(scalar)
         data = bytes(encode_elements(scalar, _flat(value) if deep else value, encode_one))
         if scalar is char and count is not None:
             data = data.ljust(count, b"\0")
