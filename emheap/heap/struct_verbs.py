@@ -122,9 +122,7 @@ def wrap(table: BlockTable, kind: Any, address: Any, **tail: Any) -> Any:
     if isinstance(kind, StructType):
         return struct_make.wrap_struct(table, kind, address, **tail)
     _refuse(kind, tail)
-    made = make.wrap_scalar(table, kind.scalar(table.memory.abi), address)
-    table.places.let_know(made, made.address)
-    return made
+    return make.wrap_scalar(table, kind.scalar(table.memory.abi), address)
 
 
 def wrap_array(table: BlockTable, kind: Any, address: Any, count: Any, stride: Any) -> Any:
@@ -133,9 +131,7 @@ def wrap_array(table: BlockTable, kind: Any, address: Any, count: Any, stride: A
         return struct_make.wrap_struct_array(table, kind, address, count, stride)
     if stride is not None:
         raise TypeError("stride is for arrays of structures")
-    made = make.wrap_array(table, kind.scalar(table.memory.abi), address, count)
-    table.places.let_know(made, made.address)
-    return made
+    return make.wrap_array(table, kind.scalar(table.memory.abi), address, count)
 
 
 def adopt(

@@ -104,7 +104,8 @@ class Places:
             made = struct_make.wrap_struct_array(table, kind, address, count)
         elif isinstance(kind, PointerTo):
             made = make.wrap_array(table, kind.scalar(abi), address, count)
-            self.let_know(made, address, block)
+            if block is not None:
+                made._noted = block[0], address - block[1]
         else:
             made = make.wrap_array(table, kind.for_abi(abi), address, count)
         if block is not None:
@@ -138,12 +139,6 @@ class Places:
             around = known_block or table.find(place) or table.owner_of(place)
             if around is not None:
                 self.pointees.note(around[0], place - around[1], known)
-
-    def let_know(self, ref: Any, address: int, block: Block | None = None) -> None:
-        """Let a reference that borrows pointers find the blocks that they point to."""
-        around = block or self._table.find(address)
-        if around is not None:
-            ref._noted = around[0], address - around[1]
 
     def _struct_at(self, kind: Any, address: int, block: Block | None) -> Any:
         table = self._table

@@ -322,7 +322,8 @@ class _Pointers(HeapRef[Any], abstract=True):
     __slots__ = ()
 
     _noted: tuple[Any, int]
-    """The elements of the block that this lies in, and the offset there, if it is no block."""
+    """The elements of the block that this lies in, and the offset there, if it is no block. What
+    borrows an address looks for that block when it is first used."""
 
     def _open(self, position: int, address: int) -> Pointer[Any]:
         """A pointer that was read."""
@@ -339,8 +340,16 @@ class _Pointers(HeapRef[Any], abstract=True):
         try:
             elements, base = self._noted
         except AttributeError:
-            elements, base = self._elements, 0
+            block = self._block
+            elements, base = self._find_around(block) if block[2].borrowed else (block[0], 0)
         return elements, base + position * self._unit.size
+
+    def _find_around(self, block: Block) -> tuple[Any, int]:
+        table = self._table
+        around = table.find(block[1]) or table.owner_of(block[1]) or block
+        ref: Any = self  # whose class has the slot
+        ref._noted = found = around[0], block[1] - around[1]
+        return found
 
     def _address_of(self, value: Any) -> tuple[int, Block | None]:
         scalar: Any = self._unit

@@ -470,6 +470,8 @@ _STORES: dict[str, Callable[[HeapManager, int, Any], None]] = {
     "an element": lambda heap, at, to: setattr(heap.wrap_array(Single, at, 1)[0], "to", to),
     "a structure": lambda heap, at, to: heap.write(Single, at, (to,)),
     "a pointer": lambda heap, at, to: heap.write(Pointer[int32], at, to),
+    "a wrapped pointer": lambda heap, at, to: heap.wrap(Pointer[int32], at).write(to),
+    "wrapped pointers": lambda heap, at, to: heap.wrap_array(Pointer[int32], at, 1).write_at(0, to),
 }
 
 
@@ -488,6 +490,10 @@ def test_a_block_knows_the_pointers_that_any_reference_stored(
                     _ = found.to.target
             with pytest.raises(UseAfterFreeError):
                 _ = heap.read(Single, middle).to.target
+            pointers: Any = heap.wrap_array(Pointer[int32], start, 2)
+            for pointer in (pointers[1], heap.wrap(Pointer[int32], middle).value):
+                with pytest.raises(UseAfterFreeError):
+                    _ = pointer.target
         with pytest.raises(UseAfterFreeError):
             _ = row[1].to.target
         store(heap, row[1].address, None)
