@@ -10,6 +10,7 @@ import pytest
 import emheap
 from emheap import Arena, HeapManager, int32
 from emheap.heap.flat_names import ALLOC_NAMES, FLAT_NAMES
+from emheap.types import c_types, scalar_types, text_types, wide_types
 from emtests.conftest import OpenHeap
 
 SIGNATURES = {
@@ -35,6 +36,22 @@ def test_every_name_has_a_signature_and_a_text() -> None:
             first = next(iter(inspect.signature(described).parameters))
             assert (first == "address") != name.startswith("alloc_")
             assert described.__doc__
+
+
+def names(kinds: Any, *forms: str) -> set[str]:
+    return {form.format(kind.name) for kind in kinds for form in forms}
+
+
+def test_which_types_have_which_names() -> None:
+    numbers = names((*scalar_types, *wide_types), "read_{}", "write_{}", "wrap_{}", "alloc_{}")
+    arrays = names(scalar_types, "view_{}_array", "wrap_{}_array", "alloc_{}_array")
+    atomic = names(scalar_types, "read_{}_atomic", "write_{}_atomic")
+    verbs = ("read", "write", "wrap", "alloc")
+    texts = names(text_types, *(f"{verb}_null_terminated_{{}}_string" for verb in verbs))
+    assert FLAT_NAMES.keys() == numbers | arrays | atomic | texts
+    assert ALLOC_NAMES.keys() == {name for name in FLAT_NAMES if name.startswith("alloc_")}
+    none = names(c_types, "read_{}", "alloc_{}", "alloc_{}_array") | {"read_uint128_atomic"}
+    assert not any(hasattr(HeapManager, name) for name in none)
 
 
 def test_a_function_of_the_class_is_called_with_a_heap(heap: HeapManager) -> None:
