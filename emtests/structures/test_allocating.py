@@ -13,13 +13,16 @@ from emheap import (
     Struct,
     UseAfterFreeError,
     ValueOutOfRangeError,
+    bits,
     field,
     int32,
+    stored,
     uint8,
+    uint16,
     utf8,
 )
 from emtests.conftest import OpenHeap
-from emtests.structures.kinds import Message, Node, Number, Pixel, Vec
+from emtests.structures.kinds import Color, Message, Node, Number, Pixel, Vec
 
 # The first structure of a kind finds out what the later ones know.
 
@@ -52,6 +55,30 @@ def test_defaults_each_time(heap: Any) -> None:
     assert [pixel.a for pixel in pixels] == [255, 4, 255, 0]
     for pixel in pixels:
         pixel.free()
+
+
+class Defaults(Struct):
+    """One for each kind of field that can have one."""
+
+    plain: uint16 = field(default=7)
+    nested: Vec = field(default=(1, 2))
+    low: int = bits(uint8, 3, default=5)
+    on: bool = bits(uint8, 1, default=True)
+    color: Color = stored(uint8, default=Color.BLUE)
+    to: Pointer[Vec] = field(default=64)
+    zero: uint16 = field()
+
+
+def test_every_kind_of_field_may_be_left_out_that_has_a_default(heap: Any) -> None:
+    defaults = {"plain": 7, "low": 5, "on": True, "color": Color.BLUE, "zero": 0}
+    for number in range(3):
+        with heap.alloc(Defaults, zero=number) as made:
+            given = {**defaults, "zero": number}
+            assert {name: getattr(made, name) for name in given} == given
+            assert (made.nested.to_tuple(), made.to.address) == ((1, 2), 64)
+            assert Defaults(zero=number) == made
+            made.write({"plain": 8})
+            assert (made.plain, made.nested.to_tuple(), made.low, made.zero) == (8, (1, 2), 5, 0)
 
 
 WRONG: tuple[tuple[dict[str, Any], type[Exception], str], ...] = (

@@ -23,6 +23,7 @@ from emtests.conftest import skip_for_gap
         "read",
         "write",
         "errors",
+        "_alone",
         "_block",
         "_variants",
         "_parent",

@@ -43,6 +43,10 @@ class Large(enum.IntEnum):
     BIG = 300
 
 
+class Below(enum.IntEnum):
+    UNDER = -1
+
+
 class Edges(enum.IntEnum):
     LEAST = -128
     MOST = 127
@@ -56,12 +60,14 @@ class Opaque(Struct):
     pass
 
 
+_STRUCT: Any = type(Struct)
+
+
 def declare(note: Any, value: Any = ..., **options: Any) -> Any:
     """The class statement ``class Bad(Struct): x: note = value``."""
     space = {} if value is ... else {"x": value}
-    metaclass: Any = type(Struct)
     names = {"__annotations__": {"x": note}, "__module__": __name__}
-    return metaclass("Bad", (Struct,), {**space, **names}, **options)
+    return _STRUCT("Bad", (Struct,), {**space, **names}, **options)
 
 
 BAD: tuple[tuple[str, Any, Any, dict[str, Any], type[Exception], str], ...] = (
@@ -147,6 +153,8 @@ BAD: tuple[tuple[str, Any, Any, dict[str, Any], type[Exception], str], ...] = (
         "Bad.x: Text.ONE is 'one', and only ints can be s",
     ),
     ("large", Large, stored(uint8), {}, ValueError, "which does not fit 0 to 255"),
+    ("below", Below, stored(uint8), {}, ValueError, "is -1, which does not fit 0 to 255"),
+    ("below bits", Below, bits(uint16, 8), {}, ValueError, "is -1, which does not fit 0 to 255"),
     ("large bits", Large, bits(uint16, 8), {}, ValueError, "which does not fit 0 to 255"),
     ("align", int32, field(align=3), {}, OverflowError, "Bad.x: align must be a power of two"),
     ("endian", int32, field(endian="up"), {}, ValueError, "Bad.x: endian must be one of"),  # type: ignore[arg-type]
@@ -319,6 +327,16 @@ def test_a_structure_with_fields_is_no_base() -> None:
         class Both(Opaque, Vec):
             z: float32
 
+    class Single(Struct):
+        x: int32
+
+    class Nameless(Struct):
+        _: int = bits(uint8, 3)
+
+    for base in (Single, Nameless):
+        with pytest.raises(TypeError, match=r"inherit from the structure .*: C has no inheritance"):
+            _STRUCT("Deep", (base,), {"__module__": __name__})
+
     class Printable(Struct):
         def text(self) -> str:
             return str(self.to_tuple())
@@ -399,7 +417,13 @@ def test_options_of_a_class() -> None:
         a: uint8
         b: uint8 = field(align=8)
 
+    class Both(Struct, pack=1, align=16):
+        a: uint8
+        b: uint64
+
     heap = emheap.open()
+    both = heap.layout(Both)
+    assert (both.size, both.alignment, both.fields["b"].offset) == (16, 16, 1)
     assert (heap.layout(Aligned).size, heap.layout(Aligned).alignment) == (32, 32)
     assert (heap.layout(Shared).size, heap.layout(Shared).alignment) == (8, 1)
     assert heap.layout(Spread).fields["b"].offset == 8

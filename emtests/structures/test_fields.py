@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import struct
 import sys
 from typing import Any
 
@@ -13,8 +15,14 @@ from emheap import (
     HeapManager,
     NotSupportedError,
     OutOfBoundsError,
+    Struct,
     ValueOutOfRangeError,
+    bits,
+    field,
+    float16,
+    float32,
     float64,
+    int32,
     uint8,
 )
 from emtests.structures.kinds import (
@@ -105,6 +113,38 @@ def test_whole_parts_are_stored_at_once(scratch: Arena) -> None:
     assert node.corners[1].y == 2
     node.corners[2:] = [(8, 9), {"x": 6, "y": 7}]
     assert [corner.to_tuple() for corner in node.corners[1:]] == [(1, 2), (8, 9), (6, 7)]
+
+
+def test_a_text_and_its_terminator_fill_a_field(scratch: Arena) -> None:
+    node: Any = scratch.alloc(Node, id=1, label="1234567")
+    assert (node.label.value, node.label.capacity) == ("1234567", 7)
+    for store in (lambda text: setattr(node, "label", text), lambda text: node.label.write(text)):
+        for text in ("7654321", "grüße"):  # of as many bytes
+            store(text)
+            assert node.to_dict()["label"] == text
+
+
+class Reals(Struct):
+    half: float16 = field()
+    single: float32 = field()
+    double: float64 = field()
+
+
+def test_zeros_have_a_sign_and_infinities_are_values(scratch: Arena) -> None:
+    made = scratch.alloc(Reals)
+    row = scratch.alloc_array(Reals, 1)
+    for value in (-0.0, math.inf, -math.inf, math.nan):
+        expected = bytes(Reals(half=value, single=value, double=value))
+        for place in (made, row[0]):
+            for name, code in (("half", "e"), ("single", "f"), ("double", "d")):
+                setattr(place, name, value)
+                assert struct.pack(code, getattr(place, name)) == struct.pack(code, value)
+            assert bytes(place) == expected
+        assert bytes(scratch.alloc(Reals, half=value, single=value, double=value)) == expected
+        made.clear()
+        made.write((value, value, value))
+        assert bytes(made) == expected
+        assert list(map(str, made.to_tuple())) == [str(value)] * 3
 
 
 def test_scalars_of_every_type(scratch: Arena) -> None:
@@ -279,6 +319,15 @@ def test_structures_are_matched(scratch: Arena) -> None:
     assert getattr(Vec, "__match_args__") == ("x", "y")  # noqa: B009 (checkers think otherwise)
 
 
+def test_what_has_no_name_is_not_matched() -> None:
+    class Switches(Struct):
+        low: int = bits(uint8, 3)
+        _: int = bits(uint8, 2)
+        high: int = bits(uint8, 3)
+
+    assert getattr(Switches, "__match_args__") == ("low", "high")  # noqa: B009 (as above)
+
+
 def test_what_a_reader_sees(heap: HeapManager) -> None:
     with heap.alloc(Pixel, r=1, g=2, b=3) as pixel:
         assert repr(pixel) == f"<Pixel r=1 g=2 b=3 a=255 at {pixel.address:#x} owned>"
@@ -288,6 +337,10 @@ def test_what_a_reader_sees(heap: HeapManager) -> None:
         emheap.UseAfterFreeError, match=r"use after free: the Pixel of 4 bytes at .*test_fields"
     ):
         _ = pixel.r
+
+
+class Swapped(Struct, endian="big" if sys.byteorder == "little" else "little"):
+    number: int32 = field()
 
 
 def test_a_reference_to_one_field(heap: HeapManager) -> None:
@@ -306,6 +359,11 @@ def test_a_reference_to_one_field(heap: HeapManager) -> None:
             node.field_ref(heap.layout(Node).fields[wrong])
     with pytest.raises(TypeError, match=r"Node has no field Vec\.x"):
         node.field_ref(Vec.x)
+    with (
+        heap.alloc(Swapped) as swapped,
+        pytest.raises(TypeError, match=r"Swapped\.number is no number of its own"),
+    ):
+        swapped.field_ref(Swapped.number)
     wild: Any = node
     for nothing in ("id", None, 0, Node):
         with pytest.raises(TypeError, match=r"^field_ref\(\) takes a field as Node has it, "):

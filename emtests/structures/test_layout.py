@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+import emheap
+from emheap import Array, Struct, array, uint8, uint64
 from emheap.types.abi import ABIS, native_abi
 from emheap.types.layout import Member, place
 from emtests.conftest import skip_for_gap
@@ -86,6 +88,28 @@ def test_libclang_agrees_on_many_structures(target: str) -> None:
 def test_a_flexible_array_takes_no_room_but_aligns() -> None:
     placed = place([Member("count", 1, 1), Member("items", 0, 8)], ABIS["x86_64-linux-gnu"])
     assert (placed.size, placed.alignment, placed.bits["items"]) == (8, 8, (64, 0))
+
+
+def test_a_structure_in_another_is_aligned_as_alone() -> None:
+    class Inner(Struct):
+        tag: uint8
+        value: uint64
+
+    class Outer(Struct):
+        first: uint8
+        inner: Inner
+        last: uint8
+
+    class Several(Struct):
+        first: uint8
+        rows: Array[Inner] = array(2)
+
+    for abi, offset, size in (("x86_64-linux-gnu", 8, 16), ("i386-linux-gnu", 4, 12)):
+        heap = emheap.wrap_buffer(bytearray(256), abi=abi)
+        outer, several = heap.layout(Outer), heap.layout(Several)
+        assert [outer.fields[name].offset for name in ("inner", "last")] == [offset, offset + size]
+        assert (outer.size, outer.alignment) == (2 * offset + size, offset)
+        assert (several.fields["rows"].offset, several.size) == (offset, offset + 2 * size)
 
 
 def test_a_structure_with_no_members_is_empty() -> None:

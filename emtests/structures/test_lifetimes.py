@@ -336,6 +336,31 @@ def test_a_pointer_takes_what_it_can_point_to(scratch: Arena) -> None:
         node.data = scratch.alloc(Vec)  # type: ignore[assignment]
 
 
+def test_a_pointer_to_anything_takes_every_reference(heap: HeapManager, scratch: Arena) -> None:
+    class Anything(Struct):
+        void: Pointer[None] = field()
+        unknown: Pointer[Any] = field()
+
+    made: Any = scratch.alloc(Anything)
+    node = scratch.alloc(Node, id=1)
+    for target in (
+        scratch.alloc(int32),
+        scratch.alloc_array(uint8, 3),
+        scratch.alloc(emheap.utf8, "text"),
+        node,
+        node.corners[1],
+        scratch.alloc_array(Vec, 2),
+        scratch.alloc(Pointer[Node], node),
+    ):
+        made.void = made.unknown = target
+        assert made.void.address == made.unknown.address == target.address
+    freed = heap.alloc(int32)
+    made.void = freed
+    freed.free()
+    with pytest.raises(UseAfterFreeError):
+        _ = made.to_tuple()[0].cast(Pointer[int32]).target
+
+
 def test_a_pointer_takes_any_address_that_fits(heap: HeapManager, scratch: Arena) -> None:
     class Holder(Struct):
         data: Pointer[uint8]

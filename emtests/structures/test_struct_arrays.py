@@ -20,6 +20,7 @@ from emheap import (
     int32,
     uint8,
     uint16,
+    uint32,
 )
 from emtests.conftest import OpenHeap
 from emtests.structures.kinds import Everything, Node, Packed, Pixel, Vec
@@ -38,6 +39,9 @@ def test_elements_are_references_to_their_places(scratch: Arena) -> None:
     points[0] = (7, 8)
     points[2:4] = [Vec(x=1, y=2), {"x": 3, "y": 4}]
     assert points.tolist() == [(7, 8), (4, -4), (1, 2), (3, 4), (4, -4)]
+    for point in points[1:4:2]:
+        point.y = 9
+    assert [point.y for point in points] == [8, 9, 2, 9, -4]
     assert points == [Vec(x=x, y=y) for x, y in points.tolist()]
     assert points[2] in points
     with points.view as view:
@@ -143,7 +147,15 @@ def test_slices_are_stored_where_they_lie(scratch: Arena) -> None:
     points[::2] = [(5, 6), (7, 8), (9, 9)]
     assert points.tolist() == [(5, 6), (1, 2), (7, 8), (0, 0), (9, 9)]
     points[1::-1] = [(1, 1), (2, 2)]
-    assert points.tolist() == [(2, 2), (1, 1), (7, 8), (0, 0), (9, 9)]
+    stored = [(2, 2), (1, 1), (7, 8), (0, 0), (9, 9)]
+    assert points.tolist() == stored
+    wrong: Any = [(3, 3), ("x", 4), (5, 5)]
+    for part in (slice(0, 3), slice(0, 5, 2)):
+        with pytest.raises(TypeError, match=r"^element 1: Vec\.x: float32 takes a float"):
+            points[part] = wrong
+        with pytest.raises(emheap.ShapeError):
+            points[part] = wrong[::2]
+    assert points.tolist() == stored
 
 
 class Link(Struct):
@@ -204,6 +216,12 @@ def _has_numpy() -> bool:
     return importlib.util.find_spec("numpy") is not None
 
 
+class Ordered(Struct, endian="big"):
+    big: uint32
+    real: float64
+    own: uint16 = field(endian="little")
+
+
 @pytest.mark.needs("numpy")
 def test_numpy_shares_the_bytes(heap: HeapManager) -> None:
     import numpy
@@ -240,6 +258,16 @@ def test_numpy_shares_the_bytes(heap: HeapManager) -> None:
             points.free()
         assert points.tolist() == [(1, 4), (3, 8)]
         del column
+    with heap.alloc_array(Ordered, [(258, 0.5, 772), (1, 2, 3)]) as ordered:
+        shared = ordered.numpy()
+        assert [shared[name].tolist() for name in ("big", "real", "own")] == [
+            [258, 1],
+            [0.5, 2],
+            [772, 3],
+        ]
+        shared["big"][1] = 770
+        assert bytes(ordered)[24:28] == b"\0\0\3\2"
+        del shared
     with heap.alloc_array(Everything, 1) as all_:
         all_[0].c, all_[0].d, all_[0].e = True, 0.5, b"x"
         shared = all_.numpy()

@@ -226,6 +226,7 @@ def test_values_and_layouts() -> None:
     assert_type(emheap.open().layout(Node), StructLayout)
     assert_type(emheap.open().layout(Node).size, int)
     # The annotation of a bit-field says what Python sees, so checkers take Node.hot for a bool.
+    assert_type(Node.hot, bool)
     hot = emheap.open().layout(Node).fields["hot"]
     assert_type(hot, Field[Any])
     assert_type(hot.offset, int)
