@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import math
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -153,11 +155,15 @@ def test_integers_of_c_are_as_wide_as_each_machine_has_them(target: str) -> None
     [
         (boolean, 2, TypeError, "boolean takes a bool, not int 2"),
         (boolean, "yes", TypeError, "boolean takes a bool, not str 'yes'"),
+        (boolean, 1.0, TypeError, "boolean takes a bool, not float 1.0"),
         (float16, 65520.0, ValueOutOfRangeError, "65520.0 does not fit float16, whose largest"),
         (float16, "1", TypeError, "float16 takes a float, not str '1'"),
         (char, b"ab", TypeError, "char takes a bytes of length 1, not bytes b'ab'"),
         (char, "a", TypeError, "char takes a bytes of length 1, not str 'a'"),
         (wchar, "ab", TypeError, "wchar takes a str of length 1, not str 'ab'"),
+        (wchar, 97, TypeError, "wchar takes a str of length 1, not int 97"),
+        (wchar, b"a", TypeError, "wchar takes a str of length 1, not bytes b'a'"),
+        (short, 1.0, TypeError, "short takes an int, not float 1.0"),
         (short, 32768, ValueOutOfRangeError, "32768 does not fit short"),
     ],
 )
@@ -171,6 +177,19 @@ def test_what_does_not_fit(
     assert ref.value == before
     with pytest.raises(error, match=text):
         scratch.alloc(scalar, value)
+
+
+def test_a_half_float_is_what_struct_makes_of_it(heap: HeapManager) -> None:
+    values = [-0.0, 2.0**-24, -1000 * 2.0**-24, 2.0**-14, math.inf, -math.inf, math.nan]
+    expected = b"".join(struct.pack("=e", value) for value in values)
+    with heap.alloc_array(float16, values) as many, heap.alloc(float16) as one:
+        assert bytes(many) == expected
+        for index, value in enumerate(values):
+            many[index] = 1.0
+            many[index] = one.value = value
+            assert bytes(one) == bytes(many)[2 * index : 2 * index + 2]
+            assert struct.pack("=e", one.value) == bytes(one)
+        assert bytes(many) == expected
 
 
 def test_a_view_of_half_floats_holds_their_bits(heap: HeapManager) -> None:

@@ -24,6 +24,7 @@ from emheap import (
     uint8,
     uint64,
 )
+from emheap.types import FloatingPoint, Integer, Scalar, Text, Type, c_types, text_types
 from emtests.types.values import (
     ALL_NUMBERS,
     CLAMPED,
@@ -35,6 +36,25 @@ from emtests.types.values import (
     boundary_values,
     packed,
 )
+
+# The types themselves
+
+
+def test_a_type_is_passed_and_never_called() -> None:
+    wild: Any
+    for wild in (*ALL_NUMBERS, *c_types, *text_types):
+        for arguments in ((), (5,)):
+            with pytest.raises(TypeError, match=rf"pass the type itself, as in .*\({wild.name}\)$"):
+                wild(*arguments)
+
+
+def test_what_types_have_in_common_is_no_type_of_its_own(heap: HeapManager) -> None:
+    wild: Any = heap
+    for kind in (Type, Scalar, Integer, FloatingPoint, Text):
+        for use in (wild.alloc, wild.alloc_array, wild.read, wild.wrap):
+            with pytest.raises(TypeError, match=r"^expected an emheap type such as "):
+                use(kind, 4)
+
 
 # Bytes
 
@@ -305,6 +325,7 @@ def test_float32_rounds_to_even_and_refuses_what_would_become_infinite(
     # So do the other two, of which one has fewer digits, and one fewer than an integer.
     assert scratch.alloc(float16, 0.1).value == 0.0999755859375
     assert scratch.alloc(float64, 2**53 + 1).value == 2.0**53
+    assert scratch.alloc(float64, 2**53 + 3).value == 2.0**53 + 4
     for value in (INFINITE_AS_FLOAT32, -INFINITE_AS_FLOAT32, 1e39, -1e300, 10**39):
         words = "does not fit float32, whose largest value is 3.4028234663852886e"
         check_refused(heap, scratch, float32, value, emheap.ValueOutOfRangeError, words)
