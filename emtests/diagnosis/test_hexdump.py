@@ -200,15 +200,15 @@ def test_a_dump_shows_itself() -> None:
 
 def test_the_map_tells_blocks_from_gaps() -> None:
     heap = emheap.wrap_buffer(bytearray(4096))
-    blocks = [heap.alloc_array(uint8, size) for size in (64, 48, 8, 160, 16)]
+    blocks = [heap.alloc_array(uint8, size) for size in (64, 160, 8, 48, 16)]
     blocks[1].free()
     blocks[3].free()
     drawn = heap.map()
     [region] = drawn.regions
-    assert (region.start, region.end) == (16, 16 + 64 + 48 + 8 + 160 + 16)
+    assert (region.start, region.end) == (16, 16 + 64 + 160 + 8 + 48 + 16)
     assert (region.used, region.largest_gap, region.cell_size) == (88, 160, 16)
-    assert list(region.rows()) == ["####...-.........--"]
-    assert [cell.used for cell in region.cells] == [16] * 4 + [0] * 3 + [8] + [0] * 9 + [8, 8]
+    assert list(region.rows()) == ["####..........-..--"]
+    assert [cell.used for cell in region.cells] == [16] * 4 + [0] * 10 + [8] + [0] * 2 + [8, 8]
     heap.free_all()
 
 

@@ -11,10 +11,22 @@ from typing import Any
 import pytest
 
 import emheap
-from emheap import HeapManager, HeapRef, LeakError, NotSupportedError, float64, int32, uint8, utf8
+from emheap import (
+    HeapManager,
+    HeapRef,
+    LeakError,
+    NotSupportedError,
+    Pointer,
+    float64,
+    int32,
+    uint8,
+    utf8,
+)
 from emtests.conftest import OpenHeap, skip_for_gap
 from emtests.contexts import notes_of
 from emtests.heaps import IN_PYODIDE
+from emtests.structures.kinds import Vec
+from emtests.types.values import ALL_NUMBERS
 
 
 def test_live_blocks_say_what_they_are_and_where_from(heap: HeapManager) -> None:
@@ -28,6 +40,18 @@ def test_live_blocks_say_what_they_are_and_where_from(heap: HeapManager) -> None
     number.free()
     name.free()
     assert heap.live() == []
+
+
+def test_live_blocks_are_those_of_every_kind(heap: HeapManager) -> None:
+    with heap.arena() as scratch:
+        refs: list[Any] = [heap.alloc(scalar) for scalar in ALL_NUMBERS]
+        refs += [heap.alloc(Vec), heap.alloc_array(Vec, 2), heap.alloc(Pointer[Vec])]
+        refs += [heap.alloc_array(uint8, 0), heap.alloc(utf8, "text"), heap.alloc(int32, align=64)]
+        refs += [scratch.alloc(int32), scratch.alloc_array(uint8, 3), scratch.alloc(Vec)]
+        listed = {block.address: block.byte_size for block in heap.live()}
+        assert listed == {ref.address: ref.allocated_byte_size for ref in refs}
+        assert heap.statistics().live == (len(refs), sum(listed.values()))
+    heap.free_all()
 
 
 def test_live_blocks_are_listed_oldest_first_within_a_type(heap: HeapManager) -> None:

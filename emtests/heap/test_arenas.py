@@ -16,7 +16,7 @@ from emtests.heaps import HeapKind
 
 
 def test_everything_allocated_from_it_dies_with_it(heap: HeapManager) -> None:
-    before = heap.alloc(int32, 1)
+    before, array = heap.alloc(int32, 1), heap.alloc_array(int8, [7])
     with heap.arena() as scratch:
         refs: list[Any] = [
             scratch.alloc(int32, 5),
@@ -28,20 +28,20 @@ def test_everything_allocated_from_it_dies_with_it(heap: HeapManager) -> None:
             scratch.alloc_null_terminated_utf16_string(7),
             scratch.alloc_uint256(1),
         ]
-        outside = heap.alloc(int32, 2)
+        outside, text = heap.alloc(int32, 2), heap.alloc(utf8, "outside")
         sizes = [4, 4, 4, 3, 3, 5, 16, 32]
         assert [ref.allocated_byte_size for ref in refs] == sizes
-        assert heap.total_allocated_byte_size == sum(sizes) + 8
+        assert heap.total_allocated_byte_size == sum(sizes) + 17
         for ref in refs:
             assert ref.is_not_freed
     for ref in refs:
         assert ref.is_freed
         with pytest.raises(emheap.UseAfterFreeError, match="use after free"):
             bytes(ref)
-    assert heap.total_allocated_byte_size == 8
-    assert (before.value, outside.value) == (1, 2)
-    heap.free(before)
-    heap.free(outside)
+    assert heap.total_allocated_byte_size == 17
+    assert (before.value, array[0], outside.value, text.value) == (1, 7, 2, "outside")
+    for kept in (before, array, outside, text):
+        heap.free(kept)
 
 
 def test_it_allocates_as_its_heap_does(heap: HeapManager) -> None:
