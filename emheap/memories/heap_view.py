@@ -286,7 +286,7 @@ class HeapView(Sequence[T]):
     # Its life
 
     def release(self) -> None:
-        """Release the view: every later use raises ValueError. Slices of it stay valid."""
+        """Release the view: reaching its elements raises ValueError. Slices of it stay valid."""
         self._exporter = None
 
     def __enter__(self) -> HeapView[T]:

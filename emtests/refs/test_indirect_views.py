@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import struct
 from array import array
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import emheap
-from emheap import NotSupportedError, int32
+from emheap import NotSupportedError, int16, int32, uint32
 from emheap.memories.heap_view import lend_indirectly
 from emtests.refs.steps import record_steps
 
@@ -48,18 +49,16 @@ def test_casts_as_memoryview_does() -> None:
 
 def test_tells_what_memoryview_tells() -> None:
     view, real = make()
-    for part in (slice(None), slice(None, None, 2), slice(3, 3)):
-        one, other = view[part], real[part]
-        assert (one.shape, one.strides, one.contiguous) == (
-            other.shape,
-            other.strides,
-            other.contiguous,
-        )
-        assert (one.tobytes(), one.hex(), one.tolist()) == (
-            other.tobytes(),
-            other.hex(),
-            other.tolist(),
-        )
+    told = (
+        *("format", "itemsize", "nbytes", "ndim", "shape", "strides", "suboffsets", "readonly"),
+        *("contiguous", "c_contiguous", "f_contiguous"),
+    )
+    for part in (slice(None), slice(None, None, 2), slice(1, 2, 2), slice(3, 3)):
+        for one, other in ((view[part], real[part]), (view.cast("B")[part], real.cast("B")[part])):
+            assert [getattr(one, name) for name in told] == [getattr(other, name) for name in told]
+            assert (one.tobytes(), one.tolist()) == (other.tobytes(), other.tolist())
+            for separator in ((), (":",), (":", 3)):
+                assert one.hex(*separator) == other.hex(*separator)
 
 
 def test_read_only_and_equal() -> None:
@@ -76,7 +75,21 @@ def test_read_only_and_equal() -> None:
     assert view != [1, -2, 3, 4]
     assert view[:2] != view[1:3]
     view[:2] = real[2:]
-    assert real.tolist() == [3, 4, 3, 4]
+    assert real.tolist() == locked.tolist() == [3, 4, 3, 4]
+    view[3] = 5
+    assert view[1:].toreadonly().tolist() == [4, 3, 5]
+
+
+def test_numbers_are_compared_and_not_their_bytes() -> None:
+    view, _ = make()
+    short, unsigned = array("h", [1, -2, 3, 4]), array("I", view.tobytes())
+    memory = emheap.wrap_buffer(bytearray(1 << 10)).memory
+    memory.write_bytes(64, short.tobytes() + unsigned.tobytes())
+    for same in (memoryview(short), lend_indirectly(memory, int16, 64, 4).view):
+        assert view == same
+    for other in (memoryview(unsigned), lend_indirectly(memory, uint32, 72, 4).view):
+        assert view.tobytes() == other.tobytes()
+        assert view != other
 
 
 def test_an_index_outside_of_the_view() -> None:
@@ -103,6 +116,54 @@ def test_a_released_view_equals_itself_only() -> None:
         assert same != released[0]
         with pytest.raises(ValueError, match="operation forbidden on released"):
             view[0]
+
+
+USES: dict[str, Callable[[Any], Any]] = {
+    "an element": lambda view: view[0],
+    "a slice": lambda view: view[1:],
+    "storing an element": lambda view: view.__setitem__(0, 5),
+    "storing a slice": lambda view: view.__setitem__(slice(2), array("i", [5, 6])),
+    "storing an empty slice": lambda view: view.__setitem__(slice(0), array("i")),
+    "storing into a read-only one": lambda view: view.toreadonly().__setitem__(0, 5),
+    "its length": len,
+    "an iteration": list,
+    "a search": lambda view: 3 in view,
+    "tolist": lambda view: view.tolist(),
+    "tobytes": lambda view: view.tobytes(),
+    "bytes": bytes,
+    "hex": lambda view: view.hex(),
+    "cast": lambda view: view.cast("B"),
+    "toreadonly": lambda view: view.toreadonly(),
+    "with": lambda view: view.__enter__(),
+    "nbytes": lambda view: view.nbytes,
+    "shape": lambda view: view.shape,
+}
+"""What reaches elements, or another view on them."""
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES.keys())
+def test_a_released_view_reaches_nothing_and_its_slices_everything(
+    use: Callable[[Any], Any],
+) -> None:
+    for which in (0, 1):
+        view = make()[which]
+        rest = view[1:]
+        view.release()
+        view.release()
+        with pytest.raises(ValueError, match="operation forbidden on released"):
+            use(view)
+        assert rest.tolist() == [-2, 3, 4]
+        rest[0] = 7
+        assert rest[0] == 7
+
+
+def test_an_iteration_ends_with_its_view() -> None:
+    for view in make():
+        started = iter(view)
+        assert next(started) == 1
+        view.release()
+        with pytest.raises(ValueError, match="operation forbidden on released"):
+            next(started)
 
 
 def test_all_elements_move_in_one_step(monkeypatch: pytest.MonkeyPatch) -> None:
