@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from emheap._util.pointers import Pinned
+from emheap._util.released import is_released
+from emheap.errors import UseAfterFreeError
 from emheap.memories.base import Elements, Loan, Memory, PollingMode, Reader, Writer
 from emheap.memories.buffer import BufferMemory
 from emheap.memories.elements import indirect_elements
@@ -42,22 +44,26 @@ class PolledMemory(Memory):
         return self._latest(0).size
 
     def _latest(self, end: int) -> BufferMemory:
-        if self._mode == "always" or (self._mode == "when_empty" and self._is_short(end)):
-            source = self._get_heap()
-            if source is not self._current[0]:
-                # In one store, once it is known to be a buffer: what is refused is refused again.
-                self._current = source, BufferMemory(source)
-        return self._current[1]
-
-    def _is_short(self, end: int) -> bool:
         source, buffer = self._current
-        if isinstance(source, memoryview):
-            try:
-                len(source)
-            except ValueError:  # released by its owner, as an ArrayBuffer is detached
-                return True
+        # By its owner, as an ArrayBuffer is detached; the bytes are lent, and so there still.
+        released = isinstance(source, memoryview) and is_released(source)
         size = buffer.size
-        return size == 0 or end > size
+        if self._mode == "always" or (
+            self._mode == "when_empty" and (released or size == 0 or end > size)
+        ):
+            latest = self._get_heap()
+            if latest is not source:
+                # In one store, once it is known to be a buffer: what is refused is refused again.
+                self._current = latest, BufferMemory(latest)
+                return self._current[1]
+        if released:
+            cure = (
+                "polling_mode='never' asks for no other: open another heap"
+                if self._mode == "never"
+                else "get_heap returns it still: it must return the buffer that took its place"
+            )
+            raise UseAfterFreeError(f"{self.name} was released by its owner, and {cure}")
+        return buffer
 
     def check_extent(self, address: Any, size: int, what: str = "access") -> int:
         if type(address) is not int:

@@ -166,23 +166,29 @@ class Record(Struct):
     value: float64
 
 
+class Tagged(Struct):
+    tag: uint8
+    value: float64
+
+
 @pytest.mark.parametrize(
-    ("abi", "offsets", "size"),
+    ("abi", "offsets", "size", "tagged_size"),
     [
-        (None, [0, 4, 8, 12, 16], 24),
-        ("wasm32-unknown-unknown", [0, 4, 8, 12, 16], 24),
-        ("x86_64-linux-gnu", [0, 8, 16, 24, 32], 40),
-        ("i386-linux-gnu", [0, 4, 8, 12, 16], 24),
-        ("x86_64-pc-windows-msvc", [0, 8, 16, 20, 24], 32),
+        (None, [0, 4, 8, 12, 16], 24, 16),
+        ("wasm32-unknown-unknown", [0, 4, 8, 12, 16], 24, 16),
+        ("x86_64-linux-gnu", [0, 8, 16, 24, 32], 40, 16),
+        ("i386-linux-gnu", [0, 4, 8, 12, 16], 24, 12),
+        ("x86_64-pc-windows-msvc", [0, 8, 16, 20, 24], 32, 16),
     ],
 )
 def test_a_buffer_may_hold_what_another_machine_wrote(
-    abi: str | None, offsets: list[int], size: int
+    abi: str | None, offsets: list[int], size: int, tagged_size: int
 ) -> None:
     heap = emheap.wrap_buffer(bytearray(4096), abi=abi)
     layout = heap.layout(Record)
     assert [field.offset for field in layout.fields.values()] == offsets
     assert layout.size == size
+    assert heap.layout(Tagged).size == tagged_size
     assert heap.pointer_size == offsets[1]
     with heap.arena() as arena:
         one = arena.alloc(Record, tag=1, link=arena.alloc(uint8), count=-5, letter="x", value=0.5)
@@ -212,7 +218,12 @@ def test_a_buffer_beyond_the_pointers_of_its_machine_is_refused() -> None:
         )
         with pytest.raises(ValueError, match=words):
             emheap.wrap_buffer(large, abi="i386-linux-gnu")
-        assert emheap.wrap_buffer(large, abi="x86_64-linux-gnu").pointer_size == 8
+        for abi in (None, "x86_64-linux-gnu"):
+            assert emheap.wrap_buffer(large, abi=abi).pointer_size == 8
+        gc.collect()
+    with mmap.mmap(-1, 1 << 32) as reached:
+        for abi in (None, "i386-linux-gnu"):
+            assert emheap.wrap_buffer(reached, abi=abi).pointer_size == 4
         gc.collect()
 
 

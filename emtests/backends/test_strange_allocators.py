@@ -160,23 +160,41 @@ def test_a_block_changes_hands_with_its_size() -> None:
     assert stranger.call("live") == 0
 
 
-def test_a_heap_of_functions_takes_sizes_too() -> None:
-    stranger = open_stranger(RUST)
+@pytest.mark.parametrize(
+    ("flags", "allocated", "freed"),
+    [
+        ({}, (100,), (512,)),
+        ({"sized_free": True}, (100,), (512, 100)),
+        ({"aligned": True}, (100, 8), (512,)),
+        ({"sized_free": True, "aligned": True}, (100, 8), (512, 100, 8)),
+    ],
+)
+def test_a_heap_of_functions_passes_what_they_take(
+    flags: Any, allocated: tuple[int, ...], freed: tuple[int, ...]
+) -> None:
+    buffer = bytearray(1024)
     told: list[tuple[int, ...]] = []
-    if IN_PYODIDE:
-        memory = stranger.exports.memory
-        functions = stranger.exports.alloc, stranger.exports.dealloc
-        heap = emheap.create_wasm_heap_manager(lambda: memory.buffer, *functions, sized_free=True)
-    else:
-        heap = emheap.create_wasm_heap_manager(
-            lambda: bytearray(1024),
-            lambda size: 512,
-            lambda *call: told.append(call),
-            sized_free=True,
-        )
-    with heap.alloc_array(uint8, 100):
-        pass
-    assert stranger.call("told") == 100 if IN_PYODIDE else told == [(512, 100)]
+
+    def allocate(*given: int) -> int:
+        told.append(given)
+        return 512
+
+    heap = emheap.create_wasm_heap_manager(
+        lambda: buffer, allocate, lambda *given: told.append(given), **flags
+    )
+    heap.alloc_array(uint8, 100).free()
+    assert told == [allocated, freed]
+
+
+def test_a_heap_of_a_modules_functions_takes_sizes_too() -> None:
+    if not IN_PYODIDE:
+        skip_for_gap("a buffer of JavaScript's", "there is no JavaScript in this process")
+    stranger = open_stranger(RUST)
+    memory = stranger.exports.memory
+    functions = stranger.exports.alloc, stranger.exports.dealloc
+    heap = emheap.create_wasm_heap_manager(lambda: memory.buffer, *functions, sized_free=True)
+    heap.alloc_array(uint8, 100).free()
+    assert stranger.call("told") == 100
 
 
 # wasm-bindgen

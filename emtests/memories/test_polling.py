@@ -330,6 +330,48 @@ def test_never_asks_once() -> None:
     assert source.polls == 1
 
 
+# A buffer that is gone
+
+
+@pytest.mark.parametrize("polling_mode", ["when_empty", "always", "never"])
+def test_a_buffer_that_is_released_and_has_no_successor_is_refused(polling_mode: str) -> None:
+    old = bytearray(4096)
+    source = Source(memoryview(old))
+    heap = open_on(source, polling_mode=polling_mode)
+    number, text = heap.alloc(int32, 5), heap.alloc(utf8, "abc")
+    wide, before = heap.alloc(uint128, 9), bytes(old)
+    source.buffer.release()
+    uses: list[Callable[[], object]] = [
+        lambda: number.value,
+        lambda: number.write(6),
+        lambda: heap.read_int32(64),
+        lambda: heap.write_int32(64, 6),
+        lambda: heap.write(int32, 65, 6),
+        lambda: text.value,
+        lambda: text.write("x"),
+        lambda: wide.value,
+        lambda: heap.view(int32, 64, 4),
+        lambda: heap.fill(64, 1, 4),
+        lambda: heap.get_element_count_of_null_terminated_string(64, 1),
+        lambda: heap.memory.size,
+    ]
+    cure = {
+        "never": "polling_mode='never' asks for no other: open another heap",
+    }.get(polling_mode, "get_heap returns it still: it must return the buffer that took its place")
+    for use in uses:
+        with pytest.raises(emheap.UseAfterFreeError) as caught:
+            use()
+        assert str(caught.value) == f"the latest buffer was released by its owner, and {cure}"
+    assert old == before
+    source.buffer = memoryview(old)
+    if polling_mode == "never":
+        with pytest.raises(emheap.UseAfterFreeError):
+            _ = number.value
+    else:
+        assert (number.value, text.value, wide.value) == (5, "abc", 9)
+    heap.free_all()
+
+
 # What the callback may return
 
 
