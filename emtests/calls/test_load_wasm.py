@@ -77,6 +77,27 @@ def test_the_heap_is_the_modules(printing: Printing) -> None:
         assert heap.library(Printing).variable(name) is None
 
 
+def test_the_options_are_the_heaps() -> None:
+    heap = load(count_allocations=True, debug=False)
+    assert isinstance(heap.allocator, emheap.CountingAllocator)
+
+
+def test_functions_that_take_an_alignment() -> None:
+    """As wasm-bindgen's; what they are passed is in memory, at 64 and 80."""
+    store_three = b"\x41\xd0\0\x20\0\x36\2\0\x41\xd0\0\x20\1\x36\2\4\x41\xd0\0\x20\2\x36\2\x08"
+    store_two = b"\x41\xc0\0\x20\0\x36\2\0\x41\xc0\0\x20\1\x36\2\4\x41\x80\x08"
+    module = SmallModule(
+        written=[
+            ("take", (["i32", "i32"], ["i32"]), store_two),
+            ("give", (["i32", "i32", "i32"], []), store_three),
+        ]
+    )
+    heap = load_wasm(module.binary(), malloc="take", free="give", sized_free=True, aligned=True)
+    heap.alloc_array(emheap.uint8, 100).free()
+    told = [heap.read_uint32(address) for address in (64, 68, 80, 84, 88)]
+    assert told == [100, 8, 1024, 100, 8]
+
+
 READ: tuple[Callable[[Path], Any], ...] = (
     Path.read_bytes,
     str,

@@ -60,6 +60,15 @@ def test_the_binary_may_come_in_any_form(factory: Factory, form: str) -> None:
         assert js.Int32Array.new(exports.memory.buffer)[ref.address // 4] == 5
 
 
+def test_one_capture_serves_one_module(factory: Factory) -> None:
+    capture = emheap.capture_memory(GUEST)
+    first = factory.make(capture.options)
+    with pytest.raises(JsException, match="can only be called once"):
+        factory.make(capture.options)
+    assert capture.memory == first.memory
+    assert len(factory.received) == 1
+
+
 def test_functions_that_the_module_does_not_hand_on(factory: Factory) -> None:
     capture = emheap.capture_memory(GUEST)
     factory.make(capture.options)
