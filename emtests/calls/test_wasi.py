@@ -7,10 +7,13 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from emheap import Function, HeapManager, Library, OutOfBoundsError, c, load_wasm
+from emheap._util.platform import IN_PYODIDE
 from emheap.calls.wasi import WASI_MODULES
 from emtests.calls.ways import WAYS, skip_without_big_ints
 from emtests.conftest import skip_for_gap
@@ -73,16 +76,17 @@ def make_module(name: str) -> SmallModule:
     return SmallModule([*passed, (name, "stamp", (["i32"], []))])  # the last is none of WASI's
 
 
+GIVEN: dict[str, Any] = {
+    "arguments": ["program", "--été"],
+    "environ": {"HOME": "/here", "EMPTY": ""},
+}
+
+
 @pytest.fixture(params=WASI_MODULES)
 def heap(request: pytest.FixtureRequest) -> HeapManager:
     if why_missing("printing"):
         skip_for_gap("WebAssembly", why_missing("printing"))
-    return load_wasm(
-        make_module(request.param).binary(),
-        arguments=["program", "--été"],
-        environ={"HOME": "/here", "EMPTY": ""},
-        wrap_only=True,
-    )
+    return load_wasm(make_module(request.param).binary(), **GIVEN, wrap_only=True)
 
 
 @pytest.fixture
@@ -94,17 +98,15 @@ def read(heap: HeapManager, address: int, layout: str) -> tuple[int, ...]:
     return struct.unpack(layout, heap.memory.read_bytes(address, struct.calcsize(layout)))
 
 
-@pytest.mark.parametrize(
-    ("what", "texts"),
-    [("args", [b"program", "--été".encode()]), ("environ", [b"HOME=/here", b"EMPTY="])],
-)
-def test_arguments_and_environment(
-    heap: HeapManager, wasi: Wasi, what: str, texts: list[bytes]
-) -> None:
-    assert getattr(wasi, f"{what}_sizes_get")(64, 72) == SUCCESS
+TEXTS = {"args": [b"program", "--été".encode()], "environ": [b"HOME=/here", b"EMPTY="]}
+
+
+def check_texts(heap: HeapManager, library: Library, what: str, prefix: str = "") -> None:
+    texts = TEXTS[what]
+    assert getattr(library, f"{prefix}{what}_sizes_get")(64, 72) == SUCCESS
     count, size = read(heap, 64, "<I4xI")
     assert (count, size) == (len(texts), sum(len(text) + 1 for text in texts))
-    assert getattr(wasi, f"{what}_get")(128, 256) == SUCCESS
+    assert getattr(library, f"{prefix}{what}_get")(128, 256) == SUCCESS
     pointers = read(heap, 128, f"<{count}I")
     assert pointers[0] == 256
     assert heap.memory.read_bytes(256, size) == b"".join(text + b"\0" for text in texts)
@@ -113,6 +115,36 @@ def test_arguments_and_environment(
         for place, text in zip(pointers, texts, strict=True)
     ]
     assert found == [text + b"\0" for text in texts]
+
+
+@pytest.mark.parametrize("what", TEXTS)
+def test_arguments_and_environment(heap: HeapManager, wasi: Wasi, what: str) -> None:
+    check_texts(heap, wasi, what)
+
+
+class Texts(Library):
+    call_args_sizes_get: Function[[c.address, c.address], c.int]
+    call_args_get: Function[[c.address, c.address], c.int]
+    call_environ_sizes_get: Function[[c.address, c.address], c.int]
+    call_environ_get: Function[[c.address, c.address], c.int]
+
+
+@pytest.mark.parametrize("what", TEXTS)
+def test_arguments_and_environment_beside_a_folder(what: str, tmp_path: Path) -> None:
+    """Then they are wasmtime's to hand on, to code of the module alone."""
+    if IN_PYODIDE or why_missing("printing"):
+        skip_for_gap("WASI's folders", why_missing("printing") or "only wasmtime has them")
+    names = [f"{each}_{verb}" for each in TEXTS for verb in ("sizes_get", "get")]
+    kind = (["i32", "i32"], ["i32"])
+    module = SmallModule(
+        [(WASI_MODULES[0], name, kind) for name in names],
+        [
+            (f"call_{name}", kind, bytes([0x20, 0, 0x20, 1, 0x10, n]))
+            for n, name in enumerate(names)
+        ],
+    )
+    heap = load_wasm(module.binary(), **GIVEN, preopens={"/data": tmp_path}, wrap_only=True)
+    check_texts(heap, heap.library(Texts), what, "call_")
 
 
 @pytest.mark.parametrize(
