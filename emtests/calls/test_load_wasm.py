@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 import time
 import weakref
 from collections.abc import Callable
@@ -291,20 +292,31 @@ def test_a_program_is_no_library() -> None:
 # Natively
 
 
-def test_progress_and_cache() -> None:
+def test_progress_and_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     if IN_PYODIDE:
         skip_for_gap("compiling in another thread", "JavaScript's engine compiles as it likes")
     # So much code that a machine has to work on it for a while.
     body = b"\x20\0" + b"\x41\3\x6c\x20\0\x6a" * 10_000
+    waits: list[float | None] = []
+    join = threading.Thread.join
+
+    def wait(thread: threading.Thread, timeout: float | None = None) -> None:
+        waits.append(timeout)
+        join(thread, timeout)
+
+    monkeypatch.setattr(threading.Thread, "join", wait)
     slow = SmallModule(written=[(f"slow{number}", (["i32"], ["i32"]), body) for number in range(8)])
     for binary in (FIXTURES / "calls.wasm", slow.binary()):
         seen: list[float] = []
+        start = time.monotonic()
         heap = load_wasm(binary, progress=seen.append, cache=False, wrap_only=True)
+        assert seen[-1] <= time.monotonic() - start
         assert seen[0] == 0.0
         assert len(seen) > 1
         # Each waits for a tenth of a second, but the last, which comes when the work is over.
         assert all(later - earlier >= 0.09 for earlier, later in pairwise(seen[:-1]))
     assert len(seen) > 2
+    assert {*waits} == {0.1}
     assert heap.library(Slow).slow0(0) == 0
 
 
