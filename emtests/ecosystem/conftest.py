@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,11 @@ UNISOLATED = "unisolated"
 """In the address of a page that is not cross-origin isolated."""
 PROGRAMS = Path(__file__).resolve().parents[2] / "pyodide_demo" / "docs" / "programs"
 """The files that the documentation shows."""
+
+ISOLATION = re.findall(
+    r"(?m)^    ([\w-]+): ([\w-]+)$", (PROGRAMS.parent / "pyscript.md").read_text(encoding="utf-8")
+)
+"""The headers that the documentation wants for a worker of PyScript, which waits for the page."""
 
 collect_ignore_glob = ["test_places.py"] if sys.platform == "emscripten" else []
 
@@ -99,9 +105,8 @@ class _Handler(SimpleHTTPRequestHandler):
 
     def end_headers(self) -> None:
         if UNISOLATED not in self.path:
-            # For a worker of PyScript, which waits for the page.
-            self.send_header("Cross-Origin-Opener-Policy", "same-origin")
-            self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
+            for name, value in ISOLATION:
+                self.send_header(name, value)
         super().end_headers()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (its name there)
