@@ -96,9 +96,9 @@ def wrap_emscripten_module_heap(
     it grew, while the old one stays usable: such a heap asks for the latest at every access, and
     is slower for it, and a `js_view` of before goes on showing the old bytes.
 
-    Raises NotSupportedError, with the flag of emcc that helps, where an export is missing or
-    takes other arguments; on native Python too. Raises TypeError for what is no JavaScript
-    object, for a function and for a Promise.
+    Raises NotSupportedError where an export is missing, with the flag of emcc that helps, and
+    where it takes other arguments; on native Python too. Raises TypeError for what is no
+    JavaScript object, for a function and for a Promise.
     """
     checked = check_options(options, "memory", *AllocatorChoice._fields)
     choice = AllocatorChoice(malloc, free, sized_free, aligned, wrap_only).check()
