@@ -453,17 +453,6 @@ def test_pyodides_own_module_takes_functions_too() -> None:
         wrap_module(own, wrap_only=True).alloc(int32)
 
 
-def test_the_buffer_of_pyodides_own_module_is_reached_directly() -> None:
-    room = emheap.open().alloc_array(int32, [1, 2, 3])
-    heap = emheap.create_wasm_heap_manager(lambda: pyodide_js._module.HEAPU8.buffer)
-    numbers = heap.wrap_array(int32, room.address, 3)
-    assert type(numbers.view) is memoryview
-    numbers.view[1] = 7
-    assert room[:] == [1, 7, 3]
-    del numbers
-    room.free()
-
-
 def test_exports_are_an_instance(instance: Any) -> None:
     check_heap(wrap_instance(instance.exports), instance.exports.memory)
     with pytest.raises(NotSupportedError, match="does not export 'malloc', its malloc"):
