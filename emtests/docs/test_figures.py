@@ -220,6 +220,14 @@ def test_the_figures_of_further_rows_are_those_that_were_measured(work: str) -> 
         check_rounded(cell, figures_of(found))
 
 
+def test_where_the_figures_were_measured() -> None:
+    texts = [(DOCS / "performance.md").read_text(encoding="utf-8")]
+    texts += MEASURED.read_text(encoding="utf-8").partition("## Speed")[2].split("\n\n")[1:2]
+    stated, measured = (" ".join(text.split()) for text in texts)
+    python, pyodide = re.findall(r"natively in (CPython [\d.]+) and in (Pyodide \d+)", measured)[0]
+    assert f"in {python} and in {pyodide} under Node" in stated
+
+
 @pytest.mark.parametrize("work", BARE)
 def test_what_python_itself_costs(work: str) -> None:
     text = " ".join(MEASURED.read_text(encoding="utf-8").split())
