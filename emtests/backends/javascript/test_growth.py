@@ -7,6 +7,7 @@ from typing import Any
 
 import js
 import pytest
+from pyodide.code import run_js
 
 import emheap
 from emheap import (
@@ -31,7 +32,9 @@ from emtests.backends.javascript.growing import (
     ResizableBuffer,
     WasmMemory,
 )
+from emtests.backends.javascript.instances import instantiate
 from emtests.conftest import skip_for_gap
+from emtests.webassembly.guests import FIXTURES
 
 each_memory = pytest.mark.parametrize("memory_kind", MEMORIES, ids=str)
 Wild = Any
@@ -220,6 +223,16 @@ def test_never_asks_once_and_then_raises_rather_than_lose(memory: GrowingMemory)
         ref.value = 6
         assert memory.seen_by_javascript(64, 4) == packed(int32, 6)
     assert memory.polls == asked
+
+
+def test_a_memory_whose_malloc_is_webassemblys_is_not_asked_for_at_each_access() -> None:
+    exports = instantiate(FIXTURES / "guest32.wasm").exports
+    wrapped = run_js("(malloc) => (size) => malloc(size)")(exports.malloc)
+    for malloc, always in ((exports.malloc, False), (wrapped, True), (lambda size: 0, False)):
+        memory: Any = emheap.create_wasm_heap_manager(
+            lambda: exports.memory.buffer, malloc, exports.free
+        ).memory
+        assert memory.polls_always is always
 
 
 def test_an_iteration_does_not_end_with_the_buffer() -> None:

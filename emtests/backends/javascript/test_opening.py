@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import weakref
-from collections.abc import Callable
 from typing import Any
 
 import emtests_modules
@@ -315,39 +312,6 @@ def test_the_object_of_sqlite_org() -> None:
         assert heap.read(emheap.utf8, text.address) == "text"
 
 
-OPENING: dict[str, Callable[[Any], HeapManager]] = {
-    "a module": lambda memory: wrap_module(
-        js_object(wasmMemory=memory, **two_functions()), memory=memory
-    ),
-    "an instance's exports": lambda memory: wrap_instance(
-        js_object(memory=memory), malloc=None, free=None
-    ),
-    "a memory": wrap_instance,
-    "functions": lambda memory: emheap.create_wasm_heap_manager(
-        lambda: memory.buffer, *two_functions().values()
-    ),
-}
-
-
-def two_functions() -> dict[str, Any]:
-    """A malloc and a free of JavaScript's, of one block at a time."""
-    return {"_malloc": run_js("(size) => 4096"), "_free": run_js("(address) => undefined")}
-
-
-@pytest.mark.parametrize("name", OPENING)
-def test_a_dropped_heap_lets_go_of_its_memory(name: str) -> None:
-    """An engine has room for about a hundred memories."""
-    dropped = []
-    for _ in range(120):
-        heap = OPENING[name](js.WebAssembly.Memory.new(js_object(initial=1, maximum=1024)))
-        with heap.alloc_array(int32, range(500)) as numbers:
-            numbers.view.release()
-        dropped.append(weakref.ref(heap.memory))
-        del heap, numbers
-        gc.collect()
-    assert [each for each in dropped if each() is not None] == []
-
-
 # Compiled to JavaScript: growth leaves the old buffer as it was
 
 
@@ -392,17 +356,6 @@ def test_a_module_whose_memory_webassembly_detaches_is_not_asked_at_each_access(
     opus = further_module("opus")
     assert wrap_module(opus).memory.polls_always
     assert not wrap_module(opus, polling_mode="never").memory.polls_always
-
-
-def test_a_memory_whose_malloc_is_webassemblys_is_not_asked_for_at_each_access(
-    exports: Any,
-) -> None:
-    wrapped = run_js("(malloc) => (size) => malloc(size)")(exports.malloc)
-    for malloc, always in ((exports.malloc, False), (wrapped, True), (lambda size: 0, False)):
-        memory: Any = emheap.create_wasm_heap_manager(
-            lambda: exports.memory.buffer, malloc, exports.free
-        ).memory
-        assert memory.polls_always is always
 
 
 # Plain WebAssembly
