@@ -19,6 +19,7 @@ import pytest
 from pyodide_demo.archives import archive_of
 from pyodide_demo.breaking import MISTAKES
 from pyodide_demo.building import RUNTIME
+from pyodide_demo.docs_blocks import DOCS
 from pyodide_demo.filters import FILTERS
 from pyodide_demo.policy import ISOLATION
 from pyodide_demo.server import LOOPBACK, FileServer
@@ -124,6 +125,20 @@ def test_only_the_tests_may_evaluate_text(server: FileServer) -> None:
         headers = request(server, placed(server, address))[1]
         assert "'unsafe-eval'" not in headers["Content-Security-Policy"]
     assert "'unsafe-eval'" in request(server, "/tests/worker.js")[1]["Content-Security-Policy"]
+
+
+def test_the_page_may_ask_the_hosts_that_are_documented_and_no_other(server: FileServer) -> None:
+    text = " ".join((DOCS / "pyodide.md").read_text(encoding="utf-8").split())
+    ((first, second),) = re.findall(r"ask another host, (\S+) and (\S+)\. Its policy allows", text)
+    for address, hosts in (
+        ("/", [f"https://{first}", f"https://{second}"]),
+        ("/tests/worker.js", []),
+        ("/docs/index.html", []),
+    ):
+        policy = request(server, address)[1]["Content-Security-Policy"]
+        sources = [word for part in policy.split(";") for word in part.split()[1:]]
+        others = [word for word in sources if not re.fullmatch(r"'[\w-]+'|blob:|data:", word)]
+        assert others == hosts
 
 
 def test_the_tests_are_packed_without_caches(server: FileServer) -> None:
