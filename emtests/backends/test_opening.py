@@ -302,3 +302,15 @@ def test_what_is_no_module_is_refused() -> None:
     for module in (js.Object.new(), js.JSON):  # a module may look so that exports nothing
         with pytest.raises(emheap.NotSupportedError, match="the module exports neither its mem"):
             emheap.wrap_emscripten_module_heap(module)
+
+
+def test_pyodides_own_module_may_be_there_to_wrap_only() -> None:
+    if not IN_PYODIDE:
+        skip_for_gap("Emscripten modules", "there is no JavaScript in this process")
+    import pyodide_js
+
+    heap = emheap.wrap_emscripten_module_heap(pyodide_js._module, wrap_only=True)
+    with emheap.open().alloc(int32, 5) as number:
+        assert heap.read_int32(number.address) == 5
+    with pytest.raises(emheap.NotSupportedError, match="opened to read, write and wrap"):
+        heap.alloc(int32)

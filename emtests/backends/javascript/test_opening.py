@@ -449,8 +449,6 @@ def test_pyodides_own_module_takes_functions_too() -> None:
         wrap_module(own, malloc=lambda size: 0, sized_free=True)
     with pytest.raises(NotSupportedError, match="the module does not export _unknown"):
         wrap_module(own, malloc="_unknown")
-    with pytest.raises(NotSupportedError, match="opened to read, write and wrap"):
-        wrap_module(own, wrap_only=True).alloc(int32)
 
 
 def test_exports_are_an_instance(instance: Any) -> None:
