@@ -320,7 +320,9 @@ class Memory(ABC):
 
         Raises what ``scalar.encode`` raises; NotAllocatedError for a reference into another memory.
         """
-        return scalar.encode(self.resolved(value) if scalar.is_pointer else value)
+        if scalar.is_pointer and type(value) is not int:
+            value = self.resolved(value)
+        return scalar.encode(value)
 
     def resolved(self, value: Any) -> Any:
         """The address of a reference, and the one here of a pointer of ctypes or cffi; anything

@@ -88,12 +88,13 @@ def make_property(owner: Any, entry: Entry, place: Place) -> property:
     return _scalar_property(owner, entry, place, start // 8)
 
 
-def _resolving(setter: str) -> str:
+def _resolving(setter: str, most: int) -> str:
     """The statements of a setter, for a field of addresses: a reference must be of this heap."""
-    for call in ("encode(value)", "pack(value)"):
-        given = "value if type(value) is int else on(self._table, value)"
-        setter = setter.replace(call, call.replace("value", given))
-    return setter
+    quick = f"value if type(value) is int and 0 <= value <= {most} else "
+    setter = setter.replace(
+        "stored = encode(value)", f"stored = {quick}encode(on(self._table, value))"
+    )
+    return setter.replace("pack(value)", "pack(on(self._table, value))")
 
 
 def _compile(getter: str, setter: str, **names: Any) -> property:
@@ -191,7 +192,7 @@ def _scalar_property(owner: Any, entry: Entry, place: Place, offset: int) -> pro
             read, names = f"unpack(self._elements.B, {at})[0]", {"unpack": codec.form.unpack_from}
         names.update(pack=codec.pack, on=codec.on)
         setter = _SET_BYTES.format(at=at)
-        setter = _resolving(setter) if codec.points else setter
+        setter = _resolving(setter, codec.scalar.maximum) if codec.points else setter
         return _compile(_GET.format(read=read), setter, **names)
     cell = place.cell(codec.scalar.format, offset, size)
     names = {"encode": codec.encode, "decode": codec.decode, "on": codec.on}
@@ -209,7 +210,7 @@ def _scalar_property(owner: Any, entry: Entry, place: Place, offset: int) -> pro
     # Numbers in the text are constants of the code, which cost nothing to load.
     limits = {"least": -FLOAT32_LIMIT, "most": FLOAT32_LIMIT}
     setter = form.format(cell=cell, **limits)
-    setter = _resolving(setter) if codec.points else setter
+    setter = _resolving(setter, codec.scalar.maximum) if codec.points else setter
     return _compile(_GET.format(read=read), setter, **names)
 
 

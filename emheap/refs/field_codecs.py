@@ -382,7 +382,7 @@ def _bytes_store(codec: ScalarCodec, offset: int) -> Store:
     size, pack, points = codec.size, codec.pack, codec.points
 
     def store(made: bytearray, base: int, value: Any, notes: Notes) -> None:
-        given = codec.on(notes.table, value) if points else value
+        given = codec.on(notes.table, value) if points and type(value) is not int else value
         made[base + offset : base + offset + size] = pack(given)
 
     return store
