@@ -225,7 +225,8 @@ class StructArrayRef(StructuredRef[S], Sequence[S]):
         the numbers as they are stored. It ends when the block is freed; a slice or an array made
         of it keeps the block from being freed.
         Raises NotSupportedError where no view can be: of bit-fields, arrays and nested
-        structures, and where the fields do not lie at multiples of their size.
+        structures, of numbers in the other byte order, and where the fields do not lie at
+        multiples of their size.
         """
         block = self._block
         start, count, step, scalar, name = self._place_column((field, *inner))
@@ -266,13 +267,14 @@ class StructArrayRef(StructuredRef[S], Sequence[S]):
     def _find_column(self, path: tuple[Any, ...]) -> tuple[int, type[Scalar[Any]], str]:
         """Where a field begins in an element, what it is stored as, and its name."""
         kind: Any = self.kind
-        offset, plain, where = 0, True, ""
+        offset, plain, swapped, where = 0, True, False, ""
         for each in path:
             name = each.name if isinstance(each, Field) else each
             found = layout_of(kind, self._variants.abi).fields.get(name)
             if found is None or (isinstance(each, Field) and each.owner is not kind):
                 raise TypeError(f"{name_of(kind)} has no field {each}")
             offset += found.offset
+            swapped = next(e.swapped for e in kind._declaration.named if e.name == name)
             kind, plain, where = found.kind, found.bit_width is None, str(found)
         if hasattr(kind, "scalar"):
             kind = kind.scalar(self._variants.abi)
@@ -281,6 +283,11 @@ class StructArrayRef(StructuredRef[S], Sequence[S]):
             raise NotSupportedError(
                 f"{where} is no number of its own, so it has no column; take the elements one by "
                 "one, or numpy()"
+            )
+        if swapped and kind.size > 1:
+            raise NotSupportedError(
+                f"{where} has the other byte order, in which no view reads its numbers; take "
+                "numpy(), or the elements one by one"
             )
         return offset, kind, where
 

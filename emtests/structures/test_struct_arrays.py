@@ -368,6 +368,33 @@ def test_byte_orders(scratch: Arena) -> None:
     assert Big(tag=1, length=2, host=1) == scratch.alloc(Big, tag=1, length=2, host=1)
 
 
+class Packet(Struct):
+    sort: uint8 = field(endian="big")
+    count: uint16 = field(endian="big")
+    level: int32 = field(endian="little")
+    ratio: float64 = field(endian="big")
+    end: Big = field()
+
+
+def test_a_column_is_of_numbers_in_the_byte_order_of_the_machine(scratch: Arena) -> None:
+    packets = scratch.alloc_array(Packet, [(1, 2, 3, 0.5, (4, 5, 6))] * 2)
+    assert packets.column(Packet.sort).tolist() == [1, 1]  # one byte has no order
+    assert packets.column(Packet.level).tolist() == [3, 3]
+    words = "has the other byte order, in which no view reads its numbers; take numpy"
+    for path in ((Packet.count,), ("ratio",), (Packet.end, Big.length)):
+        for take in (packets.column, packets.js_column):
+            with pytest.raises(NotSupportedError, match=words):
+                take(*path)
+    assert [packet.count for packet in packets] == [2, 2]
+
+
+@pytest.mark.needs("numpy")
+def test_numpy_reads_either_byte_order(scratch: Arena) -> None:
+    shared = scratch.alloc_array(Packet, [(1, 2, 3, 0.5, (4, 5, 6))] * 2).numpy()
+    assert shared[["sort", "count", "level", "ratio"]].tolist() == [(1, 2, 3, 0.5)] * 2
+    assert shared["end"]["length"].tolist() == [5, 5]
+
+
 class Padded(Struct):
     value: float64
     tag: uint8
