@@ -41,8 +41,8 @@ class ArrayRef(HeapRef[T], Sequence[T]):
     """Numbers on a heap, one after the other: a mutable sequence of fixed length.
 
     Indices and slices are Python's; a slice gives a list, and is assigned as many elements as it
-    has, from an iterable or a buffer. Where Python's buffer protocol can be implemented in Python
-    (3.12 on) the array is a buffer itself; `view` is one everywhere.
+    has, from an iterable or a buffer. Where views are memoryviews, the array is a buffer itself
+    from Python 3.12 on.
 
     >>> import emheap
     >>> samples = emheap.open().alloc_array(emheap.float32, 4)
