@@ -284,8 +284,10 @@ def test_a_failing_free_function_leaves_the_block(heap: HeapManager) -> None:
     refusing = [True]
     block = heap.alloc_array(int32, 2)
     ref = heap.adopt(int32, block.address + 4, free=refuse)
-    with pytest.raises(RuntimeError, match="busy"):
-        ref.free()
+    for free in (ref.free, lambda: heap.free(ref), lambda: heap.free(ref.address)):
+        with pytest.raises(RuntimeError, match="busy"):
+            free()
+        assert (ref.is_freed, ref.is_not_freed) == (False, True)
     ref.value = 3
     refusing.clear()
     ref.free()

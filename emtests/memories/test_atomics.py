@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 from functools import partial
 from typing import Any
@@ -30,6 +31,10 @@ from emheap import (
     uint128,
     wchar,
 )
+from emheap.memories.atomics.base import MODIFICATIONS
+from emheap.memories.atomics.libatomic import LibatomicAtomics
+from emtests.conftest import skip_for_gap
+from emtests.heaps import HeapKind
 from emtests.types.values import CLAMPED, SCALARS, boundary_values, packed
 
 pytestmark = pytest.mark.needs("atomics")
@@ -63,6 +68,65 @@ def test_they_store_and_read_what_ordinary_ones_do(heap: HeapManager, scratch: A
                 assert packed(scalar, found) == packed(scalar, value)
                 assert type(found) is type(heap.read(scalar, ref.address))
         assert (array[0], array[2]) == (0, 0)
+
+
+def test_numbers_and_elements_are_read_and_written_in_one_step(
+    heap: HeapManager, scratch: Arena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ref, array = scratch.alloc(int16, 5), scratch.alloc_array(int16, [6, 7])
+    atomics = heap._table.atomics
+    steps: list[tuple[Any, ...]] = []
+
+    def record(name: str) -> None:
+        step = getattr(atomics, name)
+        monkeypatch.setattr(
+            atomics, name, lambda *given: [steps.append((name, *given)), step(*given)][1]
+        )
+
+    record("load")
+    record("store")
+    assert (ref.read_atomic(), array.read_atomic_at(1), array.atomic[0].load()) == (5, 7, 6)
+    ref.write_atomic(8)
+    array.write_atomic_at(1, 9)
+    places = [(ref.address, 2), (array.address + 2, 2), (array.address, 2)]
+    assert steps == [
+        *(("load", *place) for place in places),
+        ("store", *places[0], 8),
+        ("store", *places[1], 9),
+    ]
+
+
+def test_every_step_is_sequentially_consistent(
+    kind: HeapKind, heap: HeapManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    atomics = heap._table.atomics
+    if not isinstance(atomics, LibatomicAtomics):
+        skip_for_gap(f"{kind.name} without libatomic", "JavaScript and one thread have no other")
+    orders: dict[str, list[int]] = {}
+    opened = LibatomicAtomics._open
+
+    def open_recorded(self: Any, name: str, *given: Any, **options: Any) -> dict[int, Any]:
+        functions = opened(self, name, *given, **options)
+
+        def call(*values: Any) -> Any:
+            types = functions[4].argtypes
+            orders[name] = [values[at] for at, each in enumerate(types) if each is ctypes.c_int]
+            return functions[4](*values)
+
+        return {4: call}
+
+    monkeypatch.setattr(LibatomicAtomics, "_open", open_recorded)
+    again = LibatomicAtomics(atomics.memory)
+    with heap.alloc(int32, 5) as ref:
+        again.store(ref.address, 4, 6)
+        again.load(ref.address, 4)
+        again.exchange(ref.address, 4, 7)
+        again.compare_exchange(ref.address, 4, 7, 8)
+        for name in MODIFICATIONS:
+            again.modify(name, ref.address, 4, 0)
+    in_c = 5  # __ATOMIC_SEQ_CST
+    names = ["store", "load", "exchange", *(f"fetch_{name}" for name in MODIFICATIONS)]
+    assert orders == {name: [in_c] for name in names} | {"compare_exchange": [in_c, in_c]}
 
 
 def test_neighbours_are_left_alone(heap: HeapManager, scratch: Arena) -> None:

@@ -98,6 +98,33 @@ def test_encoded_views_are_the_bytes_before_the_terminator(
                 )
 
 
+BROKEN = {ascii: b"\xff", utf8: b"\xff", utf16: b"\0\xd8", utf32: b"\0\0\x11\0"}
+"""An element that no text has."""
+
+
+@each_text
+def test_what_is_no_text_is_handled_as_python_does(
+    heap: HeapManager, scratch: Arena, text: type[Text]
+) -> None:
+    room = scratch.alloc_array(uint8, 2000, align=8)
+    for capacity in (None, 5, 400):
+        heap.write(text, room.address, "four")
+        ref = heap.wrap(text, room.address, capacity)
+        with pytest.raises(UnicodeEncodeError):
+            ref.write("a\ud800b")
+        assert ref.value == "four"
+        ref.write("a\ud800b", "replace")
+        assert ref.value == "a?b"
+        ref.write("a\ud800b", errors="ignore")
+        assert ref.value == "ab"
+        heap.memory.write_bytes(room.address, BROKEN[text])
+        with pytest.raises(UnicodeDecodeError):
+            ref.read()
+        assert ref.read("ignore") == "b"
+        data = BROKEN[text] + encoded(text, "b")[: text.size]
+        assert ref.read(errors="replace") == data.decode(text.codec, "replace")
+
+
 # Wrapped strings
 
 
