@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
+from struct import pack
 from typing import Any
 
 import pytest
@@ -18,12 +19,13 @@ from emheap import (
     field,
     float64,
     int32,
+    stored,
     uint8,
     uint16,
     uint32,
 )
 from emtests.conftest import OpenHeap
-from emtests.structures.kinds import Everything, Node, Packed, Pixel, Vec
+from emtests.structures.kinds import Color, Everything, Node, Packed, Pixel, Vec
 
 
 def test_elements_are_references_to_their_places(scratch: Arena) -> None:
@@ -366,6 +368,22 @@ def test_byte_orders(scratch: Arena) -> None:
     big.length = 5
     assert (big.tag, big.length, bytes(big)[:2]) == (3, 5, b"\0\3")
     assert Big(tag=1, length=2, host=1) == scratch.alloc(Big, tag=1, length=2, host=1)
+
+
+class Mixed(Struct, endian="big"):
+    ratio: float64
+    color: Color = stored(uint16)
+    near: int32 = field(endian="little")
+
+
+def test_all_numbers_have_the_byte_order_of_the_structure_or_their_own(scratch: Arena) -> None:
+    expected = pack(">dH2x", 0.5, 2) + pack("<i", 7)
+    mixed = scratch.alloc(Mixed, ratio=0.5, color=Color.BLUE, near=7)
+    assert bytes(mixed) == expected
+    mixed.write((1, Color.RED, -1))
+    mixed.ratio, mixed.color, mixed.near = 0.5, Color.BLUE, 7
+    assert bytes(mixed) == expected
+    assert mixed.to_tuple() == (0.5, Color.BLUE, 7)
 
 
 class Packet(Struct):
