@@ -16,6 +16,7 @@ from emheap import (
     NotSupportedError,
     OutOfBoundsError,
     Struct,
+    Union,
     ValueOutOfRangeError,
     bits,
     field,
@@ -24,6 +25,7 @@ from emheap import (
     float64,
     int32,
     uint8,
+    uint32,
 )
 from emtests.structures.kinds import (
     Access,
@@ -243,6 +245,21 @@ def test_a_union_shares_its_bytes(scratch: Arena) -> None:
     number.as_int = 0x40000000
     assert number.as_float == 2.0
     assert number == Number(as_float=2.0)
+
+
+class Word(Union):
+    whole: uint32
+    low: uint8
+
+
+def test_a_union_is_given_any_of_its_fields(scratch: Arena) -> None:
+    for make in (Word, lambda **given: scratch.alloc(Word, **given)):
+        wild: Any = make
+        given: list[dict[str, int]] = [{"whole": 0x102}, {"low": 7}, {}]
+        assert [wild(**fields).whole for fields in given] == [0x102, 7, 0]
+        assert wild(whole=0x102, low=7).whole == 0x107
+        with pytest.raises(TypeError, match="Word has no field 'high'; its fields are whole, low"):
+            wild(high=1)
 
 
 def test_many_bytes_of_a_part_are_those_of_the_part(heap: HeapManager, scratch: Any) -> None:
