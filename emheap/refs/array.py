@@ -255,7 +255,7 @@ class ArrayRef(HeapRef[T], Sequence[T]):
         return self[:]
 
     def __eq__(self, other: object) -> bool:
-        """Whether `other` is a sequence or buffer of equal elements."""
+        """Whether `other` is an array, a sequence or a memoryview of equal elements."""
         if isinstance(other, ArrayRef):
             other = other[:]
         elif isinstance(other, memoryview):
