@@ -132,14 +132,34 @@ def test_columns_of_nested_structures_and_pointers(scratch: Arena) -> None:
         nodes.column("nothing")
     with pytest.raises(TypeError, match=r"Node has no field Vec\.x"):
         nodes.column(Vec.x)
+
+
+class Odd(Struct, pack=1):
+    tag: uint8
+    count: uint16
+    end: uint8
+
+
+class Uneven(Struct, pack=1):
+    count: uint16
+    tag: uint8
+
+
+def test_a_column_needs_fields_at_multiples_of_their_size(scratch: Arena) -> None:
     packed = scratch.alloc_array(Packed, 2)
-    with pytest.raises(
-        NotSupportedError,
-        match=r"Packed\.value does not lie at multiples of its 4 bytes, so no view can have it; "
-        r"take numpy\(\), or the elements one by one",
-    ):
-        packed.column(Packed.value)
     assert packed.column(Packed.tag).tolist() == [0, 0]
+    odd = scratch.alloc_array(Odd, 2)
+    assert odd.bytes_per_element == 4  # a step between multiples, but the first is at none
+    uneven = scratch.alloc_array(Uneven, 2)
+    assert uneven.address % 2 == 0  # the first is at a multiple, but the second is not
+    for array_, name, size in ((packed, "value", 4), (odd, "count", 2), (uneven, "count", 2)):
+        words = (
+            rf"{array_.kind.__name__}\.{name} does not lie at multiples of its {size} bytes, so no "
+            r"view can have it; take numpy\(\), or the elements one by one"
+        )
+        for take in (array_.column, array_.js_column):
+            with pytest.raises(NotSupportedError, match=words):
+                take(name)
 
 
 def test_slices_are_stored_where_they_lie(scratch: Arena) -> None:
