@@ -79,9 +79,12 @@ def test_numbers_and_elements_are_read_and_written_in_one_step(
 
     def record(name: str) -> None:
         step = getattr(atomics, name)
-        monkeypatch.setattr(
-            atomics, name, lambda *given: [steps.append((name, *given)), step(*given)][1]
-        )
+
+        def recorded(*given: Any) -> Any:
+            steps.append((name, *given))
+            return step(*given)
+
+        monkeypatch.setattr(atomics, name, recorded)
 
     record("load")
     record("store")

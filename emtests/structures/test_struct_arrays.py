@@ -23,6 +23,7 @@ from emheap import (
     uint8,
     uint16,
     uint32,
+    uint128,
 )
 from emtests.conftest import OpenHeap
 from emtests.structures.kinds import Color, Everything, Node, Packed, Pixel, Vec
@@ -68,6 +69,7 @@ def test_it_is_a_sequence(scratch: Arena) -> None:
     assert [point.to_tuple() for point in points[:0:-1]] == [(0, 1), (2, 3)]
     assert (points.index(points[1]), points.count(points[2])) == (1, 2)
     assert (points.index(Vec(x=0, y=1)), points.index(Vec(x=0, y=1), 1)) == (0, 2)
+    assert scratch.alloc_array(Vec, [(5, 6), (0, 1), (0, 1)]).index(Vec(x=0, y=1)) == 1
     assert Vec(x=2, y=1) not in points
     words = r"is not in the Vec array of 24 bytes at 0x.*allocated at "
     with pytest.raises(ValueError, match=words):
@@ -132,6 +134,17 @@ def test_columns_of_nested_structures_and_pointers(scratch: Arena) -> None:
         nodes.column("nothing")
     with pytest.raises(TypeError, match=r"Node has no field Vec\.x"):
         nodes.column(Vec.x)
+
+
+class Wide(Struct):
+    number: uint128
+
+
+def test_no_view_has_integers_of_16_bytes(scratch: Arena) -> None:
+    wide = scratch.alloc_array(Wide, [(1,), (2**127,)])
+    for take in (wide.column, wide.js_column):
+        with pytest.raises(NotSupportedError, match=r"Wide\.number is no number of its own"):
+            take("number")
 
 
 class Odd(Struct, pack=1):
@@ -200,6 +213,7 @@ def test_an_array_inside_of_a_structure_says_what_it_is(heap: HeapManager) -> No
         corners = nodes[1].corners
         place = f"{corners.address:#x}"
         assert repr(corners) == f"<StructArrayRef Vec of 4 elements at {place} inside a block>"
+        assert (corners.element_count, len(corners), corners.allocated_byte_size) == (4, 4, 32)
         text = f"index 4 is outside the 4 elements of the Vec array at {place} in the Node array"
         with pytest.raises(emheap.OutOfBoundsError, match=text):
             _ = corners[4]
