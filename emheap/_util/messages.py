@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["add_note", "count_of", "format_address"]
+from typing import NoReturn
+
+__all__ = ["add_note", "count_of", "format_address", "raise_at"]
 
 
 def add_note(error: BaseException, note: str) -> None:
@@ -10,6 +12,14 @@ def add_note(error: BaseException, note: str) -> None:
     adder = getattr(error, "add_note", None)
     if adder is not None:
         adder(note)
+
+
+def raise_at(error: Exception, where: str) -> NoReturn:
+    """Raise an error of ours that is being handled as one that says first where it came up."""
+    if isinstance(error, (UnicodeEncodeError, UnicodeDecodeError)):
+        error.reason = f"{where}: {error.reason}"  # they are made of five things
+        raise error
+    raise type(error)(f"{where}: {error}") from None
 
 
 def count_of(number: int, noun: str) -> str:

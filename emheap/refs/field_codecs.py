@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from emheap._util.messages import count_of
+from emheap._util.messages import count_of, raise_at
 from emheap._util.program_errors import is_programs
 from emheap._util.sequences import row_of
 from emheap.blocks.table import BlockTable
@@ -59,7 +59,7 @@ def named(where: str, convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
         except (TypeError, ValueError, OverflowError) as error:
             if is_programs(error):
                 raise
-            raise type(error)(f"{where}: {error}") from None
+            raise_at(error, where)
 
     return convert_named
 
@@ -295,24 +295,24 @@ class Codec:
             raise self._refusal(value)
         codec: Codec = value._variants.codec
         if codec.layout.signature == self.layout.signature:
-            if not self.has_pointers:
-                if self.kind._declaration.flexible is None:
-                    return _bytes_of(value, self.layout.size)
-                notes.tail = value._tail_count
-                return _bytes_of(value, value.allocated_byte_size)
-        elif self.kind._declaration.union:
+            # The bytes as they are: of the fields of a union the last one would be left, and what
+            # C has put into an enumeration may be no member.
+            if self.has_pointers:
+                self._note_pointers(value, notes)
+            if self.kind._declaration.flexible is None:
+                return _bytes_of(value, self.layout.size)
+            notes.tail = value._tail_count
+            return _bytes_of(value, value.allocated_byte_size)
+        if self.kind._declaration.union:
             raise TypeError(
                 f"the union {self.kind.__name__} differs between the two heaps, and which of its "
                 "fields is meant is not known: store the field"
             )
-        if self.kind._declaration.union:
-            return self._encode_union(value, notes)
         fields = {name: getattr(value, name) for name in self.names}
         return self.encode_fields(fields, notes, partly=True)
 
-    def _encode_union(self, value: Any, notes: Notes) -> bytes:
-        """The bytes as they are: of the fields, which lie over each other, the last one would be
-        left. Those with pointers are looked at, for what they point to."""
+    def _note_pointers(self, value: Any, notes: Notes) -> None:
+        """Look at what the pointers in a structure point to, and refuse those of other heaps."""
         pointing = {
             entry.name: getattr(value, entry.name)
             for entry in self.entries
@@ -320,7 +320,6 @@ class Codec:
             or (isinstance(entry.kind, StructType) and entry.kind._declaration.has_pointers)
         }
         self.encode_fields(pointing, notes, partly=True)
-        return _bytes_of(value, self.layout.size)
 
     def _refusal(self, value: Any) -> TypeError:
         return TypeError(
@@ -349,7 +348,7 @@ def encode_nested(where: str, codec: Codec, value: Any, notes: Notes) -> bytes:
     except (TypeError, ValueError, OverflowError) as error:
         if isinstance(error, HeapError) or is_programs(error):
             raise
-        raise type(error)(f"{where}: {error}") from None
+        raise_at(error, where)
 
 
 def codec_of(kind: Any, abi: ABI) -> Codec:
@@ -441,7 +440,7 @@ def _array_store(where: str, entry: Entry, abi: ABI, offset: int) -> Store:
         except (TypeError, ValueError, OverflowError) as error:
             if is_programs(error):
                 raise
-            raise type(error)(f"{where}: {error}") from None
+            raise_at(error, where)
         place = base + offset
         if entry.flexible:
             notes.tail = len(data) // size_and_alignment(entry.kind, abi)[0]
@@ -525,7 +524,7 @@ def encode_structs(kind: Any, abi: ABI, values: Any, notes: Notes, count: int | 
         except (TypeError, ValueError, OverflowError) as error:
             if is_programs(error):
                 raise
-            raise type(error)(f"element {index}: {error}") from None
+            raise_at(error, f"element {index}")
         for at, block in inner.pointees.items():
             notes.pointees[index * size + at] = block
     _check_number(len(made), count)

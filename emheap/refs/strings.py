@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from itertools import accumulate
 from typing import TypeVar
 
+from emheap._util.messages import raise_at
 from emheap._util.program_errors import is_programs
 from emheap._util.sites import Site
 from emheap.allocators.base import Allocator
@@ -91,13 +92,10 @@ def access_at(index: int, item: T, access: Callable[[T], U]) -> U:
     """``access(item)``; an error names the index."""
     try:
         return access(item)
-    except (UnicodeEncodeError, UnicodeDecodeError) as error:
-        error.reason = f"element {index}: {error.reason}"
-        raise
-    except (HeapError, TypeError) as error:
+    except (HeapError, TypeError, UnicodeEncodeError, UnicodeDecodeError) as error:
         if is_programs(error):
             raise
-        raise type(error)(f"element {index}: {error}") from None
+        raise_at(error, f"element {index}")
 
 
 def allocate_strings(

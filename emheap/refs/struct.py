@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, overload
 
-from emheap._util.messages import count_of
+from emheap._util.messages import count_of, raise_at
 from emheap._util.program_errors import is_programs
 from emheap.errors import HeapError, ShapeError
 from emheap.refs.base import HeapRef, describe
@@ -60,7 +60,8 @@ class Struct(StructuredRef[Any], metaclass=StructType):
 
     ``heap.alloc(Point, x=1, y=2)`` makes one on a heap, laid out as the C code there lays it out;
     ``Point(x=1, y=2)`` one on no heap, a value to be stored in others. Both are read and stored
-    field by field; a value that does not fit raises OverflowError or TypeError, naming the field.
+    field by field; what does not fit raises OverflowError, TypeError or ValueError, naming the
+    field.
     A field with a default (``= field()``) may be left out of either; all may be left out of
     ``heap.alloc(Point)``, which is all zeros. Two structures of a kind are equal if their fields
     are.
@@ -68,7 +69,7 @@ class Struct(StructuredRef[Any], metaclass=StructType):
     Options stand in the class statement: ``pack=1`` limits the alignment of the fields, as
     ``#pragma pack`` does, ``align=16`` asks for one of the structure, ``endian="big"`` is the byte
     order of all its numbers. C knows no inheritance, so a structure with fields is no base of
-    another. Bad declarations raise TypeError or ValueError at the class statement.
+    another. Bad declarations raise TypeError, ValueError or OverflowError at the class statement.
 
     >>> import emheap
     >>> class Point(emheap.Struct):
@@ -240,7 +241,7 @@ class Struct(StructuredRef[Any], metaclass=StructType):
             named_already = where == codec.kind.__name__ or isinstance(error, HeapError)
             if named_already or is_programs(error):
                 raise
-            raise type(error)(f"{where}: {error}") from None
+            raise_at(error, where)
         self._store_bytes(base, data, notes.pointees if codec.has_pointers else None)
 
     def _store_bytes(self, base: int, data: bytes, pointees: dict[int, Any] | None) -> None:

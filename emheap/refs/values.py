@@ -53,5 +53,5 @@ def make_value(kind: Any, source: Any) -> Any:
 
 
 def check_defaults(kind: Any) -> None:
-    """Raise TypeError or ValueError, naming the field, for a default that does not fit it."""
+    """Raise, naming the field, for a default that does not fit it."""
     codec_of(kind, native_abi()).encode_fields({}, Notes(_table()), partly=True)

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from emheap._util.messages import raise_at
 from emheap._util.platform import IN_PYODIDE
 from emheap._util.program_errors import is_programs
 from emheap._util.released import not_released
@@ -238,4 +239,4 @@ def _encode_at(scalar: type[Scalar[Any]], encode: Encode, index: int, value: Any
     except (TypeError, OverflowError) as error:
         if is_programs(error):
             raise
-        raise type(error)(f"element {index}: {error}") from None
+        raise_at(error, f"element {index}")

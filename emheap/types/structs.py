@@ -23,7 +23,7 @@ from functools import cached_property
 from typing import Any, ClassVar, get_origin
 
 from emheap._util.checks import check_alignment, check_choice, check_integer
-from emheap._util.messages import count_of
+from emheap._util.messages import count_of, raise_at
 from emheap.errors import ValueOutOfRangeError
 from emheap.types.abi import ABI, native_abi
 from emheap.types.annotations import (
@@ -355,7 +355,7 @@ def _named(where: str, check: Any, *arguments: Any) -> Any:
     try:
         return check(*arguments)
     except (TypeError, ValueError, OverflowError) as error:
-        raise type(error)(f"{where}: {error}") from None
+        raise_at(error, where)
 
 
 def _check_bases(name: str, bases: tuple[type, ...]) -> None:

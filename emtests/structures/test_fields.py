@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import struct
 import sys
+from collections.abc import Callable
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -12,12 +14,14 @@ import pytest
 import emheap
 from emheap import (
     Arena,
+    Array,
     HeapManager,
     NotSupportedError,
     OutOfBoundsError,
     Struct,
     Union,
     ValueOutOfRangeError,
+    array,
     bits,
     field,
     float16,
@@ -26,6 +30,7 @@ from emheap import (
     int32,
     uint8,
     uint32,
+    utf8,
 )
 from emtests.structures.kinds import (
     Access,
@@ -111,6 +116,8 @@ def test_whole_parts_are_stored_at_once(scratch: Arena) -> None:
     assert node.at == Vec(x=1, y=2)
     assert [corner.x for corner in node.corners] == [0, 1, 2, 3]
     assert node.grid[1, 2] == 5
+    node.pos = [0, 0]
+    assert list(node.pos) == [0, 0]
     node.corners[1] = node.at
     assert node.corners[1].y == 2
     node.corners[2:] = [(8, 9), {"x": 6, "y": 7}]
@@ -194,6 +201,8 @@ WRONG: tuple[tuple[str, Any, type[Exception], str], ...] = (
     ("pos", ["a", 2], TypeError, r"Node\.pos: element 0: float64 takes a float"),
     ("grid", [2**15] * 6, ValueOutOfRangeError, r"Node\.grid: element 0: 32768 does not fit"),
     ("label", "12345678", emheap.CapacityError, r"Node\.label: 8 elements do not fit"),
+    ("label", "\ud800", UnicodeEncodeError, r"Node\.label: surrogates not allowed"),
+    ("label", "a\0b", emheap.EmbeddedNullError, r"Node\.label: a null-terminated string cannot"),
     ("next", 3.5, TypeError, r"Node\.next: a Pointer\[Node\] takes a reference.* not float 3\.5"),
     ("next", -1, ValueOutOfRangeError, r"Node\.next: -1 does not fit a pointer"),
     ("nextt", 1, AttributeError, "nextt"),
@@ -221,6 +230,32 @@ def test_a_failed_allocation_leaks_nothing_and_names_what_is_wrong(heap: HeapMan
     with pytest.raises(TypeError, match="a new Vec takes no x besides the value given"):
         heap.alloc(Vec, Vec(x=1, y=2), x=1)  # type: ignore[misc, arg-type, call-arg]
     assert heap.total_allocated_byte_size == 0
+
+
+class Named(Struct):
+    number: int32 = field()
+    names: Array[utf8] = array(8)
+    nodes: Array[Node] = array(2)
+
+
+@pytest.mark.parametrize("wrong", ["\ud800", b"text", "a\0b", "12345678"])
+def test_a_text_that_does_not_fit_raises_naming_the_field(heap: HeapManager, wrong: Any) -> None:
+    error = {"\ud800": UnicodeEncodeError, b"text": TypeError}.get(wrong, ValueError)
+    with heap.alloc(Named) as named, heap.alloc_array(Named, 2) as several:
+        uses: dict[Callable[[], Any], str] = {
+            lambda: setattr(named, "names", wrong): "",
+            lambda: named.write((1, wrong, [])): "",
+            lambda: Named(names=wrong): "",
+            lambda: heap.alloc(Named, names=wrong): "",
+            lambda: heap.write(Named, named.address, {"names": wrong}): "",
+            lambda: several.__setitem__(1, {"names": wrong}): "",
+            lambda: several.__setitem__(slice(0, 2), [Named(), {"names": wrong}]): "element 1: ",
+            lambda: heap.alloc_array(Named, [{"names": wrong}]): "element 0: ",
+        }
+        for use, where in uses.items():
+            with pytest.raises(error, match=rf"{where}Named\.names: "):
+                use()
+            assert not any(bytes(named) + bytes(several))
 
 
 def test_fields_that_are_not_aligned(scratch: Arena) -> None:
@@ -297,9 +332,19 @@ def test_structures_at_an_address_are_read_and_written_whole(heap: HeapManager) 
         assert vec.read() == Vec(x=3, y=4)
         vec.write({"x": 9, "y": 10})
         assert tuple(vec) == (9, 10)
-        with pytest.raises(ValueOutOfRangeError, match=r"Vec\.y: 1e\+39"):
-            vec.write((1, 1e39))
-        assert tuple(vec) == (9, 10)
+        vec.write(MappingProxyType({"y": 12, "x": 11}))
+        assert tuple(vec) == (11, 12)
+        wild: Any = vec
+        for wrong, error, words in (
+            ((1, 1e39), ValueOutOfRangeError, r"Vec\.y: 1e\+39"),
+            ((1,), TypeError, "Vec has 2 fields, not 1"),
+            ({"x": 1}, TypeError, "Vec is not given y"),
+            ({"x": 1, "y": 2, "z": 3}, TypeError, "Vec has no field 'z'"),
+            (Pixel(r=1, g=2, b=3), TypeError, "Vec takes another Vec"),
+        ):
+            with pytest.raises(error, match=words):
+                wild.write(wrong)
+            assert tuple(vec) == (11, 12)
         borrowed = heap.wrap(Vec, vec.address)
         borrowed.x = 6
         assert vec.x == 6
