@@ -241,13 +241,14 @@ class Named(Struct):
 @pytest.mark.parametrize("wrong", ["\ud800", b"text", "a\0b", "12345678"])
 def test_a_text_that_does_not_fit_raises_naming_the_field(heap: HeapManager, wrong: Any) -> None:
     error = {"\ud800": UnicodeEncodeError, b"text": TypeError}.get(wrong, ValueError)
+    wild: Any = heap
     with heap.alloc(Named) as named, heap.alloc_array(Named, 2) as several:
         uses: dict[Callable[[], Any], str] = {
             lambda: setattr(named, "names", wrong): "",
             lambda: named.write((1, wrong, [])): "",
             lambda: Named(names=wrong): "",
             lambda: heap.alloc(Named, names=wrong): "",
-            lambda: heap.write(Named, named.address, {"names": wrong}): "",
+            lambda: wild.write(Named, named.address, {"names": wrong}): "",
             lambda: several.__setitem__(1, {"names": wrong}): "",
             lambda: several.__setitem__(slice(0, 2), [Named(), {"names": wrong}]): "element 1: ",
             lambda: heap.alloc_array(Named, [{"names": wrong}]): "element 0: ",

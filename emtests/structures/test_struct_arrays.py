@@ -433,7 +433,8 @@ def test_a_column_is_of_numbers_in_the_byte_order_of_the_machine(scratch: Arena)
     assert packets.column(Packet.sort).tolist() == [1, 1]  # one byte has no order
     assert packets.column(Packet.level).tolist() == [3, 3]
     words = "has the other byte order, in which no view reads its numbers; take numpy"
-    for path in ((Packet.count,), ("ratio",), (Packet.end, Big.length)):
+    paths: list[Any] = [[Packet.count], ["ratio"], [Packet.end, Big.length]]
+    for path in paths:
         for take in (packets.column, packets.js_column):
             with pytest.raises(NotSupportedError, match=words):
                 take(*path)
