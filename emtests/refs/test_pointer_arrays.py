@@ -39,6 +39,22 @@ def test_the_elements_go_with_the_array(heap: HeapManager) -> None:
         assert heap.total_allocated_byte_size == 0
 
 
+def test_the_elements_go_first() -> None:
+    given: list[int] = []
+
+    class Noting(emheap.FreeListAllocator):
+        def free(self, address: int) -> None:
+            given.append(address)
+            super().free(address)
+
+    heap = emheap.wrap_buffer(bytearray(1 << 16), allocator=Noting, debug=False)
+    array = heap.alloc_array(pointer64, 1000)  # more bytes than the heap keeps for the next block
+    refs = [heap.alloc_array(int32, 1000) for _ in range(3)]
+    array[:3] = [ref.address for ref in refs]
+    array.free(free_elements=True)
+    assert given == [*(ref.address for ref in refs), array.address]
+
+
 def test_pointers_of_four_bytes(heap: HeapManager) -> None:
     refs = blocks(heap)
     if max(ref.address for ref in refs) < 2**32:
