@@ -446,6 +446,7 @@ def test_numpy_reads_either_byte_order(scratch: Arena) -> None:
     shared = scratch.alloc_array(Packet, [(1, 2, 3, 0.5, (4, 5, 6))] * 2).numpy()
     assert shared[["sort", "count", "level", "ratio"]].tolist() == [(1, 2, 3, 0.5)] * 2
     assert shared["end"]["length"].tolist() == [5, 5]
+    assert shared.dtype.itemsize == shared.strides[0] == 32  # of which 4 bytes are padding
 
 
 class Padded(Struct):
