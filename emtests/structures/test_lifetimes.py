@@ -129,7 +129,9 @@ def test_every_part_of_a_resized_array_raises(heap: HeapManager) -> None:
 def test_every_part_of_a_freed_array_raises(heap: HeapManager) -> None:
     array = heap.alloc_array(Vec, 3)
     first, each = array[0], list(array)
+    addresses = [element.address for element in each]
     heap.free(array.address)
+    assert [element.address for element in each] == addresses  # which stay readable
     uses: tuple[Callable[[], Any], ...] = (
         lambda: first.x,
         lambda: each[2].y,
