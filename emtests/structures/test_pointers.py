@@ -612,7 +612,7 @@ def test_what_c_has_put_into_an_enumeration_is_copied_as_it_is(heap: HeapManager
         painted.to = row.address
         with pytest.raises(ValueError, match=r"Painted\.color holds 0, which is no Color"):
             _ = painted.color
-        row[1] = painted.read()
+        row[1] = painted
         row[:1] = [painted]
         assert bytes(row) == bytes(painted) * 2
         assert row[1].to.address == row.address
