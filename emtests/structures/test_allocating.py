@@ -194,6 +194,22 @@ def test_flexible_arrays_each_time(heap: Any) -> None:
 # Pointers
 
 
+class Painted(Struct):
+    color: Color = stored(uint8)
+    to: Pointer[int32] = field()
+
+
+def test_what_c_has_put_into_an_enumeration_is_copied_as_it_is(heap: Any) -> None:
+    with heap.alloc(Painted) as painted, heap.alloc_array(Painted, 2) as row:
+        painted.to = row.address
+        with pytest.raises(ValueError, match=r"Painted\.color holds 0, which is no Color"):
+            _ = painted.color
+        row[1] = painted
+        row[:1] = [painted]
+        assert bytes(row) == bytes(painted) * 2
+        assert row[1].to.address == row.address
+
+
 def test_a_pointer_of_its_own(heap: Any) -> None:
     with heap.alloc(Vec, x=1, y=2) as vec, heap.alloc(Pointer[Vec], vec) as place:
         assert heap.read(Pointer[Vec], place.address).target.y == 2

@@ -30,15 +30,13 @@ from emheap import (
     pointer32,
     pointer53,
     pointer64,
-    stored,
-    uint8,
     uint64,
     utf8,
 )
 from emheap._util.platform import HAS_GIL
 from emheap.types.pointers import pointer_to
 from emtests.conftest import skip_for_gap
-from emtests.structures.kinds import Color, Vec
+from emtests.structures.kinds import Vec
 
 
 class Table(Struct):
@@ -600,19 +598,3 @@ def test_a_structure_on_no_heap_takes_the_address_of_any_reference(heap: HeapMan
     with heap.alloc(Raw, value) as raw:
         assert raw.number == raw.plain == raw.all[0] == elsewhere.address
     elsewhere.free()
-
-
-class Painted(Struct):
-    color: Color = stored(uint8)
-    to: Pointer[int32] = field()
-
-
-def test_what_c_has_put_into_an_enumeration_is_copied_as_it_is(heap: HeapManager) -> None:
-    with heap.alloc(Painted) as painted, heap.alloc_array(Painted, 2) as row:
-        painted.to = row.address
-        with pytest.raises(ValueError, match=r"Painted\.color holds 0, which is no Color"):
-            _ = painted.color
-        row[1] = painted
-        row[:1] = [painted]
-        assert bytes(row) == bytes(painted) * 2
-        assert row[1].to.address == row.address
