@@ -6,7 +6,6 @@ import operator
 from typing import Any
 
 from emheap._util.messages import count_of, format_address
-from emheap._util.program_errors import is_programs
 from emheap.errors import MisalignedError, ValueOutOfRangeError
 
 __all__ = [
@@ -28,9 +27,7 @@ def check_integer(value: Any, what: str) -> int:
         raise TypeError(f"{what} must be an int, not the bool {value!r}")
     try:
         return operator.index(value)
-    except TypeError as error:
-        if is_programs(error):
-            raise
+    except TypeError:
         shown = repr(value)
         if len(shown) > 60:
             shown = shown[:57] + "..."

@@ -6,7 +6,6 @@ import ctypes
 import operator
 from typing import Any
 
-from emheap._util.program_errors import is_programs
 from emheap.errors import NullPointerError
 
 __all__ = ["Pinned", "address_of", "address_or_none", "is_reference", "pin_of"]
@@ -30,9 +29,8 @@ def address_of(value: Any, what: str) -> int:
         raise TypeError(f"{what} must be an int, not the bool {value!r}")
     try:
         return operator.index(value)
-    except TypeError as error:
-        if is_programs(error):
-            raise
+    except TypeError:
+        pass
     if value is None:
         raise NullPointerError(
             f"null pointer: {what} is None, which is how ctypes spells the address 0; an "

@@ -7,7 +7,6 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from emheap._util.program_errors import is_programs
 from emheap.errors import ValueOutOfRangeError
 from emheap.types.scalars import as_real, is_truth
 
@@ -35,9 +34,7 @@ def checked_number(letter: str, described: str) -> Callable[[Any], Any]:
     def check(value: Any) -> int:
         try:
             number = operator.index(value)
-        except TypeError as error:
-            if is_programs(error):
-                raise
+        except TypeError:
             if not is_truth(value):
                 raise TypeError(
                     f"{described} takes an int, not {type(value).__name__} {value!r:.60}"
@@ -62,9 +59,7 @@ def _checked_bool(value: Any, described: str) -> bool:
 def _checked_float(value: Any, letter: str, described: str) -> float:
     try:
         number = as_real(value)
-    except OverflowError as error:
-        if is_programs(error):
-            raise
+    except OverflowError:
         raise ValueOutOfRangeError(f"{described}: {_shorten(value)} is beyond any float") from None
     if number is None:
         raise TypeError(f"{described} takes a float, not {type(value).__name__} {value!r:.60}")

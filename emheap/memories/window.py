@@ -12,7 +12,6 @@ from typing import Any, TypeVar, cast
 from emheap._util.c_memory import memset
 from emheap._util.platform import HAS_GIL, IN_PYODIDE
 from emheap._util.pointers import Pinned
-from emheap._util.program_errors import is_programs
 from emheap._util.released import is_released
 from emheap.memories.base import Elements, Memory, Reader, Writer
 from emheap.memories.elements import DecodedElements, WideElements, indirect_elements
@@ -197,9 +196,8 @@ class WindowMemory(Memory):
                 if address >= lowest and not address & mask:
                     typed[address >> shift] = value  # type: ignore[call-overload]
                     return
-            except ACCESS_ERRORS as error:
-                if is_programs(error):
-                    raise
+            except ACCESS_ERRORS:
+                pass
             write_slowly(address, value)
 
         def write_slowly(address: int, value: T) -> None:
@@ -213,9 +211,7 @@ class WindowMemory(Memory):
 
         return write
 
-    def _packing_writer(  # noqa: C901 (the two are one fact)
-        self, scalar: type[Scalar[T]], write_any: Writer[T]
-    ) -> Writer[T]:
+    def _packing_writer(self, scalar: type[Scalar[T]], write_any: Writer[T]) -> Writer[T]:
         """`write_any` with a short cut, which costs a tenth less natively.
 
         struct's pack_into clears its target before it converts the value, so that one which does
@@ -232,9 +228,8 @@ class WindowMemory(Memory):
                 if address >= lowest and bit_length(value) < bits:
                     pack_into(window, address, value)
                     return
-            except ACCESS_ERRORS as error:
-                if is_programs(error):
-                    raise
+            except ACCESS_ERRORS:
+                pass
             write_otherwise(address, value)
 
         def write_float(address: int, value: T) -> None:
@@ -242,9 +237,8 @@ class WindowMemory(Memory):
                 if address >= lowest and type(value) is float:
                     pack_into(window, address, value)
                     return
-            except ACCESS_ERRORS as error:
-                if is_programs(error):
-                    raise
+            except ACCESS_ERRORS:
+                pass
             write_otherwise(address, value)
 
         def write_otherwise(address: int, value: T) -> None:

@@ -10,7 +10,6 @@ from weakref import ref as WeakReference  # noqa: N812 (a class with a name like
 
 from emheap._util.checks import check_count, check_integer
 from emheap._util.messages import count_of, format_address
-from emheap._util.program_errors import is_programs
 from emheap._util.released import is_released
 from emheap._util.sequences import index_in
 from emheap._util.sites import caller_site
@@ -96,9 +95,8 @@ class ArrayRef(HeapRef[T], Sequence[T]):
             return self._read_slice(index)
         try:
             return self._elements[index]
-        except (IndexError, TypeError, ValueError) as error:
-            if is_programs(error):
-                raise
+        except (IndexError, TypeError, ValueError):
+            pass
         # Outside of the handler the error has no other one as its context.
         return self._get_checked(index)
 
@@ -118,17 +116,15 @@ class ArrayRef(HeapRef[T], Sequence[T]):
                 try:
                     self._elements[index] = array(self._unit.format, value)
                     return
-                except (IndexError, TypeError, ValueError, OverflowError) as error:
-                    if is_programs(error):
-                        raise
+                except (IndexError, TypeError, ValueError, OverflowError):
+                    pass
             self._write_slice(index, value)
             return
         try:
             self._elements[index] = value
             return
-        except (IndexError, TypeError, ValueError) as error:
-            if is_programs(error):
-                raise
+        except (IndexError, TypeError, ValueError):
+            pass
         self._set_checked(index, value)
 
     def _set_checked(self, index: Any, value: Any) -> None:
@@ -155,9 +151,8 @@ class ArrayRef(HeapRef[T], Sequence[T]):
             # Of a slice a memoryview would give a view that keeps no block alive; it has no sign.
             # To look at the type of the index would cost a tenth more.
             return self._elements[+index]  # type: ignore[no-any-return]
-        except (IndexError, TypeError, ValueError) as error:
-            if is_programs(error):
-                raise
+        except (IndexError, TypeError, ValueError):
+            pass
         return self._get_checked(index)  # type: ignore[no-any-return]
 
     def write_at(self, index: int, value: T) -> None:
@@ -168,9 +163,8 @@ class ArrayRef(HeapRef[T], Sequence[T]):
         try:
             self._elements[+index] = value
             return
-        except (IndexError, TypeError, ValueError) as error:
-            if is_programs(error):
-                raise
+        except (IndexError, TypeError, ValueError):
+            pass
         self._set_checked(index, value)
 
     @property
@@ -211,9 +205,8 @@ class ArrayRef(HeapRef[T], Sequence[T]):
         try:
             self._elements[index] = numbers
             return
-        except (TypeError, ValueError) as error:
-            if is_programs(error):
-                raise
+        except (TypeError, ValueError):
+            pass
         self._store_slice(index, numbers)
 
     def _store_slice(self, index: slice, numbers: Any) -> None:
@@ -387,9 +380,8 @@ class EncodingArrayRef(ArrayRef[T]):
         try:
             self._elements[index] = number
             return
-        except (IndexError, TypeError, ValueError) as error:
-            if is_programs(error):
-                raise
+        except (IndexError, TypeError, ValueError):
+            pass
         self._set_checked(index, number)
 
     def write_at(self, index: int, value: T) -> None:
@@ -414,9 +406,8 @@ class FloatArrayRef(EncodingArrayRef[T]):
             try:
                 self._elements[index] = value
                 return
-            except (IndexError, TypeError, ValueError) as error:
-                if is_programs(error):
-                    raise
+            except (IndexError, TypeError, ValueError):
+                pass
         self._set_checked(index, value)
 
 
@@ -482,9 +473,7 @@ def with_numbers(index: slice) -> slice:
     parts = (index.start, index.stop, index.step)
     try:
         return slice(*(None if part is None else operator.index(part) for part in parts))
-    except TypeError as error:
-        if is_programs(error):
-            raise
+    except TypeError:
         raise TypeError(
             f"slice indices must be integers or None, not {', '.join(map(repr, parts)):.60}"
         ) from None

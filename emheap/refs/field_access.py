@@ -14,7 +14,6 @@ from collections.abc import Callable
 from typing import Any
 
 from emheap._util.platform import IN_PYODIDE
-from emheap._util.program_errors import is_programs
 from emheap.refs.field_codecs import ScalarCodec, codec_of
 from emheap.refs.pointer import address_of
 from emheap.refs.struct_packing import GENERATED, packer
@@ -103,7 +102,6 @@ def _compile(getter: str, setter: str, **names: Any) -> property:
         **GENERATED,
         "type": type,
         "float": float,
-        "is_programs": is_programs,
         **names,
     }
     exec(f"def get(self):\n{_indent(getter)}\ndef set(self, value):\n{_indent(setter)}", space)
@@ -124,9 +122,7 @@ except ValueError:
 _SET = """
 try:
     {cell} = value
-except (ValueError, TypeError, OverflowError) as error:
-    if is_programs(error):
-        raise
+except (ValueError, TypeError, OverflowError):
     stored = encode(value)
     self._check_alive()
     try:
@@ -192,7 +188,9 @@ def _scalar_property(owner: Any, entry: Entry, place: Place, offset: int) -> pro
             read, names = f"unpack(self._elements.B, {at})[0]", {"unpack": codec.form.unpack_from}
         names.update(pack=codec.pack, on=codec.on)
         setter = _SET_BYTES.format(at=at)
-        setter = _resolving(setter, codec.scalar.maximum) if codec.points else setter
+        if codec.points:
+        scalar: Any = codec.scalar
+        setter = _resolving(setter, scalar.maximum)
         return _compile(_GET.format(read=read), setter, **names)
     cell = place.cell(codec.scalar.format, offset, size)
     names = {"encode": codec.encode, "decode": codec.decode, "on": codec.on}
@@ -210,7 +208,9 @@ def _scalar_property(owner: Any, entry: Entry, place: Place, offset: int) -> pro
     # Numbers in the text are constants of the code, which cost nothing to load.
     limits = {"least": -FLOAT32_LIMIT, "most": FLOAT32_LIMIT}
     setter = form.format(cell=cell, **limits)
-    setter = _resolving(setter, codec.scalar.maximum) if codec.points else setter
+    if codec.points:
+        scalar: Any = codec.scalar
+        setter = _resolving(setter, scalar.maximum)
     return _compile(_GET.format(read=read), setter, **names)
 
 
@@ -228,9 +228,8 @@ def write(self, value):
     if type(value) is tuple:
         try:
             data = pack(*value)
-        except ERRORS as error:
-            if is_programs(error):
-                raise
+        except ERRORS:
+            pass
             # Their messages name no field.
         else:
             try:
@@ -254,7 +253,6 @@ def make_whole(kind: Any, form: struct.Struct, place: Place) -> dict[str, Any]:
         "unpack": reader.unpack_from if IN_PYODIDE else reader.unpack,
         "pack": packer(kind, form),
         "ERRORS": (struct.error, OverflowError, TypeError),
-        "is_programs": is_programs,
         "write_any": kind.write,
     }
     data = f"(self._elements.read({at}, {form.size}))"

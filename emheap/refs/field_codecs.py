@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from emheap._util.messages import count_of, raise_at
-from emheap._util.program_errors import is_programs
 from emheap._util.sequences import row_of
 from emheap.blocks.table import BlockTable
 from emheap.errors import CapacityError, HeapError, ShapeError, ValueOutOfRangeError
@@ -57,8 +56,6 @@ def named(where: str, convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
         try:
             return convert(value)
         except (TypeError, ValueError, OverflowError) as error:
-            if is_programs(error):
-                raise
             raise_at(error, where)
 
     return convert_named
@@ -177,8 +174,6 @@ def _bits_encoder(entry: Entry) -> Callable[[Any], int]:
         try:
             number: int = encode(value)
         except OverflowError as error:
-            if is_programs(error):
-                raise
             raise type(error)(f"{value!s:.60} does not fit {held}") from None
         if least <= number <= most:
             return number
@@ -238,9 +233,8 @@ class Codec:
         if self.encode is not None and not partly:
             try:
                 return self.encode(**fields)
-            except (struct.error, OverflowError, TypeError) as error:
-                if is_programs(error):
-                    raise
+            except (struct.error, OverflowError, TypeError):
+                pass
                 # Their messages name no field, or no structure: find it below.
         self._check_names(fields, partly)
         made = bytearray(self.layout.size)
@@ -346,7 +340,7 @@ def encode_nested(where: str, codec: Codec, value: Any, notes: Notes) -> bytes:
     try:
         return codec.encode_value(value, notes)
     except (TypeError, ValueError, OverflowError) as error:
-        if isinstance(error, HeapError) or is_programs(error):
+        if isinstance(error, HeapError):
             raise
         raise_at(error, where)
 
@@ -438,8 +432,6 @@ def _array_store(where: str, entry: Entry, abi: ABI, offset: int) -> Store:
         try:
             data = encode(value, inner)
         except (TypeError, ValueError, OverflowError) as error:
-            if is_programs(error):
-                raise
             raise_at(error, where)
         place = base + offset
         if entry.flexible:
@@ -522,8 +514,6 @@ def encode_structs(kind: Any, abi: ABI, values: Any, notes: Notes, count: int | 
         try:
             made.append(codec.encode_value(value, inner))
         except (TypeError, ValueError, OverflowError) as error:
-            if is_programs(error):
-                raise
             raise_at(error, f"element {index}")
         for at, block in inner.pointees.items():
             notes.pointees[index * size + at] = block

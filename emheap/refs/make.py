@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 from emheap._util.checks import check_aligned, check_alignment, check_count
 from emheap._util.pointers import Pinned
-from emheap._util.program_errors import is_programs
 from emheap._util.sites import Site
 from emheap.allocators.base import Allocator
 from emheap.blocks.block import Block, Layout
@@ -145,9 +144,7 @@ def number_of(value: Any) -> Any:
         return NO_NUMBER
     try:
         return operator.index(value)
-    except TypeError as error:
-        if is_programs(error):
-            raise
+    except TypeError:
         return NO_NUMBER
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from emheap._util.program_errors import is_programs
 from emheap.memories.base import Elements
 from emheap.refs.atomic import Atomic
 from emheap.refs.base import SingleRef
@@ -47,9 +46,8 @@ class ScalarRef(SingleRef[T]):
         try:
             self._elements[0] = value
             return
-        except (ValueError, TypeError) as error:
-            if is_programs(error):
-                raise
+        except (ValueError, TypeError):
+            pass
         self._set_checked(value)
 
     def _set_checked(self, value: Any) -> None:
@@ -69,9 +67,8 @@ class ScalarRef(SingleRef[T]):
         try:
             self._elements[0] = value
             return
-        except (ValueError, TypeError) as error:
-            if is_programs(error):
-                raise
+        except (ValueError, TypeError):
+            pass
         self._set_checked(value)
 
     if TYPE_CHECKING:

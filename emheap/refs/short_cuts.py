@@ -15,7 +15,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar, cast
 
-from emheap._util.program_errors import is_programs
 from emheap._util.sites import current_frame, shared_offset
 from emheap.allocators.base import Allocator
 from emheap.blocks.block import Layout
@@ -131,10 +130,8 @@ def _tracked(  # noqa: C901 (in one function: a call more costs a tenth)
                 ref._elements = elements
                 ref._block = blocks[address] = (elements, address, layout, frame.f_code, offset)
                 return ref
-            except _UNUSUAL as error:
+            except _UNUSUAL:
                 put_back(layout, spare, address)
-                if is_programs(error):
-                    raise
             except BaseException:  # no memory, or whatever the value's own __index__ raises
                 put_back(layout, spare, address)
                 raise
@@ -183,9 +180,8 @@ def _other(  # noqa: C901 (in one function: a call more costs a tenth)
                 address = spare.pop()
             except IndexError:
                 address = _refilled(layout)
-        except _UNUSUAL as error:
-            if is_programs(error):
-                raise
+        except _UNUSUAL:
+            pass
             # Outside of the handler an error has no other one as its context.
         else:
             try:
@@ -203,10 +199,8 @@ def _other(  # noqa: C901 (in one function: a call more costs a tenth)
                 if tracked:
                     blocks[address] = block
                 return ref
-            except _UNUSUAL as error:
+            except _UNUSUAL:
                 put_back(layout, spare, address)
-                if is_programs(error):
-                    raise
             except BaseException:
                 put_back(layout, spare, address)
                 raise
@@ -254,10 +248,8 @@ def _indirect(  # noqa: C901 (in one function: a call more costs a tenth)
                 elements = memory.elements(scalar, address, 1)
                 ref._elements = elements
                 ref._block = blocks[address] = (elements, address, layout, frame.f_code, offset)
-            except _UNUSUAL as error:
+            except _UNUSUAL:
                 put_back(layout, spare, address)
-                if is_programs(error):
-                    raise
             except BaseException:
                 put_back(layout, spare, address)
                 raise
@@ -381,10 +373,8 @@ def text_allocator(  # noqa: C901 (in one function: a call more costs a tenth)
                 block = (elements, address, layout, frame.f_code, offset)
                 ref._block = layout.blocks[address] = block
                 return ref
-            except _UNUSUAL as error:
+            except _UNUSUAL:
                 put_back(layout, spare, address)
-                if is_programs(error):
-                    raise
             except BaseException:
                 put_back(layout, spare, address)
                 raise

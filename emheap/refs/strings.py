@@ -7,7 +7,6 @@ from itertools import accumulate
 from typing import TypeVar
 
 from emheap._util.messages import raise_at
-from emheap._util.program_errors import is_programs
 from emheap._util.sites import Site
 from emheap.allocators.base import Allocator
 from emheap.blocks.block import Layout, describe_block
@@ -73,9 +72,8 @@ def _encode_each(text: type[Text], texts: Iterable[str], errors: str) -> list[by
             encoded = [str.encode(value, codec, errors) + b"\0" for value in values]
             if b"".join(encoded).count(0) == len(encoded):
                 return encoded
-    except (TypeError, ValueError) as error:
-        if is_programs(error):
-            raise
+    except (TypeError, ValueError):
+        pass
         # The error is to name the index.
     return at_each(values, lambda value: text.encode(value, errors))
 
@@ -93,8 +91,6 @@ def access_at(index: int, item: T, access: Callable[[T], U]) -> U:
     try:
         return access(item)
     except (HeapError, TypeError, UnicodeEncodeError, UnicodeDecodeError) as error:
-        if is_programs(error):
-            raise
         raise_at(error, f"element {index}")
 
 

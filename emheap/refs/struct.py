@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, overload
 
 from emheap._util.messages import count_of, raise_at
-from emheap._util.program_errors import is_programs
 from emheap.errors import HeapError, ShapeError
 from emheap.refs.base import HeapRef, describe
 from emheap.refs.field_codecs import Codec, Notes, concrete_kind, named
@@ -239,7 +238,7 @@ class Struct(StructuredRef[Any], metaclass=StructType):
             data = codec.encode_value(value, notes)
         except (TypeError, ValueError, OverflowError) as error:
             named_already = where == codec.kind.__name__ or isinstance(error, HeapError)
-            if named_already or is_programs(error):
+            if named_already:
                 raise
             raise_at(error, where)
         self._store_bytes(base, data, notes.pointees if codec.has_pointers else None)

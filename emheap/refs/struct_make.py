@@ -9,7 +9,6 @@ from typing import Any
 from emheap._util.checks import check_aligned, check_count, check_integer
 from emheap._util.messages import count_of
 from emheap._util.pointers import Pinned
-from emheap._util.program_errors import is_programs
 from emheap._util.released import not_released
 from emheap._util.sites import Site, caller_site, current_frame, shared_offset
 from emheap.allocators.adopted import AdoptedAllocator
@@ -131,7 +130,7 @@ def struct_allocator(table: BlockTable, kind: Any, depth: int) -> StructAllocato
     size, blocks = variants.layout.size, layout.blocks
     window, new = memory.window, object.__new__
 
-    def allocate(fields: dict[str, Any]) -> Any:  # noqa: C901 (a call more costs a tenth)
+    def allocate(fields: dict[str, Any]) -> Any:
         nonlocal window
         address = 0
         try:
@@ -153,11 +152,9 @@ def struct_allocator(table: BlockTable, kind: Any, depth: int) -> StructAllocato
                 offset = shared_offset(offset, offset)
             ref._block = blocks[address] = (cells, address, layout, frame.f_code, offset)
             return ref
-        except (LookupError, ValueError, TypeError, OverflowError, struct.error) as error:
+        except (LookupError, ValueError, TypeError, OverflowError, struct.error):
             if address:
                 put_back(layout, spare, address)
-            if is_programs(error):
-                raise
         except BaseException:  # no memory, or whatever a value's own __index__ raises
             if address:
                 put_back(layout, spare, address)

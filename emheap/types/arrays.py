@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from emheap._util.messages import raise_at
 from emheap._util.platform import IN_PYODIDE
-from emheap._util.program_errors import is_programs
 from emheap._util.released import not_released
 from emheap.errors import ShapeError
 from emheap.types.c_scalars import boolean, char
@@ -171,9 +170,8 @@ def _from_values(
         numbers = _at_once(scalar, values, only_numbers)
         if numbers is not None:
             return numbers
-    except (TypeError, ValueError, ArithmeticError, IndexError, struct.error) as error:
-        if is_programs(error):
-            raise
+    except (TypeError, ValueError, ArithmeticError, IndexError, struct.error):
+        pass
         # These messages name neither the element nor the type: find it below
     encoded = [_encode_at(scalar, encode, index, value) for index, value in enumerate(values)]
     wide = as_wide(scalar)
@@ -237,6 +235,4 @@ def _encode_at(scalar: type[Scalar[Any]], encode: Encode, index: int, value: Any
     try:
         return encode(value)
     except (TypeError, OverflowError) as error:
-        if is_programs(error):
-            raise
         raise_at(error, f"element {index}")

@@ -10,7 +10,6 @@ import operator
 import struct
 from typing import Any, ClassVar
 
-from emheap._util.program_errors import is_programs
 from emheap.errors import ValueOutOfRangeError
 from emheap.types.abi import ABI, native_abi
 from emheap.types.scalars import Integer, Scalar, is_truth, to_float, uint8, uint16, uint32
@@ -43,9 +42,7 @@ class boolean(Scalar[bool], code="B", js_array="Uint8Array"):
     def encode(cls, value: Any) -> int:
         try:
             number = operator.index(value)
-        except TypeError as error:
-            if is_programs(error):
-                raise
+        except TypeError:
             number = int(bool(value)) if is_truth(value) else -1
         if number not in (0, 1):
             raise TypeError(f"boolean takes a bool, not {type(value).__name__} {value!r:.60}")

@@ -9,7 +9,6 @@ import sys
 from typing import Any, ClassVar, TypeVar
 
 from emheap._util.pointers import address_or_none, is_reference
-from emheap._util.program_errors import is_programs
 from emheap.errors import ValueOutOfRangeError
 from emheap.types.base import Type
 
@@ -111,9 +110,7 @@ class Integer(Scalar[int]):
     def encode(cls, value: Any) -> int:
         try:
             number = operator.index(value)
-        except TypeError as error:
-            if is_programs(error):
-                raise
+        except TypeError:
             number = None
         if number is None:  # not in the handler, whose error says nothing to users
             number = _to_integer(cls, value)
@@ -149,9 +146,7 @@ def to_float(name: str, expected: str, value: Any) -> float:
     ValueOutOfRangeError for one beyond the largest float."""
     try:
         number = as_real(value)
-    except OverflowError as error:
-        if is_programs(error):
-            raise
+    except OverflowError:
         raise ValueOutOfRangeError(
             f"{_shorten(value)} does not fit {name}: it is beyond the largest float"
         ) from None
@@ -169,9 +164,7 @@ def as_real(value: Any) -> float | None:
     try:
         # A class of the user's may convert itself to anything; in an array it is what it holds.
         number = float.__float__(value) if isinstance(value, float) else float(value)
-    except TypeError as error:
-        if is_programs(error):
-            raise
+    except TypeError:
         return None
     # A Decimal of 1e400 becomes infinite; its own infinity is one.
     if math.isinf(number) and _is_finite(value):
