@@ -163,8 +163,8 @@ def test_javascript_is_seen_only_where_it_must_be(path: Path) -> None:
 def test_no_file_is_long() -> None:
     tests = Path(__file__).parent
     files = [*modules(), *tests.rglob("*.py")]
-    long = {path.name: len(path.read_text(encoding="utf-8").splitlines()) for path in files}
-    assert not {name: count for name, count in long.items() if count > 600}
+    long = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in files}
+    assert not {path: count for path, count in long.items() if count > 600}
 
 
 def test_no_module_hides_one_of_the_standard_library() -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from _thread import RLock
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from operator import methodcaller
 from time import sleep
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
 
-__all__ = ["Lock", "Locked", "short_waits", "value_of"]
+from emheap._util.platform import HAS_GIL
 
+__all__ = ["Lock", "Locked", "exclusive", "short_waits", "value_of"]
+
+F = TypeVar("F", bound=Callable[..., Any])
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -76,3 +79,15 @@ def _renew() -> None:
 
 if hasattr(os, "register_at_fork"):  # on Windows there is no fork
     os.register_at_fork(after_in_child=_renew)
+
+
+def exclusive(method: F) -> F:
+    """A method of what is `Locked`, with the lock taken where there is no interpreter's lock."""
+    if HAS_GIL:
+        return method
+
+    def locked(self: Locked, *arguments: Any) -> Any:
+        with self._lock:
+            return method(self, *arguments)
+
+    return cast(F, locked)

@@ -13,11 +13,11 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import cached_property, partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakSet, WeakValueDictionary
 
 from emheap._util.free_each import problem_of
-from emheap._util.locks import Locked, short_waits, value_of
+from emheap._util.locks import Locked, exclusive, short_waits, value_of
 from emheap._util.platform import HAS_GIL
 from emheap._util.released import is_released
 from emheap._util.sites import Origin, Site, is_within_elsewhere
@@ -46,21 +46,6 @@ _REMEMBERED = 2048
 """The freed blocks whose sites are kept for messages."""
 _MOST_LAYOUTS = 4096
 """The layouts that are kept for the next arrays and strings of the same length."""
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def _exclusive(method: F) -> F:
-    """A method with the lock taken, where there is no interpreter's lock: a thread that finds a
-    block closed waits until it is certain whether the block is freed."""
-    if HAS_GIL:
-        return method
-
-    def locked(self: BlockTable, *arguments: Any) -> Any:
-        with self._lock:
-            return method(self, *arguments)
-
-    return cast(F, locked)
 
 
 class BlockTable(Messages, Locked):
@@ -364,7 +349,7 @@ class BlockTable(Messages, Locked):
             self.restore(block)
             raise
 
-    @_exclusive
+    @exclusive
     def retire(self, block: Block, site: Site) -> bool:
         """Take a block out of its table and end all references to it; its bytes stay allocated.
 

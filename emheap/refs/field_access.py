@@ -180,6 +180,7 @@ except ValueError:
 def _scalar_property(owner: Any, entry: Entry, place: Place, offset: int) -> property:
     codec = ScalarCodec(owner, entry, place.abi)
     size = codec.size
+    scalar: Any = codec.scalar
     names: dict[str, Any]
     if as_wide(codec.scalar) or entry.swapped or not place.is_aligned(offset, size):
         at = place.offset(offset)
@@ -188,9 +189,7 @@ def _scalar_property(owner: Any, entry: Entry, place: Place, offset: int) -> pro
             read, names = f"unpack(self._elements.B, {at})[0]", {"unpack": codec.form.unpack_from}
         names.update(pack=codec.pack, on=codec.on)
         setter = _SET_BYTES.format(at=at)
-        if codec.points:
-        scalar: Any = codec.scalar
-        setter = _resolving(setter, scalar.maximum)
+        setter = _resolving(setter, scalar.maximum) if codec.points else setter
         return _compile(_GET.format(read=read), setter, **names)
     cell = place.cell(codec.scalar.format, offset, size)
     names = {"encode": codec.encode, "decode": codec.decode, "on": codec.on}
@@ -208,9 +207,7 @@ def _scalar_property(owner: Any, entry: Entry, place: Place, offset: int) -> pro
     # Numbers in the text are constants of the code, which cost nothing to load.
     limits = {"least": -FLOAT32_LIMIT, "most": FLOAT32_LIMIT}
     setter = form.format(cell=cell, **limits)
-    if codec.points:
-        scalar: Any = codec.scalar
-        setter = _resolving(setter, scalar.maximum)
+    setter = _resolving(setter, scalar.maximum) if codec.points else setter
     return _compile(_GET.format(read=read), setter, **names)
 
 
