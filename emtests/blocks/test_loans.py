@@ -11,6 +11,10 @@ import pytest
 
 import emheap
 from emheap import BufferInUseError, HeapManager, int32, uint8
+from emheap._util.platform import HAS_GIL
+from emheap._util.released import is_released
+from emheap.blocks import ended_views
+from emtests.conftest import skip_for_gap
 from emtests.structures.kinds import Vec
 
 PAGE = 4096
@@ -64,6 +68,21 @@ def test_a_view_of_many_pages(room: tuple[HeapManager, int]) -> None:
             view = heap.view(uint8, base + PAGE, pages * PAGE)
             assert frees(heap, view, base + at, 1) is (PAGE <= at < end)
             view.release()
+
+
+def test_a_view_ends_while_no_thread_is_in_the_middle_of_an_access(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All threads stop for it between two steps; later ones find the view released."""
+    if HAS_GIL:
+        skip_for_gap("the interpreter's lock", "only one thread is in the middle of something")
+    heap = emheap.wrap_buffer(bytearray(256))
+    block = heap.alloc_array(uint8, 10)
+    view = heap.view(uint8, block.address, 10)
+    released: list[bool] = []
+    monkeypatch.setattr(ended_views, "_current_frames", lambda: released.append(is_released(view)))
+    block.free()
+    assert released == [True]
 
 
 def test_wrapped_numbers_are_remembered_while_they_are_in_use(heap: HeapManager) -> None:

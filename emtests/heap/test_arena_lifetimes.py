@@ -317,6 +317,12 @@ def test_the_blocks_of_an_arena_that_is_dropped_before_its_end_live_on() -> None
             assert allocator.available_byte_size < room
             free(block)
         assert allocator.available_byte_size == room
+        scratch = heap.arena()
+        aligned = scratch.alloc_array(uint8, 100, align=256)
+        del scratch
+        gc.collect()
+        free(aligned)
+        assert allocator.available_byte_size == room
     scratch = heap.arena()
     scratch.alloc(int32)
     del scratch
