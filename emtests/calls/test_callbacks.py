@@ -20,6 +20,7 @@ from emheap.calls import callbacks
 from emtests.calls.declared import Calls, Machine, Structures
 from emtests.calls.ways import Way, skip_without_big_ints
 from emtests.conftest import skip_for_gap
+from emtests.threads import run_in_threads
 
 
 def test_a_callback_gets_what_c_passes(calls: Calls, way: Way) -> None:
@@ -205,6 +206,31 @@ def test_an_exception_in_a_thread_that_c_was_not_called_in(calls: Calls, way: Wa
     thread.join(10)
     assert calls.apply(lambda x: x, 5) == 5
     assert len(caught) == 1
+
+
+def test_an_exception_waits_for_the_call_in_its_own_thread(calls: Calls, way: Way) -> None:
+    if way.is_wasm:
+        skip_for_gap("two threads in one library", "its module is for one thread at a time")
+    heap = calls._services.heap
+    library = way.bind(Structures, heap)
+    got: list[int] = []
+
+    def call_in_another_thread(value: int) -> int:
+        run_in_threads([lambda: got.append(calls.apply(abs, -5))])
+        return value
+
+    # One of ctypes is called though an exception waits.
+    second = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int)(call_in_another_thread)
+
+    def fail(value: int) -> int:
+        machine.step = ctypes.cast(second, ctypes.c_void_p).value
+        raise KeyError("in this thread")
+
+    with heap.alloc(Machine, state=1, step=0) as machine:
+        machine.step = library.function_pointer(Function[[c.int], c.int], fail)
+        with pytest.raises(KeyError, match="in this thread"):
+            library.run_machine(machine, 2)
+    assert got == [5]
 
 
 def test_an_exception_that_no_call_waits_for_is_reported(
