@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from emheap import clamped_uint8, int32, pointer53, uint128
+from emheap import DoubleFreeError, clamped_uint8, int32, pointer53, uint128
 from emheap._util.platform import HAS_GIL
 from emheap.types import text_types
 from emheap.types.text import Text
@@ -54,6 +54,31 @@ def at_each_moment(run: Callable[[], Any], meanwhile: Callable[[], Any]) -> Iter
         yield result
         if not struck:
             assert moment > 5, "no step was seen"
+            return
+
+
+def at_each_call(run: Callable[[], Any], meanwhile: Callable[[], Any]) -> Iterator[Any]:
+    """The same where a function is called or has returned: there CPython does switch threads."""
+    for moment in count():
+        steps = count()
+        struck = False
+
+        def profile(*_: Any) -> None:
+            nonlocal struck
+            if next(steps) == moment:  # noqa: B023 (it ends with the turn)
+                struck = True
+                sys.setprofile(None)
+                meanwhile()
+
+        with unmeasured():
+            sys.setprofile(profile)
+            try:
+                result = run()
+            finally:
+                sys.setprofile(None)
+        yield result
+        if not struck:
+            assert moment > 5, "no call was seen"
             return
 
 
@@ -122,6 +147,37 @@ def test_a_short_string_is_read_in_one_step(
     with heap.alloc(text, 256 // text.size - 1) as ref:
         assert ref.allocated_byte_size == 256
         check_reading(ref.read, ref.write, ["a" * 30, "b" * 40])
+
+
+@each_kind
+def test_a_block_is_freed_once_at_whatever_moment_another_thread_frees_it(
+    kind: HeapKind, open_heap: OpenHeap
+) -> None:
+    need_the_lock()
+    heap = open_heap()
+    freed: list[bool] = []
+    later: list[Any] = []
+
+    def free() -> bool:
+        try:
+            ref.free()
+        except DoubleFreeError:
+            return False
+        return True
+
+    def free_and_allocate() -> None:
+        freed.append(free())
+        later.append(heap.alloc_array(int32, [7] * LENGTH))  # where the first one was, mostly
+
+    ref = heap.alloc_array(int32, LENGTH)
+    for mine in at_each_call(free, free_and_allocate):
+        assert sum([mine, *freed]) == 1
+        assert {block.address for block in later} == {block.address for block in heap.live()}
+        for block in later:
+            assert block[:] == [7] * LENGTH
+            block.free()
+        ref, freed, later = heap.alloc_array(int32, LENGTH), [], []
+    ref.free()
 
 
 # What is no single step
