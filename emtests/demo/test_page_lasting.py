@@ -51,8 +51,11 @@ def test_a_dead_python_is_shown_and_can_be_restarted(seen: dict[str, Any]) -> No
 
 def test_an_address_carries_a_panel_and_what_was_chosen_in_it(seen: dict[str, Any]) -> None:
     links = seen["links"]
-    assert links["picture?filters=blur%2Cinvert"]["filters"] == ["invert", "blur"]
-    assert links["spectrum?frequency=1000"]["frequency"] == "1,000 Hz"
+    picture = links["picture?filters=blur%2Cinvert&way=to_js"]
+    assert (picture["filters"], picture["way"]) == (["invert", "blur"], "way-to_js")
+    tone = links["spectrum?frequency=1000"]
+    assert (tone["frequency"], tone["sound"]) == ("1,000 Hz", "sound-by-tone")
+    assert links["spectrum?sound=file"]["sound"] == "sound-by-file"
     assert links["map?range=memory"]["range"] == "memory"
     assert links["break?mistake=overflow"]["mistake"] == "overflow"
     assert links["tests?part=emtests%2Frefs"]["part"] == "emtests/refs"

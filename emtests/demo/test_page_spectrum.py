@@ -7,6 +7,7 @@ import struct
 import wave
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -70,6 +71,7 @@ def test_what_was_drawn_of_another_sound_goes(seen: dict[str, Any]) -> None:
 def test_the_blocks_are_in_the_heap_of_the_library(seen: dict[str, Any]) -> None:
     assert seen["blocks"] == [["float32 array", "8,192"]] * 3
     assert seen["memory"] == f"{16_908_288 / 2**20:.1f} MiB"
+    assert unquote(seen["address"]).endswith("#map?heap=pffft's heap")
 
 
 def test_a_sound_file_is_heard_to_its_end(seen: dict[str, Any]) -> None:

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from emtests.demo.browser.visit import Visit
 
 LINKS = (
-    "picture?filters=blur%2Cinvert",
+    "picture?filters=blur%2Cinvert&way=to_js",
     "spectrum?frequency=1000",
+    "spectrum?sound=file",
     "map?range=memory",
     "break?mistake=overflow",
     "tests?part=emtests%2Frefs",
@@ -136,6 +137,8 @@ def _shown(page: Page) -> dict[str, Any]:
             scrolled: scrollY,
             filters: [...document.querySelectorAll("#chips input:checked")]
                 .map((each) => each.name),
+            way: document.querySelector("[id^=way-]:checked").id,
+            sound: document.querySelector("[id^=sound-by-]:checked").id,
             frequency: document.getElementById("frequency-shown").textContent,
             range: document.getElementById("map-range").value,
             mistake: document.querySelector("#mistakes [aria-pressed=true]")?.name,

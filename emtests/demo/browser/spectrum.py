@@ -62,6 +62,7 @@ def drive(visit: Visit) -> None:
     # It goes on while the map is open, which shows the C library's heap as well.
     page.get_by_role("tab", name="Heap map").click()
     page.locator("#map-heap").select_option("pffft's heap")
+    seen["address"] = page.url
     page.locator("#map-rows tr", has_text="float32 array").nth(2).wait_for()
     seen["blocks"] = [
         row.locator("td").all_text_contents() for row in page.locator("#map-rows tr").all()
