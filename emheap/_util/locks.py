@@ -82,7 +82,8 @@ if hasattr(os, "register_at_fork"):  # on Windows there is no fork
 
 
 def exclusive(method: F) -> F:
-    """A method of what is `Locked`, with the lock taken where there is no interpreter's lock."""
+    """A method of what is `Locked`, with the lock taken where there is no interpreter's lock: until
+    it is certain how the method ends, others that take the lock wait."""
     if HAS_GIL:
         return method
 

@@ -91,8 +91,8 @@ class JavaScriptLinker(Linker):
 
     def find(self, name: str) -> Any:
         found = [self._member(one) for one in (name, f"_{name}")]
-        functions = [one for one in found if is_function(one)]
-        functions = [one for one in functions if tag_of(one, f"the function {name}") == "Function"]
+        what = f"the function {name}"
+        functions = [one for one in found if is_function(one) and tag_of(one, what) == "Function"]
         # Emscripten's own wrappers of a function hide its type.
         exported = [one for one in functions if is_exported_function(one)]
         if exported:

@@ -93,7 +93,7 @@ def find_buffer_source(module: Any) -> tuple[Callable[[], Any], Any] | None:
     if memory is not None:
         return lambda: memory.buffer, memory
     for name in _HEAPS:
-        kind = _kind_of_member(module, name)
+        kind = tag_of(data_member(module, name), f"the member {name!r}")
         if kind.endswith("Array") and kind != "Array":
             return _view_source(module, name), None
     return None
@@ -120,14 +120,11 @@ def _looks_like_module(value: Any, kind: str) -> bool:
         return False
 
 
-def _kind_of_member(owner: Any, name: str) -> str:
-    return tag_of(data_member(owner, name), f"the member {name!r}")
-
-
 def _memories(module: Any) -> Iterator[Any]:
     for name in ("wasmMemory", "memory"):
-        if _kind_of_member(module, name) == "WebAssembly.Memory":
-            yield data_member(module, name)
+        value = data_member(module, name)
+        if tag_of(value, f"the member {name!r}") == "WebAssembly.Memory":
+            yield value
     for name in ("wasmExports", "asm"):
         exports = data_member(module, name)
         if isinstance(exports, JsProxy):

@@ -96,8 +96,7 @@ class ArrayRef(HeapRef[T], Sequence[T]):
         try:
             return self._elements[index]
         except (IndexError, TypeError, ValueError):
-            pass
-        # Outside of the handler the error has no other one as its context.
+            pass  # outside of the handler the error has no other one as its context
         return self._get_checked(index)
 
     def _get_checked(self, index: Any) -> Any:

@@ -87,23 +87,9 @@ def make_property(owner: Any, entry: Entry, place: Place) -> property:
     return _scalar_property(owner, entry, place, start // 8)
 
 
-def _resolving(setter: str, most: int) -> str:
-    """The statements of a setter, for a field of addresses: a reference must be of this heap."""
-    quick = f"value if type(value) is int and 0 <= value <= {most} else "
-    setter = setter.replace(
-        "stored = encode(value)", f"stored = {quick}encode(on(self._table, value))"
-    )
-    return setter.replace("pack(value)", "pack(on(self._table, value))")
-
-
 def _compile(getter: str, setter: str, **names: Any) -> property:
     # What is found among the globals is found sooner than among the builtins.
-    space: dict[str, Any] = {
-        **GENERATED,
-        "type": type,
-        "float": float,
-        **names,
-    }
+    space: dict[str, Any] = {**GENERATED, "type": type, "float": float, **names}
     exec(f"def get(self):\n{_indent(getter)}\ndef set(self, value):\n{_indent(setter)}", space)
     return property(space["get"], space["set"])
 
@@ -123,7 +109,7 @@ _SET = """
 try:
     {cell} = value
 except (ValueError, TypeError, OverflowError):
-    stored = encode(value)
+    stored = {encoded}
     self._check_alive()
     try:
         {cell} = stored
@@ -132,7 +118,7 @@ except (ValueError, TypeError, OverflowError):
         raise
 """
 _SET_ENCODED = """
-stored = encode(value)
+stored = {encoded}
 try:
     {cell} = stored
 except ValueError:
@@ -168,7 +154,7 @@ except ValueError:
         raise
 """
 _SET_BYTES = """
-data = pack(value)
+data = pack({given})
 try:
     self._elements.write({at}, data)
 except ValueError:
@@ -180,7 +166,8 @@ except ValueError:
 def _scalar_property(owner: Any, entry: Entry, place: Place, offset: int) -> property:
     codec = ScalarCodec(owner, entry, place.abi)
     size = codec.size
-    scalar: Any = codec.scalar
+    # In a field of addresses a reference stands for its address, and must be of this heap.
+    given = "on(self._table, value)" if codec.points else "value"
     names: dict[str, Any]
     if as_wide(codec.scalar) or entry.swapped or not place.is_aligned(offset, size):
         at = place.offset(offset)
@@ -188,9 +175,7 @@ def _scalar_property(owner: Any, entry: Entry, place: Place, offset: int) -> pro
         if place.direct and codec.plain and codec.form is not None:
             read, names = f"unpack(self._elements.B, {at})[0]", {"unpack": codec.form.unpack_from}
         names.update(pack=codec.pack, on=codec.on)
-        setter = _SET_BYTES.format(at=at)
-        setter = _resolving(setter, scalar.maximum) if codec.points else setter
-        return _compile(_GET.format(read=read), setter, **names)
+        return _compile(_GET.format(read=read), _SET_BYTES.format(at=at, given=given), **names)
     cell = place.cell(codec.scalar.format, offset, size)
     names = {"encode": codec.encode, "decode": codec.decode, "on": codec.on}
     read = cell if codec.plain else f"decode({cell})"
@@ -206,8 +191,11 @@ def _scalar_property(owner: Any, entry: Entry, place: Place, offset: int) -> pro
         form = _SET
     # Numbers in the text are constants of the code, which cost nothing to load.
     limits = {"least": -FLOAT32_LIMIT, "most": FLOAT32_LIMIT}
-    setter = form.format(cell=cell, **limits)
-    setter = _resolving(setter, scalar.maximum) if codec.points else setter
+    encoded = f"encode({given})"
+    if codec.points:
+        scalar: Any = codec.scalar
+        encoded = f"value if type(value) is int and 0 <= value <= {scalar.maximum} else {encoded}"
+    setter = form.format(cell=cell, encoded=encoded, **limits)
     return _compile(_GET.format(read=read), setter, **names)
 
 
@@ -226,8 +214,7 @@ def write(self, value):
         try:
             data = pack(*value)
         except ERRORS:
-            pass
-            # Their messages name no field.
+            pass  # their messages name no field
         else:
             try:
                 {store}

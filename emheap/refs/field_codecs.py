@@ -234,8 +234,7 @@ class Codec:
             try:
                 return self.encode(**fields)
             except (struct.error, OverflowError, TypeError):
-                pass
-                # Their messages name no field, or no structure: find it below.
+                pass  # their messages name no field, or no structure: find it below
         self._check_names(fields, partly)
         made = bytearray(self.layout.size)
         for entry in self.entries:

@@ -181,8 +181,7 @@ def _other(  # noqa: C901 (in one function: a call more costs a tenth)
             except IndexError:
                 address = _refilled(layout)
         except _UNUSUAL:
-            pass
-            # Outside of the handler an error has no other one as its context.
+            pass  # outside of the handler an error has no other one as its context
         else:
             try:
                 elements = window[address >> shift :]

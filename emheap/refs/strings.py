@@ -73,8 +73,7 @@ def _encode_each(text: type[Text], texts: Iterable[str], errors: str) -> list[by
             if b"".join(encoded).count(0) == len(encoded):
                 return encoded
     except (TypeError, ValueError):
-        pass
-        # The error is to name the index.
+        pass  # the error is to name the index
     return at_each(values, lambda value: text.encode(value, errors))
 
 

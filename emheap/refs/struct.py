@@ -237,8 +237,7 @@ class Struct(StructuredRef[Any], metaclass=StructType):
         try:
             data = codec.encode_value(value, notes)
         except (TypeError, ValueError, OverflowError) as error:
-            named_already = where == codec.kind.__name__ or isinstance(error, HeapError)
-            if named_already:
+            if where == codec.kind.__name__ or isinstance(error, HeapError):
                 raise
             raise_at(error, where)
         self._store_bytes(base, data, notes.pointees if codec.has_pointers else None)

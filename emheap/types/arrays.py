@@ -171,8 +171,7 @@ def _from_values(
         if numbers is not None:
             return numbers
     except (TypeError, ValueError, ArithmeticError, IndexError, struct.error):
-        pass
-        # These messages name neither the element nor the type: find it below
+        pass  # these messages name neither the element nor the type: find it below
     encoded = [_encode_at(scalar, encode, index, value) for index, value in enumerate(values)]
     wide = as_wide(scalar)
     if wide is not None:

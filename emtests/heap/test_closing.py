@@ -220,12 +220,19 @@ VALUES: dict[str, Callable[[HeapManager, Any, Any], Any]] = {
 }
 
 
+def used(verb: str, place: Any, ref: Any = None) -> Callable[[Any, Any, Any], Any]:
+    """A verb that was used before: its short cuts know what it takes."""
+    use = VALUES[verb]
+    for _ in range(3):
+        use(place, ref, 100)
+    return use
+
+
 @pytest.mark.parametrize("verb", VALUES)
 def test_a_value_that_closes_the_heap(open_heap: OpenHeap, verb: str) -> None:
     heap = open_heap()
-    ref, use = heap.alloc(int32), VALUES[verb]
-    for _ in range(3):  # after which the short cuts know what it takes
-        use(heap, ref, 100)
+    ref = heap.alloc(int32)
+    use = used(verb, heap, ref)
     around = sys.exc_info()[1]
     with pytest.raises(UseAfterFreeError) as caught:
         use(heap, ref, Closing(heap))
@@ -298,9 +305,7 @@ def test_a_value_that_closes_the_heap_leaves_no_byte_with_the_pool(
         heap = HeapManager(made.memory, emheap.PoolAllocator(allocator), made.options)
         arena = heap.arena() if arenas else None
         place: Any = arena or heap
-        use = VALUES[verb]
-        for number in range(3):  # after which the short cuts know what it takes
-            use(place, None, number)
+        use = used(verb, place)
         with pytest.raises((UseAfterFreeError, KeyError, TypeError, SystemExit)):
             use(place, None, Ending(heap.close, error))
         assert allocator.available_byte_size == before
@@ -317,10 +322,9 @@ def test_a_value_that_ends_the_arena_leaves_no_chunk_of_it(
     heap = HeapManager(made.memory, allocator, made.options)
     arena = heap.arena()
     untyped: Any = arena
-    for number in range(3):
-        VALUES[verb](untyped, None, number)
+    use = used(verb, untyped)
     with pytest.raises((UseAfterFreeError, KeyError, TypeError, SystemExit)):
-        VALUES[verb](untyped, None, Ending(lambda: arena.__exit__(None, None, None), error))
+        use(untyped, None, Ending(lambda: arena.__exit__(None, None, None), error))
     assert allocator.available_byte_size == before
     heap.close()
 
