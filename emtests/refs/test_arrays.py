@@ -16,6 +16,7 @@ from emheap import (
     ArrayRef,
     HeapManager,
     OutOfBoundsError,
+    Pointer,
     Scalar,
     clamped_uint8,
     float64,
@@ -51,6 +52,22 @@ def test_a_count_gives_zeros(heap: HeapManager) -> None:
                 assert ref.tolist() == [0] * count
                 assert bytes(ref) == bytes(count * scalar.size)
                 assert ref.address % scalar.alignment == 0
+
+
+def test_a_count_is_asked_for_once(heap: HeapManager) -> None:
+    class Changing:
+        """A number that is another one each time."""
+
+        asked = 0
+
+        def __index__(self) -> int:
+            self.asked += 1
+            return self.asked
+
+    untyped: Any = heap
+    for kind in (int32, Vec, Pointer[int32]):
+        with untyped.alloc_array(kind, Changing()) as ref:
+            assert len(ref) == 1
 
 
 def test_the_flat_names_allocate_and_wrap_the_same(heap: HeapManager) -> None:
