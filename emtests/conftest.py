@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, suppress
 from typing import Any, NoReturn
@@ -49,6 +50,12 @@ def skip_for_gap(what: str, reason: str) -> NoReturn:
     words = f"{what}: {reason}"
     _declared.add(words)
     pytest.skip(words)
+
+
+def skip_where_classes_stay() -> None:
+    """Skip a test that sees classes go where they do not."""
+    if not HAS_GIL and sys.version_info < (3, 14):
+        skip_for_gap("free-threaded CPython 3.13", "it keeps all classes once a thread has started")
 
 
 def _judge_skip(report: pytest.TestReport | pytest.CollectReport) -> None:

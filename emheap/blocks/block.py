@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from emheap._util.messages import count_of, format_address
+from emheap._util.platform import HAS_GIL
 from emheap._util.sites import Origin, Site, describe_site
 from emheap.allocators.adopted import AdoptedAllocator
 from emheap.allocators.base import MOST_SPARE, Allocator, most_spare
@@ -90,6 +91,11 @@ class Layout:
         """The list that such blocks come from and go to, where the short cuts may use it."""
         self.most_spare = MOST_SPARE if byte_size <= 64 else most_spare(byte_size)
         """How long that may get before it is shortened."""
+
+    def find_spare(self) -> None:
+        """Let the short cuts use the allocator's list of free blocks, where it has one."""
+        if HAS_GIL:
+            self.spare = self.source.spare(self.byte_size or 1)
 
     def describe(self) -> str:
         """The kind of contents: ``int32``, ``float64 array``, ``utf8 string``."""

@@ -135,8 +135,7 @@ class BlockTable(Messages, Locked):
         return self._scalars.get(kind) or self._share(make())
 
     def _share(self, layout: Layout) -> Layout:
-        if HAS_GIL:
-            layout.spare = layout.source.spare(layout.byte_size or 1)
+        layout.find_spare()
         self._tables[id(layout.blocks)] = layout.blocks
         # Another thread may have been here.
         return self._scalars.setdefault(layout.kind, layout)
@@ -148,8 +147,7 @@ class BlockTable(Messages, Locked):
         if layout is None:
             size = kind.size if count is None else count * kind.size
             layout = Layout(self, kind, count, size, source=source)
-            if HAS_GIL:
-                layout.spare = layout.source.spare(size or 1)
+            layout.find_spare()
             if len(known) >= _MOST_LAYOUTS:
                 known.clear()
             layout = known.setdefault((kind, count), layout)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import struct
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from emheap._util.sites import caller_site
 from emheap.calls.kinds import StructureValue
@@ -41,7 +42,7 @@ _C_TYPES: dict[str, Any] = {
 _UNCLEAR = (float16, *wide_types)
 """What C has as a type of its own, where it has it, or as integers."""
 
-_made: dict[Any, Any] = {}
+_made: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 """The structures of ctypes, by ours."""
 
 

@@ -79,15 +79,18 @@ class Library:
     (5, 6)
     """
 
-    _scope: ClassVar[dict[str, Any]] = {}
+    _scope: ClassVar[tuple[dict[str, Any], dict[str, Any]]] = {}, {}
     _prefix: ClassVar[str] = ""
     _lazy: ClassVar[frozenset[str] | bool]
+    _signatures: ClassVar[dict[str, Signature]]
     _services: Services
 
     def __init_subclass__(cls, *, prefix: str = "", lazy: bool | list[str] = False) -> None:
         super().__init_subclass__()
         frame = sys._getframe(1)  # the class statement's: annotations may name what it sees
-        cls._scope = {**frame.f_globals, **frame.f_locals}
+        # A copy of a module's names would keep what they stood for.
+        inside = frame.f_locals is not frame.f_globals
+        cls._scope = frame.f_globals, dict(frame.f_locals) if inside else {}
         cls._prefix = prefix
         given: Any = lazy
         if isinstance(given, str):
@@ -181,25 +184,32 @@ def _declared(cls: type[Library]) -> dict[str, tuple[Signature, type[Library]]]:
     for base in reversed(cls.__mro__):
         if not issubclass(base, Library) or base is Library:
             continue
-        annotations = annotations_of(base, base._scope)
-        unknown = set() if isinstance(base._lazy, bool) else base._lazy - annotations.keys()
-        if unknown:
+        if "_signatures" not in vars(base):
+            base._signatures = _read_signatures(base)
+            base._scope = {}, {}  # what the names of a function stand for is kept no longer
+        found.update((name, (each, base)) for name, each in base._signatures.items())
+    return found
+
+
+def _read_signatures(cls: type[Library]) -> dict[str, Signature]:
+    annotations = annotations_of(cls, *cls._scope)
+    unknown = set() if isinstance(cls._lazy, bool) else cls._lazy - annotations.keys()
+    if unknown:
+        raise TypeError(
+            f"{cls.__name__} declares no function {', '.join(sorted(unknown))}, which is to be lazy"
+        )
+    found = {}
+    for name, annotation in annotations.items():
+        _check_name(cls, name)
+        if not isinstance(annotation, Declaration):
             raise TypeError(
-                f"{base.__name__} declares no function {', '.join(sorted(unknown))}, which is to "
-                "be lazy"
+                f"{cls.__name__}.{name} is {annotation!r:.60}: a library declares "
+                "Function[[parameter, ...], result]"
             )
-        for name, annotation in annotations.items():
-            _check_name(base, name)
-            if not isinstance(annotation, Declaration):
-                raise TypeError(
-                    f"{base.__name__}.{name} is {annotation!r:.60}: a library declares "
-                    "Function[[parameter, ...], result]"
-                )
-            try:
-                signature = read_signature(annotation.params, annotation.result)
-            except TypeError as error:
-                raise TypeError(f"{base.__name__}.{name}: {error}") from None
-            found[name] = signature, base
+        try:
+            found[name] = read_signature(annotation.params, annotation.result)
+        except TypeError as error:
+            raise TypeError(f"{cls.__name__}.{name}: {error}") from None
     return found
 
 

@@ -215,11 +215,11 @@ class _AnyConcatenate:
 _CONCATENATE = _AnyConcatenate()
 
 
-def annotations_of(cls: type, scope: dict[str, Any]) -> dict[str, Any]:
+def annotations_of(cls: type, outside: dict[str, Any], inside: dict[str, Any]) -> dict[str, Any]:
     """The annotations of one class, its bases left out, as objects.
 
-    Text is evaluated in `scope`, the names that the class statement saw. Raises TypeError for a
-    name that is not there.
+    Text is evaluated with the names that the class statement saw: those of its module, and those
+    of a function that it is in. Raises TypeError for a name that is not there.
     """
     if sys.version_info >= (3, 14):
         import annotationlib
@@ -227,7 +227,7 @@ def annotations_of(cls: type, scope: dict[str, Any]) -> dict[str, Any]:
         found = annotationlib.get_annotations(cls)
     else:
         found = inspect.get_annotations(cls)
-    names = {**scope, **vars(cls)}
+    names = {**outside, **inside, **vars(cls)}
     names = {
         key: _CONCATENATE if value is typing.Concatenate else value for key, value in names.items()
     }

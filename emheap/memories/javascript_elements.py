@@ -10,6 +10,7 @@ new array is made of the latest buffer. Whatever is not a number in range goes t
 from __future__ import annotations
 
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from emheap.javascript.bridge import LOW, NOT_STORED, copy_in
 from emheap.memories.base import Memory
@@ -153,7 +154,10 @@ def _limits(scalar: type[Scalar[Any]]) -> tuple[type[TypedElements], Any] | None
     return None
 
 
-_known: dict[type[Scalar[Any]], tuple[type[TypedElements], Any] | None] = {}
+_known: WeakKeyDictionary[type[Scalar[Any]], tuple[type[TypedElements], Any] | None] = (
+    WeakKeyDictionary()
+)
+"""Weak, for a structure has types of its own for its pointers, which keep it alive."""
 
 
 def typed_elements(

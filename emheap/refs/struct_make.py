@@ -168,9 +168,15 @@ def struct_allocator(table: BlockTable, kind: Any, depth: int) -> StructAllocato
 
 def shared_layout(table: BlockTable, variants: Variants) -> StructureLayout:
     """The layout that all structures of a kind share on a heap."""
+    size = variants.layout.size
+    if table.for_values:  # whose table is there for ever, and would keep each kind
+        if variants.layout_of_values is None:
+            variants.layout_of_values = layout = StructureLayout(table, variants, None, size)
+            layout.find_spare()
+        return variants.layout_of_values  # type: ignore[no-any-return]
 
     def make_layout() -> StructureLayout:
-        return StructureLayout(table, variants, None, variants.layout.size, blocks={})
+        return StructureLayout(table, variants, None, size, blocks={})
 
     return table.shared_layout(variants.kind, make_layout)  # type: ignore[return-value]
 

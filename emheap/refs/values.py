@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from emheap._util.sites import caller_site
+from emheap._util.sites import Site, caller_site
 from emheap.allocators.libc import LibcAllocator
 from emheap.allocators.pool import PoolAllocator
+from emheap.blocks.block import Block
 from emheap.blocks.options import Options
 from emheap.blocks.table import BlockTable
 from emheap.memories.process import ProcessMemory
@@ -27,6 +28,12 @@ class ValueTable(BlockTable):
     """The blocks of all values."""
 
     for_values = True
+
+    def record_freed(self, block: Block, site: Site) -> None:
+        """Remember what was freed by hand. What was collected nobody asks for, and it would keep
+        the structure's class."""
+        if site[0] is not None:
+            super().record_freed(block, site)
 
 
 _tables: list[ValueTable] = []

@@ -39,6 +39,9 @@ class Variants:
         self.inner = self._derive((Inside, kind), based=True, packed=False)
         """One inside of a block: an element, or a field of another structure."""
         self._packed: Any = None
+        self.layout_of_values: Any = None
+        """What lies in a block of a value, which is on no heap."""
+        kind._declaration.look_up()
 
     @property
     def packed(self) -> Any:

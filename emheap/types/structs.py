@@ -250,6 +250,13 @@ class Declaration:
             for entry in self.entries
         )
 
+    def look_up(self) -> None:
+        """Look up what the pointers point to, as far as it is declared by now: a name that is not
+        keeps the function that the class statement stands in, and the functions that called it."""
+        for entry in self.entries:
+            if isinstance(entry.kind, PointerTo):
+                _named(f"{self.owner.__name__}.{entry.name}", entry.kind.check)
+
     def layout(self, abi: ABI) -> StructLayout:
         """The layout for an ABI, computed once."""
         found = self._layouts.get(abi)

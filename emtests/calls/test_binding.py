@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 import ctypes
 import ctypes.util
+import gc
 import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from weakref import ref as WeakReference  # noqa: N812 (a class with a name like a function's)
 
 import pytest
 
@@ -250,6 +252,37 @@ def declare():
 
     return InAFunction
 """
+
+
+_AMONG_OTHERS = """
+from __future__ import annotations
+large = {1, 2, 3}
+
+class InAModule(Library):
+    add: Function[[c.int, c.int], c.int]
+
+def declare():
+    large, Local = {4, 5, 6}, c.int
+
+    class InAFunction(Library):
+        add: Function[[Local, Local], Local]
+
+    return InAFunction, WeakReference(large)
+"""
+
+
+def test_what_else_the_class_statement_sees_is_not_kept(way: Way, c_heap: HeapManager) -> None:
+    names: dict[str, Any] = {"Function": Function, "Library": Library, "c": c}
+    names["WeakReference"] = WeakReference
+    exec(_AMONG_OTHERS, names)
+    there = WeakReference(names.pop("large"))
+    assert there() is None, "the class has what its module had"
+    inner, there = names["declare"]()
+    for library in (names["InAModule"], inner):
+        assert way.bind(library, c_heap).add(1, 2) == 3
+    gc.collect()
+    assert there() is None, "the class has what its function had"
+    assert way.bind(inner, c_heap).add(1, 2) == 3
 
 
 def test_a_name_that_is_not_there_at_run_time(way: Way, c_heap: HeapManager) -> None:

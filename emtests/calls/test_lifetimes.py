@@ -17,14 +17,18 @@ from emheap import (
     Function,
     HeapManager,
     Library,
+    Struct,
     UseAfterFreeError,
     c,
+    float64,
+    int32,
+    int64,
     load_wasm,
 )
 from emheap._util.platform import IN_PYODIDE
 from emtests.calls.declared import Calls, OnInt, Structures
 from emtests.calls.ways import Way
-from emtests.conftest import skip_for_gap
+from emtests.conftest import skip_for_gap, skip_where_classes_stay
 from emtests.webassembly.guests import why_missing
 from emtests.webassembly.modules import SmallModule
 
@@ -166,3 +170,23 @@ def test_a_result_was_allocated_where_the_call_is(way: Way, c_heap: HeapManager)
     with pytest.raises(UseAfterFreeError, match=rf"allocated at {re.escape(__file__)}:\d+ in test"):
         value.a = 1
     assert re.fullmatch("<Big at 0x[0-9a-f]+ freed>", repr(value))
+
+
+def test_a_structure_that_was_passed_goes_with_its_class(way: Way, c_heap: HeapManager) -> None:
+    skip_where_classes_stay()
+
+    def use() -> weakref.ref[Any]:
+        class Big(Struct):
+            a: float64
+            b: int32
+            c: int64
+
+        class Local(Library):
+            sum_big: Function[[Big], c.double]
+
+        assert way.bind(Local, c_heap).sum_big(Big(a=1.5, b=2, c=3)) == 6.5
+        return weakref.ref(Big)
+
+    used = use()
+    gc.collect()
+    assert used() is None

@@ -35,7 +35,7 @@ from emheap import (
 )
 from emheap._util.platform import HAS_GIL
 from emheap.types.pointers import pointer_to
-from emtests.conftest import skip_for_gap
+from emtests.conftest import skip_where_classes_stay
 from emtests.structures.kinds import Vec
 
 
@@ -396,8 +396,7 @@ def test_a_kind_of_pointers_is_made_once() -> None:
 
 
 def test_a_kind_of_pointers_goes_with_the_structure() -> None:
-    if not HAS_GIL and sys.version_info < (3, 14):
-        skip_for_gap("free-threaded CPython 3.13", "it keeps all classes once a thread has started")
+    skip_where_classes_stay()
 
     class Local(Struct):
         number: int32

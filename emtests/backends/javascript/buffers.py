@@ -25,13 +25,15 @@ def with_room(make: Callable[[], Any]) -> Any:
     """What `make` gives, a WebAssembly.Memory or something that has one.
 
     An engine has address space for about a hundred of them. It looks for garbage before it gives
-    up, but those of former tests are held by heaps, which are garbage of Python's.
+    up, but those of former tests are held by heaps, which are garbage of Python's, also those that
+    were frozen when the tests of this file began.
     """
     try:
         return make()
     except JsException as error:
         if error.name != "RangeError":
             raise
+    gc.unfreeze()
     gc.collect()
     return make()
 
