@@ -305,7 +305,9 @@ def test_progress_and_cache(monkeypatch: pytest.MonkeyPatch) -> None:
         join(thread, timeout)
 
     monkeypatch.setattr(threading.Thread, "join", wait)
-    slow = SmallModule(written=[(f"slow{number}", (["i32"], ["i32"]), body) for number in range(8)])
+    slow = SmallModule(
+        written=[(f"slow{number}", (["i32"], ["i32"]), body) for number in range(32)]
+    )
     for binary in (FIXTURES / "calls.wasm", slow.binary()):
         seen: list[float] = []
         start = time.monotonic()

@@ -492,6 +492,20 @@ def test_a_value_remembers_the_blocks_of_its_pointers(heap: HeapManager) -> None
         _ = value.next.target
 
 
+class Large(Struct):
+    first: uint8 = field()
+    rest: Array[uint8] = array(100_000)
+
+
+@pytest.mark.parametrize("value", [Number(as_int=1), Large()], ids=["small", "large"])
+def test_a_value_that_was_freed_by_hand_says_where(value: Any) -> None:
+    value.free()
+    with pytest.raises(
+        UseAfterFreeError, match=r"freed at .*test_lifetimes\.py:\d+ in test_a_value_that"
+    ):
+        _ = value.to_tuple()
+
+
 # What a class statement and its class keep
 
 
