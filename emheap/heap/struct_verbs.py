@@ -60,9 +60,20 @@ def allocator(table: BlockTable, kind: Any) -> Callable[..., Any] | None:
     return struct_make.struct_allocator(table, kind, depth=2)
 
 
-def _refuse(kind: Any, options: dict[str, Any]) -> None:
-    if options:
-        raise TypeError(f"a {kind.__name__} takes no {', '.join(options)}")
+def _tail_of(doing: str, kind: Any, more: Any, options: dict[str, Any]) -> Any:
+    """The `tail` that was given for a structure. Raises TypeError for whatever else was."""
+    takes, tail = "an address", None
+    if isinstance(kind, StructType):
+        tail = options.pop("tail", None)
+        if kind._declaration.flexible is not None:
+            takes += ", tail="
+    _refuse(f"{doing} {kind.__name__} takes {takes}", more, options)
+    return tail
+
+
+def _refuse(takes: str, more: Any, options: dict[str, Any]) -> None:
+    if more or options:
+        raise TypeError(f"{takes} and nothing else")
 
 
 def _refuse_fields(kind: Any, fields: dict[str, Any]) -> None:
@@ -100,28 +111,31 @@ def alloc_array(
     return made
 
 
-def read(table: BlockTable, kind: Any, address: Any, **tail: Any) -> Any:
+def read(table: BlockTable, kind: Any, address: Any, *more: Any, **options: Any) -> Any:
     """The structure at an address, as a value; or the pointer."""
+    tail = _tail_of("reading", kind, more, options)
     if isinstance(kind, StructType):
         with Pinned(address):
-            return make_value(kind, struct_make.wrap_struct(table, kind, address, **tail))
-    _refuse(kind, tail)
+            return make_value(kind, struct_make.wrap_struct(table, kind, address, tail))
     return table.places.read_pointer(kind, address)
 
 
-def write(table: BlockTable, kind: Any, address: Any, value: Any) -> None:
+def write(
+    table: BlockTable, kind: Any, address: Any, value: Any, *more: Any, **options: Any
+) -> None:
     """Store a whole structure, or a pointer, at an address."""
+    _refuse(f"writing {kind.__name__} takes an address, a value", more, options)
     if isinstance(kind, StructType):
         struct_make.write_struct(table, kind, address, value)
         return
     table.places.write_pointer(kind, address, value)
 
 
-def wrap(table: BlockTable, kind: Any, address: Any, **tail: Any) -> Any:
+def wrap(table: BlockTable, kind: Any, address: Any, *more: Any, **options: Any) -> Any:
     """A borrowed reference to a structure, or a pointer, that exists already."""
+    tail = _tail_of("wrapping", kind, more, options)
     if isinstance(kind, StructType):
-        return struct_make.wrap_struct(table, kind, address, **tail)
-    _refuse(kind, tail)
+        return struct_make.wrap_struct(table, kind, address, tail)
     return make.wrap_scalar(table, kind.scalar(table.memory.abi), address)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -11,9 +12,14 @@ import pytest
 import emheap
 from emheap import (
     Arena,
+    Array,
     HeapManager,
+    Pointer,
     Scalar,
+    Struct,
     Text,
+    array,
+    field,
     int32,
     uint8,
     uint64,
@@ -279,19 +285,44 @@ def test_a_type_makes_no_objects() -> None:
             kind()
 
 
-def test_numbers_take_no_limits(heap: HeapManager, scratch: Arena) -> None:
+class Pair(Struct):
+    first: int32
+    second: int32 = field()
+
+
+class Row(Struct):
+    count: int32
+    items: Array[int32] = array()
+
+
+to: Any = Pointer
+
+
+@pytest.mark.parametrize(
+    ("type_", "value", "takes"),
+    [
+        (int32, 4, "an address"),
+        (Pair, (1, 2), "an address"),
+        (Row, (1, [2]), "an address, tail="),
+        (to[Pair], None, "an address"),
+    ],
+    ids=lambda each: getattr(each, "__name__", ""),
+)
+def test_only_strings_take_limits(
+    heap: HeapManager, scratch: Arena, type_: Any, value: Any, takes: str
+) -> None:
     wild: Any = heap
-    address = scratch.alloc(int32, 5).address
-    calls: tuple[tuple[Callable[[], Any], str], ...] = (
-        (lambda: wild.read(int32, address, 4), "reading"),
-        (lambda: wild.read(int32, address, errors="strict"), "reading"),
-        (lambda: wild.write(int32, address, 4, 4), "writing"),
-        (lambda: wild.write(int32, address, 4, capacity=4), "writing"),
-        (lambda: wild.wrap(int32, address, 4), "wrapping"),
+    address = scratch.alloc_array(int32, [5, 6], align=8).address
+    calls: tuple[tuple[Callable[[], Any], str, str], ...] = (
+        (lambda: wild.read(type_, address, 4), "reading", takes),
+        (lambda: wild.read(type_, address, errors="strict"), "reading", takes),
+        (lambda: wild.write(type_, address, value, 4), "writing", "an address, a value"),
+        (lambda: wild.write(type_, address, value, capacity=4), "writing", "an address, a value"),
+        (lambda: wild.wrap(type_, address, 4), "wrapping", takes),
+        (lambda: wild.wrap(type_, address, capacity=4), "wrapping", takes),
     )
-    for call, doing in calls:
-        value = ", a value" if doing == "writing" else ""
-        words = f"^{doing} int32 takes an address{value} and nothing else$"
-        with pytest.raises(TypeError, match=words):
+    for call, doing, allowed in calls:
+        words = re.escape(f"{doing} {type_.__name__} takes {allowed} and nothing else")
+        with pytest.raises(TypeError, match=f"^{words}$"):
             call()
-    assert heap.read(int32, address) == 5
+    assert heap.read_many(int32, [address, address + 4]) == [5, 6]

@@ -1,14 +1,27 @@
-"""What dumps, notebooks, maps and reports show of structures."""
+"""What dumps, notebooks, maps and reports and errors show of structures."""
 
 from __future__ import annotations
 
 import re
 from html import unescape
+from typing import Any
 
 import pytest
 
 import emheap
-from emheap import HeapManager, Struct, bits, boolean, int16, uint16
+from emheap import (
+    Array,
+    HeapManager,
+    Struct,
+    UseAfterFreeError,
+    array,
+    bits,
+    boolean,
+    field,
+    int16,
+    uint8,
+    uint16,
+)
 from emtests.structures.kinds import Access, Color, Node, Vec
 
 
@@ -131,3 +144,17 @@ def test_reports_and_maps_know_structures(heap: HeapManager) -> None:
     ):
         kept.append(heap.alloc(Vec))
     kept[0].free()
+
+
+class Large(Struct):
+    first: uint8 = field()
+    rest: Array[uint8] = array(100_000)
+
+
+@pytest.mark.parametrize("value", [Vec(x=1, y=2), Large()], ids=["small", "large"])
+def test_a_value_that_was_freed_by_hand_says_where(value: Any) -> None:
+    value.free()
+    with pytest.raises(
+        UseAfterFreeError, match=r"freed at .*test_diagnosis\.py:\d+ in test_a_value_that"
+    ):
+        _ = value.to_tuple()

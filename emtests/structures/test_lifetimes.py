@@ -14,14 +14,12 @@ import pytest
 import emheap
 from emheap import (
     Arena,
-    Array,
     HeapManager,
     NotAllocatedError,
     NullPointerError,
     Pointer,
     Struct,
     UseAfterFreeError,
-    array,
     bits,
     field,
     float32,
@@ -29,8 +27,7 @@ from emheap import (
     uint8,
     uint32,
 )
-from emtests.conftest import OpenHeap, skip_where_classes_stay
-from emtests.heaps import HeapKind
+from emtests.conftest import OpenHeap
 from emtests.refs.steps import record_steps
 from emtests.structures.kinds import Node, Number, Pixel, Vec
 
@@ -490,83 +487,6 @@ def test_a_value_remembers_the_blocks_of_its_pointers(heap: HeapManager) -> None
         assert heap.read(Node, node.address).next.target.id == 1
     with pytest.raises(UseAfterFreeError):
         _ = value.next.target
-
-
-class Large(Struct):
-    first: uint8 = field()
-    rest: Array[uint8] = array(100_000)
-
-
-@pytest.mark.parametrize("value", [Number(as_int=1), Large()], ids=["small", "large"])
-def test_a_value_that_was_freed_by_hand_says_where(value: Any) -> None:
-    value.free()
-    with pytest.raises(
-        UseAfterFreeError, match=r"freed at .*test_lifetimes\.py:\d+ in test_a_value_that"
-    ):
-        _ = value.to_tuple()
-
-
-# What a class statement and its class keep
-
-
-def declare_list() -> Any:
-    """A structure whose `next` points to what is declared after it."""
-
-    class Before(Struct):
-        id: int32 = field(default=0)
-        at: Vec = field()
-        next: Pointer[After] = field()
-        deep: Pointer[Pointer[After]] = field()
-
-    class After(Struct):
-        id: int32 = field(default=0)
-        many: Array[Before] = array(2)
-
-    return Before, After
-
-
-def use_list(heap: HeapManager) -> list[WeakReference[Any]]:
-    before, after = declare_list()
-    to: Any = Pointer
-    pointer = to[after]
-    with heap.arena() as scratch:
-        last: Any = scratch.alloc(after, id=2)
-        made: Any = scratch.alloc(before, id=1, next=last)
-        last.many[1] = made
-        assert made.next.target.many[1].next.target.id == 2
-        many: Any = scratch.alloc_array(after, 2)
-        row: Any = scratch.alloc_array(pointer, [last, many[1]])
-        assert (row[0].target.id, heap.read(pointer, row.address).target.id) == (2, 2)
-        assert heap.wrap(after, last.address).many[1].id == heap.read(before, made.address).id == 1
-        assert before(id=3, at=(1, 2)).at.x == 1
-        after()
-    return [WeakReference(before), WeakReference(after)]
-
-
-def test_a_class_goes_with_the_heaps_that_know_it(kind: HeapKind) -> None:
-    skip_where_classes_stay()
-    with kind.open() as heap:
-        used = use_list(heap)
-        heap.close()
-    del heap
-    gc.collect()
-    assert [each() for each in used] == [None, None]
-
-
-def test_a_class_that_is_used_keeps_nothing_of_the_function_that_declared_it(
-    heap: HeapManager,
-) -> None:
-    class Large: ...
-
-    def call() -> tuple[Any, list[WeakReference[Any]]]:
-        mine, kinds = Large(), declare_list()
-        with heap.alloc(kinds[0]), heap.alloc(kinds[1]):
-            pass
-        return kinds, [WeakReference(mine)]
-
-    kinds, there = call()
-    gc.collect()
-    assert there[0]() is None, f"{kinds[0]} keeps the functions that called its own"
 
 
 # On heaps that collect garbage, and in arenas
