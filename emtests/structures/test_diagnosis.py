@@ -1,4 +1,4 @@
-"""What dumps, notebooks, maps and reports and errors show of structures."""
+"""What dumps, notebooks, maps, reports and errors show of structures."""
 
 from __future__ import annotations
 
