@@ -94,9 +94,10 @@ def test_a_type_statement_names_a_type() -> None:
         "Bad.next: Next stands for something that is not there yet: name 'Late' is not defined; "
         "write here what it stands for"
     )
+    assert str(names["Aliased"].vec.kind) == "Pointer[Position]"
     made = names["Aliased"](first=1, rest=[2, 3])
     assert made.to_tuple()[:2] == (1, [2, 3])
-    assert str(names["Aliased"].vec.kind) == "Pointer[Position]"
+    assert str(names["Aliased"].vec.kind) == "Pointer[Vec]"
     with emheap.open().arena() as scratch:
         placed: Any = scratch.alloc(names["Aliased"], first=1, vec=scratch.alloc(Vec, x=1, y=2))
         assert placed.vec.target.to_tuple() == (1, 2)
