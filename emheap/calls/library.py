@@ -18,6 +18,8 @@ from emheap.calls.signature import Declaration, annotations_of, read_signature
 from emheap.errors import NotSupportedError, NullPointerError
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from typing_extensions import ParamSpec
 
     from emheap.refs.pointer import Pointer
@@ -25,7 +27,10 @@ if TYPE_CHECKING:
     P = ParamSpec("P")
     R = TypeVar("R", covariant=True)
 
-__all__ = ["Function", "Library", "bind_library"]
+__all__ = ["Function", "Library", "bind_library", "functions_of"]
+
+_Scope: TypeAlias = "tuple[dict[str, Any], dict[str, Any]]"
+"""The names of a module, and those of a function in it."""
 
 L = TypeVar("L", bound="Library")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -79,7 +84,7 @@ class Library:
     (5, 6)
     """
 
-    _scope: ClassVar[tuple[dict[str, Any], dict[str, Any]]] = {}, {}
+    _scope: ClassVar[_Scope] = {}, {}
     _prefix: ClassVar[str] = ""
     _lazy: ClassVar[frozenset[str] | bool]
     _signatures: ClassVar[dict[str, Signature]]
@@ -171,28 +176,29 @@ def bind_library(cls: type[L], heap: Any, linker: Linker) -> L:
         raise TypeError(f"expected a class derived from Library, got {cls!r:.60}")
     library = object.__new__(cls)
     library._services = Services(heap, linker, cls.__module__)
-    for name, (signature, owner) in _declared(cls).items():
+    for name, (signature, owner) in functions_of(cls).items():
         binder = _Binder(library._services, name, _name_in_c(owner, name), signature)
         lazy = owner._lazy
         library.__dict__[name] = binder.bind(lazy if isinstance(lazy, bool) else name in lazy)
     return library
 
 
-def _declared(cls: type[Library]) -> dict[str, tuple[Signature, type[Library]]]:
+def functions_of(cls: type[Library]) -> dict[str, tuple[Signature, type[Library]]]:
     """The functions of a class and its bases, by name, each with the class that declares it."""
     found: dict[str, tuple[Signature, type[Library]]] = {}
     for base in reversed(cls.__mro__):
         if not issubclass(base, Library) or base is Library:
             continue
+        scope = base._scope  # first, for another thread may be here
         if "_signatures" not in vars(base):
-            base._signatures = _read_signatures(base)
+            base._signatures = _read_signatures(base, scope)
             base._scope = {}, {}  # what the names of a function stand for is kept no longer
         found.update((name, (each, base)) for name, each in base._signatures.items())
     return found
 
 
-def _read_signatures(cls: type[Library]) -> dict[str, Signature]:
-    annotations = annotations_of(cls, *cls._scope)
+def _read_signatures(cls: type[Library], scope: _Scope) -> dict[str, Signature]:
+    annotations = annotations_of(cls, *scope)
     unknown = set() if isinstance(cls._lazy, bool) else cls._lazy - annotations.keys()
     if unknown:
         raise TypeError(

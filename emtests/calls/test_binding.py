@@ -26,6 +26,8 @@ from emheap import (
 )
 from emheap._util.elf import exported_functions
 from emheap._util.platform import IN_PYODIDE
+from emheap.calls.library import functions_of
+from emtests.blocks.test_one_step import at_each_moment
 from emtests.calls.declared import Calls
 from emtests.calls.ways import Way, shared_library
 from emtests.conftest import skip_for_gap
@@ -252,6 +254,22 @@ def declare():
 
     return InAFunction
 """
+
+
+def test_another_thread_that_reads_the_same_declarations() -> None:
+    names: dict[str, Any] = {"Function": Function, "Library": Library, "c": c}
+    exec(_IN_A_FUNCTION, names)
+    classes: list[Any] = []
+
+    def declared() -> list[str]:
+        return [str(signature) for signature, _ in functions_of(classes[0]).values()]
+
+    def run() -> list[str]:
+        classes[:] = [names["declare"]()]
+        return declared()
+
+    for result in at_each_moment(run, lambda: classes and declared()):
+        assert result == ["(int, int) -> int"]
 
 
 _AMONG_OTHERS = """
