@@ -67,13 +67,9 @@ def _tail_of(doing: str, kind: Any, more: Any, options: dict[str, Any]) -> Any:
         tail = options.pop("tail", None)
         if kind._declaration.flexible is not None:
             takes += ", tail="
-    _refuse(f"{doing} {kind.__name__} takes {takes}", more, options)
-    return tail
-
-
-def _refuse(takes: str, more: Any, options: dict[str, Any]) -> None:
     if more or options:
-        raise TypeError(f"{takes} and nothing else")
+        raise TypeError(f"{doing} {kind.__name__} takes {takes} and nothing else")
+    return tail
 
 
 def _refuse_fields(kind: Any, fields: dict[str, Any]) -> None:
@@ -113,7 +109,7 @@ def alloc_array(
 
 def read(table: BlockTable, kind: Any, address: Any, *more: Any, **options: Any) -> Any:
     """The structure at an address, as a value; or the pointer."""
-    tail = _tail_of("reading", kind, more, options)
+    tail = _tail_of("reading", kind, more, options) if more or options else None
     if isinstance(kind, StructType):
         with Pinned(address):
             return make_value(kind, struct_make.wrap_struct(table, kind, address, tail))
@@ -124,7 +120,8 @@ def write(
     table: BlockTable, kind: Any, address: Any, value: Any, *more: Any, **options: Any
 ) -> None:
     """Store a whole structure, or a pointer, at an address."""
-    _refuse(f"writing {kind.__name__} takes an address, a value", more, options)
+    if more or options:
+        raise TypeError(f"writing {kind.__name__} takes an address, a value and nothing else")
     if isinstance(kind, StructType):
         struct_make.write_struct(table, kind, address, value)
         return
@@ -133,7 +130,7 @@ def write(
 
 def wrap(table: BlockTable, kind: Any, address: Any, *more: Any, **options: Any) -> Any:
     """A borrowed reference to a structure, or a pointer, that exists already."""
-    tail = _tail_of("wrapping", kind, more, options)
+    tail = _tail_of("wrapping", kind, more, options) if more or options else None
     if isinstance(kind, StructType):
         return struct_make.wrap_struct(table, kind, address, tail)
     return make.wrap_scalar(table, kind.scalar(table.memory.abi), address)
