@@ -409,6 +409,16 @@ def test_names_that_are_not_there_yet(scratch: Arena, first: str, where: str) ->
 
 
 @pytest.mark.parametrize("first", _DEFERRED, ids=["future", "deferred"][: len(_DEFERRED)])
+def test_a_name_that_is_no_type_when_it_is_there(heap: HeapManager, first: str) -> None:
+    names: dict[str, Any] = {**vars(emheap), "__name__": __name__}
+    source = f"{first}class Early(Struct):\n    to: Pointer[Pointer[Late]]\n"
+    exec(compile(source, "<names>", "exec", dont_inherit=True), names)
+    names["Late"] = 5
+    with pytest.raises(TypeError, match=r"^Early\.to: Pointer\[5\]: 5 is no type of memory"):
+        heap.alloc(names["Early"], to=None)
+
+
+@pytest.mark.parametrize("first", _DEFERRED, ids=["future", "deferred"][: len(_DEFERRED)])
 @pytest.mark.parametrize(
     ("note", "value", "text"),
     [
