@@ -6,8 +6,14 @@ processes of their own.
 
 from __future__ import annotations
 
+import gc
+import sys
+import warnings
+
 import pytest
 
+import emheap
+from emheap import int32
 from emtests.blocks.test_interpreter_ends import need_processes
 from emtests.processes import run_program
 
@@ -65,6 +71,26 @@ gc.disable()
 for options in OPTIONS:
     leave(emheap.wrap_buffer(bytearray(8192), **options), ORDERS[-1])  # for the end of all
 """
+
+
+def test_what_is_kept_goes_with_its_exports() -> None:
+    buffer = bytearray(8192)
+
+    def leave() -> None:
+        heap = emheap.wrap_buffer(buffer)
+        array = heap.alloc_array(int32, 4)
+        cycle = [array.view[1:], array, heap]
+        cycle.append(cycle)
+        with pytest.raises(BufferError):
+            buffer.append(1)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the block is dropped
+        leave()
+        # The first one keeps the view, where it would be cleared, and the next one takes the rest.
+        for _ in range(2 if sys.version_info < (3, 12, 7) else 1):
+            gc.collect()
+    buffer.append(1)
 
 
 @pytest.mark.once

@@ -134,6 +134,15 @@ def test_a_negative_address_is_explained_where_addresses_have_32_bits(heap: Heap
         assert told is (of_32_bits and heap.pointer_size == 4)
 
 
+@pytest.mark.needs("bounds")
+def test_a_great_address_is_explained_where_addresses_have_32_bits(heap: HeapManager) -> None:
+    for address, signed in ((2**31 - 1, False), (2**31, True), (2**32 - 1, True), (2**32, False)):
+        with pytest.raises(emheap.OutOfBoundsError) as caught:
+            heap.read(uint8, address)
+        words = f"as the signed number that WebAssembly returns it is {address - 2**32}"
+        assert str(caught.value).endswith(words) is (signed and heap.pointer_size == 4)
+
+
 def test_an_address_beyond_any_memory_is_outside(heap: HeapManager) -> None:
     for name, access in all_accesses(heap).items():
         for address in (2**63, 2**64, 2**64 + 64, 2**100):

@@ -12,8 +12,6 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import coverage
-
 from emtests.mutation.mutants import Mutant
 
 __all__ = ["CoveringTests"]
@@ -42,6 +40,8 @@ class CoveringTests:
     """What one run of all tests under coverage showed."""
 
     def __init__(self, root: Path, data_file: Path, record: Path) -> None:
+        import coverage  # which needs sqlite3; where tests only look at mutants there may be none
+
         self._root = root
         self._data = coverage.CoverageData(str(data_file))
         self._data.read()

@@ -106,6 +106,36 @@ def test_every_kind_of_field_reads_what_was_stored(scratch: Arena) -> None:
     assert node.next.get() is None
 
 
+class Turned:
+    """Makes a float of itself, which is not all that it is: as a complex number of numpy's."""
+
+    imag = 2.0
+
+    def __float__(self) -> float:
+        return 1.0
+
+
+def test_no_way_to_store_takes_the_real_part_alone(heap: HeapManager, scratch: Arena) -> None:
+    vec, array, turned = scratch.alloc(Vec, x=3, y=4), scratch.alloc_array(Vec, 2), Turned()
+    ways: list[Callable[[Any], Any]] = [
+        lambda value: scratch.alloc(Vec, x=value, y=5),
+        lambda value: Vec(x=value, y=5),
+        lambda value: setattr(vec, "x", value),
+        lambda value: vec.write((value, 5)),
+        lambda value: heap.write(Vec, vec.address, (value, 5)),
+        lambda value: array.__setitem__(0, (value, 5)),
+        lambda value: array.__setitem__(slice(2), [(value, 5), (6, 7)]),
+        lambda value: scratch.alloc_array(Vec, [(value, 5)]),
+    ]
+    for store in ways:
+        with pytest.raises(TypeError, match=r"Vec\.x: float32 takes a float, not Turned"):
+            store(turned)
+        assert (vec.to_tuple(), array[0].to_tuple()) == ((3, 4), (0, 0))
+        store(1.5)
+        vec.write((3, 4))
+        array[0] = (0, 0)
+
+
 def test_whole_parts_are_stored_at_once(scratch: Arena) -> None:
     node = scratch.alloc(Node, id=1, pos=[1, 2], grid=[[1, 2, 3], [4, 5, 6]], label="ü")
     assert (list(node.pos), node.grid[1, 0], node.label.value) == ([1, 2], 4, "ü")
