@@ -7,7 +7,6 @@ import os
 from collections.abc import Generator
 from pathlib import Path
 
-import coverage
 import pytest
 
 __all__ = ["RECORD_VARIABLE"]
@@ -23,6 +22,8 @@ _record: dict[str, tuple[float, bool]] = {}
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    import coverage  # here, for the same reason as in `covering`
+
     measuring = coverage.Coverage.current()
     assert measuring is not None, "coverage does not run"
     measuring.switch_context(item.nodeid)
