@@ -19,6 +19,7 @@ from emheap.calls.starting import run_at_start
 from emheap.calls.traps import ProgramExitError
 from emheap.calls.wasi import WASI_MODULES, Wasi
 from emheap.heap.manager import HeapManager
+from emheap.javascript.address_space import with_room
 from emheap.javascript.bridge import big_int
 from emheap.javascript.exports import data_member
 from emheap.javascript.trampolines import trampoline
@@ -53,7 +54,7 @@ def load_in_javascript(
         else:
             value = _as_import(one, given[one.module, one.name], own_functions)
         _set(made, one.module, one.name, value)
-    instance = _run(lambda: js.WebAssembly.Instance.new(module, made))
+    instance = _run(lambda: with_room(lambda: js.WebAssembly.Instance.new(module, made)))
     heap = open_instance(instance, memory, choice, options)
     heap.memory.keeps = own_functions
     wasi.attach(heap.memory)
@@ -87,7 +88,7 @@ def _make_memory(one: Import) -> Any:
     if limits.is_64:
         description["address"] = "i64"
     given = to_js(description, dict_converter=js.Object.fromEntries)
-    return _run(lambda: js.WebAssembly.Memory.new(given))
+    return _run(lambda: with_room(lambda: js.WebAssembly.Memory.new(given)))
 
 
 def _as_import(one: Import, value: Any, own_functions: list[Any]) -> Any:

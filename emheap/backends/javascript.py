@@ -35,6 +35,7 @@ from emheap.backends.process import open_own_linker
 from emheap.blocks.options import Options
 from emheap.errors import ForeignTrapError, NotSupportedError, OutOfMemoryError
 from emheap.heap.manager import HeapManager
+from emheap.javascript.address_space import with_room
 from emheap.javascript.bridge import is_function, read_member, tag_of, unreadable
 from emheap.javascript.capture import CapturedMemory
 from emheap.javascript.exports import (
@@ -581,4 +582,4 @@ def own_module() -> Any:
 def new_memory(initial: int, maximum: int) -> Any:
     """A new ``WebAssembly.Memory`` of so many pages of 64 KiB."""
     limits = to_js({"initial": initial, "maximum": maximum}, dict_converter=js.Object.fromEntries)
-    return js.WebAssembly.Memory.new(limits)
+    return with_room(lambda: js.WebAssembly.Memory.new(limits))

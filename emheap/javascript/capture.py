@@ -69,12 +69,13 @@ def capture_memory(binary: Any, options: Any = None) -> CapturedMemory:
     import js
     from pyodide.ffi import create_once_callable
 
+    from emheap.javascript.address_space import with_room
     from emheap.javascript.exports import memory_in
 
     module = _compile(binary)
 
     def instantiate(imports: Any, receive: Any) -> Any:
-        instance = js.WebAssembly.Instance.new(module, imports)
+        instance = with_room(lambda: js.WebAssembly.Instance.new(module, imports))
         found = memory_in(instance.exports)
         for name in () if found is not None else js.Object.keys(imports):
             found = found if found is not None else memory_in(getattr(imports, name))

@@ -90,6 +90,20 @@ def test_callbacks_and_imports_do_not_keep_the_module_that_has_them() -> None:
 
 
 @pytest.mark.usefixtures("webassembly")
+def test_heaps_that_were_dropped_make_room_for_others() -> None:
+    """A browser has address space for about a hundred memories, and Python's garbage has them."""
+    gc.disable()
+    try:
+        for number in range(150):
+            heap = load_asking(abs)
+            assert heap.library(Asking).ask(-number) == number
+            cycle: list[Any] = [heap]
+            cycle.append(cycle)
+    finally:
+        gc.enable()
+
+
+@pytest.mark.usefixtures("webassembly")
 def test_a_function_keeps_the_callbacks_and_the_imports_of_its_library() -> None:
     library = load_asking(lambda value: value * 2).library(Asking)
     assert library.same(lambda value: value * 3) == 1
