@@ -107,7 +107,8 @@ def test_no_block_is_lost_where_python_has_no_memory(
                 hooks.remove_mem_hooks()
                 gc.enable()
         subject.check(0)
-    assert failed, "no allocation of Python's failed"
+    # On CPython 3.15 there is one allocation for a structure that can be made to fail.
+    assert failed > 1 or (failed and sys.version_info >= (3, 15) and name == "structure")
     subject.close()
 
 

@@ -61,12 +61,12 @@ def test_a_class_that_is_used_keeps_nothing_of_the_function_that_declared_it(
 ) -> None:
     class Large: ...
 
-    def call() -> tuple[Any, list[WeakReference[Any]]]:
+    def call() -> tuple[Any, WeakReference[Any]]:
         mine, kinds = Large(), declare_list()
         with heap.alloc(kinds[0]), heap.alloc(kinds[1]):
             pass
-        return kinds, [WeakReference(mine)]
+        return kinds, WeakReference(mine)
 
     kinds, there = call()
     gc.collect()
-    assert there[0]() is None, f"{kinds[0]} keeps the functions that called its own"
+    assert there() is None, f"{kinds[0]} keeps the functions that called its own"
